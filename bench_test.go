@@ -1,0 +1,243 @@
+package sentryconfig_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig"
+)
+
+// The benchmarks run this package and bare sentry-go doing the same work by hand in turns, in one process, and report both
+// times and their ratio: on a busy machine only the ratio counts. Run them with
+//
+//	go test -run '^$' -bench . -benchtime 2s .
+
+const benchDSN = "http://0123456789abcdef0123456789abcdef@sentry.invalid/1"
+
+// discard is a server that takes everything, at once.
+type discard struct{}
+
+func (discard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = r.Body.Close()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+}
+
+// blockSize is how many calls one side makes before it is the other's turn.
+const blockSize = 50
+
+// sideBySide times ours against theirs and reports the medians of blocks; between them, untimed, settle runs.
+func sideBySide(b *testing.B, limit string, ours, theirs, settle func()) {
+	b.Helper()
+	var mine, bare []float64
+	block := func(f func()) float64 {
+		start := time.Now()
+		for range blockSize {
+			f()
+		}
+		return float64(time.Since(start).Nanoseconds()) / blockSize
+	}
+	for b.Loop() {
+		mine = append(mine, block(ours))
+		settle()
+		bare = append(bare, block(theirs))
+		settle()
+	}
+	b.ReportMetric(0, "ns/op") // of a pair of blocks: means nothing
+	b.ReportMetric(median(mine), "ns-ours")
+	b.ReportMetric(median(bare), "ns-bare")
+	b.ReportMetric(median(mine)/median(bare), "ratio(want<="+limit+")")
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+func benchInit(b *testing.B, dir string) {
+	b.Helper()
+	err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, Release: "bench@1", Environment: "bench", OutboxDir: dir,
+		ClientOptions: func(o *sentry.ClientOptions) { o.HTTPTransport = discard{} }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { sentryconfig.Close(5 * time.Second) })
+}
+
+// bareHub is sentry-go with a synchronous transport, and contexts as large as ours by hand.
+func bareHub(b *testing.B, transport sentry.Transport, contexts map[string]sentry.Context) *sentry.Hub {
+	b.Helper()
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: benchDSN, Release: "bench@1", Environment: "bench",
+		EnableTracing: true, TracesSampleRate: 1, Transport: transport, HTTPTransport: discard{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	hub := sentry.NewHub(client, sentry.NewScope())
+	for name, c := range contexts {
+		hub.Scope().SetContext(name, c)
+	}
+	return hub
+}
+
+// systemContexts are the contexts that this package gives an event on this machine.
+func systemContexts(b *testing.B) map[string]sentry.Context {
+	b.Helper()
+	mock := &sentry.MockTransport{}
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, ClientOptions: func(o *sentry.ClientOptions) { o.Transport = mock }}); err != nil {
+		b.Fatal(err)
+	}
+	defer sentryconfig.Close(0)
+	sentryconfig.CaptureTaskFailure(context.Background(), "x", "y", nil, nil)
+	contexts := mock.Events()[0].Contexts
+	delete(contexts, "trace")
+	delete(contexts, "task")
+	return contexts
+}
+
+var benchData = map[string]any{"drive": "C:", "limit": 10, "apply": true, "paths": []string{"a", "b", "c"}}
+
+func BenchmarkCaptureTaskException(b *testing.B) {
+	for _, name := range []string{"memory", "disk"} {
+		b.Run(name, func(b *testing.B) {
+			contexts := systemContexts(b)
+			dir := ""
+			if name == "disk" {
+				dir = b.TempDir()
+			}
+			benchInit(b, dir)
+			hub := bareHub(b, sentry.NewHTTPSyncTransport(), contexts)
+			err := fmt.Errorf("read settings: %w", errors.New("no such setting"))
+			ctx := context.Background()
+			sideBySide(b, map[string]string{"memory": "0.8", "disk": "0.9"}[name],
+				func() { sentryconfig.CaptureTaskException(ctx, err, "bench", benchData, nil) },
+				func() { bareException(hub, err) },
+				func() { sentryconfig.Flush(10 * time.Second) })
+		})
+	}
+}
+
+func bareException(hub *sentry.Hub, err error) {
+	hub.WithScope(func(scope *sentry.Scope) {
+		scope.SetTags(map[string]string{"task_type": "bench", "error_type": "x", "environment_detected": "development", "os_name": "Linux"})
+		scope.SetContext("task", sentry.Context{"task_type": "bench", "data": benchData})
+		scope.SetFingerprint([]string{"bench", "x"})
+		hub.CaptureException(err)
+	})
+}
+
+// BenchmarkCaptureTaskException/async is what a caller waits with sentry-go's own asynchronous default, which loses events
+// when they come faster than they are sent.
+func BenchmarkCaptureTaskExceptionAsync(b *testing.B) {
+	contexts := systemContexts(b)
+	benchInit(b, "")
+	hub := bareHub(b, nil, contexts)
+	err := fmt.Errorf("read settings: %w", errors.New("no such setting"))
+	ctx := context.Background()
+	sideBySide(b, "-",
+		func() { sentryconfig.CaptureTaskException(ctx, err, "bench", benchData, nil) },
+		func() { bareException(hub, err) },
+		func() { sentryconfig.Flush(10 * time.Second); hub.Flush(10 * time.Second) })
+}
+
+func BenchmarkTaskSpan(b *testing.B) {
+	for _, name := range []string{"memory", "disk"} {
+		b.Run(name, func(b *testing.B) {
+			contexts := systemContexts(b)
+			dir := ""
+			if name == "disk" {
+				dir = b.TempDir()
+			}
+			benchInit(b, dir)
+			hub := bareHub(b, sentry.NewHTTPSyncTransport(), contexts)
+			ctx := context.Background()
+			sideBySide(b, "0.8",
+				func() {
+					_, span := sentryconfig.CreateTaskSpan(ctx, "bench", 0, 10, benchData)
+					span.Finish()
+				},
+				func() {
+					span := sentry.StartSpan(sentry.SetHubOnContext(ctx, hub.Clone()), "task", sentry.WithTransactionName("task.bench"),
+						sentry.WithDescription("Execute bench (1/10)"))
+					for key, value := range map[string]string{"task_type": "bench", "task_index": strconv.Itoa(0), "total_tasks": strconv.Itoa(10),
+						"environment_detected": "development", "os_name": "Linux"} {
+						span.SetTag(key, value)
+					}
+					span.SetContext("task", sentry.Context{"task_type": "bench", "index": 0, "total": 10, "data": benchData})
+					span.Status = sentry.SpanStatusOK
+					span.Finish()
+				},
+				func() { sentryconfig.Flush(10 * time.Second) })
+		})
+	}
+}
+
+func BenchmarkBreadcrumb(b *testing.B) {
+	benchInit(b, "")
+	hub := bareHub(b, sentry.NewHTTPSyncTransport(), nil)
+	ctx := context.Background()
+	sideBySide(b, "2",
+		func() {
+			sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x", "ok": true})
+		},
+		func() {
+			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "bench", Level: sentry.LevelInfo,
+				Data: map[string]any{"n": 1, "path": "/x", "ok": true}}, nil)
+		}, func() {})
+}
+
+func BenchmarkLogRecord(b *testing.B) {
+	benchInit(b, "")
+	next := slog.NewTextHandler(io.Discard, nil)
+	ours, bare := slog.New(sentryconfig.NewLogHandler(next)), slog.New(next)
+	sideBySide(b, "2",
+		func() { ours.Info("step", "n", 1, "path", "/x", "ok", true) },
+		func() { bare.Info("step", "n", 1, "path", "/x", "ok", true) }, func() {})
+}
+
+func BenchmarkOff(b *testing.B) {
+	benchInit(b, "")
+	sentryconfig.SetEnabled(false)
+	b.Cleanup(func() { sentryconfig.SetEnabled(true) })
+	ctx, err := context.Background(), errors.New("x")
+	for _, bench := range []struct {
+		name string
+		call func()
+	}{
+		{"CaptureTaskException", func() { sentryconfig.CaptureTaskException(ctx, err, "x", nil, nil) }},
+		{"CreateTaskSpan", func() { _, s := sentryconfig.CreateTaskSpan(ctx, "x", 0, 1, nil); s.Finish() }},
+		{"AddBreadcrumb", func() { sentryconfig.AddBreadcrumb(ctx, "x", "y", sentry.LevelInfo, nil) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				bench.call()
+			}
+		})
+	}
+}
+
+func BenchmarkInit(b *testing.B) {
+	for b.Loop() {
+		err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, ClientOptions: func(o *sentry.ClientOptions) { o.HTTPTransport = discard{} }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		sentryconfig.Close(0)
+		b.StartTimer()
+	}
+}

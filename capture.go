@@ -1,0 +1,279 @@
+package sentryconfig
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// A TaskFailure is an error that says a task ran to its end and found things not as they should be: Sentry gets a failure,
+// not an exception, when [RunTask]'s run returns one.
+type TaskFailure struct {
+	Reason string         // what was found
+	Extra  map[string]any // as the extra of CaptureTaskFailure
+	Err    error          // what caused it, if anything did
+}
+
+// Error returns f.Reason.
+func (f *TaskFailure) Error() string { return f.Reason }
+
+// Unwrap returns f.Err.
+func (f *TaskFailure) Unwrap() error { return f.Err }
+
+// CaptureTaskException reports err as what ended, or disturbed, a task of taskType: the whole error chain, grouped by task
+// type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra becomes a
+// context of the event. The values are copied; they must not be written to during the call.
+//
+// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped it.
+// It doesn't wait for the network; it costs some tens of microseconds.
+func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
+	r := reporting()
+	if r == nil || err == nil {
+		return ""
+	}
+	return r.captureException(ctx, err, taskType, taskData, extra, callers())
+}
+
+// CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
+// "<taskType>: <reason>". In all else it is like [CaptureTaskException].
+func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
+	r := reporting()
+	if r == nil {
+		return ""
+	}
+	return r.captureFailure(ctx, taskType, reason, taskData, extra, nil)
+}
+
+// captureDetails travels with an event from its capture to the transport and back.
+type captureDetails struct {
+	fingerprint []string
+	stored      bool // the outbox holds the event
+}
+
+// captureContext is a hint's context that carries the details past the user's hooks.
+type captureContext struct {
+	context.Context
+	details *captureDetails
+}
+
+func captureOf(hint *sentry.EventHint) *captureDetails {
+	if hint == nil {
+		return nil
+	}
+	if c, ok := hint.Context.(*captureContext); ok {
+		return c.details
+	}
+	return nil
+}
+
+func (r *reporter) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
+	class, condition := classify(err, r.errorClass)
+	e, t := r.newEvent(ctx, taskType, taskData, extra)
+	taskType = e.Tags["task_type"]
+	var panicked *PanicError
+	isPanic := asError(err, &panicked)
+	shown := err
+	if isPanic {
+		e.Level = sentry.LevelFatal
+		if p, ok := err.(*PanicError); ok {
+			shown = p.shown()
+		}
+	}
+	e.Exception = exceptionsOf(shown, classTitle(class), func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	if isPanic {
+		handled := false
+		outermost := &e.Exception[len(e.Exception)-1]
+		if outermost.Mechanism == nil {
+			outermost.Mechanism = &sentry.Mechanism{}
+		}
+		outermost.Mechanism.Type, outermost.Mechanism.Handled = "panic", &handled
+		if outermost.Stacktrace == nil { // an error that carries a stack may have been made long before
+			outermost.Stacktrace = stacktraceOf(pcs, true)
+		}
+	}
+	e.Tags["error_type"] = class
+	fingerprint := []string{taskType, class}
+	if condition != "" {
+		e.Tags["error_condition"] = condition
+		fingerprint = append(fingerprint, condition)
+	}
+	if details := errorDetails(err); details != nil {
+		e.Contexts["error"] = details
+	}
+	id := r.send(ctx, t, e, fingerprint, err)
+	t.noteCaptured(err, id, exceptionStatus(err))
+	return id
+}
+
+func exceptionStatus(err error) sentry.SpanStatus {
+	if isError(err, context.DeadlineExceeded) {
+		return sentry.SpanStatusDeadlineExceeded
+	}
+	return sentry.SpanStatusInternalError
+}
+
+func (r *reporter) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any, cause *TaskFailure) sentry.EventID {
+	e, t := r.newEvent(ctx, taskType, taskData, extra)
+	taskType = e.Tags["task_type"]
+	if reason == "" {
+		reason = "failed"
+	}
+	e.Message = taskType + ": " + cutText(reason, maxErrorText)
+	e.Tags["failure_type"] = "task_status_failure"
+	var original error
+	if cause != nil {
+		original = cause
+		if cause.Err != nil {
+			details := errorDetails(cause.Err)
+			if details == nil {
+				details = make(sentry.Context, 2)
+			}
+			class, _ := classify(cause.Err, r.errorClass)
+			details["class"], details["message"] = class, errorText(cause.Err)
+			e.Contexts["error"] = details
+		}
+	}
+	id := r.send(ctx, t, e, []string{taskType, "task_failure"}, original)
+	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
+	return id
+}
+
+// maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
+const maxTaskDataBytes = 8 << 10
+
+// newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
+// The task is the one in ctx, or the only one running.
+func (r *reporter) newEvent(ctx context.Context, taskType string, taskData any, extra map[string]any) (*sentry.Event, *TaskSpan) {
+	t := r.taskOf(ctx)
+	task := make(sentry.Context, 4)
+	if t != nil {
+		if taskType == "" {
+			taskType = t.taskType
+		}
+		t.describe(task)
+	}
+	taskType = taskTypeOrUnknown(taskType)
+	task["task_type"] = taskType
+	if taskData != nil {
+		task["data"] = safe.Value(taskData, maxTaskDataBytes)
+	}
+	e := &sentry.Event{
+		Level:       sentry.LevelError,
+		Transaction: "task." + taskType,
+		Tags:        make(map[string]string, 8),
+		Contexts:    make(map[string]sentry.Context, 16),
+	}
+	e.Contexts["task"] = task
+	e.Tags["task_type"] = taskType
+	r.commonTags(e.Tags)
+	room := maxEventData
+	for key, value := range extra {
+		if room <= 0 {
+			e.Contexts["extra"] = sentry.Context{"value": fmt.Sprintf("… %d keys in all, cut", len(extra))}
+			break
+		}
+		name, c := extraContext(key, value)
+		e.Contexts[name] = c
+		room -= safe.Size(c)
+	}
+	return e, t
+}
+
+// maxEventData is what task data, extra and breadcrumbs may take together, in bytes of JSON.
+const maxEventData = 128 << 10
+
+func (r *reporter) commonTags(tags map[string]string) {
+	tags["environment_detected"] = r.detected
+	if r.osName != "" {
+		tags["os_name"] = r.osName
+	}
+}
+
+// send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own transport,
+// has it.
+func (r *reporter) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string, err error) (id sentry.EventID) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	details := &captureDetails{fingerprint: fingerprint}
+	hint := &sentry.EventHint{OriginalException: err, Context: &captureContext{ctx, details}}
+	hub := r.hubOf(ctx, t)
+	var sent *sentry.EventID
+	if !r.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
+		r.call("an event processor", func() { sent = r.client.CaptureEvent(e, hint, nil) }) // without the scope's
+	}
+	if sent == nil || r.transport != nil && !details.stored {
+		return ""
+	}
+	return *sent
+}
+
+// reservedContexts are names that mean something to Sentry or are filled by this package.
+var reservedContexts = func() map[string]bool {
+	names := make(map[string]bool)
+	for _, name := range strings.Fields(
+		"os device runtime app cpu memory disks process environment system task error " +
+			"browser gpu trace profile response monitor state reprocessing otel cloud_resource culture " +
+			"replay feedback flags nel performance_score spring unity ota_updates user_report missing_instrumentation " +
+			"laravel art react llm chrome current_feature") {
+		names[name] = true
+	}
+	return names
+}()
+
+// extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would make
+// Sentry parse it as an operating system.
+func extraContext(key string, value any) (string, sentry.Context) {
+	name := strings.TrimSpace(cutText(key, 200))
+	switch {
+	case name == "":
+		name = "extra_"
+	case reservedContexts[name]:
+		name = "extra_" + name
+	}
+	kept := safe.Value(value, maxTaskDataBytes)
+	m, ok := kept.(map[string]any)
+	if !ok {
+		m = map[string]any{"value": kept}
+	}
+	if kind, ok := m["type"]; ok {
+		delete(m, "type")
+		free := "type_"
+		for m[free] != nil {
+			free += "_"
+		}
+		m[free] = kind
+	}
+	return name, m
+}
+
+// maxTaskType is the length of a task type, in bytes: it is part of a tag, which Sentry limits to 200 characters.
+const maxTaskType = 190
+
+// taskTypeOrUnknown makes a task type fit for a tag and a transaction name.
+func taskTypeOrUnknown(taskType string) string {
+	if strings.ContainsAny(taskType, "\r\n\t") || !utf8.ValidString(taskType) {
+		taskType = strings.Join(strings.Fields(strings.ToValidUTF8(taskType, "�")), " ")
+	}
+	if taskType = strings.TrimSpace(taskType); taskType == "" {
+		return "unknown"
+	}
+	return cutText(taskType, maxTaskType)
+}
+
+// cutText cuts s to about limit bytes and says so. What it returns doesn't hold on to a larger s.
+func cutText(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	cut := limit
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strings.Clone(s[:cut]) + fmt.Sprintf("… (%d bytes cut)", len(s)-cut)
+}

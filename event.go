@@ -1,0 +1,131 @@
+package sentryconfig
+
+import (
+	"github.com/getsentry/sentry-go"
+)
+
+// Every event passes here between sentry-go's scope and the transport: ours is added first, then the user's own hook
+// sees the event, then the scrubber has the last word.
+
+// wrapHooks puts the package's hooks around the user's.
+func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
+	r.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations}
+	co.BeforeSend = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
+		return r.finish(e, hint, r.hooks.beforeSend, "ClientOptions.BeforeSend")
+	}
+	co.BeforeSendTransaction = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
+		return r.finish(e, hint, r.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
+	}
+	co.BeforeSendLog = func(l *sentry.Log) *sentry.Log {
+		if !active() {
+			return nil
+		}
+		if hook := r.hooks.beforeSendLog; hook != nil {
+			given := l
+			if !r.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
+				l = given
+			}
+		}
+		if l != nil {
+			r.scrubber.Log(l)
+		}
+		return l
+	}
+	co.BeforeSendMetric = func(m *sentry.Metric) *sentry.Metric {
+		if !active() {
+			return nil
+		}
+		if hook := r.hooks.beforeSendMetric; hook != nil {
+			given := m
+			if !r.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
+				m = given
+			}
+		}
+		if m != nil {
+			r.scrubber.Metric(m)
+		}
+		return m
+	}
+	co.Integrations = func(list []sentry.Integration) []sentry.Integration {
+		kept := make([]sentry.Integration, 0, len(list))
+		for _, i := range list {
+			if i.Name() != "Environment" { // ours tells more, and its values can't be told from the host's
+				kept = append(kept, i)
+			}
+		}
+		if r.hooks.integrations != nil {
+			r.call("ClientOptions.Integrations", func() { kept = r.hooks.integrations(kept) })
+		}
+		return kept
+	}
+	if sampler := co.TracesSampler; sampler != nil {
+		rate := co.TracesSampleRate
+		co.TracesSampler = func(ctx sentry.SamplingContext) float64 {
+			sampled := rate
+			r.call("ClientOptions.TracesSampler", func() { sampled = sampler(ctx) })
+			return sampled
+		}
+	}
+}
+
+// finish completes an event in place. A hook of the user's that panics is as if there were none: the event is kept.
+func (r *reporter) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
+	if !active() {
+		return nil
+	}
+	details := captureOf(hint)
+	r.addSystem(e, hook != nil)
+	if details != nil && len(e.Fingerprint) == 0 {
+		e.Fingerprint = details.fingerprint
+	}
+	if r.pii && e.User.Username == "" {
+		e.User.Username = r.user
+	}
+	if hook != nil {
+		given := e
+		if !r.call(name, func() { e = hook(given, hint) }) {
+			e = given
+		}
+		if e == nil {
+			return nil
+		}
+	}
+	if e.ServerName == withheld {
+		e.ServerName = ""
+	}
+	r.scrubber.Event(e)
+	if details != nil && r.transport != nil {
+		r.transport.expect(e, details)
+	}
+	return e
+}
+
+// firstSnapshotWait is how long the first capture waits for the first reading of the machine.
+const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
+
+// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's maps
+// are shared between events; private asks for copies, for a hook that may write to them.
+func (r *reporter) addSystem(e *sentry.Event, private bool) {
+	if r.collector == nil {
+		return
+	}
+	snapshot := r.collector.snapshot(firstSnapshotWait)
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, len(snapshot))
+	}
+	for name, ours := range snapshot {
+		theirs := e.Contexts[name]
+		if len(theirs) == 0 && !private {
+			e.Contexts[name] = ours
+			continue
+		}
+		merged := make(sentry.Context, len(ours)+len(theirs))
+		for k, v := range ours {
+			merged[k] = v
+		}
+		for k, v := range theirs {
+			merged[k] = v
+		}
+		e.Contexts[name] = merged
+	}
+}

@@ -1,0 +1,108 @@
+package sentryconfig
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// maxExceptions bounds what is sent of an error's tree: Sentry shows no more than 50, and a joined error may hold millions.
+const maxExceptions = 50
+
+// exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the errors
+// carry; where none does, the outermost gets stack's. Its methods may panic: what they don't say gets a stand-in.
+func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) []sentry.Exception {
+	b := exceptionBuilder{seen: make(map[any]struct{}, 4)}
+	b.add(err, nil, "")
+	outermost := &b.list[0]
+	outermost.Type = title
+	if !b.carried {
+		outermost.Stacktrace = stack()
+	}
+	if len(b.list) == 1 {
+		outermost.Mechanism = nil // it only tells how exceptions hang together
+	}
+	slices.Reverse(b.list)
+	return b.list
+}
+
+type exceptionBuilder struct {
+	list    []sentry.Exception
+	seen    map[any]struct{} // errors in the list, against cycles
+	carried bool             // one of them has a stack trace
+}
+
+func (b *exceptionBuilder) add(err error, parent *int, source string) {
+	if err == nil || len(b.list) >= maxExceptions {
+		return
+	}
+	if reflect.TypeOf(err).Kind() == reflect.Pointer { // values can't be part of a cycle
+		if _, ok := b.seen[err]; ok {
+			return
+		}
+		b.seen[err] = struct{}{}
+	}
+	id := len(b.list)
+	children, group := unwrapAll(err)
+	x := sentry.Exception{
+		Type:       reflect.TypeOf(err).String(),
+		Value:      errorText(err),
+		Stacktrace: carriedStacktrace(err),
+		Mechanism: &sentry.Mechanism{
+			Type:             sentry.MechanismTypeGeneric,
+			ExceptionID:      id,
+			ParentID:         parent,
+			Source:           source,
+			IsExceptionGroup: group,
+		},
+	}
+	if parent != nil {
+		x.Mechanism.Type = sentry.MechanismTypeChained
+	}
+	b.carried = b.carried || x.Stacktrace != nil
+	b.list = append(b.list, x)
+	for i, child := range children {
+		source := sentry.MechanismTypeUnwrap
+		if group {
+			source = fmt.Sprintf("errors[%d]", i)
+		}
+		b.add(child, &id, source)
+	}
+}
+
+// unwrapAll returns what err wraps, and whether it may wrap several.
+func unwrapAll(err error) (children []error, group bool) {
+	defer func() {
+		if recover() != nil { // a method of err's, called on a nil receiver for example
+			children = nil
+		}
+	}()
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		return e.Unwrap(), true
+	case interface{ Unwrap() error }:
+		if child := e.Unwrap(); child != nil {
+			return []error{child}, false
+		}
+	case interface{ Cause() error }:
+		if child := e.Cause(); child != nil {
+			return []error{child}, false
+		}
+	}
+	return nil, false
+}
+
+// maxErrorText is what is kept of one error's message, in bytes; Sentry cuts at 8,192 characters.
+const maxErrorText = 8 << 10
+
+// errorText is err.Error() of an error that may not be fit for it.
+func errorText(err error) (text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			text = fmt.Sprintf("<%T: its Error method panicked>", err)
+		}
+	}()
+	return cutText(err.Error(), maxErrorText)
+}

@@ -1,0 +1,170 @@
+package safe
+
+import "math"
+
+const (
+	// relayContextBytes and relayContextLevels are what Relay keeps of each context; a context is level 1, a value in it
+	// level 2. Keys that come after the last byte vanish without a mark.
+	relayContextBytes  = 8192
+	relayContextLevels = 7
+
+	// relayTypeBytes is room for the key "type" that Relay adds, with the context's name as its value, and counts as
+	// well: enough for names of 180 bytes.
+	relayTypeBytes = 192
+)
+
+// FitContext returns m if Relay keeps it as it is as an event's context, otherwise a copy of it that Relay keeps, as Fit
+// does. The context's name must not be longer than 180 bytes.
+func FitContext(m map[string]any) map[string]any {
+	return Fit(m, relayContextBytes-relayTypeBytes, relayContextLevels)
+}
+
+// Fit returns m if its JSON takes at most maxBytes and maxLevels levels: m itself is level 1, a value in it level 2, and
+// only values that hold no others may lie on the last. Otherwise it returns a copy that does, in which the
+// longest strings are cut first and containers that lie too deep have become JSON text, so that short values survive.
+//
+// The text of a container that lies too deep hides its keys: look for secrets under their names before.
+// Fit allocates nothing when m fits, and doesn't change m. maxBytes is at least 160.
+func Fit(m map[string]any, maxBytes, maxLevels int) map[string]any {
+	if m == nil || fits(m, maxBytes, maxLevels) {
+		return m
+	}
+	for limit := maxBytes; limit >= minBytes; limit -= max(limit/8, 64) {
+		// The keeper counts as sizer does or a little more, so that one round is enough.
+		if out := keepMap(m, limit, max(maxLevels-1, 1), true); fits(out, maxBytes, maxLevels) {
+			return out
+		}
+	}
+	return map[string]any{markerKey: count(len(m)) + moreKeysClose}
+}
+
+func fits(m map[string]any, maxBytes, maxLevels int) bool {
+	s := sizer{left: maxBytes, levels: maxLevels - 1}
+	return s.size(m) && s.left >= 0
+}
+
+// Size returns the length of v as encoding/json writes it, give or take a byte for a float. v is a value
+// that Value returned; the size of others is that of what Value would make of them.
+func Size(v any) int {
+	s := sizer{left: math.MaxInt, levels: maxSizeLevels, convert: true}
+	s.size(v)
+	return math.MaxInt - s.left
+}
+
+// maxSizeLevels and maxSizeBytes keep Size from running for ever in a value that contains itself, which Value never returns.
+const (
+	maxSizeLevels = 100
+	maxSizeBytes  = 1 << 26
+)
+
+type sizer struct {
+	left    int
+	levels  int  // containers may still nest so deep
+	convert bool // make other kinds safe; otherwise they don't fit
+}
+
+// size takes v's size from what is left; false once v can't fit.
+func (s *sizer) size(v any) bool {
+	switch x := v.(type) {
+	case nil:
+		s.left -= len("null")
+	case string:
+		s.string(x)
+	case bool:
+		s.left -= len("true")
+		if !x {
+			s.left--
+		}
+	case int64:
+		s.left -= intLen(x)
+	case int:
+		s.left -= intLen(int64(x))
+	case int32:
+		s.left -= intLen(int64(x))
+	case uint64:
+		s.left -= uintLen(x)
+	case uint32:
+		s.left -= uintLen(uint64(x))
+	case uint:
+		s.left -= uintLen(uint64(x))
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) || x >= minMisread && x < maxMisread {
+			return s.other(v)
+		}
+		s.left -= floatLen(x)
+	case map[string]any:
+		if x == nil {
+			s.left -= len("null")
+			break
+		}
+		if !s.enter(len(x)) {
+			return false
+		}
+		for key, e := range x {
+			s.string(key)
+			s.left--
+			if !s.size(e) {
+				return false
+			}
+		}
+		s.levels++
+	case []any:
+		if x == nil {
+			s.left -= len("null")
+			break
+		}
+		if !s.enter(len(x)) {
+			return false
+		}
+		for _, e := range x {
+			if !s.size(e) {
+				return false
+			}
+		}
+		s.levels++
+	case map[string]string:
+		if !s.enter(len(x)) {
+			return false
+		}
+		for key, e := range x {
+			s.string(key)
+			s.left--
+			if s.string(e); s.left < 0 {
+				return false
+			}
+		}
+		s.levels++
+	case []string:
+		if !s.enter(len(x)) {
+			return false
+		}
+		for _, e := range x {
+			if s.string(e); s.left < 0 {
+				return false
+			}
+		}
+		s.levels++
+	default:
+		return s.other(v)
+	}
+	return s.left >= 0
+}
+
+func (s *sizer) string(x string) {
+	n, _ := jsonLen(x, s.left)
+	s.left -= n + len(`""`)
+}
+
+// enter takes the brackets and commas of a container of n values.
+func (s *sizer) enter(n int) bool {
+	s.left -= len("[]") + max(n-1, 0)
+	s.levels--
+	return s.left >= 0 && s.levels >= 0
+}
+
+func (s *sizer) other(v any) bool {
+	if !s.convert {
+		return false
+	}
+	return s.size(Value(v, maxSizeBytes))
+}

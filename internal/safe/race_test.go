@@ -1,0 +1,5 @@
+//go:build race
+
+package safe
+
+const raceEnabled = true

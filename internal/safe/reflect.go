@@ -1,0 +1,317 @@
+package safe
+
+import (
+	"reflect"
+	"strconv"
+	"sync/atomic"
+)
+
+// reflect copies rv. A panic on the way costs this value only.
+func (k *keeper) reflect(rv reflect.Value) (out any) {
+	for rv.Kind() == reflect.Interface {
+		if rv.IsNil() {
+			return k.value(nil)
+		}
+		rv = rv.Elem()
+	}
+	start := k.mark()
+	defer func() {
+		if r := recover(); r != nil {
+			k.undo(start)
+			out = k.short(unreadable(r))
+		}
+	}()
+	resolved := k.resolved
+	k.resolved = nil
+
+	switch rv.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		if rv.IsNil() {
+			return k.value(nil)
+		}
+	case reflect.Invalid:
+		return k.value(nil)
+	}
+	t := rv.Type()
+	ti := infoOf(t)
+	if rv.CanInterface() {
+		if ti.exact {
+			return k.value(rv.Interface())
+		}
+		if ti.atomic {
+			if v, ok := loadAtomic(addressable(rv).Interface()); ok {
+				return k.value(v)
+			}
+		}
+		if ti.asks && t != resolved {
+			if v, ok := k.ask(rv, ti); ok {
+				return v
+			}
+		}
+	}
+
+	switch rv.Kind() {
+	case reflect.Bool:
+		k.room -= len("false")
+		return rv.Bool()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return k.int(rv.Int(), nil)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return k.uint(rv.Uint(), nil)
+	case reflect.Float32:
+		return k.float32(float32(rv.Float()))
+	case reflect.Float64:
+		return k.float(rv.Float(), nil)
+	case reflect.Complex64:
+		return k.short(strconv.FormatComplex(rv.Complex(), 'g', -1, 64))
+	case reflect.Complex128:
+		return k.short(strconv.FormatComplex(rv.Complex(), 'g', -1, 128))
+	case reflect.String:
+		return k.text(rv.String(), nil)
+	case reflect.Pointer:
+		return k.pointer(rv)
+	case reflect.Map:
+		return k.mapOf(rv)
+	case reflect.Slice:
+		if ti.bytes {
+			return k.bytes(rv.Bytes())
+		}
+		return k.list(rv, slicePointer(rv))
+	case reflect.Array:
+		if ti.bytes {
+			return k.bytes(addressable(rv).Elem().Bytes())
+		}
+		return k.list(rv, 0)
+	case reflect.Struct:
+		return k.structOf(rv, ti)
+	}
+	return k.short("<" + typeName(t) + ">") // chan, func, unsafe.Pointer
+}
+
+// addressable returns a pointer to rv, or to a copy of it when it has no address.
+func addressable(rv reflect.Value) reflect.Value {
+	if rv.CanAddr() {
+		return rv.Addr()
+	}
+	p := reflect.New(rv.Type())
+	if rv.CanInterface() {
+		p.Elem().Set(rv)
+	} else if rv.Kind() == reflect.Array { // of a reflect.Value that came from an unexported field
+		reflect.Copy(p.Elem(), rv)
+	}
+	return p
+}
+
+// typeName is a type's name, cut when it is an endless one (a func or struct written out).
+func typeName(t reflect.Type) string {
+	s := t.String()
+	if len(s) > 2*shortBytes {
+		s = cut(s, 2*shortBytes)
+	}
+	return s
+}
+
+// loadAtomic reads sync/atomic's types, which have no other form.
+func loadAtomic(p any) (any, bool) {
+	switch a := p.(type) {
+	case *atomic.Bool:
+		return a.Load(), true
+	case interface{ Load() int32 }:
+		return a.Load(), true
+	case interface{ Load() int64 }:
+		return a.Load(), true
+	case interface{ Load() uint32 }:
+		return a.Load(), true
+	case interface{ Load() uint64 }:
+		return a.Load(), true
+	case interface{ Load() uintptr }:
+		return a.Load(), true
+	case *atomic.Value:
+		return a.Load(), true
+	}
+	return nil, false
+}
+
+func (k *keeper) pointer(rv reflect.Value) any {
+	p := rv.Pointer()
+	if k.inside(p, -1, rv.Type()) {
+		return k.short("<cycle>")
+	}
+	if len(k.path) > maxLevels+maxPointers {
+		return k.short("<" + typeName(rv.Type()) + ">")
+	}
+	k.path = append(k.path, visit{p, -1, rv.Type()})
+	out := k.reflect(rv.Elem())
+	k.path = k.path[:len(k.path)-1]
+	return out
+}
+
+func (k *keeper) mapOf(rv reflect.Value) any {
+	p, t := rv.Pointer(), rv.Type()
+	if !k.enter(p, 0, t) {
+		return k.refused(p, 0, t, rv)
+	}
+	defer k.leave()
+	if k.fair {
+		return k.fairMap(rv, 0)
+	}
+	if !k.begin(rv.Len(), minEntryBytes) {
+		return nil
+	}
+	out := make(map[string]any, rv.Len())
+	for it := rv.MapRange(); it.Next(); {
+		key := k.key(out, k.keyText(it.Key()))
+		out[key] = k.reflect(it.Value())
+		if k.full() {
+			return nil
+		}
+	}
+	return out
+}
+
+func (k *keeper) list(rv reflect.Value, p uintptr) any {
+	n, t := rv.Len(), rv.Type()
+	if !k.enter(p, n, t) {
+		return k.refused(p, n, t, rv)
+	}
+	defer k.leave()
+	if k.fair {
+		return k.fairList(rv)
+	}
+	if !k.begin(n, minElementBytes) {
+		return nil
+	}
+	out := make([]any, 0, min(n, listCap))
+	for i := range n {
+		k.room--
+		out = append(out, k.reflect(rv.Index(i)))
+		if k.full() {
+			return nil
+		}
+	}
+	return out
+}
+
+func (k *keeper) structOf(rv reflect.Value, ti *typeInfo) any {
+	if !k.enter(0, 0, nil) {
+		return k.refused(0, 0, nil, rv)
+	}
+	defer k.leave()
+	if k.fair {
+		return k.fairStruct(rv, ti)
+	}
+	k.room -= len("{}")
+	out := make(map[string]any, len(ti.fields))
+	for i := range ti.fields {
+		f := &ti.fields[i]
+		fv, ok := f.get(rv)
+		if !ok {
+			continue
+		}
+		key := k.key(out, f.name)
+		out[key] = k.field(f, fv)
+		if k.full() {
+			return nil
+		}
+	}
+	return out
+}
+
+// get returns the field of the struct rv, false if it is to be left out.
+func (f *field) get(rv reflect.Value) (reflect.Value, bool) {
+	for i, x := range f.index {
+		if i > 0 && rv.Kind() == reflect.Pointer {
+			if rv.IsNil() {
+				return rv, false
+			}
+			rv = rv.Elem()
+		}
+		rv = rv.Field(x)
+	}
+	if f.omitEmpty && isEmpty(rv) || f.omitZero && isZero(rv) {
+		return rv, false
+	}
+	return rv, true
+}
+
+func isEmpty(rv reflect.Value) bool {
+	switch rv.Kind() {
+	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
+		return rv.Len() == 0
+	case reflect.Struct:
+		return false
+	}
+	return rv.IsZero()
+}
+
+// isZero asks the value, as encoding/json does. Should that panic, the value is written.
+func isZero(rv reflect.Value) (zero bool) {
+	defer func() {
+		if recover() != nil {
+			zero = false
+		}
+	}()
+	switch rv.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if rv.IsNil() {
+			return true
+		}
+	}
+	if rv.CanInterface() {
+		if z, ok := rv.Interface().(interface{ IsZero() bool }); ok {
+			return z.IsZero()
+		}
+		if rv.CanAddr() {
+			if z, ok := rv.Addr().Interface().(interface{ IsZero() bool }); ok {
+				return z.IsZero()
+			}
+		}
+	}
+	return rv.IsZero()
+}
+
+// field copies a field's value. The option ",string" asks for numbers as text.
+func (k *keeper) field(f *field, fv reflect.Value) any {
+	if !f.quoted {
+		return k.reflect(fv)
+	}
+	start := k.mark()
+	switch x := k.reflect(fv).(type) {
+	case bool:
+		k.undo(start)
+		return k.short(strconv.FormatBool(x))
+	case int64:
+		k.undo(start)
+		return k.short(strconv.FormatInt(x, 10))
+	case uint64:
+		k.undo(start)
+		return k.short(strconv.FormatUint(x, 10))
+	case float64:
+		k.undo(start)
+		return k.short(strconv.FormatFloat(x, 'g', -1, 64))
+	default:
+		return x
+	}
+}
+
+// keyText is the text of a map's key.
+func (k *keeper) keyText(key reflect.Value) string {
+	for key.Kind() == reflect.Interface && !key.IsNil() {
+		key = key.Elem()
+	}
+	if key.Kind() == reflect.String {
+		// Like encoding/json, a string is its own text whatever methods it has, unless it hides itself.
+		if key.Type().PkgPath() == "" || !infoOf(key.Type()).hides {
+			return key.String()
+		}
+	}
+	// The key is copied as any other value would be, but in a room of its own: its text is measured when it is stored.
+	switch x := keep(key, minBytes+maxKeyBytes, 2, false).(type) {
+	case string:
+		return x
+	case int64:
+		return strconv.FormatInt(x, 10)
+	default:
+		return jsonText(x)
+	}
+}

@@ -1,0 +1,331 @@
+package safe
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// markerKey is the key under which a map that was cut says so.
+	markerKey = "…"
+
+	cutOpen  = "… ("
+	cutClose = " bytes cut)"
+	// cutBytes is the room that the mark of a cut string takes, with a number of up to 13 digits.
+	cutBytes = len(cutOpen) + len("9,999,999,999,999") + len(cutClose)
+
+	moreOpen      = "… "
+	moreClose     = " more"
+	moreKeysClose = " more keys"
+	// moreBytes is the room kept for the mark of a container that was cut, as a list's element or a map's entry.
+	moreBytes = len(`"…":"9,999,999,999,999 more keys",`)
+
+	// hexBytes is how many bytes of binary data are shown: a SHA-256 sum just fits.
+	hexBytes = 32
+
+	// maxPanicText bounds what is told of a panic.
+	maxPanicText = 200
+)
+
+// text keeps a string. boxed is the same string as an any if there is one already, which saves an allocation.
+func (k *keeper) text(s string, boxed any) any {
+	if len(s) > shortBytes {
+		k.longs = append(k.longs, s)
+		k.room -= shortBytes + len(`""`)
+		if boxed != nil {
+			return boxed
+		}
+		return s
+	}
+	n, valid := jsonLen(s, maxInt)
+	k.room -= n + len(`""`)
+	if !valid {
+		return toValid(s)
+	}
+	if boxed != nil {
+		return boxed
+	}
+	return s
+}
+
+// short keeps a stand-in.
+func (k *keeper) short(s string) any { return k.text(s, nil) }
+
+// key returns the key under which to store in out what has the key s, and takes its room.
+func (k *keeper) key(out map[string]any, s string) string {
+	if len(s) > maxKeyBytes {
+		s = cut(s, maxKeyBytes)
+	}
+	n, valid := jsonLen(s, maxInt)
+	if !valid {
+		s = toValid(s)
+	}
+	k.room -= n + len(`"":,`)
+	if _, taken := out[s]; taken {
+		// Only keys that were cut, mended or made from other kinds can fall together.
+		base := s
+		for i := len(out) + 1; taken; i++ {
+			s = base + " (" + strconv.Itoa(i) + ")"
+			_, taken = out[s]
+		}
+		k.room -= len(s) - len(base)
+	}
+	return s
+}
+
+// bytes keeps a byte slice: text as text, other data as its length and its first bytes.
+func (k *keeper) bytes(b []byte) any {
+	if b == nil {
+		return k.value(nil)
+	}
+	// Unlike a string the bytes have to be copied to be kept, so that even the first attempt must not take all of them.
+	n := len(b)
+	if limit := max(shortBytes, k.copyRoom/4); n > limit {
+		n = limit
+		for n > 0 && n > limit-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+			n--
+		}
+	}
+	if !printable(b[:n]) {
+		shown := b[:min(len(b), hexBytes)]
+		s := "<" + count(len(b)) + " bytes: " + hex.EncodeToString(shown)
+		if len(shown) < len(b) {
+			s += "…"
+		}
+		return k.text(s+">", nil)
+	}
+	k.copyRoom -= n
+	if n < len(b) {
+		return k.text(string(b[:n])+cutMark(len(b)-n), nil)
+	}
+	return k.text(string(b), nil)
+}
+
+// printable tells whether b is text: valid UTF-8 without control characters but those that terminals know.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\b' && c != '\f' && c != '\x1b' || c == 0x7f {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
+
+// finish shares out the room that is left among the long strings in out, and makes them valid.
+func (k *keeper) finish(out any) any {
+	if len(k.longs) == 0 {
+		return out
+	}
+	room := max(k.room, 0) + shortBytes*len(k.longs)
+	lens := make([]int, 0, 16)
+	for _, s := range k.longs {
+		lens = append(lens, len(s))
+	}
+	// JSON is never shorter than the text, so what is too long as text is not worth measuring any further.
+	limit := share(lens, room)
+	valid, sum := true, 0
+	for i, s := range k.longs {
+		n, v := jsonLen(s, min(limit, room))
+		lens[i] = n
+		sum += n
+		valid = valid && v
+	}
+	if sum <= room {
+		limit = maxInt
+		if valid {
+			return out
+		}
+	} else {
+		limit = max(share(lens, room), shortBytes)
+	}
+	return cutAll(out, limit)
+}
+
+// share returns the length to which each of lens must be cut to take no more than room together, cutting the longest
+// alone; maxInt if they fit. It sorts lens.
+func share(lens []int, room int) int {
+	sum := 0
+	for _, n := range lens {
+		sum += min(n, room+1)
+		if sum > room {
+			break
+		}
+	}
+	if sum <= room {
+		return maxInt
+	}
+	sorted := slices.Clone(lens)
+	slices.Sort(sorted)
+	for i, n := range sorted {
+		left := len(sorted) - i
+		if n > room/left {
+			return room / left
+		}
+		room -= n
+	}
+	return maxInt
+}
+
+// cutAll makes the long strings in v valid and cuts them to limit bytes of JSON, in place.
+func cutAll(v any, limit int) any {
+	switch x := v.(type) {
+	case string:
+		if len(x) <= shortBytes {
+			return v
+		}
+		n, valid := jsonLen(x, limit)
+		if n > limit {
+			return cut(x, limit)
+		}
+		if !valid {
+			return toValid(x)
+		}
+	case map[string]any:
+		for key, e := range x {
+			switch e.(type) {
+			case string, map[string]any, []any:
+				x[key] = cutAll(e, limit)
+			}
+		}
+	case []any:
+		for i, e := range x {
+			switch e.(type) {
+			case string, map[string]any, []any:
+				x[i] = cutAll(e, limit)
+			}
+		}
+	}
+	return v
+}
+
+// cut returns the beginning of s and how much was cut, together at most limit bytes of JSON (of which it needs
+// some 40). It shares no memory with s: a short string is not to keep a giant alive.
+func cut(s string, limit int) string {
+	had := 0
+	if body, n, ok := parseCut(s); ok {
+		s, had = body, n
+	}
+	limit -= cutBytes
+	n := 0
+	for n < len(s) {
+		size, cost := costAt(s, n)
+		limit -= cost
+		if limit < 0 {
+			break
+		}
+		n += size
+	}
+	if rest := len(s) - n + had; rest > 0 {
+		return toValid(s[:n]) + cutMark(rest)
+	}
+	return strings.Clone(toValid(s))
+}
+
+func cutMark(n int) string { return cutOpen + count(n) + cutClose }
+
+// parseCut splits what cut returned.
+func parseCut(s string) (body string, n int, ok bool) {
+	if !strings.HasSuffix(s, cutClose) {
+		return s, 0, false
+	}
+	i := strings.LastIndex(s[max(0, len(s)-cutBytes):], cutOpen)
+	if i < 0 {
+		return s, 0, false
+	}
+	i += max(0, len(s)-cutBytes)
+	n, ok = parseCount(s[i+len(cutOpen) : len(s)-len(cutClose)])
+	return s[:i], n, ok
+}
+
+// parseMore reads the mark of a container that was cut.
+func parseMore(s, open, end string) (n int, ok bool) {
+	if len(s) > moreBytes || !strings.HasPrefix(s, open) || !strings.HasSuffix(s, end) || len(s) < len(open)+len(end) {
+		return 0, false
+	}
+	return parseCount(s[len(open) : len(s)-len(end)])
+}
+
+// count writes n for people: 1,234,567.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func parseCount(s string) (n int, ok bool) {
+	n, err := strconv.Atoi(strings.ReplaceAll(s, ",", ""))
+	return n, err == nil && n > 0 && n < 1e13
+}
+
+func toValid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+const maxInt = int(^uint(0) >> 1)
+
+// jsonLen returns the length of s in JSON without its quotes, as encoding/json writes it (with <, > and & escaped), and
+// whether s is valid UTF-8. It stops once the length is above limit.
+func jsonLen(s string, limit int) (n int, valid bool) {
+	valid = true
+	for i := 0; i < len(s) && n <= limit; {
+		if c := s[i]; c < utf8.RuneSelf {
+			n += int(asciiCost[c])
+			i++
+			continue
+		}
+		size, cost := costAt(s, i)
+		if size == 1 {
+			valid = false
+		}
+		i += size
+		n += cost
+	}
+	return n, valid
+}
+
+// costAt returns the size of the character at s[i:] and of its JSON. A byte that is not UTF-8 counts as the character
+// that toValid puts there.
+func costAt(s string, i int) (size, cost int) {
+	if c := s[i]; c < utf8.RuneSelf {
+		return 1, int(asciiCost[c])
+	}
+	r, size := utf8.DecodeRuneInString(s[i:])
+	switch {
+	case size == 1:
+		return 1, utf8.RuneLen(utf8.RuneError)
+	case r == '\u2028' || r == '\u2029':
+		return size, len(`\u2028`)
+	}
+	return size, size
+}
+
+// asciiCost is the length of each ASCII character in a JSON string.
+var asciiCost = func() (t [utf8.RuneSelf]uint8) {
+	for c := range t {
+		switch {
+		case c == '"', c == '\\', c == '\b', c == '\f', c == '\n', c == '\r', c == '\t':
+			t[c] = 2
+		case c < ' ', c == '<', c == '>', c == '&':
+			t[c] = 6
+		default:
+			t[c] = 1
+		}
+	}
+	return t
+}()
+
+// unreadable is the stand-in for a value that could not be read.
+func unreadable(r any) string { return "<unreadable: " + panicText(r) + ">" }
+
+// panicText says what a panic's value is. fmt recovers from panics of the value's own methods.
+func panicText(r any) string {
+	s := fmt.Sprint(r)
+	if len(s) > maxPanicText {
+		s = cut(s, maxPanicText)
+	}
+	return toValid(s)
+}

@@ -1,0 +1,232 @@
+package sentryconfig
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/scrub"
+)
+
+// A reporter is everything one Init sets up: client, hub, outbox, collector. It lives until Close.
+type reporter struct {
+	settings
+	identity   identity
+	errorClass func(error) string
+
+	client    *sentry.Client
+	hub       *sentry.Hub // the package's own
+	bound     bool        // hub is sentry.CurrentHub(), bound by us
+	box       *outbox.Outbox
+	transport *transport // nil with the user's own
+	scrubber  *scrub.Scrubber
+	collector *collector // nil without SendSystemInfo
+	user      string     // with SendPII
+	osName    string
+	hooks     hooks
+	tasks     tasks
+}
+
+// hooks are the user's own, from ClientOptions; they run after the package's.
+type hooks struct {
+	beforeSend, beforeSendTransaction func(*sentry.Event, *sentry.EventHint) *sentry.Event
+	beforeSendLog                     func(*sentry.Log) *sentry.Log
+	beforeSendMetric                  func(*sentry.Metric) *sentry.Metric
+	integrations                      func([]sentry.Integration) []sentry.Integration
+}
+
+// withheld is the ServerName without SendPII, which sentry-go would fill with the hostname; finish removes it again.
+const withheld = "[host]"
+
+func newReporter(opts Options, s settings) (*reporter, error) {
+	r := &reporter{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName()}
+	co := sentry.ClientOptions{
+		Dsn:              s.dsn,
+		Environment:      s.environment,
+		Release:          s.release,
+		SendDefaultPII:   s.pii,
+		EnableTracing:    true,
+		TracesSampleRate: s.sampleRate,
+	}
+	if !s.pii {
+		co.ServerName = withheld
+	}
+	if opts.ClientOptions != nil {
+		if err := callClientOptions(opts.ClientOptions, &co); err != nil {
+			return nil, err
+		}
+		if co.Dsn == "" {
+			co.Dsn = s.dsn // else sentry-go would report to nobody, without a word
+		}
+		if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
+			return nil, err
+		}
+		r.pii = s.pii && co.SendDefaultPII // each of the two can only take away
+	}
+	r.scrubber = scrub.New(scrubConfig(r.pii, opts.SecretKeys))
+	if r.pii {
+		r.user = currentUser()
+	}
+	ownTransport := co.Transport
+	r.wrapHooks(&co)
+	if ownTransport == nil {
+		if err := r.openOutbox(&co, opts); err != nil {
+			return nil, err
+		}
+		co.Transport = r.transport
+	}
+	client, err := sentry.NewClient(co)
+	if err != nil {
+		if r.box != nil {
+			r.box.Close(cancelledContext())
+		}
+		return nil, fmt.Errorf("sentryconfig: %w", err)
+	}
+	r.client = client
+	if s.systemInfo {
+		r.collector = newCollector(collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger})
+	}
+	r.bindHub()
+	return r, nil
+}
+
+func callClientOptions(f func(*sentry.ClientOptions), co *sentry.ClientOptions) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("sentryconfig: Options.ClientOptions panicked: %v", v)
+		}
+	}()
+	f(co)
+	return nil
+}
+
+// scrubConfig names this machine and its user in all their forms. It reads them at Init, once.
+func scrubConfig(pii bool, secretKeys []string) scrub.Config {
+	c := scrub.Config{SecretKeys: secretKeys, PII: pii}
+	if pii {
+		return c
+	}
+	add := func(list *[]string, names ...string) {
+		for _, name := range names {
+			if name != "" {
+				*list = append(*list, name)
+			}
+		}
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		add(&c.Homes, home)
+	}
+	if u, err := user.Current(); err == nil {
+		add(&c.Homes, u.HomeDir)
+		add(&c.Users, u.Username, u.Name)
+	}
+	add(&c.Users, currentUser(), os.Getenv("USER"), os.Getenv("USERNAME"), os.Getenv("LOGNAME"))
+	add(&c.Hosts, hostnames()...)
+	add(&c.Hosts, os.Getenv("COMPUTERNAME"))
+	if wd, err := os.Getwd(); err == nil {
+		add(&c.Dirs, wd)
+	}
+	if exe, err := os.Executable(); err == nil {
+		add(&c.Dirs, filepath.Dir(exe))
+	}
+	return c
+}
+
+func (r *reporter) openOutbox(co *sentry.ClientOptions, opts Options) error {
+	dsn, err := sentry.NewDsn(co.Dsn)
+	if err != nil {
+		return fmt.Errorf("sentryconfig: %w", err)
+	}
+	client, closeIdle := httpClient(co)
+	auth := "Sentry sentry_version=7, sentry_client=sentry.go/" + sentry.SDKVersion + ", sentry_key=" + dsn.GetPublicKey()
+	if secret := dsn.GetSecretKey(); secret != "" {
+		auth += ", sentry_secret=" + secret
+	}
+	r.box = outbox.Open(outbox.Config{
+		DSN:       co.Dsn,
+		URL:       dsn.GetAPIURL().String(),
+		Auth:      auth,
+		UserAgent: "sentry.go/" + sentry.SDKVersion,
+		SDK:       sdkHeader,
+		Client:    client,
+		CloseIdle: closeIdle,
+		MaxBytes:  r.outboxBytes,
+		Logger:    r.logger,
+		PII:       r.pii,
+		Active:    active,
+	})
+	r.transport = newTransport(r)
+	return nil
+}
+
+// httpClient returns the client to send with: the user's own, or one with sentry-go's settings for proxies and
+// certificates. Connections are kept open between requests and closed by closeIdle; those of the user's client are his.
+func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()) {
+	if co.HTTPClient != nil {
+		return co.HTTPClient, func() {}
+	}
+	if co.HTTPTransport != nil {
+		return &http.Client{Transport: co.HTTPTransport}, func() {}
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = outbox.Senders
+	t.Proxy = http.ProxyFromEnvironment
+	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
+		if proxy != "" {
+			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
+		}
+	}
+	if co.CaCerts != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: co.CaCerts, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: t}, t.CloseIdleConnections
+}
+
+// bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
+// calls shall report as well.
+func (r *reporter) bindHub() {
+	global := sentry.CurrentHub()
+	if global.Client().IsEnabled() {
+		r.hub = sentry.NewHub(r.client, sentry.NewScope())
+		return
+	}
+	global.BindClient(r.client)
+	r.hub, r.bound = global, true
+}
+
+// close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.
+func (r *reporter) close(timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	ok := r.client.FlushWithContext(ctx)
+	if r.collector != nil {
+		r.collector.close()
+	}
+	if r.bound && sentry.CurrentHub().Client() == r.client {
+		sentry.CurrentHub().BindClient(nil)
+	}
+	r.client.Close()
+	if r.box != nil {
+		r.box.Close(cancelledContext())
+	}
+	return ok
+}
+
+func cancelledContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// discardLogger is what a nil Options.Logger means.
+var discardLogger = slog.New(slog.DiscardHandler)

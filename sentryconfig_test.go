@@ -1,0 +1,344 @@
+package sentryconfig_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+func TestMain(m *testing.M) {
+	for _, env := range os.Environ() { // what the machine says must not change what the tests see
+		if name, _, _ := strings.Cut(env, "="); strings.HasPrefix(name, "SENTRY_") || strings.HasPrefix(name, "AUTOSERVICE_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	code := m.Run()
+	if code == 0 {
+		sentryconfig.Close(time.Second)
+		if leaked := leakedGoroutines(); leaked != "" {
+			println("goroutines outlive the tests:\n" + leaked)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// leakedGoroutines waits until no goroutine runs code of ours or of sentry-go, for at most five seconds, and returns the
+// stacks of those that still do.
+func leakedGoroutines() string {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		buf := make([]byte, 1<<20)
+		buf = buf[:runtime.Stack(buf, true)]
+		var leaked []string
+		for i, g := range strings.Split(string(buf), "\n\n") {
+			if i > 0 && (strings.Contains(g, "autoservice/sentryconfig") || strings.Contains(g, "getsentry/sentry-go")) {
+				leaked = append(leaked, g)
+			}
+		}
+		if len(leaked) == 0 {
+			return ""
+		}
+		if time.Now().After(deadline) {
+			return strings.Join(leaked, "\n\n")
+		}
+		runtime.Gosched()
+	}
+}
+
+// start makes a server and initialises the package to report to it.
+func start(t *testing.T, opts sentryconfig.Options) *sentrytest.Server {
+	t.Helper()
+	server := sentrytest.NewServer(t)
+	initialise(t, server, opts)
+	return server
+}
+
+func initialise(t *testing.T, server *sentrytest.Server, opts sentryconfig.Options) {
+	t.Helper()
+	opts.DSN = server.DSN()
+	if err := sentryconfig.Init(opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sentryconfig.Close(5 * time.Second) })
+}
+
+// one waits for exactly one event.
+func one(t *testing.T, server *sentrytest.Server) sentrytest.Event {
+	t.Helper()
+	flush(t)
+	events := server.WaitEvents(1, 5*time.Second)
+	if len(events) != 1 {
+		t.Fatalf("got %d events, want 1", len(events))
+	}
+	return events[0]
+}
+
+func flush(t *testing.T) {
+	t.Helper()
+	if !sentryconfig.Flush(10 * time.Second) {
+		t.Fatalf("Flush = false; stats %+v", sentryconfig.ReadStats())
+	}
+}
+
+func TestInitErrors(t *testing.T) {
+	dsn := "http://0123456789abcdef0123456789abcdef@sentry.invalid/1"
+	for _, test := range []struct {
+		name string
+		opts sentryconfig.Options
+		want string
+	}{
+		{"no DSN in a test", sentryconfig.Options{}, "no DSN"},
+		{"DSN without key", sentryconfig.Options{DSN: "https://sentry.invalid/1"}, "Options.DSN is not a Sentry DSN"},
+		{"DSN not a URL", sentryconfig.Options{DSN: "::"}, "Options.DSN"},
+		{"sample rate too high", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(1.5)}, "TracesSampleRate is 1.5"},
+		{"sample rate negative", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(-0.1)}, "TracesSampleRate"},
+		{"environment with slash", sentryconfig.Options{DSN: dsn, Environment: "a/b"}, "environment"},
+		{"environment None", sentryconfig.Options{DSN: dsn, Environment: "None"}, "environment"},
+		{"environment too long", sentryconfig.Options{DSN: dsn, Environment: strings.Repeat("x", 65)}, "environment"},
+		{"release with line break", sentryconfig.Options{DSN: dsn, Release: "a\nb"}, "release"},
+		{"relative outbox", sentryconfig.Options{DSN: dsn, OutboxDir: "outbox"}, "absolute"},
+		{"crash reports without outbox", sentryconfig.Options{DSN: dsn, CrashReports: true}, "OutboxDir"},
+		{"negative room", sentryconfig.Options{DSN: dsn, OutboxBytes: -1}, "OutboxBytes"},
+		{"panicking hook", sentryconfig.Options{DSN: dsn, ClientOptions: func(*sentry.ClientOptions) { panic("boom") }}, "boom"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := sentryconfig.Init(test.opts)
+			if err == nil {
+				sentryconfig.Close(0)
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q doesn't say %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "0123456789abcdef") {
+				t.Errorf("error %q shows the key", err)
+			}
+		})
+	}
+}
+
+func TestInitTwice(t *testing.T) {
+	server := start(t, sentryconfig.Options{Release: "a@1"})
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@1", SendPII: sentry.Set(false)}); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@2"}); !errors.Is(err, sentryconfig.ErrInitialized) {
+		t.Errorf("another release: %v, want ErrInitialized", err)
+	}
+	if !sentryconfig.Close(5 * time.Second) {
+		t.Error("Close = false")
+	}
+	if !sentryconfig.Close(5 * time.Second) {
+		t.Error("second Close = false")
+	}
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@2"}); err != nil {
+		t.Errorf("after Close: %v", err)
+	}
+	id := sentryconfig.CaptureTaskException(t.Context(), errors.New("again"), "x", nil, nil)
+	if e := one(t, server); e.ID != string(id) || e.Release != "a@2" {
+		t.Errorf("event %s of release %q, want %s of a@2", e.ID, e.Release, id)
+	}
+}
+
+// Every call works, or does nothing, in any order and with nothing.
+func TestNothingPanics(t *testing.T) {
+	calls := func() {
+		for _, ctx := range []context.Context{nil, context.Background(), expired()} {
+			sentryconfig.CaptureTaskException(ctx, nil, "", nil, nil)
+			sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+			sentryconfig.CaptureTaskFailure(ctx, "", "", nil, nil)
+			sentryconfig.AddBreadcrumb(ctx, "", "", "", nil)
+			_, span := sentryconfig.CreateTaskSpan(ctx, "", -1, 0, nil, nil)
+			span.SetTag("", "")
+			span.SetData("", nil)
+			span.SetStatus(sentry.SpanStatusOK)
+			span.Finish()
+			span.Finish()
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{}, nil)
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{}, func(context.Context) error { return nil })
+			sentryconfig.TaskSpanFromContext(ctx).Finish()
+		}
+		sentryconfig.ReadStats()
+		slog.New(sentryconfig.NewLogHandler(nil)).Info("x", "k", make(chan int))
+	}
+	calls()
+	sentryconfig.Flush(0)
+	start(t, sentryconfig.Options{})
+	calls()
+	flush(t)
+	sentryconfig.Close(5 * time.Second)
+	calls()
+}
+
+func expired() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestReleaseDefaults(t *testing.T) {
+	for _, test := range []struct{ name, sentry, version, want string }{
+		{"SENTRY_RELEASE", "svc@7", "1.2", "svc@7"},
+		{"AUTOSERVICE_VERSION", "", "1.2", "autoservice@1.2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("SENTRY_RELEASE", test.sentry)
+			t.Setenv("AUTOSERVICE_VERSION", test.version)
+			server := start(t, sentryconfig.Options{})
+			sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
+			if e := one(t, server); e.Release != test.want {
+				t.Errorf("release %q, want %q", e.Release, test.want)
+			}
+		})
+	}
+}
+
+func TestOffRecordsNothing(t *testing.T) {
+	server := start(t, sentryconfig.Options{Enabled: sentry.Set(false)})
+	ctx := context.Background()
+	if id := sentryconfig.CaptureTaskException(ctx, errors.New("x"), "x", nil, nil); id != "" {
+		t.Errorf("ID %q while off", id)
+	}
+	got, span := sentryconfig.CreateTaskSpan(ctx, "x", 0, 1, nil)
+	if got != ctx || span != nil {
+		t.Error("CreateTaskSpan while off returns something of its own")
+	}
+	sentry.CaptureMessage("plain sentry-go")
+	err := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "p"}, func(context.Context) error { panic("boom") })
+	var p *sentryconfig.PanicError
+	if !errors.As(err, &p) || p.Value != "boom" || len(p.Stack) == 0 {
+		t.Errorf("RunTask while off: %v, want a PanicError with a stack", err)
+	}
+	sentryconfig.SetEnabled(true)
+	id := sentryconfig.CaptureTaskException(ctx, errors.New("on"), "x", nil, nil)
+	if e := one(t, server); e.ID != string(id) {
+		t.Errorf("got %s, want only %s", e.ID, id)
+	}
+}
+
+func TestEnabledVariable(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	sentryconfig.Enabled = false
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "while off", nil, nil)
+	sentryconfig.Enabled = true
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "while on", nil, nil)
+	if e := one(t, server); e.Message != "x: while on" {
+		t.Errorf("message %q", e.Message)
+	}
+}
+
+// A task that was off at any time is dropped whole, and switching races with nothing.
+func TestSwitchWhileTasksRun(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	_, span := sentryconfig.CreateTaskSpan(t.Context(), "half", 0, 1, nil)
+	sentryconfig.SetEnabled(false)
+	sentryconfig.SetEnabled(true)
+	span.Finish()
+	done := make(chan struct{})
+	for range 8 {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for range 200 {
+				_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "whole"}, func(ctx context.Context) error {
+					child := sentry.StartSpan(ctx, "exec")
+					sentryconfig.AddBreadcrumb(ctx, "step", "", "", nil)
+					child.Finish()
+					return nil
+				})
+			}
+		}()
+	}
+	for i := range 200 {
+		sentryconfig.SetEnabled(i%2 == 1)
+	}
+	for range 8 {
+		<-done
+	}
+	sentryconfig.SetEnabled(true)
+	flush(t)
+	for _, tx := range server.Transactions() {
+		if tx.Transaction != "task.whole" {
+			t.Errorf("transaction %q arrived", tx.Transaction)
+		}
+		if n := len(tx.Spans); n != 1 {
+			t.Errorf("a transaction has %d spans, want 1: it was half-way off", n)
+		}
+	}
+}
+
+func TestOffCallsAreFree(t *testing.T) {
+	start(t, sentryconfig.Options{Enabled: sentry.Set(false)})
+	ctx, err := context.Background(), errors.New("x")
+	for name, call := range map[string]func(){
+		"CaptureTaskException": func() { sentryconfig.CaptureTaskException(ctx, err, "x", nil, nil) },
+		"CaptureTaskFailure":   func() { sentryconfig.CaptureTaskFailure(ctx, "x", "y", nil, nil) },
+		"CreateTaskSpan":       func() { _, s := sentryconfig.CreateTaskSpan(ctx, "x", 0, 1, nil); s.Finish() },
+		"AddBreadcrumb":        func() { sentryconfig.AddBreadcrumb(ctx, "x", "y", sentry.LevelInfo, nil) },
+	} {
+		if n := testing.AllocsPerRun(100, call); n != 0 {
+			t.Errorf("%s: %v allocations while off", name, n)
+		}
+	}
+}
+
+func TestLoadOptions(t *testing.T) {
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "app_settings.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	opts, err := sentryconfig.LoadOptions(write("\xef\xbb\xbf" + `{"other": 1, "sentry_enabled": true, "sentry": {
+		"send_default_pii": false, "traces_sample_rate": 0.25, "environment": "prod", "dsn": "http://k@h.invalid/1", "release": "r",
+		"outbox_dir": "/o", "crash_reports": true, "outbox_bytes": 5, "secret_keys": ["pin"], "unknown": {}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opts.Enabled.Or(false) || opts.SendPII.Or(true) || opts.TracesSampleRate.Or(1) != 0.25 || opts.Environment != "prod" ||
+		opts.DSN != "http://k@h.invalid/1" || opts.Release != "r" || opts.OutboxDir != "/o" || !opts.CrashReports ||
+		opts.OutboxBytes != 5 || len(opts.SecretKeys) != 1 || opts.SendSystemInfo.IsSet {
+		t.Errorf("read %+v", opts)
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"broken", `{"sentry": {`, "unexpected end"},
+		{"wrong type", `{"sentry": {"send_default_pii": "no"}}`, `"send_default_pii"`},
+		{"wrong switch", `{"sentry_enabled": "no"}`, `sentry_enabled`},
+		{"wrong section", `{"sentry": []}`, "object"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			opts, err := sentryconfig.LoadOptions(write(test.text))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want it to say %s", err, test.want)
+			}
+			if opts.Enabled.Or(true) {
+				t.Error("the options of an unreadable file are enabled")
+			}
+		})
+	}
+	if opts, err := sentryconfig.LoadOptions(filepath.Join(t.TempDir(), "none.json")); err == nil || opts.Enabled.Or(true) {
+		t.Errorf("a missing file: %v, %+v", err, opts)
+	}
+	for text, want := range map[string]bool{
+		`{"sentry_enabled": false, "sentry": {"enabled": true}}`: false,
+		`{"sentry_enabled": true, "sentry": {"enabled": false}}`: false,
+		`{"sentry": {"enabled": false}}`:                         false,
+		`{}`:                                                     true,
+	} {
+		if opts, err := sentryconfig.LoadOptions(write(text)); err != nil || opts.Enabled.Or(true) != want {
+			t.Errorf("%s: enabled %v, %v; want %v", text, opts.Enabled.Or(true), err, want)
+		}
+	}
+}

@@ -1,0 +1,688 @@
+package sentryconfig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// A TaskSpan is a running task: a transaction in Sentry, or a span of the task it runs in. A nil *TaskSpan takes every
+// call and does nothing. Its methods may be called from many goroutines at once.
+type TaskSpan struct {
+	r        *reporter
+	hub      *sentry.Hub
+	span     *sentry.Span
+	parent   *TaskSpan
+	taskType string
+	index    int
+	total    int
+	data     any    // safe; nil when the task has none
+	offs     uint64 // offs when it began
+	finished atomic.Bool
+
+	mu        sync.Mutex
+	children  []*TaskSpan       // running now
+	status    sentry.SpanStatus // set by the user
+	implied   sentry.SpanStatus // by what was captured
+	captured  []capturedError
+	statusSet bool
+}
+
+type capturedError struct {
+	err error
+	id  sentry.EventID
+}
+
+type taskKey struct{}
+
+// CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task ends
+// with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is captured,
+// logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task it begins a child span.
+//
+// taskData is copied and must not be written to during the call. While reporting is off it returns ctx and nil.
+func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any, opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	r := reporting()
+	if r == nil {
+		return ctx, nil
+	}
+	return r.startTask(ctx, taskType, index, total, taskData, opts)
+}
+
+// TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
+func TaskSpanFromContext(ctx context.Context) *TaskSpan {
+	if ctx == nil {
+		return nil
+	}
+	t, _ := ctx.Value(taskKey{}).(*TaskSpan)
+	return t
+}
+
+func (r *reporter) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
+	t := &TaskSpan{r: r, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: offs.Load()}
+	if taskData != nil {
+		t.data = safe.Value(taskData, maxTaskDataBytes)
+	}
+	if parent := TaskSpanFromContext(ctx); parent != nil && parent.r == r && !parent.finished.Load() {
+		t.parent = parent
+	}
+
+	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
+	hostHub, hostSpan := r.hostOf(ctx)
+	spanCtx := ctx
+	base := r.hub
+	switch {
+	case hostHub == nil && hostSpan == nil:
+		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == r.client {
+			base = h
+		} else if t.parent != nil {
+			base = t.parent.hub
+		}
+	case t.parent != nil:
+		spanCtx, base = t.parent.span.Context(), t.parent.hub
+	default:
+		spanCtx = spanless{ctx}
+	}
+	t.hub = base.Clone()
+	spanCtx = sentry.SetHubOnContext(spanCtx, t.hub)
+
+	options := make([]sentry.SpanOption, 0, len(opts)+2)
+	options = append(options, t.start)
+	if hostSpan != nil && t.parent == nil {
+		options = append(options, func(s *sentry.Span) { s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID })
+	}
+	for _, opt := range opts {
+		if opt != nil {
+			options = append(options, func(s *sentry.Span) { r.call("a span option", func() { opt(s) }) })
+		}
+	}
+	t.span = sentry.StartSpan(spanCtx, "task", options...)
+	if hostHub == nil && hostSpan == nil {
+		ctx = t.span.Context()
+	}
+	r.tasks.add(t)
+	if r.collector != nil {
+		r.collector.taskStarted()
+	}
+	return context.WithValue(ctx, taskKey{}, t), t
+}
+
+// start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
+func (t *TaskSpan) start(s *sentry.Span) {
+	s.Description = "Execute " + t.taskType
+	if t.total > 0 {
+		s.Description += " (" + strconv.Itoa(t.index+1) + "/" + strconv.Itoa(t.total) + ")"
+	}
+	task := make(sentry.Context, 4)
+	t.describe(task)
+	if s.IsTransaction() {
+		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
+		s.Tags = make(map[string]string, 5)
+		s.Tags["task_type"], s.Tags["task_index"] = t.taskType, strconv.Itoa(t.index)
+		if t.total > 0 {
+			s.Tags["total_tasks"] = strconv.Itoa(t.total)
+		}
+		t.r.commonTags(s.Tags)
+		s.SetContext("task", task)
+		return
+	}
+	s.Data = task
+}
+
+// describe writes the context task into c.
+func (t *TaskSpan) describe(c sentry.Context) {
+	c["task_type"], c["index"] = t.taskType, t.index
+	if t.total > 0 {
+		c["total"] = t.total
+	}
+	if t.data != nil {
+		c["data"] = t.data
+	}
+}
+
+// hostOf returns the hub and the span in ctx that belong to another client than ours.
+func (r *reporter) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
+	hub := sentry.GetHubFromContext(ctx)
+	if hub != nil && (hub.Client() == r.client || !hub.Client().IsEnabled()) {
+		hub = nil
+	}
+	span := sentry.SpanFromContext(ctx)
+	if span != nil {
+		// A span's own context names the hub it was started on; without one it was the current hub.
+		owner := sentry.GetHubFromContext(span.Context())
+		if owner == nil {
+			owner = sentry.CurrentHub()
+		}
+		if owner.Client() == r.client {
+			span = nil
+		}
+	}
+	return hub, span
+}
+
+// spanless is a context without its sentry-go span, so that a span started in it begins a transaction. The key of that
+// value is sentry-go's own, hence the look at the value.
+type spanless struct{ context.Context }
+
+func (c spanless) Value(key any) any {
+	v := c.Context.Value(key)
+	if _, ok := v.(*sentry.Span); ok {
+		return nil
+	}
+	return v
+}
+
+// SetTag sets a tag of the task's span and of all events of the task.
+func (t *TaskSpan) SetTag(key, value string) {
+	if t == nil || key == "" {
+		return
+	}
+	t.hub.Scope().SetTag(key, value)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.finished.Load() {
+		t.span.SetTag(key, value)
+	}
+}
+
+// SetData sets a value of the task's span. The value is copied.
+func (t *TaskSpan) SetData(key string, value any) {
+	if t == nil {
+		return
+	}
+	value = safe.Value(value, maxTaskDataBytes)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.finished.Load() { // then the span is on its way to the server
+		t.span.SetData(key, value)
+	}
+}
+
+// SetStatus sets how the task ended; it wins over what follows from its errors.
+func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	t.status, t.statusSet = status, true
+	t.mu.Unlock()
+}
+
+// imply sets the status that holds unless the user has set one. The first one stays: what happened first is the cause.
+func (t *TaskSpan) imply(status sentry.SpanStatus) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	if t.implied == sentry.SpanStatusUndefined {
+		t.implied = status
+	}
+	t.mu.Unlock()
+}
+
+// Finish ends the task; a second call does nothing. Deferred in a task that panics, it captures the panic as the task's
+// exception, finishes the span as internal_error and panics again with the same value.
+func (t *TaskSpan) Finish() {
+	if t == nil || t.finished.Load() {
+		return
+	}
+	switch unwinding() {
+	case unwindPanic:
+		v := recover() // nil when this call wasn't deferred itself: then the panic goes on by itself
+		if v == nil {
+			t.imply(sentry.SpanStatusInternalError)
+			break
+		}
+		t.capturePanic(&PanicError{Value: v})
+		t.finish()
+		panic(v)
+	case unwindGoexit:
+		t.imply(sentry.SpanStatusAborted)
+	}
+	t.finish()
+}
+
+func (t *TaskSpan) finish() {
+	t.mu.Lock()
+	first := t.finished.CompareAndSwap(false, true)
+	t.mu.Unlock()
+	if !first {
+		return
+	}
+	t.r.tasks.remove(t)
+	if t.r.collector != nil {
+		t.r.collector.taskFinished()
+	}
+	if reporting() != t.r || offs.Load() != t.offs {
+		return // switched off half-way: dropped whole
+	}
+	t.mu.Lock()
+	status := sentry.SpanStatusOK
+	switch {
+	case t.statusSet:
+		status = t.status
+	case t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
+		status = t.span.Status
+	case t.implied != sentry.SpanStatusUndefined:
+		status = t.implied
+	}
+	t.mu.Unlock()
+	t.span.Status = status
+	t.r.call("a hook of a transaction", t.span.Finish)
+}
+
+// capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
+// deferred function that recovered p.
+func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
+	if t == nil {
+		return ""
+	}
+	t.imply(sentry.SpanStatusInternalError)
+	pcs := callers()
+	if raisedByFinish(pcs) {
+		return t.capturedPanic(p.Value)
+	}
+	if err := p.Unwrap(); err != nil {
+		if id, ok := t.capturedEarlier(err); ok {
+			return id
+		}
+	}
+	r := reporting()
+	if r != t.r {
+		return ""
+	}
+	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+}
+
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again: until the
+// panic is over its frame stays on the stack, calling gopanic.
+func raisedByFinish(pcs []uintptr) bool {
+	inPanic := false
+	for _, pc := range pcs {
+		f := runtime.FuncForPC(pc - 1)
+		if f == nil {
+			continue
+		}
+		name := f.Name()
+		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
+			return true
+		}
+		inPanic = name == "runtime.gopanic"
+	}
+	return false
+}
+
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it.
+func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID) {
+	defer func() { _ = recover() }() // values that can't be compared
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.captured) - 1; i >= 0; i-- {
+		if p, ok := t.captured[i].err.(*PanicError); ok {
+			if id == "" {
+				id = t.captured[i].id
+			}
+			if p.Value == value {
+				return t.captured[i].id
+			}
+		}
+	}
+	return id
+}
+
+// noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
+func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.SpanStatus) {
+	if t == nil {
+		return
+	}
+	t.imply(status)
+	if err == nil || id == "" {
+		return
+	}
+	for ; t != nil; t = t.parent {
+		t.mu.Lock()
+		if len(t.captured) >= maxCaptured {
+			t.captured = append(t.captured[:0], t.captured[1:]...)
+		}
+		t.captured = append(t.captured, capturedError{err, id})
+		t.mu.Unlock()
+	}
+}
+
+// maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
+const maxCaptured = 16
+
+// capturedEarlier reports whether err, or what it wraps, was captured in t or in a task within it, and the event's ID.
+func (t *TaskSpan) capturedEarlier(err error) (id sentry.EventID, ok bool) {
+	if t == nil {
+		return "", false
+	}
+	var inner *TaskError
+	if asError(err, &inner) && inner.EventID != "" {
+		return inner.EventID, true
+	}
+	defer func() {
+		if recover() != nil { // errors that can't be compared
+			id, ok = "", false
+		}
+	}()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.captured) - 1; i >= 0; i-- {
+		if isWithinError(err, t.captured[i].err, maxExceptions) {
+			return t.captured[i].id, true
+		}
+	}
+	return "", false
+}
+
+// isWithinError is errors.Is by identity alone: an Is method may say yes to an error that is another event.
+func isWithinError(err, captured error, depth int) bool {
+	if err == captured {
+		return true
+	}
+	if depth == 0 {
+		return false
+	}
+	children, _ := unwrapAll(err)
+	for _, child := range children {
+		if isWithinError(child, captured, depth-1) {
+			return true
+		}
+	}
+	return false
+}
+
+type unwind int
+
+const (
+	unwindNone unwind = iota
+	unwindPanic
+	unwindGoexit
+)
+
+// unwindFrames is how far above Finish the runtime's own frame is looked for: Finish deferred itself, or called by a
+// deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
+const unwindFrames = 2
+
+// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover alone
+// can't tell Goexit from a return.
+func unwinding() unwind {
+	var pcs [unwindFrames]uintptr
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
+		f := runtime.FuncForPC(pc - 1)
+		if f == nil {
+			continue
+		}
+		switch f.Name() {
+		case "runtime.gopanic":
+			return unwindPanic
+		case "runtime.Goexit":
+			return unwindGoexit
+		}
+	}
+	return unwindNone
+}
+
+// A Task names one task for [RunTask]: Index is its place from 0 among Total; a Total of 0 or less means unknown.
+type Task struct {
+	Type         string
+	Index, Total int
+	Data         any
+}
+
+// A TaskError is what [RunTask] returns for a task that didn't succeed.
+type TaskError struct {
+	Task    Task
+	EventID sentry.EventID // of what was reported; "" when nothing was
+	Err     error          // what run returned, or a *PanicError
+}
+
+// Error returns "<type>: <err>".
+func (e *TaskError) Error() string {
+	if e.Err == nil {
+		return e.Task.Type
+	}
+	return e.Task.Type + ": " + e.Err.Error()
+}
+
+// Unwrap returns e.Err.
+func (e *TaskError) Unwrap() error { return e.Err }
+
+// A PanicError is the Err of a [TaskError] after a panic.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // as runtime/debug.Stack formats it
+}
+
+// Error returns "panic: " and the value.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns e.Value when that is an error, otherwise nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// shown is the error that stands for the panic in an event: the value where it is one.
+func (e *PanicError) shown() error {
+	if err := e.Unwrap(); err != nil {
+		return err
+	}
+	return e
+}
+
+// RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
+// It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
+// that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
+// event. The context that run gets carries the task; it is as [CreateTaskSpan] makes it.
+func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	taskCtx, span := CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
+	defer span.Finish()
+	id, err := runTask(taskCtx, task, span, run)
+	if err == nil {
+		return nil
+	}
+	if task.Type == "" {
+		task.Type = taskTypeOrUnknown("")
+	}
+	return &TaskError{Task: task, EventID: id, Err: err}
+}
+
+// runTask runs run and reports what came of it. When run ends its goroutine with runtime.Goexit, so does this: the deferred
+// Finish of the caller sees to the rest.
+func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Context) error) (id sentry.EventID, err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil { // nil in Goexit
+			p := &PanicError{Value: v, Stack: debug.Stack()}
+			id, err = span.capturePanic(p), p
+		}
+	}()
+	if run == nil {
+		err = errors.New("sentryconfig: RunTask was given no function to run")
+	} else {
+		err = run(ctx)
+	}
+	returned = true
+	return span.report(ctx, task, err), err
+}
+
+// report captures what run returned, if that is worth an event and isn't one already, and returns the event's ID.
+func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.EventID {
+	if err == nil {
+		return ""
+	}
+	if id, ok := t.capturedEarlier(err); ok {
+		t.imply(statusOf(err))
+		return id
+	}
+	if isCancelled(ctx, err) {
+		t.imply(sentry.SpanStatusCanceled)
+		return ""
+	}
+	r := reporting()
+	if r == nil {
+		return ""
+	}
+	var failure *TaskFailure
+	if asError(err, &failure) && failure != nil {
+		return r.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
+	}
+	return r.captureException(ctx, err, task.Type, task.Data, nil, callers())
+}
+
+func statusOf(err error) sentry.SpanStatus {
+	var failure *TaskFailure
+	if asError(err, &failure) {
+		return sentry.SpanStatusFailedPrecondition
+	}
+	return exceptionStatus(err)
+}
+
+func isCancelled(ctx context.Context, err error) bool {
+	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
+}
+
+// isError is errors.Is for errors whose methods may panic.
+func isError(err, target error) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	return errors.Is(err, target)
+}
+
+// asError is errors.As for errors whose methods may panic.
+func asError[T error](err error, target *T) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	return errors.As(err, target)
+}
+
+// tasks are those running now.
+type tasks struct {
+	mu    sync.Mutex
+	roots []*TaskSpan
+	only  atomic.Pointer[TaskSpan] // where a call without a task in its context belongs
+}
+
+func (l *tasks) add(t *TaskSpan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := t.parent; p != nil {
+		p.mu.Lock()
+		p.children = append(p.children, t)
+		p.mu.Unlock()
+	} else {
+		l.roots = append(l.roots, t)
+	}
+	l.findOnly()
+}
+
+func (l *tasks) remove(t *TaskSpan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := t.parent; p != nil {
+		p.mu.Lock()
+		p.children = without(p.children, t)
+		p.mu.Unlock()
+	} else {
+		l.roots = without(l.roots, t)
+	}
+	l.findOnly()
+}
+
+func without(list []*TaskSpan, t *TaskSpan) []*TaskSpan {
+	for i, other := range list {
+		if other == t {
+			last := len(list) - 1
+			list[i], list[last] = list[last], nil
+			return list[:last]
+		}
+	}
+	return list
+}
+
+// findOnly follows the only running task to the innermost task in it, as long as there is one at a time.
+func (l *tasks) findOnly() {
+	if len(l.roots) != 1 {
+		l.only.Store(nil)
+		return
+	}
+	t := l.roots[0]
+	for {
+		t.mu.Lock()
+		if len(t.children) != 1 {
+			t.mu.Unlock()
+			break
+		}
+		child := t.children[0]
+		t.mu.Unlock()
+		t = child
+	}
+	l.only.Store(t)
+}
+
+// taskOf returns the task that a call with ctx belongs to: the one in ctx, or the only one running, or nil.
+func (r *reporter) taskOf(ctx context.Context) *TaskSpan {
+	if t := TaskSpanFromContext(ctx); t != nil && t.r == r {
+		return t
+	}
+	return r.tasks.only.Load()
+}
+
+// hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
+func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
+	if ctx != nil {
+		if hub := sentry.GetHubFromContext(ctx); hub != nil && hub.Client() == r.client {
+			return hub
+		}
+	}
+	if t != nil {
+		return t.hub
+	}
+	return r.hub
+}
+
+// cancelTasks ends the tasks that run while the reporter is closed.
+func (r *reporter) cancelTasks() {
+	r.tasks.mu.Lock()
+	running := append([]*TaskSpan(nil), r.tasks.roots...)
+	r.tasks.mu.Unlock()
+	for _, t := range running {
+		t.cancel()
+	}
+}
+
+func (t *TaskSpan) cancel() {
+	t.mu.Lock()
+	children := append([]*TaskSpan(nil), t.children...)
+	t.mu.Unlock()
+	for _, child := range children {
+		child.cancel()
+	}
+	t.imply(sentry.SpanStatusCanceled)
+	t.finish()
+}

@@ -1,0 +1,384 @@
+package sentryconfig_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+func transactions(t *testing.T, server *sentrytest.Server, n int) []sentrytest.Event {
+	t.Helper()
+	flush(t)
+	list := server.WaitTransactions(n, 5*time.Second)
+	if len(list) != n {
+		t.Fatalf("got %d transactions, want %d", len(list), n)
+	}
+	return list
+}
+
+func status(tx sentrytest.Event) string { return fmt.Sprint(tx.Contexts["trace"]["status"]) }
+
+func TestTransaction(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "ping", 0, 3, map[string]any{"host": "h"})
+	child := sentry.StartSpan(ctx, "exec")
+	_, nested := sentryconfig.CreateTaskSpan(child.Context(), "resolve", 1, 2, "data")
+	nested.SetData("answer", 42)
+	nested.Finish()
+	child.Finish()
+	span.Finish()
+	span.Finish()
+	_, unknown := sentryconfig.CreateTaskSpan(t.Context(), "", 0, 0, nil)
+	unknown.Finish()
+	list := transactions(t, server, 2)
+	tx := list[0]
+	trace := tx.Contexts["trace"]
+	if tx.Transaction != "task.ping" || trace["op"] != "task" || trace["description"] != "Execute ping (1/3)" || status(tx) != "ok" {
+		t.Errorf("transaction %q, trace %v", tx.Transaction, trace)
+	}
+	for tag, want := range map[string]string{"task_type": "ping", "task_index": "0", "total_tasks": "3", "environment_detected": "development"} {
+		if tx.Tags[tag] != want {
+			t.Errorf("tag %s = %q, want %q", tag, tx.Tags[tag], want)
+		}
+	}
+	if got := fmt.Sprint(tx.Contexts["task"]); got != "map[data:map[host:h] index:0 task_type:ping total:3]" {
+		t.Errorf("context task = %s", got)
+	}
+	if tx.Contexts["os"]["name"] == nil || tx.Contexts["memory"] == nil {
+		t.Error("no system context")
+	}
+	if len(tx.Spans) != 2 {
+		t.Fatalf("%d spans, want 2", len(tx.Spans))
+	}
+	if tx = list[1]; tx.Transaction != "task.unknown" || tx.Contexts["trace"]["description"] != "Execute unknown" || tx.Tags["total_tasks"] != "" || tx.Contexts["task"]["total"] != nil {
+		t.Errorf("without a total: %q, %v, %v", tx.Transaction, tx.Contexts["trace"], tx.Tags)
+	}
+}
+
+func TestRunTaskOutcomes(t *testing.T) {
+	boom := errors.New("boom")
+	for _, test := range []struct {
+		name   string
+		run    func(context.Context) error
+		cancel bool
+		status string
+		events int
+		level  string
+	}{
+		{"ok", func(context.Context) error { return nil }, false, "ok", 0, ""},
+		{"error", func(context.Context) error { return boom }, false, "internal_error", 1, "error"},
+		{"wrapped failure", func(context.Context) error {
+			return fmt.Errorf("w: %w", &sentryconfig.TaskFailure{Reason: "bad", Err: boom})
+		}, false, "failed_precondition", 1, "error"},
+		{"deadline", func(context.Context) error { return fmt.Errorf("x: %w", context.DeadlineExceeded) }, false, "deadline_exceeded", 1, "error"},
+		{"cancelled", func(ctx context.Context) error { return ctx.Err() }, true, "cancelled", 0, ""},
+		{"says cancelled but isn't", func(context.Context) error { return context.Canceled }, false, "internal_error", 1, "error"},
+		{"panic", func(context.Context) error { panic("boom") }, false, "internal_error", 1, "fatal"},
+		{"panic with error", func(context.Context) error { panic(boom) }, false, "internal_error", 1, "fatal"},
+		{"nil panic", func(context.Context) error { panic(nil) }, false, "internal_error", 1, "fatal"},
+		{"runtime error", func(context.Context) error { var m map[string]int; m["x"] = 1; return nil }, false, "internal_error", 1, "fatal"},
+		{"captured by hand", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("more: %w", boom)
+		}, false, "internal_error", 1, "error"},
+		{"nested RunTask", func(ctx context.Context) error {
+			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { return boom })
+		}, false, "internal_error", 1, "error"},
+		{"nested panic", func(ctx context.Context) error {
+			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
+		}, false, "internal_error", 1, "fatal"},
+		{"panic through spans", func(ctx context.Context) error {
+			ctx, a := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer a.Finish()
+			_, b := sentryconfig.CreateTaskSpan(ctx, "b", 0, 1, nil)
+			defer b.Finish()
+			panic("boom")
+		}, false, "internal_error", 1, "fatal"},
+		{"two panics, one value", func(ctx context.Context) error {
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
+			panic("boom")
+		}, false, "internal_error", 2, "fatal"},
+		{"status set by hand", func(ctx context.Context) error {
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
+			return boom
+		}, false, "data_loss", 1, "error"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := start(t, sentryconfig.Options{})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if test.cancel {
+				cancel()
+			}
+			err := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "outer", Index: 0, Total: 1}, test.run)
+			tx := transactions(t, server, 1)[0]
+			if status(tx) != test.status {
+				t.Errorf("status %s, want %s", status(tx), test.status)
+			}
+			events := server.Events()
+			if len(events) != test.events {
+				t.Fatalf("%d events, want %d", len(events), test.events)
+			}
+			if test.status == "ok" {
+				if err != nil {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			var te *sentryconfig.TaskError
+			if !errors.As(err, &te) || te.Task.Type != "outer" || !strings.HasPrefix(err.Error(), "outer: ") {
+				t.Fatalf("error %v, want a TaskError of outer", err)
+			}
+			if test.events == 0 {
+				if te.EventID != "" {
+					t.Errorf("EventID %s for no event", te.EventID)
+				}
+				return
+			}
+			last := events[len(events)-1]
+			if string(te.EventID) != last.ID || last.Level != test.level {
+				t.Errorf("EventID %q, event %q; level %q, want %q", te.EventID, last.ID, last.Level, test.level)
+			}
+			if test.level == "fatal" {
+				checkPanic(t, last)
+			}
+		})
+	}
+}
+
+func checkPanic(t *testing.T, e sentrytest.Event) {
+	t.Helper()
+	x := e.Exceptions[len(e.Exceptions)-1]
+	if x.Mechanism == nil || x.Mechanism.Handled == nil || *x.Mechanism.Handled {
+		t.Errorf("mechanism %+v, want handled=false", x.Mechanism)
+	}
+	if len(x.Frames) == 0 {
+		t.Fatal("no stack trace")
+	}
+	top := x.Frames[len(x.Frames)-1]
+	if !strings.Contains(top.Function, "TestRunTaskOutcomes") && !strings.Contains(top.Function, "TestDeferredFinish") {
+		t.Errorf("the stack trace ends in %s.%s, want where the panic was raised", top.Module, top.Function)
+	}
+}
+
+func TestDeferredFinishPanicsAgain(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	value := &struct{ x int }{7}
+	func() {
+		defer func() {
+			if v := recover(); v != value {
+				t.Errorf("recovered %v, want the same value", v)
+			}
+		}()
+		_, span := sentryconfig.CreateTaskSpan(t.Context(), "p", 0, 1, nil)
+		defer span.Finish()
+		panic(value)
+	}()
+	checkPanic(t, one(t, server))
+	if tx := transactions(t, server, 1)[0]; status(tx) != "internal_error" {
+		t.Errorf("status %s", status(tx))
+	}
+}
+
+func TestGoexit(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "run"}, func(context.Context) error {
+			runtime.Goexit()
+			return nil
+		})
+	})
+	wg.Go(func() {
+		_, span := sentryconfig.CreateTaskSpan(context.Background(), "span", 0, 1, nil)
+		defer span.Finish()
+		runtime.Goexit()
+	})
+	wg.Wait()
+	for _, tx := range transactions(t, server, 2) {
+		if status(tx) != "aborted" {
+			t.Errorf("%s: status %s, want aborted", tx.Transaction, status(tx))
+		}
+	}
+	if n := len(server.Events()); n != 0 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// A task that runs while another part of the program cleans up after its own panic is not itself in a panic.
+func TestTaskDuringCleanup(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	func() {
+		defer func() { _ = recover() }()
+		defer func() {
+			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "cleanup"}, func(context.Context) error { return nil })
+		}()
+		panic("somebody else's")
+	}()
+	if tx := transactions(t, server, 1)[0]; status(tx) != "ok" {
+		t.Errorf("status %s, want ok", status(tx))
+	}
+	if n := len(server.Events()); n != 0 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestCloseCancelsRunningTasks(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	_, span := sentryconfig.CreateTaskSpan(t.Context(), "slow", 0, 1, nil)
+	if !sentryconfig.Close(5 * time.Second) {
+		t.Error("Close = false")
+	}
+	span.Finish()
+	list := server.WaitTransactions(1, 0)
+	if len(list) != 1 || status(list[0]) != "cancelled" {
+		t.Errorf("transactions %v", list)
+	}
+}
+
+func TestSideBySideTasksNeverMix(t *testing.T) {
+	const n = 64
+	server := start(t, sentryconfig.Options{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			name := fmt.Sprintf("t%02d", i)
+			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: name, Index: i, Total: n}, func(ctx context.Context) error {
+				sentryconfig.TaskSpanFromContext(ctx).SetTag("own", name)
+				sentryconfig.AddBreadcrumb(ctx, name, "step", "", map[string]any{"name": name})
+				child := sentry.StartSpan(ctx, name)
+				runtime.Gosched()
+				child.Finish()
+				return errors.New(name)
+			})
+		})
+	}
+	wg.Wait()
+	flush(t)
+	for _, e := range append(server.WaitEvents(n, 0), server.WaitTransactions(n, 0)...) {
+		name := e.Tags["task_type"]
+		if e.Tags["own"] != name || len(e.Breadcrumbs) != 1 || e.Breadcrumbs[0].Message != name {
+			t.Errorf("event of %s: own %q, breadcrumbs %v", name, e.Tags["own"], e.Breadcrumbs)
+		}
+		for _, s := range e.Spans {
+			if s.Op != name {
+				t.Errorf("span %s in the transaction of %s", s.Op, name)
+			}
+		}
+	}
+}
+
+func TestOnlyRunningTask(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	_, a := sentryconfig.CreateTaskSpan(t.Context(), "a", 0, 2, nil)
+	sentryconfig.AddBreadcrumb(context.Background(), "for a", "", "", nil)
+	sentryconfig.CaptureTaskFailure(nil, "", "one runs", nil, nil) //nolint:staticcheck // a nil ctx is allowed
+	_, b := sentryconfig.CreateTaskSpan(t.Context(), "b", 1, 2, nil)
+	sentryconfig.AddBreadcrumb(context.Background(), "for nobody", "", "", nil)
+	sentryconfig.CaptureTaskFailure(context.Background(), "", "two run", nil, nil)
+	b.Finish()
+	sentryconfig.CaptureTaskFailure(context.Background(), "", "one again", nil, nil)
+	a.Finish()
+	flush(t)
+	events := server.WaitEvents(3, 0)
+	for i, want := range []string{"a: one runs", "unknown: two run", "a: one again"} {
+		if events[i].Message != want {
+			t.Errorf("event %d: %q, want %q", i, events[i].Message, want)
+		}
+	}
+	if crumbs := events[2].Breadcrumbs; len(crumbs) != 1 || crumbs[0].Message != "for a" {
+		t.Errorf("breadcrumbs of a: %v", crumbs)
+	}
+}
+
+func TestContinueTrace(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	const trace = "0123456789abcdef0123456789abcdef"
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, nil,
+		sentry.ContinueTrace(sentry.CurrentHub(), trace+"-0123456789abcdef-1", ""))
+	sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+	span.Finish()
+	for _, e := range append(transactions(t, server, 1), one(t, server)) {
+		if e.Contexts["trace"]["trace_id"] != trace {
+			t.Errorf("trace %v, want %s", e.Contexts["trace"], trace)
+		}
+	}
+}
+
+// A program that uses Sentry itself keeps its client, its hub and its transaction; ours ride beside them.
+func TestHostWithItsOwnSentry(t *testing.T) {
+	theirs := sentrytest.NewServer(t)
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentry.CurrentHub().BindClient(client)
+	defer sentry.CurrentHub().BindClient(nil)
+	ours := start(t, sentryconfig.Options{})
+	if sentry.CurrentHub().Client() != client {
+		t.Fatal("Init bound another client")
+	}
+
+	hub := sentry.CurrentHub().Clone()
+	hub.Scope().SetTag("whose", "theirs")
+	hostCtx := sentry.SetHubOnContext(t.Context(), hub)
+	host := sentry.StartTransaction(hostCtx, "host")
+	_ = sentryconfig.RunTask(host.Context(), sentryconfig.Task{Type: "ours", Total: 1}, func(ctx context.Context) error {
+		if sentry.GetHubFromContext(ctx) != hub {
+			t.Error("the host's hub isn't in the task's context any more")
+		}
+		sentry.StartSpan(ctx, "host.child").Finish()
+		sentry.GetHubFromContext(ctx).CaptureMessage("host message")
+		_, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, nil)
+		nested.Finish()
+		return errors.New("ours")
+	})
+	host.Finish()
+	sentry.CaptureMessage("plain")
+	flush(t)
+
+	if list := theirs.WaitEvents(2, 0); len(theirs.Events()) != 2 || list[0].Message != "host message" || list[1].Message != "plain" {
+		t.Errorf("the host's server got %v", list)
+	}
+	hostTx := theirs.WaitTransactions(1, 0)
+	if len(theirs.Transactions()) != 1 || hostTx[0].Transaction != "host" || len(hostTx[0].Spans) != 1 || hostTx[0].Spans[0].Op != "host.child" {
+		t.Errorf("the host's server got the transactions %v", hostTx)
+	}
+	e, tx := one(t, ours), transactions(t, ours, 1)[0]
+	if e.Tags["task_type"] != "ours" || e.Tags["whose"] != "" || tx.Transaction != "task.ours" || len(tx.Spans) != 1 {
+		t.Errorf("our server got %v and %q with %d spans", e.Tags, tx.Transaction, len(tx.Spans))
+	}
+	want := host.TraceID.String()
+	if e.Contexts["trace"]["trace_id"] != want || tx.Contexts["trace"]["trace_id"] != want {
+		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"], tx.Contexts["trace"]["trace_id"], want)
+	}
+	sentryconfig.Close(5 * time.Second)
+	if sentry.CurrentHub().Client() != client {
+		t.Error("Close unbound the host's client")
+	}
+}
+
+func TestPlainSentryCallsReport(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	sentry.CaptureMessage("plain")
+	if e := one(t, server); e.Message != "plain" || e.Contexts["os"]["name"] == nil {
+		t.Errorf("event %v", e)
+	}
+	if !sentry.Flush(time.Second) {
+		t.Error("sentry.Flush = false")
+	}
+	sentryconfig.Close(5 * time.Second)
+	if sentry.CurrentHub().Client().IsEnabled() {
+		t.Error("Close left our client bound")
+	}
+}

@@ -1,0 +1,162 @@
+package sentryconfig
+
+import (
+	"path"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// maxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
+const maxFrames = 100
+
+// ownPackage is the import path of this package, taken from a type of it so that a fork needs no edit.
+var ownPackage = reflect.TypeFor[Options]().PkgPath()
+
+// callers returns the program counters of the calling goroutine's stack, innermost first.
+func callers() []uintptr {
+	pcs := make([]uintptr, maxFrames)
+	return pcs[:runtime.Callers(2, pcs)]
+}
+
+// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For a
+// panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing is left.
+func stacktraceOf(pcs []uintptr, panicked bool) *sentry.Stacktrace {
+	if panicked {
+		pcs = afterPanic(pcs)
+	}
+	frames := make([]sentry.Frame, 0, len(pcs))
+	for _, pc := range pcs {
+		frames = append(frames, framesOf(pc)...)
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 { // Sentry wants the outermost first
+		frames[i], frames[j] = frames[j], frames[i]
+	}
+	return &sentry.Stacktrace{Frames: frames}
+}
+
+func afterPanic(pcs []uintptr) []uintptr {
+	for i, pc := range pcs {
+		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.gopanic" {
+			return pcs[i+1:]
+		}
+	}
+	return pcs
+}
+
+// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined, none
+// where they are to be left out. It is bounded by the size of the program.
+var frameCache sync.Map // uintptr -> []sentry.Frame
+
+func framesOf(pc uintptr) []sentry.Frame {
+	if frames, ok := frameCache.Load(pc); ok {
+		return frames.([]sentry.Frame)
+	}
+	var kept []sentry.Frame
+	frames := runtime.CallersFrames([]uintptr{pc})
+	for {
+		f, more := frames.Next()
+		if frame := sentry.NewFrame(f); f.Function != "" && completeFrame(&frame) {
+			kept = append(kept, frame)
+		}
+		if !more {
+			break
+		}
+	}
+	frameCache.Store(pc, kept)
+	return kept
+}
+
+// completeFrame fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
+func completeFrame(f *sentry.Frame) bool {
+	file := f.AbsPath
+	if file == "" {
+		file = f.Filename
+	}
+	switch {
+	case f.Module == "runtime", f.Module == "testing", strings.HasPrefix(f.Module, "runtime/"):
+		return false
+	case f.Module == ownPackage && !strings.HasSuffix(file, "_test.go"):
+		return false
+	case isWithin(f.Module, "github.com/getsentry/sentry-go") && !strings.HasSuffix(f.Module, "_test"):
+		return false
+	}
+	f.InApp = inApp(f.Module)
+	if f.Module != "" && f.Filename == "" {
+		// With -trimpath the compiler names files like this; without, the name must not depend on where it was built.
+		f.Filename = f.Module + "/" + path.Base(strings.ReplaceAll(f.AbsPath, `\`, "/"))
+	}
+	return true
+}
+
+// hostModules are the module paths of the program itself: the main module, and what is replaced by a local folder.
+var hostModules = sync.OnceValue(func() (modules []string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil
+	}
+	if info.Main.Path != "" {
+		modules = append(modules, info.Main.Path)
+	}
+	for _, dep := range info.Deps {
+		if dep.Replace != nil && dep.Replace.Version == "" && dep.Path != ownPackage {
+			modules = append(modules, dep.Path)
+		}
+	}
+	return modules
+})
+
+// inApp reports whether a package is the host program's own. The standard library is told by its import path, not by
+// GOROOT: with -trimpath, or on another machine, there is none.
+func inApp(pkg string) bool {
+	if pkg == "main" || strings.HasPrefix(pkg, "main.") {
+		return true
+	}
+	pkg = strings.TrimSuffix(pkg, "_test")
+	modules := hostModules()
+	for _, module := range modules {
+		if isWithin(pkg, module) {
+			return true
+		}
+	}
+	first, _, _ := strings.Cut(pkg, "/")
+	return len(modules) == 0 && strings.Contains(first, ".") // built without module support: all but the standard library
+}
+
+func isWithin(pkg, module string) bool {
+	return strings.HasPrefix(pkg, module) && (len(pkg) == len(module) || pkg[len(module)] == '/')
+}
+
+// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or nil.
+func carriedStacktrace(err error) (st *sentry.Stacktrace) {
+	defer func() {
+		if recover() != nil { // err's own method, or one with another signature
+			st = nil
+		}
+	}()
+	st = sentry.ExtractStacktrace(err)
+	if st == nil {
+		return nil
+	}
+	kept := st.Frames[:0]
+	for i := range st.Frames {
+		if completeFrame(&st.Frames[i]) {
+			kept = append(kept, st.Frames[i])
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	if len(kept) > maxFrames {
+		kept = kept[len(kept)-maxFrames:]
+	}
+	st.Frames = kept
+	return st
+}
