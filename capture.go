@@ -75,8 +75,7 @@ func (r *reporter) captureException(ctx context.Context, err error, taskType str
 	class, condition := classify(err, r.errorClass)
 	e, t := r.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
-	var panicked *PanicError
-	isPanic := asError(err, &panicked)
+	_, isPanic := asError[*PanicError](err)
 	shown := err
 	if isPanic {
 		e.Level = sentry.LevelFatal

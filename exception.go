@@ -106,3 +106,63 @@ func errorText(err error) (text string) {
 	}()
 	return cutText(err.Error(), maxErrorText)
 }
+
+// maxErrors bounds a walk through an error's tree: errors may wrap themselves, and then errors.Is and errors.As never end.
+const maxErrors = 1000
+
+// findError walks the tree of err, from the outside in and depth first, and reports whether match says yes to one of its
+// errors. Methods of the errors that panic end only their own branch.
+func findError(err error, match func(error) bool) bool {
+	left := maxErrors
+	var walk func(error) bool
+	walk = func(e error) bool {
+		if e == nil || left == 0 {
+			return false
+		}
+		left--
+		if safely(e, match) {
+			return true
+		}
+		children, _ := unwrapAll(e)
+		for _, child := range children {
+			if walk(child) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(err)
+}
+
+func safely(err error, match func(error) bool) (ok bool) {
+	defer func() {
+		if recover() != nil { // a method of the error's, or values that can't be compared
+			ok = false
+		}
+	}()
+	return match(err)
+}
+
+// isError is errors.Is for errors that may wrap themselves or panic.
+func isError(err, target error) bool {
+	return findError(err, func(e error) bool {
+		if e == target {
+			return true
+		}
+		is, ok := e.(interface{ Is(error) bool })
+		return ok && is.Is(target)
+	})
+}
+
+// asError is errors.As for errors that may wrap themselves or panic.
+func asError[T error](err error) (target T, found bool) {
+	found = findError(err, func(e error) bool {
+		if t, ok := e.(T); ok {
+			target = t
+			return true
+		}
+		as, ok := e.(interface{ As(any) bool })
+		return ok && as.As(&target)
+	})
+	return target, found
+}

@@ -214,6 +214,7 @@ func (r *reporter) close(timeout time.Duration) bool {
 	}
 	if r.bound && sentry.CurrentHub().Client() == r.client {
 		sentry.CurrentHub().BindClient(nil)
+		sentry.CurrentHub().Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
 	}
 	r.client.Close()
 	if r.box != nil {

@@ -368,40 +368,19 @@ func (t *TaskSpan) capturedEarlier(err error) (id sentry.EventID, ok bool) {
 	if t == nil {
 		return "", false
 	}
-	var inner *TaskError
-	if asError(err, &inner) && inner.EventID != "" {
+	if inner, found := asError[*TaskError](err); found && inner != nil && inner.EventID != "" {
 		return inner.EventID, true
 	}
-	defer func() {
-		if recover() != nil { // errors that can't be compared
-			id, ok = "", false
-		}
-	}()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := len(t.captured) - 1; i >= 0; i-- {
-		if isWithinError(err, t.captured[i].err, maxExceptions) {
-			return t.captured[i].id, true
+		captured := t.captured[i]
+		// By identity alone: an Is method may say yes to an error that is another event.
+		if findError(err, func(e error) bool { return e == captured.err }) {
+			return captured.id, true
 		}
 	}
 	return "", false
-}
-
-// isWithinError is errors.Is by identity alone: an Is method may say yes to an error that is another event.
-func isWithinError(err, captured error, depth int) bool {
-	if err == captured {
-		return true
-	}
-	if depth == 0 {
-		return false
-	}
-	children, _ := unwrapAll(err)
-	for _, child := range children {
-		if isWithinError(child, captured, depth-1) {
-			return true
-		}
-	}
-	return false
 }
 
 type unwind int
@@ -542,16 +521,14 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 	if r == nil {
 		return ""
 	}
-	var failure *TaskFailure
-	if asError(err, &failure) && failure != nil {
+	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
 		return r.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
 	}
 	return r.captureException(ctx, err, task.Type, task.Data, nil, callers())
 }
 
 func statusOf(err error) sentry.SpanStatus {
-	var failure *TaskFailure
-	if asError(err, &failure) {
+	if _, ok := asError[*TaskFailure](err); ok {
 		return sentry.SpanStatusFailedPrecondition
 	}
 	return exceptionStatus(err)
@@ -559,26 +536,6 @@ func statusOf(err error) sentry.SpanStatus {
 
 func isCancelled(ctx context.Context, err error) bool {
 	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
-}
-
-// isError is errors.Is for errors whose methods may panic.
-func isError(err, target error) (is bool) {
-	defer func() {
-		if recover() != nil {
-			is = false
-		}
-	}()
-	return errors.Is(err, target)
-}
-
-// asError is errors.As for errors whose methods may panic.
-func asError[T error](err error, target *T) (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	return errors.As(err, target)
 }
 
 // tasks are those running now.

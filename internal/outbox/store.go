@@ -36,7 +36,9 @@ type Entry struct {
 	Packed   bool
 	Backlog  bool // left behind by an earlier process
 
-	failures uint8 // the sender's: 5xx answers so far
+	seq       uint64    // the queue's: order of arrival
+	failures  uint8     // the sender's: 5xx answers so far
+	notBefore time.Time // the sender's: after such an answer
 
 	where place
 }

@@ -29,12 +29,17 @@ type child struct {
 	key    string
 	index  int
 	weight int // 0 for what is small or a string, otherwise about the number of values in it
+	length int // of a string, up to the length to which it may be cut
 	value  reflect.Value
 	field  *field
 }
 
+func newChild(key string, index int, v reflect.Value) child {
+	return child{key: key, index: index, weight: weight(v, 0), length: min(len(textOf(v)), shortBytes+1), value: v}
+}
+
 func byWeight(a, b child) int {
-	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.index, b.index), strings.Compare(a.key, b.key))
+	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.length, b.length), cmp.Compare(a.index, b.index), strings.Compare(a.key, b.key))
 }
 
 // order puts the light children first: they are worth most for their room, and what they leave is shared by the rest.
@@ -111,18 +116,22 @@ func (k *keeper) fairMap(rv reflect.Value, hidden int) any {
 	n := min(rv.Len(), max(k.room, 0)/minEntryBytes+1)
 	hidden += rv.Len() - n
 	children := make([]child, 0, n)
-	for it := rv.MapRange(); len(children) < n && it.Next(); {
-		c := child{key: k.keyText(it.Key()), value: it.Value()}
-		if c.key == markerKey {
-			// The map was cut before: what was said of it goes into what is said now.
-			if more, ok := parseMore(textOf(c.value), "", moreKeysClose); ok {
-				hidden += more
-				n--
-				continue
+	// A map that was cut before says so: that goes into what is said now.
+	before := 0
+	if m, ok := anyMap(rv); ok {
+		if s, ok := m[markerKey].(string); ok {
+			if before, ok = parseMore(s, "", moreKeysClose); ok {
+				hidden += before - max(0, 1-hidden)
+				n = min(n, rv.Len()-1)
 			}
 		}
-		c.weight = weight(c.value, 0)
-		children = append(children, c)
+	}
+	for it := rv.MapRange(); len(children) < n && it.Next(); {
+		key := k.keyText(it.Key())
+		if before > 0 && key == markerKey {
+			continue
+		}
+		children = append(children, newChild(key, 0, it.Value()))
 	}
 	return k.fairObject(children, hidden)
 }
@@ -132,7 +141,9 @@ func (k *keeper) fairStruct(rv reflect.Value, ti *typeInfo) any {
 	for i := range ti.fields {
 		f := &ti.fields[i]
 		if fv, ok := f.get(rv); ok {
-			children = append(children, child{key: f.name, index: i, value: fv, field: f, weight: weight(fv, 0)})
+			c := newChild(f.name, i, fv)
+			c.field = f
+			children = append(children, c)
 		}
 	}
 	return k.fairObject(children, 0)
@@ -154,8 +165,7 @@ func (k *keeper) fairList(rv reflect.Value) any {
 	children := make([]child, 0, min(n, k.room/minElementBytes+1))
 	hidden += n - cap(children)
 	for i := range cap(children) {
-		v := rv.Index(i)
-		children = append(children, child{index: i, value: v, weight: weight(v, 0)})
+		children = append(children, newChild("", i, rv.Index(i)))
 	}
 	misses := maxMisses - 1
 	if len(children) <= maxRecord {
@@ -197,6 +207,13 @@ func (k *keeper) fairList(rv reflect.Value) any {
 	return append(out, moreOpen+count(hidden)+moreClose)
 }
 
+func anyMap(rv reflect.Value) (m map[string]any, ok bool) {
+	if rv.Type() == mapAnyType && rv.CanInterface() {
+		m, ok = rv.Interface().(map[string]any)
+	}
+	return m, ok
+}
+
 // textOf returns the string that rv holds, "" for anything else.
 func textOf(rv reflect.Value) string {
 	for rv.Kind() == reflect.Interface {
@@ -228,7 +245,10 @@ func weight(rv reflect.Value, hops int) int {
 		}
 		return 1 + rv.Len()
 	case reflect.Slice, reflect.Array:
-		if infoOf(rv.Type()).bytes {
+		if ti := infoOf(rv.Type()); ti.bytes {
+			if ti.asks || ti.exact { // json.RawMessage and the like
+				return 1 + rv.Len()/8
+			}
 			return 0
 		}
 		return 1 + rv.Len()

@@ -57,13 +57,13 @@ func TestFit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			before := Size(m)
+			before := picture(reflect.ValueOf(m), 6)
 			got := FitContext(m)
 			check(t, got, relayContextBytes-relayTypeBytes, relayContextLevels-1)
 			if got["short"] != "kept" {
 				t.Errorf("the short value is gone: %.300v", got)
 			}
-			if Size(m) != before {
+			if picture(reflect.ValueOf(m), 6) != before {
 				t.Error("m was changed")
 			}
 			for _, limits := range [][2]int{{2048, 5}, {minBytes, 1}, {300, 2}, {0, 0}} {

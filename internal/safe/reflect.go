@@ -34,6 +34,9 @@ func (k *keeper) reflect(rv reflect.Value) (out any) {
 	}
 	t := rv.Type()
 	ti := infoOf(t)
+	if !rv.CanInterface() && ti.hides {
+		return k.short("<" + typeName(t) + ">") // it can't be asked
+	}
 	if rv.CanInterface() {
 		if ti.exact {
 			return k.value(rv.Interface())

@@ -254,7 +254,7 @@ func TestStructLikeJSON(t *testing.T) {
 		Z int `json:"z"`
 	}
 	type L2c struct {
-		Zed int `json:"z"`
+		Zed int `json:"zed"`
 		W   int `json:"Y"`
 	}
 	type named struct{ Q int }

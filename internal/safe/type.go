@@ -61,6 +61,11 @@ func firstAsked(t reflect.Type) int {
 	return len(asked)
 }
 
+// hides tells whether t is a LogValuer, be it by pointer only.
+func hides(t reflect.Type) bool {
+	return t.Implements(asked[0]) || t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(asked[0])
+}
+
 func newTypeInfo(t reflect.Type) *typeInfo {
 	ti := &typeInfo{exact: exact[t], atomic: t.PkgPath() == "sync/atomic"}
 	byValue := firstAsked(t)
@@ -73,7 +78,7 @@ func newTypeInfo(t reflect.Type) *typeInfo {
 	if t.Kind() == reflect.Pointer && exact[t.Elem()] {
 		ti.asks = false
 	}
-	ti.hides = byPointer == 0
+	ti.hides = hides(t)
 	ti.locks = holdsLock(t, 0)
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array:
@@ -145,15 +150,13 @@ func fieldsOf(t reflect.Type) []field {
 				name, options, _ := strings.Cut(tag, ",")
 				name = validName(name)
 				index := append(slices.Clone(e.index), i)
-				if f.Anonymous && name == "" && ft.Kind() == reflect.Struct {
+				// What hides itself must not be laid open by being embedded, though encoding/json would.
+				if f.Anonymous && name == "" && ft.Kind() == reflect.Struct && !hides(ft) {
 					times[ft]++
 					// A type embedded twice at one level hides its fields; to see that, two are enough.
 					if times[ft] <= 2 && !seen[ft] {
 						next = append(next, embedded{ft, index})
 					}
-					continue
-				}
-				if !f.IsExported() {
 					continue
 				}
 				c := candidate{tagged: isTagged && name != ""}

@@ -1,0 +1,416 @@
+package sentryconfig
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+)
+
+const (
+	staleAfter   = time.Second      // a task's start reads the machine again when the last reading is older
+	disksAfter   = 30 * time.Second // disks change slowly and cost most
+	refreshEvery = 5 * time.Second  // while a task runs
+	// probeDeadline is what the others wait for a probe that doesn't answer: a dead network drive, a hanging service.
+	probeDeadline = 2 * time.Second
+	// minCPUInterval is the shortest time over which a share of the CPU means anything.
+	minCPUInterval = 100 * time.Millisecond
+)
+
+// A probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine of
+// its own, and may panic or never return.
+type probe struct {
+	name  string
+	every time.Duration // 0: its values never change, it is read once
+	read  func() map[string]sentry.Context
+}
+
+type collectorOptions struct {
+	pii         bool
+	environment string // detected
+	logger      *slog.Logger
+	probes      []probe // nil: the platform's
+}
+
+// A collector keeps the newest reading of the machine. Nothing of it runs while no task runs.
+type collector struct {
+	opts   collectorOptions
+	probes []*probeState
+	newest atomic.Pointer[map[string]sentry.Context]
+	first  chan struct{} // closed with the first snapshot
+	readAt atomic.Int64  // nanoseconds since 1970, of the last reading
+
+	mu      sync.Mutex
+	running int // tasks
+	reading bool
+	closed  bool
+	timer   *time.Timer
+	done    sync.WaitGroup // readings under way
+	notice  func(memoryTotal, memoryAvailable, appMemory uint64)
+}
+
+type probeState struct {
+	probe
+	mu      sync.Mutex
+	busy    bool // its goroutine hasn't come back
+	readAt  time.Time
+	values  map[string]sentry.Context
+	overdue bool // it didn't answer in time when last asked
+}
+
+func newCollector(opts collectorOptions) *collector {
+	if opts.probes == nil {
+		opts.probes = append(commonProbes(opts), platformProbes(opts.pii)...)
+	}
+	c := &collector{opts: opts, first: make(chan struct{})}
+	for _, p := range opts.probes {
+		c.probes = append(c.probes, &probeState{probe: p})
+	}
+	c.mu.Lock()
+	c.refresh()
+	c.mu.Unlock()
+	return c
+}
+
+// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the very
+// first, and returns nil when there is none.
+func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
+	if s := c.newest.Load(); s != nil {
+		return *s
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-c.first:
+		return *c.newest.Load()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// notify has f called after each reading, in the collector's goroutine.
+func (c *collector) notify(f func(memoryTotal, memoryAvailable, appMemory uint64)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.notice = f
+}
+
+func (c *collector) taskStarted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running++
+	if time.Now().UnixNano()-c.readAt.Load() >= int64(staleAfter) {
+		c.refresh()
+	}
+	if c.running == 1 && !c.closed {
+		c.tick()
+	}
+}
+
+func (c *collector) taskFinished() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running--; c.running == 0 && c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// tick reads the machine again after a while, as long as tasks run. c.mu is held.
+func (c *collector) tick() {
+	if c.timer != nil {
+		c.timer.Reset(refreshEvery)
+		return
+	}
+	c.timer = time.AfterFunc(refreshEvery, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.running > 0 && !c.closed {
+			c.refresh()
+			c.tick()
+		}
+	})
+}
+
+// close stops the collector and waits for its goroutines, but for that of a probe that hangs.
+func (c *collector) close() {
+	c.mu.Lock()
+	c.closed = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	finished := make(chan struct{})
+	go func() {
+		c.done.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+	case <-time.After(closeWait):
+	}
+}
+
+// closeWait is how long Close waits for a reading under way: longer than any probe that works takes.
+const closeWait = 250 * time.Millisecond
+
+// refresh starts a reading unless one is under way. c.mu is held.
+func (c *collector) refresh() {
+	if c.reading || c.closed {
+		return
+	}
+	c.reading = true
+	c.done.Add(1)
+	go func() {
+		defer c.done.Done()
+		c.read()
+		c.mu.Lock()
+		c.reading = false
+		c.mu.Unlock()
+	}()
+}
+
+// read asks all probes that are due, side by side, and publishes what is known when they have answered; those that take
+// longer are waited for up to the deadline and make a snapshot of their own.
+func (c *collector) read() {
+	now := time.Now()
+	answered := make(chan *probeState, len(c.probes))
+	waiting := 0
+	for _, p := range c.probes {
+		if p.start(now, c.opts.logger, answered, &c.done) {
+			waiting++
+		}
+	}
+	deadline := time.NewTimer(probeDeadline)
+	defer deadline.Stop()
+	quick := time.NewTimer(quickAnswer)
+	defer quick.Stop()
+	for waiting > 0 {
+		select {
+		case <-answered:
+			waiting--
+			continue
+		case <-quick.C:
+			c.publish(now)
+			continue
+		case <-deadline.C:
+		}
+		break
+	}
+	for _, p := range c.probes {
+		p.mu.Lock()
+		p.overdue = p.busy
+		p.mu.Unlock()
+	}
+	c.publish(now)
+}
+
+// quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
+const quickAnswer = 20 * time.Millisecond
+
+// start runs the probe if it is due, and reports whether an answer will come.
+func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *probeState, done *sync.WaitGroup) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy || p.values != nil && (p.every == 0 || now.Sub(p.readAt) < p.every) {
+		return false
+	}
+	p.busy = true
+	go func() {
+		var values map[string]sentry.Context
+		defer func() {
+			if v := recover(); v != nil {
+				logger.Warn("sentryconfig: a probe of the system context panicked", "probe", p.name, "panic", fmt.Sprint(v))
+			}
+			p.mu.Lock()
+			p.busy = false
+			p.readAt = time.Now()
+			if values != nil {
+				p.values = values
+			}
+			p.mu.Unlock()
+			answered <- p
+		}()
+		values = p.read()
+	}()
+	return true
+}
+
+func (c *collector) publish(at time.Time) {
+	s := make(map[string]sentry.Context, 10)
+	stale := false
+	for _, p := range c.probes {
+		p.mu.Lock()
+		values, overdue := p.values, p.overdue
+		p.mu.Unlock()
+		stale = stale || overdue
+		for name, context := range values {
+			if s[name] == nil {
+				s[name] = make(sentry.Context, len(context))
+			}
+			maps.Copy(s[name], context)
+		}
+	}
+	system := sentry.Context{"collected_at": at.UTC().Format(time.RFC3339Nano)}
+	if stale {
+		system["stale"] = true
+	}
+	s["system"] = system
+	if c.newest.Swap(&s) == nil {
+		close(c.first)
+	}
+	c.readAt.Store(at.UnixNano())
+	c.mu.Lock()
+	notice := c.notice
+	c.mu.Unlock()
+	if notice != nil {
+		total, _ := s["device"]["memory_size"].(uint64)
+		free, _ := s["device"]["free_memory"].(uint64)
+		app, _ := s["app"]["app_memory"].(uint64)
+		notice(total, free, app)
+	}
+}
+
+// processStart is about when the process began.
+var processStart = time.Now()
+
+// commonProbes are those of every platform: what Go itself knows.
+func commonProbes(opts collectorOptions) []probe {
+	return []probe{
+		{name: "program", read: func() map[string]sentry.Context { return readProgram(opts) }},
+		{name: "runtime", every: staleAfter, read: readRuntime},
+	}
+}
+
+func readProgram(opts collectorOptions) map[string]sentry.Context {
+	app := sentry.Context{"app_start_time": processStart.UTC().Format(time.RFC3339)}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		app["app_name"] = info.Main.Path
+		if info.Main.Path == "" {
+			app["app_name"] = filepath.Base(os.Args[0])
+		}
+		if info.Main.Version != "" {
+			app["app_version"] = info.Main.Version
+		}
+		var revision, dirty string
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				revision = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = "+dirty"
+			}
+		}
+		if revision != "" {
+			app["app_build"] = revision + dirty
+		}
+	}
+	process := sentry.Context{"pid": os.Getpid(), "parent_pid": os.Getppid()}
+	environment := sentry.Context{"detected": opts.environment}
+	device := sentry.Context{"arch": runtime.GOARCH, "processor_count": runtime.NumCPU()}
+	if opts.pii {
+		if wd, err := os.Getwd(); err == nil {
+			process["cwd"] = wd
+		}
+		if exe, err := os.Executable(); err == nil {
+			process["executable"], environment["executable_path"] = exe, exe
+		}
+		process["cmdline"] = cutText(strings.Join(os.Args, " "), 2<<10)
+		if name, err := os.Hostname(); err == nil {
+			device["name"] = name
+		}
+	}
+	return map[string]sentry.Context{
+		"app": app, "process": process, "environment": environment, "device": device,
+		"runtime": {"name": "go", "version": runtime.Version(), "compiler": runtime.Compiler},
+		"cpu":     {"count_logical": runtime.NumCPU()},
+	}
+}
+
+func readRuntime() map[string]sentry.Context {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/sched/threads/total:threads"}}
+	metrics.Read(samples)
+	app, process := sentry.Context{}, sentry.Context{}
+	if samples[0].Value.Kind() == metrics.KindUint64 && samples[1].Value.Kind() == metrics.KindUint64 {
+		app["app_memory"] = samples[0].Value.Uint64() - samples[1].Value.Uint64()
+	}
+	if samples[2].Value.Kind() == metrics.KindUint64 { // since Go 1.26
+		process["threads"] = samples[2].Value.Uint64()
+	}
+	return map[string]sentry.Context{
+		"runtime": {"gomaxprocs": runtime.GOMAXPROCS(0), "goroutines": runtime.NumGoroutine()},
+		"app":     app, "process": process,
+	}
+}
+
+// A share turns readings of two growing numbers, time spent and time passed, into a percentage.
+type share struct {
+	mu           sync.Mutex
+	at           time.Time
+	used, passed float64
+	percent      float64
+	known        bool
+}
+
+// next takes the newest readings and returns the share since the last ones, if they are far enough apart.
+func (s *share) next(used, passed float64) (percent float64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.at.IsZero() || now.Sub(s.at) >= minCPUInterval {
+		if !s.at.IsZero() && passed > s.passed && used >= s.used {
+			s.percent, s.known = percentOf(used-s.used, passed-s.passed)
+		}
+		s.at, s.used, s.passed = now, used, passed
+	}
+	return s.percent, s.known
+}
+
+// percentOf is used/total in percent, from 0 to 100 with two decimals; not ok when there is no such number.
+func percentOf(used, total float64) (float64, bool) {
+	p := used / total * 100
+	if math.IsNaN(p) || math.IsInf(p, 0) {
+		return 0, false
+	}
+	return round(min(max(p, 0), 100)), true
+}
+
+func round(f float64) float64 { return math.Round(f*100) / 100 }
+
+func gigabytes(bytes uint64) float64 { return round(float64(bytes) / (1 << 30)) }
+
+// memoryContexts fills memory and device from the numbers every platform has, in bytes.
+func memoryContexts(total, available uint64) map[string]sentry.Context {
+	if total == 0 {
+		return nil
+	}
+	available = min(available, total)
+	memory := sentry.Context{"total_gb": gigabytes(total), "available_gb": gigabytes(available), "used_gb": gigabytes(total - available)}
+	if p, ok := percentOf(float64(total-available), float64(total)); ok {
+		memory["percent_used"] = p
+	}
+	return map[string]sentry.Context{"memory": memory, "device": {"memory_size": total, "free_memory": available}}
+}
+
+// maxDisks is how many mount points are reported: a drive for each letter.
+const maxDisks = 26
+
+// diskContext describes one file system, from its numbers in bytes.
+func diskContext(device, fstype string, total, free, available uint64) map[string]any {
+	used := total - min(free, total)
+	d := map[string]any{"device": device, "fstype": fstype, "total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available)}
+	if p, ok := percentOf(float64(used), float64(used+available)); ok { // as df: what is reserved doesn't count
+		d["percent_used"] = p
+	}
+	return d
+}

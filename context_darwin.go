@@ -1,0 +1,134 @@
+package sentryconfig
+
+import (
+	"os"
+	"os/user"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"golang.org/x/sys/unix"
+)
+
+// Without cgo gopsutil forks vm_stat, ps and sw_vers; the kernel tells the same by sysctl.
+
+func osName() string { return "macOS" }
+
+func currentUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}
+
+// bootID names this boot of the machine.
+func bootID() (string, bool) {
+	id, err := unix.Sysctl("kern.bootsessionuuid")
+	return id, err == nil && id != ""
+}
+
+func platformProbes(bool) []probe {
+	var own share
+	return []probe{
+		{name: "os", read: readOS},
+		{name: "processor", read: readProcessor},
+		{name: "memory", every: staleAfter, read: readMemory},
+		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&own) }},
+		{name: "disks", every: disksAfter, read: readDisks},
+	}
+}
+
+func readOS() map[string]sentry.Context {
+	c := sentry.Context{"name": "macOS"}
+	put := func(key, sysctl string) {
+		if v, err := unix.Sysctl(sysctl); err == nil && v != "" {
+			c[key] = v
+		}
+	}
+	put("version", "kern.osproductversion")
+	put("build", "kern.osversion")
+	put("kernel_version", "kern.osrelease")
+	put("release", "kern.osrelease")
+	put("architecture", "hw.machine")
+	put("processor", "machdep.cpu.brand_string")
+	if version, ok := c["version"].(string); ok {
+		c["platform"] = "macOS-" + version + "-" + runtime.GOARCH
+	}
+	return map[string]sentry.Context{"os": c}
+}
+
+func readProcessor() map[string]sentry.Context {
+	device, processor := sentry.Context{}, sentry.Context{}
+	if name, err := unix.Sysctl("machdep.cpu.brand_string"); err == nil && name != "" {
+		device["cpu_description"] = strings.TrimSpace(name)
+	}
+	if n, err := unix.SysctlUint32("hw.physicalcpu"); err == nil && n > 0 {
+		processor["count_physical"] = int(n)
+	}
+	if hz, err := unix.SysctlUint64("hw.cpufrequency"); err == nil && hz >= 1e6 { // Apple's chips don't tell
+		device["processor_frequency"] = int(hz / 1e6)
+		processor["frequency_current_mhz"] = float64(hz / 1e6)
+	}
+	if t, err := unix.SysctlTimeval("kern.boottime"); err == nil && t.Sec > 0 {
+		device["boot_time"] = time.Unix(t.Sec, 0).UTC().Format(time.RFC3339)
+	}
+	return map[string]sentry.Context{"device": device, "cpu": processor}
+}
+
+func readMemory() map[string]sentry.Context {
+	total, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return nil
+	}
+	var pages uint64
+	for _, name := range []string{"vm.page_free_count", "vm.page_purgeable_count", "vm.page_speculative_count"} {
+		if n, err := unix.SysctlUint32(name); err == nil {
+			pages += uint64(n)
+		}
+	}
+	if pages == 0 {
+		return map[string]sentry.Context{"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}}
+	}
+	return memoryContexts(total, pages*uint64(unix.Getpagesize()))
+}
+
+func readCPU(own *share) map[string]sentry.Context {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return nil
+	}
+	used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	if p, ok := own.next(used.Seconds(), time.Since(processStart).Seconds()*float64(runtime.NumCPU())); ok {
+		return map[string]sentry.Context{"process": {"cpu_percent": p}}
+	}
+	return nil
+}
+
+// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead network
+// drive doesn't hang it.
+func readDisks() map[string]sentry.Context {
+	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
+	if err != nil || n == 0 {
+		return nil
+	}
+	list := make([]unix.Statfs_t, n)
+	if n, err = unix.Getfsstat(list, unix.MNT_NOWAIT); err != nil {
+		return nil
+	}
+	disks, device := sentry.Context{}, sentry.Context{}
+	for _, st := range list[:min(n, len(list))] {
+		point := unix.ByteSliceToString(st.Mntonname[:])
+		hidden := strings.HasPrefix(point, "/System/Volumes/") || st.Flags&unix.MNT_DONTBROWSE != 0
+		if st.Blocks == 0 || point != "/" && hidden || len(disks) >= maxDisks {
+			continue
+		}
+		size := uint64(st.Bsize)
+		total, free, available := st.Blocks*size, st.Bfree*size, st.Bavail*size
+		disks[point] = diskContext(unix.ByteSliceToString(st.Mntfromname[:]), unix.ByteSliceToString(st.Fstypename[:]), total, free, available)
+		if point == "/" {
+			device["storage_size"], device["free_storage"] = total, available
+		}
+	}
+	return map[string]sentry.Context{"disks": disks, "device": device}
+}

@@ -1,0 +1,300 @@
+package sentryconfig
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"os"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"github.com/shirou/gopsutil/v3/cpu"
+	"github.com/shirou/gopsutil/v3/mem"
+	"golang.org/x/sys/unix"
+)
+
+func osName() string { return "Linux" }
+
+func currentUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}
+
+// bootID names this boot of the machine.
+func bootID() (string, bool) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err == nil
+}
+
+func platformProbes(pii bool) []probe {
+	var system, own share
+	return []probe{
+		{name: "os", read: readOS},
+		{name: "processor", read: readProcessor},
+		{name: "memory", every: staleAfter, read: readMemory},
+		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
+		{name: "process", every: staleAfter, read: readProcess},
+		{name: "disks", every: disksAfter, read: newDiskReader().read},
+	}
+}
+
+func readOS() map[string]sentry.Context {
+	c := sentry.Context{"name": "Linux"}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		release := unix.ByteSliceToString(u.Release[:])
+		c["kernel_version"], c["release"] = release, release
+		c["build"] = unix.ByteSliceToString(u.Version[:])
+		machine := unix.ByteSliceToString(u.Machine[:])
+		c["architecture"], c["processor"] = machine, machine
+		c["platform"] = "Linux-" + release + "-" + machine
+	}
+	release := osRelease()
+	if version := release["VERSION_ID"]; version != "" {
+		c["version"] = version
+	} else if v, ok := c["release"]; ok {
+		c["version"] = v
+	}
+	distribution := map[string]any{}
+	for key, name := range map[string]string{"NAME": "name", "VERSION_ID": "version", "PRETTY_NAME": "pretty_name"} {
+		if release[key] != "" {
+			distribution[name] = release[key]
+		}
+	}
+	if len(distribution) > 0 {
+		c["distribution"] = distribution
+	}
+	return map[string]sentry.Context{"os": c}
+}
+
+// osRelease reads /etc/os-release; see https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
+func osRelease() map[string]string {
+	values := make(map[string]string)
+	text, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		text, _ = os.ReadFile("/usr/lib/os-release")
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			values[name] = strings.Trim(value, `"'`)
+		}
+	}
+	return values
+}
+
+func readProcessor() map[string]sentry.Context {
+	device, processor := sentry.Context{}, sentry.Context{}
+	if infos, err := cpu.Info(); err == nil && len(infos) > 0 {
+		if infos[0].ModelName != "" {
+			device["cpu_description"] = infos[0].ModelName
+		}
+		if mhz := infos[0].Mhz; mhz >= 1 {
+			device["processor_frequency"] = int(mhz)
+			processor["frequency_current_mhz"] = round(mhz)
+		}
+	}
+	if n, err := cpu.Counts(false); err == nil && n > 0 {
+		processor["count_physical"] = n
+	}
+	if stat, err := os.ReadFile("/proc/stat"); err == nil {
+		for line := range strings.Lines(string(stat)) {
+			if text, ok := strings.CutPrefix(line, "btime "); ok {
+				if seconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil {
+					device["boot_time"] = time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+				}
+			}
+		}
+	}
+	return map[string]sentry.Context{"device": device, "cpu": processor}
+}
+
+func readMemory() map[string]sentry.Context {
+	m, err := mem.VirtualMemory()
+	if err != nil {
+		return nil
+	}
+	return memoryContexts(m.Total, m.Available)
+}
+
+func readCPU(system, own *share) map[string]sentry.Context {
+	result := map[string]sentry.Context{}
+	times, err := cpu.Times(false)
+	if err != nil || len(times) == 0 {
+		return nil
+	}
+	t := times[0]
+	idle := t.Idle + t.Iowait
+	busy := t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal // guest time is in user time
+	if p, ok := system.next(busy, busy+idle); ok {
+		result["cpu"] = sentry.Context{"percent_used": p}
+	}
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) == nil {
+		used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		if p, ok := own.next(used.Seconds(), time.Since(processStart).Seconds()*float64(runtime.NumCPU())); ok {
+			result["process"] = sentry.Context{"cpu_percent": p}
+		}
+	}
+	return result
+}
+
+func readProcess() map[string]sentry.Context {
+	c := sentry.Context{}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		fields := strings.Fields(value)
+		if len(fields) == 0 {
+			continue
+		}
+		n, err := strconv.ParseUint(fields[0], 10, 64)
+		switch {
+		case err != nil:
+		case name == "VmRSS":
+			c["memory_mb"] = round(float64(n) / 1024)
+		case name == "Threads":
+			c["threads"] = n
+		}
+	}
+	return map[string]sentry.Context{"process": c}
+}
+
+// A diskReader reads the mounted file systems. A network drive that is gone hangs in statfs for ever: each has a goroutine
+// of its own, once at a time, and is left out until it answers.
+type diskReader struct {
+	mu      sync.Mutex
+	hanging map[string]bool
+}
+
+func newDiskReader() *diskReader { return &diskReader{hanging: make(map[string]bool)} }
+
+func (d *diskReader) read() map[string]sentry.Context {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	disks, device := sentry.Context{}, sentry.Context{}
+	for _, m := range realMounts(text) {
+		if len(disks) >= maxDisks {
+			break
+		}
+		st, ok := d.stat(m)
+		if !ok || st.Blocks == 0 {
+			continue
+		}
+		size := uint64(st.Bsize)
+		total, free, available := st.Blocks*size, st.Bfree*size, st.Bavail*size
+		disks[m.point] = diskContext(m.source, m.fstype, total, free, available)
+		if m.point == "/" {
+			device["storage_size"], device["free_storage"] = total, available
+		}
+	}
+	return map[string]sentry.Context{"disks": disks, "device": device}
+}
+
+// networkWait is how long a network drive may take to answer.
+const networkWait = 300 * time.Millisecond
+
+func (d *diskReader) stat(m mount) (st unix.Statfs_t, ok bool) {
+	if !m.network {
+		return st, retryInterrupted(func() error { return unix.Statfs(m.point, &st) }) == nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hanging[m.point] {
+		return st, false
+	}
+	d.hanging[m.point] = true
+	answer := make(chan unix.Statfs_t, 1)
+	go func() {
+		var st unix.Statfs_t
+		err := retryInterrupted(func() error { return unix.Statfs(m.point, &st) })
+		d.mu.Lock()
+		delete(d.hanging, m.point)
+		d.mu.Unlock()
+		if err == nil {
+			answer <- st
+		}
+	}()
+	d.mu.Unlock()
+	defer d.mu.Lock()
+	timer := time.NewTimer(networkWait)
+	defer timer.Stop()
+	select {
+	case st = <-answer:
+		return st, true
+	case <-timer.C:
+		return st, false
+	}
+}
+
+func retryInterrupted(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+type mount struct {
+	point, fstype, source string
+	network               bool
+}
+
+// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root is
+// always among them, in containers too.
+func realMounts(mountinfo []byte) []mount {
+	var mounts []mount
+	seen := make(map[string]bool)
+	lines := bufio.NewScanner(bytes.NewReader(mountinfo))
+	for lines.Scan() {
+		left, right, ok := strings.Cut(lines.Text(), " - ")
+		a, b := strings.Fields(left), strings.Fields(right)
+		if !ok || len(a) < 5 || len(b) < 2 {
+			continue
+		}
+		m := mount{point: unescapeMount(a[4]), fstype: b[0], source: unescapeMount(b[1])}
+		m.network = networkFS[m.fstype]
+		block := strings.HasPrefix(m.source, "/dev/") && !strings.HasPrefix(m.source, "/dev/loop") && m.fstype != "squashfs"
+		pool := m.fstype == "zfs" || m.fstype == "btrfs" || m.fstype == "bcachefs" || m.fstype == "virtiofs" || m.fstype == "9p" || m.fstype == "drvfs"
+		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
+		device := a[2] // major:minor: one file system, however often it is mounted
+		switch {
+		case m.point == "/":
+		case !block && !pool && !m.network, bind, seen[device], seen[m.source]:
+			continue
+		}
+		seen[device], seen[m.source] = true, true
+		if m.point == "/" { // mounted over by a later one, or found after a bind mount of itself
+			mounts = append([]mount{m}, withoutRoot(mounts)...)
+			continue
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+func withoutRoot(mounts []mount) []mount {
+	if len(mounts) > 0 && mounts[0].point == "/" {
+		return mounts[1:]
+	}
+	return mounts
+}
+
+var networkFS = map[string]bool{"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
+	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true}
+
+// unescapeMount undoes the octal escapes of mountinfo.
+func unescapeMount(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}

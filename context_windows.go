@@ -1,0 +1,291 @@
+package sentryconfig
+
+import (
+	"os"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/getsentry/sentry-go"
+	"github.com/shirou/gopsutil/v3/mem"
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+)
+
+// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry and
+// this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
+
+func osName() string { return "Windows" }
+
+func currentUser() string {
+	if name := os.Getenv("USERNAME"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
+	}
+	return ""
+}
+
+// bootID is the time of the boot, to the minute. With Fast Startup it survives a shutdown, so it can't tell a restart for
+// sure: ok is false.
+func bootID() (string, bool) { return "", false }
+
+func platformProbes(bool) []probe {
+	var system, own share
+	var drives driveReader
+	return []probe{
+		{name: "os", read: readOS},
+		{name: "processor", read: readProcessor},
+		{name: "memory", every: staleAfter, read: readMemory},
+		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
+		{name: "process", every: staleAfter, read: readProcess},
+		{name: "disks", every: disksAfter, read: drives.read},
+	}
+}
+
+func readOS() map[string]sentry.Context {
+	v := windows.RtlGetVersion()
+	release := strconv.Itoa(int(v.MajorVersion))
+	if v.MajorVersion == 10 && v.BuildNumber >= 22000 { // Windows 11 still calls itself 10
+		release = "11"
+	}
+	version := strconv.Itoa(int(v.MajorVersion)) + "." + strconv.Itoa(int(v.MinorVersion)) + "." + strconv.Itoa(int(v.BuildNumber))
+	build := strconv.Itoa(int(v.BuildNumber))
+	c := sentry.Context{"name": "Windows", "release": release, "kernel_version": version, "platform": "Windows-" + release + "-" + version}
+	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Windows NT\CurrentVersion`, registry.QUERY_VALUE); err == nil {
+		if revision, _, err := k.GetIntegerValue("UBR"); err == nil {
+			build += "." + strconv.FormatUint(revision, 10)
+		}
+		distribution := map[string]any{"name": "Windows", "version": release}
+		if name, _, err := k.GetStringValue("ProductName"); err == nil && name != "" {
+			if release == "11" {
+				name = strings.Replace(name, "Windows 10", "Windows 11", 1)
+			}
+			distribution["pretty_name"] = name
+		}
+		c["distribution"] = distribution
+		if display, _, err := k.GetStringValue("DisplayVersion"); err == nil && display != "" {
+			c["display_version"] = display
+		}
+		_ = k.Close()
+	}
+	c["version"], c["build"] = version, build
+	c["architecture"] = nativeArchitecture()
+	if id := os.Getenv("PROCESSOR_IDENTIFIER"); id != "" {
+		c["processor"] = id
+	}
+	return map[string]sentry.Context{"os": c}
+}
+
+// nativeArchitecture is the machine's own, not the one that an emulation shows the process.
+func nativeArchitecture() string {
+	var process, native uint16
+	if windows.IsWow64Process2(windows.CurrentProcess(), &process, &native) == nil {
+		switch native {
+		case 0x8664:
+			return "AMD64"
+		case 0xaa64:
+			return "ARM64"
+		case 0x014c:
+			return "x86"
+		}
+	}
+	return strings.ToUpper(runtime.GOARCH)
+}
+
+var (
+	kernel32                   = windows.NewLazySystemDLL("kernel32.dll")
+	procGetTickCount64         = kernel32.NewProc("GetTickCount64")
+	procGetSystemTimes         = kernel32.NewProc("GetSystemTimes")
+	procGetProcessMemoryInfo   = kernel32.NewProc("K32GetProcessMemoryInfo")
+	procGetLogicalProcessorsEx = kernel32.NewProc("GetLogicalProcessorInformationEx")
+)
+
+func readProcessor() map[string]sentry.Context {
+	device, processor := sentry.Context{}, sentry.Context{}
+	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `HARDWARE\DESCRIPTION\System\CentralProcessor\0`, registry.QUERY_VALUE); err == nil {
+		if name, _, err := k.GetStringValue("ProcessorNameString"); err == nil && strings.TrimSpace(name) != "" {
+			device["cpu_description"] = strings.TrimSpace(name)
+		}
+		if mhz, _, err := k.GetIntegerValue("~MHz"); err == nil && mhz > 0 {
+			device["processor_frequency"] = int(mhz)
+			processor["frequency_current_mhz"] = float64(mhz)
+		}
+		_ = k.Close()
+	}
+	if n := physicalCores(); n > 0 {
+		processor["count_physical"] = n
+	}
+	if procGetTickCount64.Find() == nil {
+		ms, _, _ := procGetTickCount64.Call()
+		device["boot_time"] = time.Now().Add(-time.Duration(ms) * time.Millisecond).UTC().Truncate(time.Second).Format(time.RFC3339)
+	}
+	return map[string]sentry.Context{"device": device, "cpu": processor}
+}
+
+// physicalCores counts the records of RelationProcessorCore (0); each begins with its relation and its size.
+func physicalCores() (cores int) {
+	if procGetLogicalProcessorsEx.Find() != nil {
+		return 0
+	}
+	var size uint32
+	_, _, _ = procGetLogicalProcessorsEx.Call(0, 0, uintptr(unsafe.Pointer(&size)))
+	if size == 0 || size > 1<<20 {
+		return 0
+	}
+	buf := make([]byte, size)
+	if ok, _, _ := procGetLogicalProcessorsEx.Call(0, uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size))); ok == 0 {
+		return 0
+	}
+	for buf = buf[:size]; len(buf) >= 8; cores++ {
+		n := *(*uint32)(unsafe.Pointer(&buf[4]))
+		if n < 8 || int(n) > len(buf) {
+			break
+		}
+		buf = buf[n:]
+	}
+	return cores
+}
+
+func readMemory() map[string]sentry.Context {
+	m, err := mem.VirtualMemory()
+	if err != nil {
+		return nil
+	}
+	return memoryContexts(m.Total, m.Available)
+}
+
+func readCPU(system, own *share) map[string]sentry.Context {
+	result := map[string]sentry.Context{}
+	var idle, kernel, user windows.Filetime
+	if procGetSystemTimes.Find() == nil {
+		if ok, _, _ := procGetSystemTimes.Call(uintptr(unsafe.Pointer(&idle)), uintptr(unsafe.Pointer(&kernel)), uintptr(unsafe.Pointer(&user))); ok != 0 {
+			total := seconds(kernel) + seconds(user) // kernel time has the idle time in it
+			if p, ok := system.next(total-seconds(idle), total); ok {
+				result["cpu"] = sentry.Context{"percent_used": p}
+			}
+		}
+	}
+	var created, exited windows.Filetime
+	if windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user) == nil {
+		if p, ok := own.next(seconds(kernel)+seconds(user), time.Since(processStart).Seconds()*float64(runtime.NumCPU())); ok {
+			result["process"] = sentry.Context{"cpu_percent": p}
+		}
+	}
+	return result
+}
+
+func seconds(t windows.Filetime) float64 {
+	return float64(uint64(t.HighDateTime)<<32|uint64(t.LowDateTime)) / 1e7
+}
+
+func readProcess() map[string]sentry.Context {
+	// PROCESS_MEMORY_COUNTERS
+	var counters struct {
+		size, faults                                                                     uint32
+		peakWorkingSet, workingSet, peakPaged, paged, peakNonPaged, nonPaged, pf, peakPf uintptr
+	}
+	counters.size = uint32(unsafe.Sizeof(counters))
+	if procGetProcessMemoryInfo.Find() != nil {
+		return nil
+	}
+	if ok, _, _ := procGetProcessMemoryInfo.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&counters)), uintptr(counters.size)); ok == 0 {
+		return nil
+	}
+	return map[string]sentry.Context{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
+}
+
+// A driveReader reads the drives with letters. A network drive that is gone may hang: it has a goroutine of its own, once
+// at a time, and is left out until it answers.
+type driveReader struct {
+	mu      sync.Mutex
+	hanging map[string]bool
+}
+
+// networkWait is how long a network drive may take to answer.
+const networkWait = 300 * time.Millisecond
+
+func (d *driveReader) read() map[string]sentry.Context {
+	mask, err := windows.GetLogicalDrives()
+	if err != nil {
+		return nil
+	}
+	disks, device := sentry.Context{}, sentry.Context{}
+	system := strings.ToUpper(os.Getenv("SystemDrive"))
+	for i := range maxDisks {
+		if mask&(1<<i) == 0 {
+			continue
+		}
+		root := string(rune('A'+i)) + `:\`
+		info, total, free := d.stat(root)
+		if info == nil {
+			continue
+		}
+		disks[root[:2]] = info
+		if root[:2] == system {
+			device["storage_size"], device["free_storage"] = total, free
+		}
+	}
+	return map[string]sentry.Context{"disks": disks, "device": device}
+}
+
+type drive struct {
+	info        map[string]any
+	total, free uint64
+}
+
+func (d *driveReader) stat(root string) (map[string]any, uint64, uint64) {
+	path, err := windows.UTF16PtrFromString(root)
+	if err != nil {
+		return nil, 0, 0
+	}
+	switch windows.GetDriveType(path) {
+	case windows.DRIVE_FIXED, windows.DRIVE_REMOVABLE, windows.DRIVE_RAMDISK:
+		s := readDrive(root, path)
+		return s.info, s.total, s.free
+	case windows.DRIVE_REMOTE:
+	default:
+		return nil, 0, 0
+	}
+	d.mu.Lock()
+	if d.hanging[root] {
+		d.mu.Unlock()
+		return nil, 0, 0
+	}
+	if d.hanging == nil {
+		d.hanging = make(map[string]bool)
+	}
+	d.hanging[root] = true
+	d.mu.Unlock()
+	answer := make(chan drive, 1)
+	go func() {
+		s := readDrive(root, path)
+		d.mu.Lock()
+		delete(d.hanging, root)
+		d.mu.Unlock()
+		answer <- s
+	}()
+	timer := time.NewTimer(networkWait)
+	defer timer.Stop()
+	select {
+	case s := <-answer:
+		return s.info, s.total, s.free
+	case <-timer.C:
+		return nil, 0, 0
+	}
+}
+
+func readDrive(root string, path *uint16) drive {
+	var available, total, free uint64
+	if windows.GetDiskFreeSpaceEx(path, &available, &total, &free) != nil || total == 0 {
+		return drive{}
+	}
+	var fstype [windows.MAX_PATH + 1]uint16
+	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype))) // the type stays "" then
+	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}
+}

@@ -1,0 +1,195 @@
+// Command runner is a service runner: it works through a list of tasks and reports to Sentry what goes wrong in them, by way
+// of sentryconfig. Without a list it takes a sample; without a DSN it starts a Sentry server of its own and shows what
+// arrived.
+//
+//	go run ./examples/runner
+//	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
+//
+// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when all tasks ended well, 1
+// when some didn't, 2 when the list wasn't run.
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+const (
+	exitWell   = 0
+	exitFailed = 1
+	exitNotRun = 2
+)
+
+const (
+	// flushTimeout is how long the end of a run waits for a slow server. What isn't delivered then waits in the outbox.
+	flushTimeout = 5 * time.Second
+	// hurriedFlushTimeout is the same after an interrupt: whoever stops a service kills it when it takes much longer.
+	hurriedFlushTimeout = 2 * time.Second
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
+	notRun := func(err error) int {
+		_, _ = fmt.Fprintln(stderr, "runner: "+err.Error())
+		return exitNotRun
+	}
+	flags, err := parseFlags(args)
+	if errors.Is(err, flag.ErrHelp) {
+		_, _ = io.WriteString(stderr, usage)
+		return exitWell
+	}
+	if err != nil {
+		return notRun(err)
+	}
+	tasks, err := openList(flags.list, stdin)
+	if err != nil {
+		return notRun(err)
+	}
+	opts, err := flags.options(tasks)
+	if err != nil {
+		return notRun(err)
+	}
+	if flags.export != "" {
+		if err := export(opts.OutboxDir, flags.export, stdout, stderr); err != nil {
+			return notRun(err)
+		}
+		return exitWell
+	}
+
+	// A reader of stdout or stderr that goes away must not end the tasks.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	// On Windows SIGTERM is a closed console window, a log-off or a shutdown.
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	context.AfterFunc(ctx, restore) // a second one ends the program at once
+
+	p := newProgress(stderr, isTerminal(stderr), len(tasks.tasks))
+	handler := slog.NewTextHandler(p, nil)
+	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(handler))) // the log of a task becomes its breadcrumbs
+	opts.Logger = slog.New(handler)
+
+	var local *sentrytest.Server
+	if opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
+		local = sentrytest.NewServer(nil)
+		defer local.Close()
+		opts.DSN = local.DSN()
+	}
+	if err := sentryconfig.Init(opts); err != nil {
+		return notRun(fmt.Errorf("%w; remedy: correct it in the flags, in sentry_config or in the settings", err))
+	}
+	defer sentryconfig.Close(0)
+
+	start := time.Now()
+	j := job{tasks: tasks.tasks, parallel: flags.parallel, keepGoing: flags.keepGoing, progress: p, log: opts.Logger}
+	results := j.run(ctx)
+	p.close()
+	r := newReport(tasks.source, start, results, ctx.Err() != nil)
+
+	// The report comes first: it must be there should somebody lose patience with the server.
+	code := exitWell
+	if r.OverallStatus != statusSuccess {
+		code = exitFailed
+	}
+	if err := writeReport(r, stdout, flags.report); err != nil {
+		opts.Logger.Error("the report can't be written", "error", err)
+		code = exitFailed
+	}
+	timeout := flushTimeout
+	if r.Interrupted {
+		timeout = hurriedFlushTimeout
+	}
+	sentryconfig.Flush(timeout)
+	stats := sentryconfig.ReadStats()
+	sentryconfig.Close(0)
+	if local != nil {
+		showLocal(p, local)
+	}
+	showDelivery(p, stats, opts.OutboxDir)
+	return code
+}
+
+//go:embed sample*.json
+var samples embed.FS
+
+// openList reads the list of that name: a file, - for stdin, "" for the sample.
+func openList(name string, stdin io.Reader) (*list, error) {
+	switch name {
+	case "":
+		name := "sample_" + runtime.GOOS + ".json" // where the usual programs have other names
+		text, err := samples.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			name = "sample.json"
+			text, err = samples.ReadFile(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return readList(bytes.NewReader(text), name)
+	case "-":
+		return readList(stdin, "standard input")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, &inputError{source: name, problem: err.Error(), remedy: "name a file that can be read, - for standard input, or nothing for the sample list"}
+	}
+	defer func() { _ = f.Close() }()
+	return readList(f, name)
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func writeReport(r *report, stdout io.Writer, path string) error {
+	text, err := r.encode()
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(text)
+	if path == "" {
+		return err
+	}
+	return errors.Join(err, writeFile(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}))
+}
+
+// export writes what waits in the outbox to a file, or to stdout when it is -.
+func export(dir, to string, stdout, stderr *os.File) error {
+	if dir == "" {
+		return errors.New("-export needs to know the outbox; remedy: add -outbox DIR")
+	}
+	if to == "-" {
+		if isTerminal(stdout) {
+			return errors.New("-export - writes an archive, which is nothing for a terminal; remedy: -export FILE")
+		}
+		return sentryconfig.ExportOutbox(dir, stdout)
+	}
+	if err := writeFile(to, func(w io.Writer) error { return sentryconfig.ExportOutbox(dir, w) }); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. On a machine that is online:\n"+
+		"  tar -xf %s\n  sentry-cli send-envelope --raw *.envelope\n", dir, to, filepath.Base(to))
+	return nil
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxListed is how many names a summary lists; the counts beside them are complete.
+const maxListed = 20
+
+// newHashFiles computes the SHA-256 of a file or of all files below a folder: {path, manifest}. manifest is a file as
+// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path. A file that differs, is
+// missing or can't be read is a failure. Links are not followed.
+func newHashFiles(p *params) runFunc {
+	path := p.needText("path", "C:\\Tools")
+	var manifestFile string
+	var inline map[string]string
+	if v := p.fields["manifest"]; v.kind() == kindObject {
+		if json.Unmarshal(v.raw, &inline) != nil {
+			p.wrongType("manifest", v, "an object of texts", `{"name": "hash"}`)
+		}
+	} else {
+		manifestFile = p.text("manifest", "SHA256SUMS")
+	}
+	return func(ctx context.Context) (summary, error) {
+		want := inline
+		if manifestFile != "" {
+			var err error
+			if want, err = readManifest(manifestFile); err != nil {
+				return nil, err
+			}
+			slog.InfoContext(ctx, "read the manifest", "category", "file", "manifest", manifestFile, "entries", len(want))
+		}
+		h := hasher{hashes: make(map[string]string)}
+		if err := h.walk(ctx, path); err != nil {
+			return nil, err
+		}
+		slog.InfoContext(ctx, "hashed", "category", "file", "path", path, "files", len(h.hashes), "bytes", h.bytes)
+		sum := summary{"path": path, "files": len(h.hashes), "bytes": h.bytes, "unreadable": len(h.unreadable)}
+		if len(h.hashes) <= maxListed {
+			sum["sha256"] = h.hashes
+		}
+		if want == nil {
+			return sum, h.judge(sum, nil, nil)
+		}
+		changed, missing := h.compare(path, want)
+		sum["manifest_entries"] = len(want)
+		return sum, h.judge(sum, changed, missing)
+	}
+}
+
+type hasher struct {
+	hashes     map[string]string // by slash-separated name relative to path
+	bytes      int64
+	unreadable []string
+	cause      error // of the first unreadable one
+}
+
+func (h *hasher) walk(ctx context.Context, path string) error {
+	info, err := os.Stat(path) // the path itself may be a link: it was named
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file and no folder (%s)", path, info.Mode().Type())
+		}
+		return h.add(ctx, func() (io.ReadCloser, error) { return os.Open(path) }, filepath.Base(path))
+	}
+	root, err := os.OpenRoot(path) // so that nothing leads out of it, however names change while it is read
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			h.skip(name, err)
+			return nil
+		case !d.Type().IsRegular():
+			return nil
+		}
+		return h.add(ctx, func() (io.ReadCloser, error) { return root.Open(name) }, name)
+	})
+}
+
+// add hashes one file. Only the end of ctx is an error.
+func (h *hasher) add(ctx context.Context, open func() (io.ReadCloser, error), name string) error {
+	f, err := open()
+	if err != nil {
+		h.skip(name, err)
+		return ctx.Err()
+	}
+	defer func() { _ = f.Close() }()
+	digest := sha256.New()
+	n, err := io.Copy(digest, &contextReader{ctx, f})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		h.skip(name, err)
+		return nil
+	}
+	h.bytes += n
+	h.hashes[name] = hex.EncodeToString(digest.Sum(nil))
+	return nil
+}
+
+func (h *hasher) skip(name string, err error) {
+	h.unreadable = append(h.unreadable, name)
+	if h.cause == nil {
+		h.cause = err
+	}
+}
+
+// compare returns what differs from the manifest and what of it isn't there.
+func (h *hasher) compare(path string, want map[string]string) (changed, missing []string) {
+	for name, hash := range want {
+		key := filepath.ToSlash(filepath.Clean(filepath.FromSlash(name)))
+		got, ok := h.hashes[key]
+		if !ok { // the manifest may have been written one folder up, or with absolute names
+			if rel, err := filepath.Rel(path, filepath.FromSlash(name)); err == nil {
+				got, ok = h.hashes[filepath.ToSlash(rel)]
+			}
+		}
+		switch {
+		case ok && !strings.EqualFold(got, hash):
+			changed = append(changed, name)
+		case !ok && !slices.Contains(h.unreadable, key):
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(changed)
+	slices.Sort(missing)
+	return changed, missing
+}
+
+func (h *hasher) judge(sum summary, changed, missing []string) error {
+	var found []string
+	for _, g := range []struct {
+		what  string
+		names []string
+	}{{"changed", changed}, {"missing", missing}, {"unreadable", h.unreadable}} {
+		if len(g.names) > 0 {
+			sum[g.what+"_files"] = g.names[:min(len(g.names), maxListed)]
+			found = append(found, fmt.Sprintf("%d %s", len(g.names), g.what))
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return fail(h.cause, "files not as they should be: %s", strings.Join(found, ", "))
+}
+
+// contextReader ends reading when its context does.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *contextReader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+// maxManifestBytes is the largest manifest read: about half a million files.
+const maxManifestBytes = 64 << 20
+
+var (
+	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)       // sha256sum
+	taggedSum = regexp.MustCompile(`^SHA256 \((.+)\) = ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS
+)
+
+func readManifest(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifestBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	if len(text) > maxManifestBytes {
+		return nil, fmt.Errorf("read the manifest: %s is larger than %d MiB", path, maxManifestBytes>>20)
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	want := make(map[string]string)
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		if err := json.Unmarshal(text, &want); err != nil {
+			return nil, fmt.Errorf("read the manifest %s: %w", path, err)
+		}
+		return want, nil
+	}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimRight(lines.Text(), "\r")
+		switch m, t := plainSum.FindStringSubmatch(line), taggedSum.FindStringSubmatch(line); {
+		case m != nil:
+			want[m[2]] = m[1]
+		case t != nil:
+			want[t[1]] = t[2]
+		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#"):
+			return nil, fmt.Errorf("read the manifest %s: line %d is not \"<sha256>  <name>\"", path, n)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the manifest %s: %w", path, err)
+	}
+	if len(want) == 0 {
+		return nil, errors.New("read the manifest " + path + ": it lists no file")
+	}
+	return want, nil
+}

@@ -1,0 +1,1052 @@
+package scrub
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// Filtered stands where a secret was.
+const Filtered = "[Filtered]"
+
+// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
+//
+// It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
+// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded, so
+// that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
+func (s *Scrubber) secrets(t string) string {
+	ed := editor{text: t}
+	for i := 0; i < len(t); {
+		c := secretTriggers[t[i]]
+		if c == 0 {
+			i++
+			continue
+		}
+		next := 0
+		switch c {
+		case triggerAssign:
+			next = s.assignment(&ed, i)
+		case triggerDash:
+			if next = ed.pem(i); next == 0 {
+				if next = ed.prefixed(i); next == 0 {
+					if next = s.flag(&ed, i); next == 0 {
+						next = ed.grouped(i)
+					}
+				}
+			}
+		case triggerDelimiter:
+			next = ed.prefixed(i)
+		case triggerLetter:
+			next = ed.lettered(i)
+		case triggerAt:
+			next = ed.userinfo(i)
+		case triggerElement:
+			next = s.element(&ed, i)
+		}
+		i = max(next, i+1)
+	}
+	return ed.done()
+}
+
+const (
+	triggerAssign = iota + 1
+	triggerDash
+	triggerDelimiter
+	triggerLetter
+	triggerAt
+	triggerElement
+)
+
+var secretTriggers = [256]uint8{
+	':': triggerAssign, '=': triggerAssign,
+	'-': triggerDash,
+	'_': triggerDelimiter, '.': triggerDelimiter,
+	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
+	'@': triggerAt,
+	'>': triggerElement,
+}
+
+// An editor replaces parts of a text, from left to right.
+type editor struct {
+	text string
+	out  []byte
+	last int // what of text is in out
+}
+
+// replace puts with in place of text[from:to] and returns to.
+func (e *editor) replace(from, to int, with string) int {
+	from = max(from, e.last)
+	if to <= from || e.text[from:to] == with {
+		return to
+	}
+	if e.out == nil {
+		e.out = make([]byte, 0, len(e.text)+len(with))
+	}
+	e.out = append(e.out, e.text[e.last:from]...)
+	e.out = append(e.out, with...)
+	e.last = to
+	return to
+}
+
+func (e *editor) done() string {
+	if e.out == nil {
+		return e.text
+	}
+	return string(append(e.out, e.text[e.last:]...))
+}
+
+// How far back a name is looked for, and how far ahead the end of a pattern that may not be there.
+const (
+	maxLookBack  = maxNameBytes
+	maxLookAhead = 4096
+)
+
+// A valueRule says how a value in a text ends.
+type valueRule struct {
+	name      string
+	sep       byte // ':' or '=', 0 after a flag
+	spaced    bool // a blank follows sep
+	enclosing byte // the quote that opened before the name, 0 if none
+	bare      bool // the name isn't quoted
+	query     bool // ?name= or &name=
+	chain     bool // ;name=, as in connection strings: the value may hold blanks
+}
+
+// assignment handles the ":" or "=" at i: a URL's password, or the value of a secret name.
+func (s *Scrubber) assignment(ed *editor, i int) int {
+	t := ed.text
+	if t[i] == ':' {
+		if strings.HasPrefix(t[i+1:], "//") {
+			return ed.url(i)
+		}
+		if next := ed.telegram(i); next > 0 {
+			return next
+		}
+	}
+	name, start, quoted := nameBefore(t, ed.last, i)
+	if name == "" {
+		return 0
+	}
+	if t[i] == ':' && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
+		return 0 // a host and its port
+	}
+	last := lastComponent(name)
+	rule := valueRule{name: last, sep: t[i], bare: !quoted}
+	if !s.names.secret(last) {
+		switch {
+		case equalFold(last, "key") || equalFold(last, "keys") || equalFold(last, "string"):
+			// "API key: …" in two words
+			if quoted || start == 0 || t[start-1] != ' ' {
+				return s.pair(ed, i, last)
+			}
+			before, from, _ := nameBefore(t, ed.last, start-1)
+			if before == "" || !s.names.secret(lastComponent(before)+"_"+last) {
+				return s.pair(ed, i, last)
+			}
+			start = from
+		case equalFold(last, "name"):
+			return s.pair(ed, i, last)
+		case len(last) == 3 && equalFold(last, "sig") && start > 0 && (t[start-1] == '?' || t[start-1] == '&'):
+			// the signature of an Azure URL
+		default:
+			return 0
+		}
+	}
+	if start > 0 {
+		switch p := t[start-1]; p {
+		case '"', '\'', '`':
+			if !quoted {
+				rule.enclosing = p
+			}
+		case '?', '&':
+			rule.query = t[i] == '='
+		case ';':
+			rule.chain = t[i] == '='
+		case ' ':
+			rule.chain = t[i] == '=' && start > 1 && t[start-2] == ';'
+		}
+	}
+	k := i + 1
+	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
+		k++
+	}
+	return s.value(ed, k, rule)
+}
+
+// pair handles a name given as a value: {"name": "password", "value": "…"}.
+func (s *Scrubber) pair(ed *editor, i int, what string) int {
+	t := ed.text
+	if !equalFold(what, "name") && !equalFold(what, "key") {
+		return 0
+	}
+	k := skipBlanks(t, i+1)
+	from, quote, escapes := opening(t, k)
+	if quote == 0 {
+		return 0
+	}
+	end := closing(t[:min(len(t), from+maxLookBack)], from, quote, escapes)
+	if end < 0 || !s.names.secret(t[from:end]) {
+		return 0
+	}
+	k = end
+	for k < len(t) && (t[k] == '\\' || t[k] == quote || t[k] == ',' || t[k] == ' ' || t[k] == '\n' || t[k] == '\r' || t[k] == '\t') {
+		k++
+	}
+	if _, q, _ := opening(t, k); q != 0 {
+		k, _, _ = opening(t, k)
+	}
+	if !hasPrefixFold(t[k:], "value") {
+		return 0
+	}
+	k += len("value")
+	for k < len(t) && (t[k] == '\\' || t[k] == '"' || t[k] == '\'' || t[k] == ' ') {
+		k++
+	}
+	if k >= len(t) || t[k] != ':' && t[k] != '=' {
+		return 0
+	}
+	return s.value(ed, k+1, valueRule{name: t[from:end], sep: t[k]})
+}
+
+// value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
+func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
+	t := ed.text
+	start := skipBlanks(t, k)
+	rule.spaced = start > k
+	k = start
+	if k >= len(t) {
+		return 0
+	}
+	if strings.HasPrefix(t[k:], Filtered) {
+		return k + len(Filtered)
+	}
+	if rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") {
+		return 0 // PASS: 12, FAIL: 3
+	}
+	if from, quote, escapes := opening(t, k); quote != 0 && quote != rule.enclosing {
+		end := closing(t, from, quote, escapes)
+		if end < 0 {
+			end = len(t) // cut off
+		}
+		return ed.replace(from, end, Filtered)
+	}
+	switch {
+	case t[k] == '{' || t[k] == '[':
+		return ed.replace(k, balanced(t, k), Filtered)
+	case strings.HasPrefix(t[k:], "map[") || strings.HasPrefix(t[k:], "&{"):
+		return ed.replace(k, balanced(t, k+strings.IndexAny(t[k:k+4], "[{")), Filtered)
+	}
+	end := wordEnd(t, k, rule)
+	if end == k {
+		return 0
+	}
+	word := t[k:end]
+	if isNothing(word) {
+		return end
+	}
+	if long := headerEnd(t, k, end, rule); long > end {
+		return ed.replace(k, long, Filtered)
+	}
+	if rule.sep != '=' && rule.spaced && isProse(t, k, end, rule) {
+		return 0
+	}
+	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
+		end--
+	}
+	return ed.replace(k, end, Filtered)
+}
+
+// nameBefore returns the name that ends before i, where it starts, and whether it stands in quotes. It doesn't look
+// before from.
+func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
+	from = max(from, i-maxLookBack)
+	j := i
+	for n := 0; n < 3 && j > from && (t[j-1] == ' ' || t[j-1] == '\t'); n++ {
+		j--
+	}
+	if j > from && t[j-1] == ']' { // config["password"] =
+		j--
+	}
+	if j <= from {
+		return "", 0, false
+	}
+	switch q := t[j-1]; {
+	case q == '"' || q == '\'' || q == '`':
+		end := j - 1
+		for end > from && t[end-1] == '\\' {
+			end--
+		}
+		start = end
+		for start > from && (isNameByte(t[start-1]) || t[start-1] == ' ') {
+			start--
+		}
+		if start == end || start == 0 || t[start-1] != q {
+			return "", 0, false
+		}
+		return t[start:end], start, true
+	case isNameByte(q):
+		start = j
+		for start > from && isNameByte(t[start-1]) {
+			start--
+		}
+		for start < j && (t[start] == '-' || t[start] == '.') {
+			start++
+		}
+		return t[start:j], start, false
+	}
+	return "", 0, false
+}
+
+func isNameByte(c byte) bool {
+	return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 0x80
+}
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
+func lastComponent(name string) string {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return name
+	}
+	last := name[dot+1:]
+	if equalFold(last, "value") || equalFold(last, "default") || equalFold(last, "string") {
+		if before := strings.LastIndexByte(name[:dot], '.'); before < dot {
+			return name[before+1:]
+		}
+	}
+	return last
+}
+
+func skipBlanks(t string, k int) int {
+	for k < len(t) && (t[k] == ' ' || t[k] == '\t') {
+		k++
+	}
+	return k
+}
+
+// opening returns the quote at k and the number of backslashes before it, and where the quoted text begins.
+func opening(t string, k int) (from int, quote byte, escapes int) {
+	for k+escapes < len(t) && t[k+escapes] == '\\' {
+		escapes++
+	}
+	if k+escapes >= len(t) {
+		return k, 0, 0
+	}
+	switch q := t[k+escapes]; q {
+	case '"', '\'', '`':
+		return k + escapes + 1, q, escapes
+	}
+	return k, 0, 0
+}
+
+// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends, or -1.
+func closing(t string, from int, quote byte, escapes int) int {
+	for i := from; i < len(t); i++ {
+		if t[i] != quote {
+			continue
+		}
+		n := 0
+		for i-n > from && t[i-n-1] == '\\' {
+			n++
+		}
+		if n <= escapes && (escapes > 0 || n == 0) || escapes == 0 && n%2 == 0 {
+			return i - min(n, escapes)
+		}
+	}
+	return -1
+}
+
+// balanced returns the end of the bracketed text that begins at k; the end of t if it is cut off.
+func balanced(t string, k int) int {
+	depth := 0
+	var quote byte
+	for i := k; i < len(t); i++ {
+		switch c := t[i]; {
+		case c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"':
+			quote = c
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(t)
+}
+
+// wordEnd returns the end of the unquoted value at k.
+func wordEnd(t string, k int, rule valueRule) int {
+	open := 0
+	i := k
+loop:
+	for ; i < len(t); i++ {
+		switch c := t[i]; c {
+		case '\n', '\r', ';', '"', '`', '<':
+			break loop
+		case ' ', '\t':
+			if !rule.chain {
+				break loop
+			}
+		case '\'':
+			if rule.enclosing == c || i+1 == len(t) || !isAlnum(t[i+1]) {
+				break loop
+			}
+		case '&':
+			if rule.query || pairFollows(t, i+1) {
+				break loop
+			}
+		case '#':
+			if rule.query {
+				break loop
+			}
+		case ',':
+			if i+1 == len(t) || t[i+1] == ' ' || t[i+1] == '"' || t[i+1] == '\'' || t[i+1] == '\n' || pairFollows(t, i+1) {
+				break loop
+			}
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			if open > 0 {
+				open--
+			} else if i+1 == len(t) || strings.IndexByte(" \t\r\n,;:.)]}>\"'`&", t[i+1]) >= 0 {
+				break loop
+			}
+		case '>':
+			if i+1 == len(t) {
+				break loop
+			}
+		}
+	}
+	for i > k && t[i-1] == '\\' && i < len(t) && t[i] == '"' { // the escape belongs to the quote
+		i--
+	}
+	for rule.chain && i > k && t[i-1] == ' ' {
+		i--
+	}
+	return i
+}
+
+// pairFollows reports whether the text at k goes on with name= or name:.
+func pairFollows(t string, k int) bool {
+	i := k
+	for i < len(t) && i-k < maxLookBack && (isNameByte(t[i]) || t[i] == '%' || t[i] == '[' || t[i] == ']') {
+		i++
+	}
+	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
+}
+
+// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is t[k:end];
+// 0 if it isn't one.
+func headerEnd(t string, k, end int, rule valueRule) int {
+	line := func() int {
+		i := end
+		for i < len(t) && t[i] != '\n' && t[i] != '\r' && (rule.enclosing == 0 || t[i] != rule.enclosing) {
+			i++
+		}
+		return i
+	}
+	word := strings.TrimRight(t[k:end], ";")
+	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
+		if strings.IndexByte(word, '=') > 0 {
+			return line()
+		}
+		return 0
+	}
+	next := skipBlanks(t, end)
+	if next == end || next >= len(t) {
+		return 0
+	}
+	for _, scheme := range [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"} {
+		if equalFold(word, scheme) {
+			return line()
+		}
+	}
+	for _, scheme := range [...]string{"basic", "bearer", "negotiate", "ntlm", "token", "apikey", "key", "bot", "sharedkey", "splunk"} {
+		if equalFold(word, scheme) {
+			after := wordEnd(t, next, rule)
+			if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) || isProseWord(t[next:after]) {
+				return 0
+			}
+			return after
+		}
+	}
+	return 0
+}
+
+// isNothing reports whether a value says that there is none.
+func isNothing(word string) bool {
+	switch len(word) {
+	case 3:
+		return equalFold(word, "nil")
+	case 4:
+		return equalFold(word, "null") || equalFold(word, "none") || equalFold(word, "true")
+	case 5:
+		return equalFold(word, "false") || equalFold(word, "<nil>")
+	case 9:
+		return equalFold(word, "undefined")
+	}
+	return false
+}
+
+// isProse tells "token: unexpected end of input" from "token: hunter2". A name that is a common prefix of error messages is
+// taken for one when two plain words follow; others only before words that messages begin with.
+func isProse(t string, k, end int, rule valueRule) bool {
+	word := strings.TrimRight(t[k:end], ".,:!")
+	if isProseWord(word) {
+		return true
+	}
+	if !rule.bare || rule.sep != ':' || !isPlainWord(word) || end+1 >= len(t) || t[end] != ' ' || !isAlnum(t[end+1]) {
+		return false
+	}
+	for _, prefix := range [...]string{"auth", "authorization", "oauth", "session", "cookie", "cookies", "credentials", "creds", "token", "dsn"} {
+		if equalFold(rule.name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func isPlainWord(word string) bool {
+	for i := range len(word) {
+		if c := word[i]; (c < 'a' || c > 'z') && (i > 0 || c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return word != ""
+}
+
+func isProseWord(word string) bool {
+	if len(word) > 16 || !isPlainWord(word) {
+		return word == "EOF"
+	}
+	var low [16]byte
+	n := copy(low[:], word)
+	low[0] |= 0x20
+	return proseWords[string(low[:n])]
+}
+
+var proseWords = map[string]bool{"must": true, "is": true, "was": true, "were": true, "are": true, "be": true, "been": true, "not": true, "the": true, "a": true, "an": true,
+	"to": true, "of": true, "for": true, "from": true, "in": true, "on": true, "at": true, "by": true, "with": true, "without": true, "and": true, "or": true, "but": true, "if": true,
+	"when": true, "while": true, "that": true, "this": true, "it": true, "has": true, "have": true, "had": true, "cannot": true, "can": true, "could": true, "should": true, "will": true,
+	"would": true, "may": true, "does": true, "did": true, "do": true, "invalid": true, "incorrect": true, "wrong": true, "missing": true, "required": true, "empty": true,
+	"expired": true, "failed": true, "denied": true, "unexpected": true, "expected": true, "unknown": true, "unable": true, "too": true, "permission": true, "connection": true,
+	"unauthorized": true, "forbidden": true, "rejected": true, "revoked": true, "error": true, "context": true, "illegal": true, "malformed": true, "unsupported": true,
+	"authentication": true, "authorization": true, "auth": true, "token": true, "tokens": true, "scheme": true, "header": true, "headers": true, "credentials": true, "challenge": true,
+	"realm": true, "scope": true, "understanding": true, "functionality": true}
+
+// flag handles the command-line flag that may begin with the dash at i and has its value in the next argument.
+func (s *Scrubber) flag(ed *editor, i int) int {
+	t := ed.text
+	if i > 0 && strings.IndexByte(" \t\r\n\"'`[({,;=|", t[i-1]) < 0 {
+		return 0
+	}
+	j := i + 1
+	if j < len(t) && t[j] == '-' {
+		j++
+	}
+	end := j
+	for end < len(t) && (isAlnum(t[end]) || t[end] == '-' || t[end] == '_' || t[end] == '.') {
+		end++
+	}
+	if end == j || end >= len(t) || end-j > maxNameBytes || t[end] == '=' || t[end] == ':' || !isAlnum(t[j]) {
+		return 0
+	}
+	k := end
+	for k < len(t) && (t[k] == '"' || t[k] == '\'' || t[k] == '\\' || t[k] == '`') { // ["--password", "x"]
+		k++
+	}
+	gap := k
+	for k < len(t) && (t[k] == ' ' || t[k] == '\t' || t[k] == ',' || t[k] == '\r' || t[k] == '\n') {
+		k++
+	}
+	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) {
+		return 0
+	}
+	return s.value(ed, k, valueRule{name: t[j:end], spaced: true})
+}
+
+// url handles the "://" at i: the password in the userinfo, and webhooks whose path is the secret.
+func (e *editor) url(i int) int {
+	t := e.text
+	start := i + len("://")
+	end, slash := start, -1
+	at, atBeforeSlash, colon := -1, -1, -1
+loop:
+	for ; end < len(t) && end-start < maxLookAhead; end++ {
+		switch c := t[end]; c {
+		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<', '>':
+			break loop
+		case '/', '?', '#':
+			if slash < 0 {
+				slash = end
+			}
+		case '@':
+			if at = end; slash < 0 {
+				atBeforeSlash = end
+			}
+		case ':':
+			if colon < 0 && at < 0 {
+				colon = end
+			}
+		}
+	}
+	switch {
+	case atBeforeSlash >= 0:
+		at = atBeforeSlash
+	case at >= 0 && colon >= 0 && (slash < 0 || colon < slash) && !isPort(t[colon+1:end]):
+		// A password with an unescaped slash.
+	default:
+		at = -1
+	}
+	if at >= 0 && colon >= 0 && colon < at {
+		if at > colon+1 {
+			return e.replace(colon+1, at, Filtered)
+		}
+		return at
+	}
+	if slash > 0 && at < 0 {
+		host := t[start:slash]
+		for _, hook := range [...]struct{ host, path string }{
+			{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"}, {"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
+		} {
+			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
+				return e.replace(slash+len(hook.path), end, Filtered)
+			}
+		}
+	}
+	return start
+}
+
+func isPort(t string) bool {
+	i := 0
+	for i < len(t) && t[i] >= '0' && t[i] <= '9' {
+		i++
+	}
+	return i > 0 && (i == len(t) || t[i] == '/' || t[i] == '?' || t[i] == '#')
+}
+
+// userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
+func (e *editor) userinfo(i int) int {
+	t := e.text
+	rest := t[i+1:]
+	function := strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(")
+	if !function {
+		k := 0
+		for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
+			k++
+		}
+		if k == 0 || k == len(rest) || rest[k] != ':' || k+1 == len(rest) || rest[k+1] < '0' || rest[k+1] > '9' {
+			return 0
+		}
+	}
+	from := max(e.last, i-maxLookBack)
+	start, colon := i, -1
+	for start > from && strings.IndexByte(" \t\r\n\"'`<>,;", t[start-1]) < 0 && (function || t[start-1] != '/' && t[start-1] != '=') {
+		if start--; t[start] == ':' {
+			colon = start
+		}
+	}
+	if colon <= start || colon+1 >= i {
+		return 0
+	}
+	return e.replace(colon+1, i, Filtered)
+}
+
+// element handles the ">" at i of <Password>…</Password>.
+func (s *Scrubber) element(ed *editor, i int) int {
+	t := ed.text
+	from := max(ed.last, i-maxLookBack)
+	open := strings.LastIndexByte(t[from:i], '<')
+	if open < 0 {
+		return 0
+	}
+	open += from + 1
+	end := open
+	for end < i && (isNameByte(t[end]) || t[end] == ':') {
+		end++
+	}
+	name := t[open:end]
+	if end == open || end < i && t[end] != ' ' || t[i-1] == '/' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+		return 0
+	}
+	close := strings.Index(t[i+1:min(len(t), i+1+maxLookAhead)], "</"+name)
+	if close < 0 {
+		if close = strings.IndexByte(t[i+1:], '<'); close < 0 {
+			return 0
+		}
+	}
+	return ed.replace(i+1, i+1+close, Filtered)
+}
+
+// pem handles the dash at i when a private key in PEM begins, or, where its beginning was cut off, ends there.
+func (e *editor) pem(i int) int {
+	t := e.text
+	const begin, end, dashes = "-----BEGIN ", "-----END ", "-----"
+	label := func(k int) int { // the end of the line that names a private key, or 0
+		line := t[k:min(len(t), k+80)]
+		stop := strings.Index(line, dashes)
+		if stop < 0 {
+			if stop = len(line); k+stop < len(t) {
+				return 0
+			}
+			if !strings.Contains(line, "PRIVATE KEY") {
+				return 0
+			}
+			return k + stop
+		}
+		if !strings.Contains(line[:stop], "PRIVATE KEY") {
+			return 0
+		}
+		return k + stop + len(dashes)
+	}
+	switch {
+	case strings.HasPrefix(t[i:], begin):
+		body := label(i + len(begin))
+		if body == 0 {
+			return 0
+		}
+		stop := strings.Index(t[body:], end)
+		if stop < 0 {
+			return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
+		}
+		stop += body
+		if after := label(stop + len(end)); after > 0 {
+			return e.replace(i, after, Filtered)
+		}
+		return e.replace(i, stop, Filtered)
+	case strings.HasPrefix(t[i:], end):
+		after := label(i + len(end))
+		if after == 0 {
+			return 0
+		}
+		start := i
+		for start > e.last && (isAlnum(t[start-1]) || strings.IndexByte("+/=\r\n\\", t[start-1]) >= 0) {
+			start--
+		}
+		return e.replace(start, after, Filtered)
+	}
+	return 0
+}
+
+// A tokenFormat is a well-known form of keys: a prefix that ends in a delimiter, and at least so many bytes of letters,
+// digits, "-" and "_" (and "." where dots is set).
+type tokenFormat struct {
+	prefix string
+	min    int
+	dots   bool
+	word   bool // the prefix is short: it must begin a word, and the rest hold a random part
+}
+
+var tokenFormats = [...]tokenFormat{
+	// GitHub, GitLab
+	{"ghp_", 16, false, false}, {"gho_", 16, false, false}, {"ghu_", 16, false, false}, {"ghs_", 16, false, false}, {"ghr_", 16, false, false}, {"github_pat_", 16, false, false},
+	{"glpat-", 16, true, false}, {"gldt-", 16, true, false}, {"glrt-", 16, true, false}, {"glcbt-", 16, true, false}, {"glptt-", 16, true, false}, {"glsoat-", 16, true, false},
+	{"glft-", 16, true, false}, {"glimt-", 16, true, false}, {"glagent-", 16, true, false}, {"gloas-", 16, true, false},
+	// Slack, Stripe, Shopify, Square
+	{"xoxa-", 10, false, false}, {"xoxb-", 10, false, false}, {"xoxp-", 10, false, false}, {"xoxr-", 10, false, false}, {"xoxs-", 10, false, false}, {"xoxe-", 10, true, false}, {"xoxe.xoxp-", 10, true, false}, {"xapp-", 10, false, false},
+	{"sk_live_", 10, false, false}, {"rk_live_", 10, false, false}, {"sk_test_", 10, false, false}, {"rk_test_", 10, false, false}, {"whsec_", 16, false, false},
+	{"shpat_", 24, false, false}, {"shpca_", 24, false, false}, {"shppa_", 24, false, false}, {"shpss_", 24, false, false}, {"sq0csp-", 20, false, false}, {"sq0atp-", 20, false, false},
+	// Google, OpenAI, Anthropic and others
+	{"ya29.", 20, true, false}, {"GOCSPX-", 16, false, false}, {"sk-", 16, false, true}, {"gsk_", 24, false, true}, {"xai-", 24, false, true}, {"pplx-", 24, false, true}, {"hf_", 24, false, true}, {"r8_", 24, false, true},
+	// Registries and clouds
+	{"npm_", 24, false, true}, {"pypi-", 16, false, true}, {"dckr_pat_", 16, false, false}, {"dop_v1_", 24, false, false}, {"doo_v1_", 24, false, false}, {"dor_v1_", 24, false, false},
+	{"hvs.", 16, false, false}, {"hvb.", 16, false, false}, {"hvr.", 16, false, false}, {"SG.", 16, true, true}, {"AGE-SECRET-KEY-", 16, false, false}, {"HRKU-", 24, false, false},
+	{"glsa_", 24, false, false}, {"glc_", 24, false, true}, {"NRAK-", 20, false, false}, {"PMAK-", 20, false, false}, {"lin_api_", 20, false, false}, {"figd_", 20, false, false}, {"nfp_", 24, false, false},
+	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true}, {"ATATT", 0, false, false},
+}
+
+// prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
+func (e *editor) prefixed(i int) int {
+	t := e.text
+	if i < 2 || i+10 >= len(t) || !isTokenByte(t[i+1]) {
+		return 0
+	}
+	for f := range tokenFormats {
+		format := &tokenFormats[f]
+		p := format.prefix
+		if p[len(p)-1] != t[i] || p[len(p)-2] != t[i-1] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
+			continue
+		}
+		start := i + 1 - len(p)
+		end := i + 1
+		for end < len(t) && (isTokenByte(t[end]) || t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])) {
+			end++
+		}
+		if end-i-1 < format.min {
+			continue
+		}
+		if format.word && (inWord(t, start) || !isRandom(t[i+1:end])) {
+			continue
+		}
+		return e.replace(start, end, Filtered)
+	}
+	return 0
+}
+
+func isTokenByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
+
+// inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no word.
+func inWord(t string, i int) bool {
+	if i == 0 || !isTokenByte(t[i-1]) {
+		return false
+	}
+	if i >= 2 && t[i-2] == '\\' && strings.IndexByte("nrt", t[i-1]) >= 0 {
+		return false
+	}
+	return i < 3 || t[i-3] != '%' || !isHex(t[i-2]) || !isHex(t[i-1])
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+// isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed. Words joined by
+// dashes don't.
+func isRandom(t string) bool {
+	length, digits, letters := 0, 0, 0
+	for i := range len(t) {
+		switch c := t[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case isAlnum(c):
+			letters++
+		default:
+			length, digits, letters = 0, 0, 0
+			continue
+		}
+		if length++; length >= 16 && digits > 0 && letters > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lettered handles the formats that have no delimiter near their beginning, by the letter at i.
+func (e *editor) lettered(i int) int {
+	t := e.text
+	switch t[i] {
+	case 'J': // eyJ: {" in base64
+		if i < 2 || t[i-1] != 'y' || t[i-2] != 'e' || i > 2 && isAlnum(t[i-3]) && inWord(t, i-2) {
+			return 0
+		}
+		return e.jwt(i - 2)
+	case 'A':
+		if i+20 > len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
+			return 0
+		}
+		switch t[i : i+4] {
+		case "AKIA", "ASIA", "ABIA", "ACCA":
+			end := i + 4
+			for end < len(t) && (t[end] >= 'A' && t[end] <= 'Z' || t[end] >= '0' && t[end] <= '9') {
+				end++
+			}
+			if end-i >= 20 && (end == len(t) || !isAlnum(t[end])) {
+				return e.replace(i, end, Filtered)
+			}
+		case "AIza", "ATAT":
+			end := i + 4
+			for end < len(t) && isTokenByte(t[end]) {
+				end++
+			}
+			if end-i >= 34 {
+				return e.replace(i, end, Filtered)
+			}
+		}
+	case 'S': // Twilio
+		if i+34 > len(t) || t[i+1] != 'K' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
+			return 0
+		}
+		end := i + 2
+		for end < len(t) && isHex(t[end]) {
+			end++
+		}
+		if end-i == 34 && (end == len(t) || !isAlnum(t[end])) {
+			return e.replace(i, end, Filtered)
+		}
+	case 'b', 'B':
+		if i+7 >= len(t) || t[i+1]|0x20 != 'e' && t[i+1]|0x20 != 'a' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
+			return 0
+		}
+		switch {
+		case hasPrefixFold(t[i:], "bearer"):
+			return e.bearer(i + len("bearer"))
+		case hasPrefixFold(t[i:], "basic"):
+			return e.basic(i + len("basic"))
+		}
+	}
+	return 0
+}
+
+func (e *editor) jwt(start int) int {
+	t := e.text
+	end, dots, first := start, 0, 0
+	for ; end < len(t); end++ {
+		if t[end] == '.' {
+			if dots == 0 {
+				first = end - start
+			}
+			if dots++; end+1 < len(t) && t[end+1] == '.' && dots < 4 { // an empty part, as in JWE
+				continue
+			}
+			if end+1 == len(t) || !isTokenByte(t[end+1]) || dots > 4 {
+				break
+			}
+		} else if !isTokenByte(t[end]) {
+			break
+		}
+	}
+	if dots == 0 || first < 10 || end-start-first < 4 {
+		return 0
+	}
+	return e.replace(start, end, Filtered)
+}
+
+// gap skips what stands between the name of an authentication scheme and its value, at k; 0 if it isn't one.
+func gap(t string, k int) int {
+	start := k
+	for k < len(t) && (t[k] == ' ' || t[k] == '\t') {
+		k++
+	}
+	if k == start && strings.HasPrefix(t[k:], "%20") {
+		k += 3
+	}
+	if k == start || k == len(t) {
+		return 0
+	}
+	return k
+}
+
+func (e *editor) bearer(k int) int {
+	t := e.text
+	if k = gap(t, k); k == 0 {
+		return 0
+	}
+	end := k
+	for end < len(t) && (isTokenByte(t[end]) || strings.IndexByte(".~+/=", t[end]) >= 0) {
+		end++
+	}
+	for end > k && t[end-1] == '.' {
+		end--
+	}
+	word := t[k:end]
+	if name, _, found := strings.Cut(word, "="); found && isProseWord(name) {
+		return 0
+	}
+	if len(word) < 4 || isProseWord(word) {
+		return 0
+	}
+	return e.replace(k, end, Filtered)
+}
+
+// basic takes for a secret what decodes to name:password.
+func (e *editor) basic(k int) int {
+	t := e.text
+	if k = gap(t, k); k == 0 {
+		return 0
+	}
+	end := k
+	for end < len(t) && end-k < maxLookAhead && (isAlnum(t[end]) || t[end] == '+' || t[end] == '/' || t[end] == '-' || t[end] == '_') {
+		end++
+	}
+	word := t[k:end]
+	if len(word) < 4 {
+		return 0
+	}
+	word = word[:len(word)/4*4]
+	var buf [256]byte
+	part := word[:min(len(word), 256)]
+	n, err := base64.StdEncoding.Decode(buf[:], []byte(part))
+	if err != nil {
+		if n, err = base64.URLEncoding.Decode(buf[:], []byte(part)); err != nil {
+			return 0
+		}
+	}
+	colon := false
+	for _, c := range buf[:n] {
+		if c < 0x20 {
+			return 0
+		}
+		colon = colon || c == ':'
+	}
+	if !colon {
+		return 0
+	}
+	for end < len(t) && t[end] == '=' {
+		end++
+	}
+	return e.replace(k, end, Filtered)
+}
+
+// telegram handles the ":" at i of a bot's token.
+func (e *editor) telegram(i int) int {
+	t := e.text
+	if i < 8 || i+31 > len(t) || t[i-1] < '0' || t[i-1] > '9' || t[i+1] != 'A' || t[i+2] != 'A' {
+		return 0
+	}
+	start := i
+	for start > 0 && t[start-1] >= '0' && t[start-1] <= '9' {
+		start--
+	}
+	end := i + 1
+	for end < len(t) && isTokenByte(t[end]) {
+		end++
+	}
+	if i-start < 8 || i-start > 12 || end-i < 31 {
+		return 0
+	}
+	return e.replace(start, end, Filtered)
+}
+
+// grouped handles the dash at i when it is the first of a Windows product key (5 groups of 5 letters and digits) or of
+// a BitLocker recovery key (8 groups of 6 digits).
+func (e *editor) grouped(i int) int {
+	t := e.text
+	for _, g := range [...]struct{ groups, size int }{{5, 5}, {8, 6}} {
+		start, end := i-g.size, i-g.size+g.groups*(g.size+1)-1
+		if start < 0 || end > len(t) || t[i+g.size+1] != '-' || start > 0 && (isTokenByte(t[start-1]) && inWord(t, start)) || end < len(t) && isTokenByte(t[end]) {
+			continue
+		}
+		letters, digits, ok := 0, 0, true
+		for k := start; k < end && ok; k++ {
+			switch c := t[k]; {
+			case (k-start)%(g.size+1) == g.size:
+				ok = c == '-'
+			case c >= '0' && c <= '9':
+				digits++
+			case c >= 'A' && c <= 'Z':
+				letters++
+			default:
+				ok = false
+			}
+		}
+		if ok && digits > 0 && (letters > 0) == (g.size == 5) {
+			return e.replace(start, end, Filtered)
+		}
+	}
+	return 0
+}
+
+func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
+func hasPrefixFold(t, prefix string) bool {
+	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
+}
+
+// containsFold reports whether t contains part, which is in lower case.
+func containsFold(t, part string) bool {
+	for i := 0; i+len(part) <= len(t); i++ {
+		if hasPrefixFold(t[i:], part) {
+			return true
+		}
+	}
+	return false
+}

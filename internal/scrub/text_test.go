@@ -1,0 +1,263 @@
+package scrub
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// The keys below are made up; they are put together here so that no scanner of repositories takes them for real ones.
+var (
+	random36 = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+	random48 = random36 + "s9T0u1V2w3X4"
+	hex32    = "0123456789abcdef0123456789abcdef"
+	upper16  = "Q3EGRIYVOXAPLW5T"
+	basic    = base64.StdEncoding.EncodeToString([]byte("aladdin:open sesame"))
+	jwt      = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+	pemBody  = "MIIEpAIBAAKCAQEA0Z3VS5JJcds3xfn/ygWyF8PbnGy0AHB7\nWbI2dRAB0ZC0dx8+zkQFqk1\n"
+	pemBegin = "-----BEGIN RSA " + "PRIVATE KEY-----"
+	pemEnd   = "-----END RSA " + "PRIVATE KEY-----"
+)
+
+func TestTextSecrets(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, in, want string }{
+		// URLs
+		{"url password", "dial postgres://bob:hunter2@db.example:5432/app failed", "dial postgres://bob:[Filtered]@db.example:5432/app failed"},
+		{"url without user", "redis://:hunter2@cache:6379", "redis://:[Filtered]@cache:6379"},
+		{"url password with at", "amqp://bob:p@ss@mq/", "amqp://bob:[Filtered]@mq/"},
+		{"url password with slash", "postgres://bob:pa/ss#w@db/app", "postgres://bob:[Filtered]@db/app"},
+		{"url password escaped", `parse "https://u:%2Fx@h/": bad`, `parse "https://u:[Filtered]@h/": bad`},
+		{"url plain", "https://example.com:8080/a@b?x=1&y=http://z:1/", ""},
+		{"url public key", "https://50870527bd92f4631d029e6881e76daf@o45.ingest.example/1", ""},
+		{"url query", "GET https://x.example/a?id=7&access_token=abcdef&page=2: EOF", "GET https://x.example/a?id=7&access_token=[Filtered]&page=2: EOF"},
+		{"url query last", `"https://x.example/a?token=abc"`, `"https://x.example/a?token=[Filtered]"`},
+		{"url fragment", "https://x.example/#access_token=abc&token_type=bearer", "https://x.example/#access_token=[Filtered]&token_type=bearer"},
+		{"azure signature", "https://a.blob.example/c?sv=2022&sig=ab%2Fcd%3D&se=2023", "https://a.blob.example/c?sv=2022&sig=[Filtered]&se=2023"},
+		{"aws signature", "https://b.s3.example/k?X-Amz-Date=1&X-Amz-Signature=0123abc", "https://b.s3.example/k?X-Amz-Date=1&X-Amz-Signature=[Filtered]"},
+		{"slack webhook", "post https://hooks.slack.com/services/T0/B0/xyz: 404", "post https://hooks.slack.com/services/[Filtered] 404"},
+		{"go mysql dsn", "bob:hunter2@tcp(127.0.0.1:3306)/db", "bob:[Filtered]@tcp(127.0.0.1:3306)/db"},
+		{"proxy without scheme", "proxy bob:hunter2@proxy.example:3128 refused", "proxy bob:[Filtered]@proxy.example:3128 refused"},
+		{"mail address", "mail to bob@example.com: 550", ""},
+		{"ssh address", "git@github.com:autoservice/x.git", ""},
+
+		// names and values
+		{"equals", "PASSWORD=hunter2 ./run", "PASSWORD=[Filtered] ./run"},
+		{"equals spaced", "password = hunter2", "password = [Filtered]"},
+		{"export quoted", `export API_KEY="a b" && x`, `export API_KEY="[Filtered]" && x`},
+		{"yaml", "user: bob\npassword: hunter2\nhost: x", "user: bob\npassword: [Filtered]\nhost: x"},
+		{"ini with ampersand", "password=a&b,c;d", "password=[Filtered];d"},
+		{"json", `{"user":"bob","password":"hun\"ter2","n":1}`, `{"user":"bob","password":"[Filtered]","n":1}`},
+		{"json spaced", `{"apiKey" : "abc", "b": 2}`, `{"apiKey" : "[Filtered]", "b": 2}`},
+		{"json number", `{"token": 12345, "b": 2}`, `{"token": [Filtered], "b": 2}`},
+		{"json null", `{"token": null, "b": 2}`, ""},
+		{"json object", `{"credentials": {"id": "x", "list": ["}"]}, "b": 2}`, `{"credentials": [Filtered], "b": 2}`},
+		{"json cut off", `{"password": "hunter2 and mo`, `{"password": "[Filtered]`},
+		{"json in json", `"{\"password\":\"hun\\\"ter2\",\"b\":2}"`, `"{\"password\":\"[Filtered]\",\"b\":2}"`},
+		{"json of pairs", `[{"name":"password","value":"hunter2"},{"name":"x","value":"y"}]`, `[{"name":"password","value":"[Filtered]"},{"name":"x","value":"y"}]`},
+		{"python dict", `{'secret': 'it is', 'b': 1}`, `{'secret': '[Filtered]', 'b': 1}`},
+		{"ruby", `{:password => "hunter2"}`, `{:password => "[Filtered]"}`},
+		{"go assignment", `token := "abc"`, `token := "[Filtered]"`},
+		{"go map", "map[password:hunter2 user:bob]", "map[password:[Filtered] user:bob]"},
+		{"go struct", "&{User:bob Password:hunter2 N:1}", "&{User:bob Password:[Filtered] N:1}"},
+		{"go struct last", "{User:bob Password:hunter2}", "{User:bob Password:[Filtered]}"},
+		{"go %#v", `conf{User:"bob", Password:"hunter2"}`, `conf{User:"bob", Password:"[Filtered]"}`},
+		{"index", `config["password"] = "hunter2"`, `config["password"] = "[Filtered]"`},
+		{"properties", "spring.datasource.password=hunter2", "spring.datasource.password=[Filtered]"},
+		{"two words", "API KEY: abc123", "API KEY: [Filtered]"},
+		{"xml", "<add><Password>hun ter2</Password><User>bob</User></add>", "<add><Password>[Filtered]</Password><User>bob</User></add>"},
+		{"xml attribute", `<add key="password" value="hunter2" x="y"/>`, `<add key="password" value="[Filtered]" x="y"/>`},
+		{"ado", "Server=db;User Id=bob;Password=hun ter2;Encrypt=yes", "Server=db;User Id=bob;Password=[Filtered];Encrypt=yes"},
+		{"azure", "AccountName=x;AccountKey=ab+/cd==;EndpointSuffix=y", "AccountName=x;AccountKey=[Filtered];EndpointSuffix=y"},
+		{"libpq", "host=db user=bob password='hun ter2' dbname=x", "host=db user=bob password='[Filtered]' dbname=x"},
+		{"slog text", `level=INFO msg="signed in" token=abc user=bob`, `level=INFO msg="signed in" token=[Filtered] user=bob`},
+		{"rejected", "password: hunter2: rejected", "password: [Filtered]: rejected"},
+		{"escaped line end", `failed\npassword=hunter2`, `failed\npassword=[Filtered]`},
+
+		// headers
+		{"authorization", "Authorization: Basic " + basic + "\nHost: x", "Authorization: [Filtered]\nHost: x"},
+		{"authorization bearer", `curl -H "Authorization: Bearer abc" https://x`, `curl -H "Authorization: [Filtered]" https://x`},
+		{"digest", "Authorization: Digest username=\"bob\", response=\"12\"\nA: b", "Authorization: [Filtered]\nA: b"},
+		{"cookie", "Cookie: a=b; sid=c\nHost: x", "Cookie: [Filtered]\nHost: x"},
+		{"set-cookie", "Set-Cookie: id=abc; HttpOnly", "Set-Cookie: [Filtered]"},
+		{"header map", "map[Authorization:[Basic " + basic + "] Accept:[x]]", "map[Authorization:[Filtered] Accept:[x]]"},
+		{"bearer", "sent bearer abc123 to x", "sent bearer [Filtered] to x"},
+		{"basic", "sent Basic " + basic + " to x", "sent Basic [Filtered] to x"},
+
+		// command lines
+		{"flag", "tool --api-key abc --verbose", "tool --api-key [Filtered] --verbose"},
+		{"flag one dash", "tool -password abc x", "tool -password [Filtered] x"},
+		{"flag quoted", `tool --password "a b" x`, `tool --password "[Filtered]" x`},
+		{"flag equals", "tool --token=abc x", "tool --token=[Filtered] x"},
+		{"flag windows", `tool.exe /password:abc /x`, `tool.exe /password:[Filtered] /x`},
+		{"flag json", `["tool","--password","abc","x"]`, `["tool","--password","[Filtered]","x"]`},
+		{"flag go slice", "[tool --password abc]", "[tool --password [Filtered]]"},
+		{"flag go quoted slice", `["tool" "--password" "abc"]`, `["tool" "--password" "[Filtered]"]`},
+		{"flag then flag", "tool --password --verbose", ""},
+
+		// formats
+		{"jwt", "got " + jwt + ".", "got [Filtered]."},
+		{"pem", "key:\n" + pemBegin + "\n" + pemBody + pemEnd + "\nrest", "key:\n[Filtered]\nrest"},
+		{"pem cut off", "k " + pemBegin + "\n" + pemBody, "k [Filtered]"},
+		{"pem end alone", "k " + pemBody + pemEnd + " rest", "k [Filtered] rest"},
+		{"pem escaped", `"k":"` + pemBegin + `\n` + strings.ReplaceAll(pemBody, "\n", `\n`) + pemEnd + `\n"`, `"k":"[Filtered]\n"`},
+		{"pem certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", ""},
+		{"aws", "id AKIA" + upper16 + " used", "id [Filtered] used"},
+		{"github", "remote: ghp_" + random36 + "!", "remote: [Filtered]!"},
+		{"github fine-grained", "github_pat_" + random36 + "_" + random36, "[Filtered]"},
+		{"gitlab", "glpat-" + random36[:20], "[Filtered]"},
+		{"slack", "xoxb-123456789012-" + random36, "[Filtered]"},
+		{"stripe", "sk_live_" + random36, "[Filtered]"},
+		{"google", "AIza" + random36[:35], "[Filtered]"},
+		{"google oauth", "ya29." + random48, "[Filtered]"},
+		{"openai", "sk-" + random48, "[Filtered]"},
+		{"openai project", "key sk-proj-" + random48 + ", x", "key [Filtered], x"},
+		{"anthropic", "sk-ant-api03-" + random48 + "-" + random36, "[Filtered]"},
+		{"npm", "npm_" + random36, "[Filtered]"},
+		{"pypi", "pypi-AgEIcHlwaS5vcmc" + random36, "[Filtered]"},
+		{"sendgrid", "SG." + random36[:22] + "." + random48, "[Filtered]"},
+		{"twilio", "SK" + hex32, "[Filtered]"},
+		{"digitalocean", "dop_v1_" + hex32 + hex32, "[Filtered]"},
+		{"vault", "hvs." + random36, "[Filtered]"},
+		{"age", "AGE-SECRET-KEY-1" + strings.Repeat(upper16, 3), "[Filtered]"},
+		{"telegram", "https://api.telegram.example/bot123456789:AA" + random36[:33] + "/getMe", "https://api.telegram.example/bot[Filtered]/getMe"},
+		{"product key", "slmgr /ipk ABCDE-12345-FGHIJ-67890-KLMNO done", "slmgr /ipk [Filtered] done"},
+		{"bitlocker", "key 123456-123456-123456-123456-123456-123456-123456-123456", "key [Filtered]"},
+		{"in a url", "https://x.example/?q=ghp_" + random36, "https://x.example/?q=[Filtered]"},
+		{"escaped in a url", "u%3DAKIA" + upper16, "u%3D[Filtered]"},
+
+		// innocent
+		{"prose", "token: unexpected end of input", ""},
+		{"prose auth", "auth: connection refused by peer", ""},
+		{"prose password", "invalid password: must be at least 8 characters", ""},
+		{"prose permission", "open secret: permission denied", ""},
+		{"prose bearer", "a bearer token is missing", ""},
+		{"prose basic", "Basic authentication required", ""},
+		{"challenge", `WWW-Authenticate: Bearer realm="x"`, ""},
+		{"file and line", "token.go:17: password_test.go:3:2: undefined", ""},
+		{"go test", "PASS: 12, FAIL: 3; --- PASS: TestX (0.00s)", ""},
+		{"counts", "token_count=12 max_tokens: 100 tokens=3 author=bob sort_key: name", ""},
+		{"task id", "task-sk-1 desk-ski-lift sk-learn-something-else-entirely", ""},
+		{"uuid", "id 123e4567-e89b-12d3-a456-426614174000 at 12:30:45", ""},
+		{"module", "github.com/getsentry/sentry-go@v0.50.0/client.go:12 +0x1a", ""},
+		{"host and port", "lookup token-service.example:443: no such host; http://auth:8080/", ""},
+		{"none", "password=\ntoken: none secret:nil", ""},
+		{"has", "hasPassword=true has_token: yes", ""},
+		{"filtered", "password=[Filtered] token: [Filtered]", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			want := c.want
+			if want == "" {
+				want = c.in
+			}
+			s := New(Config{PII: true})
+			got := s.Text(c.in)
+			if got != want {
+				t.Errorf("Text(%q)\n got %q\nwant %q", c.in, got, want)
+			}
+			if again := s.Text(got); again != got {
+				t.Errorf("Text(%q) = %q, not the same again", got, again)
+			}
+			for name, around := range map[string][2]string{"lines": {"first line\n", "\nlast line"}, "space": {"so: ", " and"}} {
+				if c.name == "pem cut off" || c.name == "json cut off" || c.name == "set-cookie" {
+					break
+				}
+				if got := s.Text(around[0] + c.in + around[1]); got != around[0]+want+around[1] && name == "lines" {
+					t.Errorf("in %s: got %q", name, got)
+				}
+			}
+		})
+	}
+}
+
+func TestTextAllocatesNothing(t *testing.T) {
+	s := New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Hosts: []string{"box-1"}})
+	text := typicalText(2000)
+	if n := testing.AllocsPerRun(20, func() { s.Text(text) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+// typicalText is n bytes of what errors and logs are made of, without secrets.
+func typicalText(n int) string {
+	const part = "open /var/lib/app/data.db: permission denied (os error 5) at main.(*worker).run /src/app/worker.go:123 +0x1f\n" +
+		"level=INFO msg=\"task done\" duration=1.5s count=17 path=C:\\Program Files\\App\\tool.exe url=https://api.example.com/v1/items?page=2\n" +
+		"The quick brown fox jumps over the lazy dog, and the server answered with status 503 after 3 attempts.\n"
+	return strings.Repeat(part, n/len(part)+1)[:n]
+}
+
+// TestTextIsLinear gives Text what makes it look ahead and back as often as possible.
+func TestTextIsLinear(t *testing.T) {
+	t.Parallel()
+	s := New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Dirs: []string{"/a/a/a"}})
+	for _, part := range []string{"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
+		begin := time.Now()
+		if got := s.Text(strings.Repeat(part, (1<<20)/len(part))); !utf8.ValidString(got) {
+			t.Errorf("%q: invalid UTF-8", part)
+		}
+		// A pass takes milliseconds, a quadratic one minutes.
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%q: 1 MiB took %v", part, took)
+		} else { t.Logf("%q %v", part, took) }
+	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x"} {
+		f.Add(seed, seed)
+	}
+	scrubbers := []*Scrubber{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
+	const planted = "Pl4ntedS3cretValue0"
+	f.Fuzz(func(t *testing.T, before, after string) {
+		for _, s := range scrubbers {
+			in := before + "\n" + after
+			got := s.Text(in)
+			if utf8.ValidString(in) && !utf8.ValidString(got) {
+				t.Errorf("Text(%q) = %q, invalid UTF-8", in, got)
+			}
+			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted} {
+				if got := s.Text(before + "\n" + form + "\n" + after); strings.Contains(got, planted) && !strings.Contains(before+after, planted) {
+					t.Errorf("%q survives between %q and %q: %q", form, before, after, got)
+				}
+			}
+			if s.personal != nil {
+				for _, form := range []string{"/home/anyone/x", "anyone", "ANYONE", "box-1", `C:\Users\Any One\x`, "/srv/work/app/x"} {
+					out := strings.ToLower(s.Text(before + "\n" + form + "\n" + after))
+					rest := strings.ToLower(before + after)
+					for _, word := range []string{"anyone", "box-1", "any one", "srv/work"} {
+						if strings.Contains(out, word) && !strings.Contains(rest, word) {
+							t.Errorf("%q: %q survives between %q and %q: %q", form, word, before, after, out)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkText(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		s    *Scrubber
+	}{
+		{"secrets", New(Config{PII: true})},
+		{"personal", New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Hosts: []string{"box-1.corp.example"}, Dirs: []string{"/srv/work/app"}})},
+	} {
+		for _, size := range []struct {
+			name  string
+			bytes int
+		}{{"100B", 100}, {"10KB", 10_000}} {
+			text := typicalText(size.bytes)
+			b.Run(c.name+"/"+size.name, func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				b.ReportAllocs()
+				for b.Loop() {
+					c.s.Text(text)
+				}
+			})
+		}
+	}
+}
