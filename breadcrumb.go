@@ -36,6 +36,9 @@ func (r *reporter) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 	t := r.taskOf(ctx)
 	hub := r.hubOf(ctx, t)
 	r.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
+	if t.noted() {
+		t.root().slot.Breadcrumb(r.scrubber.Text(b.Message))
+	}
 }
 
 // NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the context's,

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -35,6 +37,11 @@ type reporter struct {
 	osName    string
 	hooks     hooks
 	tasks     tasks
+
+	disk         atomic.Pointer[outbox.Disk] // once it is open
+	crashReports bool
+	ready        chan struct{} // closed when all of the above is set
+	background   context.Context
 }
 
 // hooks are the user's own, from ClientOptions; they run after the package's.
@@ -49,7 +56,10 @@ type hooks struct {
 const withheld = "[host]"
 
 func newReporter(opts Options, s settings) (*reporter, error) {
-	r := &reporter{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName()}
+	r := &reporter{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName(),
+		crashReports: opts.CrashReports, ready: make(chan struct{}), background: context.Background()}
+	ready := sync.OnceFunc(func() { close(r.ready) })
+	defer ready()
 	co := sentry.ClientOptions{
 		Dsn:              s.dsn,
 		Environment:      s.environment,
@@ -80,7 +90,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 	ownTransport := co.Transport
 	r.wrapHooks(&co)
 	if ownTransport == nil {
-		if err := r.openOutbox(&co, opts); err != nil {
+		if err := r.openOutbox(&co); err != nil {
 			return nil, err
 		}
 		co.Transport = r.transport
@@ -88,6 +98,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 	client, err := sentry.NewClient(co)
 	if err != nil {
 		if r.box != nil {
+			ready()
 			r.box.Close(cancelledContext())
 		}
 		return nil, fmt.Errorf("sentryconfig: %w", err)
@@ -95,6 +106,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 	r.client = client
 	if s.systemInfo {
 		r.collector = newCollector(collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger})
+		r.collector.notify(r.noteMachine)
 	}
 	r.bindHub()
 	return r, nil
@@ -142,7 +154,7 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 	return c
 }
 
-func (r *reporter) openOutbox(co *sentry.ClientOptions, opts Options) error {
+func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 	dsn, err := sentry.NewDsn(co.Dsn)
 	if err != nil {
 		return fmt.Errorf("sentryconfig: %w", err)
@@ -152,7 +164,8 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions, opts Options) error {
 	if secret := dsn.GetSecretKey(); secret != "" {
 		auth += ", sentry_secret=" + secret
 	}
-	r.box = outbox.Open(outbox.Config{
+	r.dsn = co.Dsn
+	config := outbox.Config{
 		DSN:       co.Dsn,
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
@@ -164,8 +177,12 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions, opts Options) error {
 		Logger:    r.logger,
 		PII:       r.pii,
 		Active:    active,
-	})
+	}
+	if r.outboxDir != "" {
+		config.OpenStore = r.openDisk
+	}
 	r.transport = newTransport(r)
+	r.box = outbox.Open(config)
 	return nil
 }
 
@@ -217,6 +234,7 @@ func (r *reporter) close(timeout time.Duration) bool {
 		sentry.CurrentHub().Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
 	}
 	r.client.Close()
+	r.endCrashes()
 	if r.box != nil {
 		r.box.Close(cancelledContext())
 	}

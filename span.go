@@ -12,6 +12,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -28,6 +29,7 @@ type TaskSpan struct {
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	finished atomic.Bool
+	slot     outbox.Slot // in the journal
 
 	mu        sync.Mutex
 	children  []*TaskSpan       // running now
@@ -111,6 +113,7 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	if hostHub == nil && hostSpan == nil {
 		ctx = t.span.Context()
 	}
+	t.noteStart()
 	r.tasks.add(t)
 	if r.collector != nil {
 		r.collector.taskStarted()
@@ -260,6 +263,7 @@ func (t *TaskSpan) finish() {
 	if !first {
 		return
 	}
+	t.slot.End()
 	t.r.tasks.remove(t)
 	if t.r.collector != nil {
 		t.r.collector.taskFinished()

@@ -323,6 +323,7 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 		t.Fatal(err)
 	}
 	sentry.CurrentHub().BindClient(client)
+	defer client.Close()
 	defer sentry.CurrentHub().BindClient(nil)
 	ours := start(t, sentryconfig.Options{})
 	if sentry.CurrentHub().Client() != client {

@@ -18,7 +18,7 @@ type job struct {
 	keepGoing bool // after a task that didn't end well
 	progress  *progress
 	log       *slog.Logger // of the run itself: these lines are no breadcrumbs of a task
-	stop      atomic.Bool // no further task is to begin
+	stop      atomic.Bool  // no further task is to begin
 }
 
 // run works through all tasks and returns their results in the order of the list. When ctx ends, those running are cancelled

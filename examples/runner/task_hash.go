@@ -185,7 +185,7 @@ func (r *contextReader) Read(b []byte) (int, error) {
 const maxManifestBytes = 64 << 20
 
 var (
-	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)       // sha256sum
+	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)          // sha256sum
 	taggedSum = regexp.MustCompile(`^SHA256 \((.+)\) = ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS
 )
 

@@ -8,25 +8,23 @@ import (
 // This file is about a disk that can't be used, from the start or later: what is captured goes to memory then, and moves
 // to the disk when that works again.
 
-// openDisk opens the store on disk and takes over what dead processes left there.
-func (o *Outbox) openDisk() {
+// openDisk opens the store on disk, and reports whether there is one now.
+func (o *Outbox) openDisk() bool {
 	disk, err := o.cfg.OpenStore()
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.opening = false
 	if err != nil {
 		o.diskFails(err)
-		o.mu.Unlock()
-		return
+		return false
 	}
 	if o.closed {
-		o.mu.Unlock()
-		_ = disk.Close()
-		return
+		_ = disk.Close() // nothing is in it yet
+		return false
 	}
 	o.disk = disk
 	o.diskWorks()
-	o.mu.Unlock()
-	o.adopt()
+	return true
 }
 
 // reopen tries again in the background. o.mu is held.
@@ -36,7 +34,11 @@ func (o *Outbox) reopen() {
 	}
 	o.opening = true
 	o.diskAgain = time.Now().Add(diskRetry)
-	o.workers.Go(o.openDisk)
+	o.workers.Go(func() {
+		if o.openDisk() {
+			o.adopt()
+		}
+	})
 }
 
 // adopt takes over what dead processes left behind, and sees to it that this is done again.

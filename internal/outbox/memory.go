@@ -11,17 +11,12 @@ import (
 type memoryStore struct{ bytes atomic.Int64 }
 
 func (m *memoryStore) Put(r *Record) (*Entry, error) {
-	e := newEntry(r)
+	var id [16]byte
+	_, _ = hex.Decode(id[:], []byte(r.EventID)[:min(len(r.EventID), 32)]) // an odd ID is only missing in reports
+	e := r.entry(id)
 	e.where.memory = slices.Clone(r.Payload)
 	m.bytes.Add(e.Size)
 	return e, nil
-}
-
-func newEntry(r *Record) *Entry {
-	e := &Entry{Time: r.Time.UnixNano(), Size: int64(len(r.Payload)), Items: r.Items, Spans: r.Spans,
-		Category: r.Category, PII: r.PII, Packed: r.Packed}
-	_, _ = hex.Decode(e.EventID[:], []byte(r.EventID)[:min(len(r.EventID), 32)]) // an odd ID is only missing in reports
-	return e
 }
 
 func (m *memoryStore) Payload(e *Entry, buf []byte) ([]byte, error) {

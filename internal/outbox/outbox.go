@@ -112,8 +112,11 @@ func Open(cfg Config) *Outbox {
 	}
 	o.opening = true
 	o.workers.Go(func() {
-		o.openDisk()
-		close(o.opened)
+		ok := o.openDisk()
+		close(o.opened) // before adopting, which may put what it finds out about the dead
+		if ok {
+			o.adopt()
+		}
 	})
 	return o
 }

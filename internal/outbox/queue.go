@@ -163,7 +163,7 @@ func (o *Outbox) broadcast() {
 }
 
 const (
-	maxAge            = 30 * 24 * time.Hour // Sentry refuses older events
+	maxEventAge       = 30 * 24 * time.Hour // Sentry refuses older events
 	maxTransactionAge = 5 * 24 * time.Hour  // and older transactions
 )
 
@@ -175,7 +175,7 @@ func (o *Outbox) expired(e *Entry, now time.Time) bool {
 	}
 	limit := maxTransactionAge
 	if e.Category == CategoryError || e.Category == CategoryMonitor {
-		limit = maxAge
+		limit = maxEventAge
 	}
 	return now.Sub(timeOf(e.Time)) > limit
 }

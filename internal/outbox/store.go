@@ -47,7 +47,9 @@ type Entry struct {
 type place struct {
 	memory  []byte
 	segment *segment
-	offset  int64
+	offset  int64  // of the record
+	sum     uint32 // CRC32C of the payload
+	done    bool   // guarded by the disk store's mutex
 }
 
 // A Store keeps payloads. The queue calls it; it may be called from several goroutines at once.

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// maxSorted is the size up to which the entries of a container are put in order before the room is shared out.
+	// maxSorted is how many entries of a container are put in order at a time before the room is shared out.
 	maxSorted = 1024
 
 	// maxRecord is the length up to which a list is taken for a record, whose elements are worth the same wherever
 	// they stand. Of a longer one the beginning is kept.
 	maxRecord = 64
 
-	// maxMisses is how many entries in a row that don't fit are tried before the rest is given up.
+	// maxMisses is how many entries that don't fit are tried before the rest is given up.
 	maxMisses = 16
 
 	// shareOf is the part of all room that a container gets, if there is so much, however many others wait: of ten
@@ -42,21 +42,6 @@ func byWeight(a, b child) int {
 	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.length, b.length), cmp.Compare(a.index, b.index), strings.Compare(a.key, b.key))
 }
 
-// order puts the light children first: they are worth most for their room, and what they leave is shared by the rest.
-func order(children []child) {
-	if len(children) <= maxSorted {
-		slices.SortFunc(children, byWeight)
-		return
-	}
-	i := 0
-	for j := range children {
-		if children[j].weight == 0 {
-			children[i], children[j] = children[j], children[i]
-			i++
-		}
-	}
-}
-
 // keepChild copies c into its share of the room when left children wait, itself included; false if it doesn't fit.
 func (k *keeper) keepChild(c *child, left int) (v any, ok bool) {
 	before := k.room
@@ -73,34 +58,47 @@ func (k *keeper) keepChild(c *child, left int) (v any, ok bool) {
 	return v, k.room >= 0
 }
 
-// fairObject copies children, and says how many of them, and of the hidden others, are missing.
-func (k *keeper) fairObject(children []child, hidden int) any {
+// fairObject copies the children that next returns, total of them, the lightest of each thousand first: they are worth
+// most for their room, and what they leave is shared by the rest. It says how many of them, and of the hidden others, are
+// missing.
+func (k *keeper) fairObject(next func() (child, bool), total, hidden int) any {
 	k.room -= len("{}") + moreBytes
 	if k.room < 0 {
 		k.room += len("{}") + moreBytes
 		return k.short("…")
 	}
-	order(children)
-	out := make(map[string]any, min(len(children), listCap))
-	misses := 0
-	for i := range children {
-		c := &children[i]
-		start := k.mark()
-		key := k.key(out, c.key)
-		v, ok := k.keepChild(c, len(children)-i)
-		if !ok {
-			k.undo(start)
-			hidden++
-			if misses++; misses >= maxMisses {
-				hidden += len(children) - i - 1
+	out := make(map[string]any, min(total, maxSorted))
+	children := make([]child, 0, min(total, maxSorted))
+	left, misses := total, 0
+	for left > 0 && misses < maxMisses {
+		children = children[:0]
+		for len(children) < min(left, maxSorted) {
+			c, ok := next()
+			if !ok {
 				break
 			}
-			continue
+			children = append(children, c)
 		}
-		misses = 0
-		out[key] = v
+		if len(children) == 0 {
+			break
+		}
+		slices.SortFunc(children, byWeight)
+		for i := range children {
+			start := k.mark()
+			key := k.key(out, children[i].key)
+			if v, ok := k.keepChild(&children[i], left); ok {
+				out[key] = v
+			} else {
+				k.undo(start)
+				hidden++
+				misses++
+			}
+			if left--; misses >= maxMisses {
+				break
+			}
+		}
 	}
-	if hidden == 0 {
+	if hidden += left; hidden == 0 {
 		k.room += moreBytes
 		return out
 	}
@@ -113,27 +111,24 @@ func (k *keeper) fairObject(children []child, hidden int) any {
 }
 
 func (k *keeper) fairMap(rv reflect.Value, hidden int) any {
-	n := min(rv.Len(), max(k.room, 0)/minEntryBytes+1)
-	hidden += rv.Len() - n
-	children := make([]child, 0, n)
-	// A map that was cut before says so: that goes into what is said now.
-	before := 0
+	total, before := rv.Len(), 0
 	if m, ok := anyMap(rv); ok {
+		// A map that was cut before says so: that goes into what is said now.
 		if s, ok := m[markerKey].(string); ok {
 			if before, ok = parseMore(s, "", moreKeysClose); ok {
-				hidden += before - max(0, 1-hidden)
-				n = min(n, rv.Len()-1)
+				total--
 			}
 		}
 	}
-	for it := rv.MapRange(); len(children) < n && it.Next(); {
-		key := k.keyText(it.Key())
-		if before > 0 && key == markerKey {
-			continue
+	it := rv.MapRange()
+	return k.fairObject(func() (child, bool) {
+		for it.Next() {
+			if key := k.keyText(it.Key()); before == 0 || key != markerKey {
+				return newChild(key, 0, it.Value()), true
+			}
 		}
-		children = append(children, newChild(key, 0, it.Value()))
-	}
-	return k.fairObject(children, hidden)
+		return child{}, false
+	}, total, hidden+before)
 }
 
 func (k *keeper) fairStruct(rv reflect.Value, ti *typeInfo) any {
@@ -146,7 +141,11 @@ func (k *keeper) fairStruct(rv reflect.Value, ti *typeInfo) any {
 			children = append(children, c)
 		}
 	}
-	return k.fairObject(children, 0)
+	i := 0
+	return k.fairObject(func() (child, bool) {
+		i++
+		return children[i-1], true
+	}, len(children), 0)
 }
 
 func (k *keeper) fairList(rv reflect.Value) any {
@@ -162,49 +161,52 @@ func (k *keeper) fairList(rv reflect.Value) any {
 			n--
 		}
 	}
-	children := make([]child, 0, min(n, k.room/minElementBytes+1))
-	hidden += n - cap(children)
-	for i := range cap(children) {
-		children = append(children, newChild("", i, rv.Index(i)))
-	}
-	misses := maxMisses - 1
-	if len(children) <= maxRecord {
-		order(children)
-		misses = 0
-	}
-	out := make([]any, 0, min(len(children), listCap))
-	places := make([]int, 0, min(len(children), listCap))
-	for i := range children {
-		start := k.mark()
-		k.room--
-		v, ok := k.keepChild(&children[i], len(children)-i)
-		if !ok {
-			k.undo(start)
-			hidden++
-			if misses++; misses >= maxMisses {
-				hidden += len(children) - i - 1
+	out := make([]any, 0, min(n, listCap))
+	if n <= maxRecord {
+		out = k.fairRecord(out, rv, n)
+	} else {
+		for i := range n {
+			start := k.mark()
+			c := child{index: i, value: rv.Index(i), weight: weight(rv.Index(i), 0)}
+			k.room--
+			v, ok := k.keepChild(&c, n-i)
+			if !ok {
+				k.undo(start)
 				break
 			}
-			continue
+			out = append(out, v)
 		}
-		out = append(out, v)
-		places = append(places, children[i].index)
 	}
-	if !slices.IsSorted(places) {
-		sorted := make([]any, len(out))
-		rank := slices.Clone(places)
-		slices.Sort(rank)
-		for i, p := range places {
-			at, _ := slices.BinarySearch(rank, p)
-			sorted[at] = out[i]
-		}
-		out = sorted
-	}
-	if hidden == 0 {
+	if hidden += n - len(out); hidden == 0 {
 		k.room += moreBytes
 		return out
 	}
 	return append(out, moreOpen+count(hidden)+moreClose)
+}
+
+// fairRecord copies the n elements of rv into out, the lightest first. What does not fit leaves no gap.
+func (k *keeper) fairRecord(out []any, rv reflect.Value, n int) []any {
+	children := make([]child, n)
+	for i := range children {
+		children[i] = newChild("", i, rv.Index(i))
+	}
+	slices.SortFunc(children, byWeight)
+	var kept [maxRecord]bool
+	var values [maxRecord]any
+	for i := range children {
+		c := &children[i]
+		start := k.mark()
+		k.room--
+		if values[c.index], kept[c.index] = k.keepChild(c, n-i); !kept[c.index] {
+			k.undo(start)
+		}
+	}
+	for i := range n {
+		if kept[i] {
+			out = append(out, values[i])
+		}
+	}
+	return out
 }
 
 func anyMap(rv reflect.Value) (m map[string]any, ok bool) {

@@ -97,7 +97,7 @@ func (b *builder) value() any {
 	case 14:
 		return func() {}
 	case 15:
-		return time.Unix(int64(b.uint64()), 0)
+		return time.Unix(int64(b.uint64()), 0).UTC()
 	case 16:
 		return &url.URL{Host: b.string(), RawQuery: b.string()}
 	case 17:

@@ -308,6 +308,12 @@ func (k *keeper) keyText(key reflect.Value) string {
 			return key.String()
 		}
 	}
+	switch t := key.Type(); t.Kind() {
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		if t.PkgPath() == "" {
+			return strconv.FormatInt(key.Int(), 10)
+		}
+	}
 	// The key is copied as any other value would be, but in a room of its own: its text is measured when it is stored.
 	switch x := keep(key, minBytes+maxKeyBytes, 2, false).(type) {
 	case string:

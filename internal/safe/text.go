@@ -177,6 +177,9 @@ func cutAll(v any, limit int) any {
 		if len(x) <= shortBytes {
 			return v
 		}
+		if len(x) > limit { // and so is its JSON
+			return cut(x, limit)
+		}
 		n, valid := jsonLen(x, limit)
 		if n > limit {
 			return cut(x, limit)
@@ -212,6 +215,11 @@ func cut(s string, limit int) string {
 	limit -= cutBytes
 	n := 0
 	for n < len(s) {
+		if plain := plainLen(s[n:min(len(s), n+max(limit, 0))]); plain > 0 {
+			n += plain
+			limit -= plain
+			continue
+		}
 		size, cost := costAt(s, n)
 		limit -= cost
 		if limit < 0 {
@@ -272,6 +280,11 @@ const maxInt = int(^uint(0) >> 1)
 func jsonLen(s string, limit int) (n int, valid bool) {
 	valid = true
 	for i := 0; i < len(s) && n <= limit; {
+		if plain := plainLen(s[i:]); plain > 0 {
+			n += plain
+			i += plain
+			continue
+		}
 		if c := s[i]; c < utf8.RuneSelf {
 			n += int(asciiCost[c])
 			i++
@@ -285,6 +298,31 @@ func jsonLen(s string, limit int) (n int, valid bool) {
 		n += cost
 	}
 	return n, valid
+}
+
+// plainLen returns the length of a prefix of s that consists of ASCII characters that JSON takes as they are. It looks
+// at eight bytes at a time, as most text is plain, and may stop short of the longest.
+func plainLen(s string) (n int) {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// A byte's high bit is set in special if the byte is below ' ', above 0x7f, or one of the escaped. (x-c·low)&^x has it
+		// set where a byte is below c; where only a borrow sets it, the eight are looked at one by one for nothing.
+		special := x | (x-' '*low)&^x
+		for _, c := range [...]uint64{'"', '\\', '<', '>', '&'} {
+			y := x ^ c*low
+			special |= (y - low) &^ y
+		}
+		if special&high != 0 {
+			break
+		}
+		n += 8
+	}
+	return n
 }
 
 // costAt returns the size of the character at s[i:] and of its JSON. A byte that is not UTF-8 counts as the character

@@ -310,7 +310,7 @@ func (s *Scrubber) breadcrumbs(e *sentry.Event) {
 		}
 	}
 	list := make([]*sentry.Breadcrumb, 0, len(e.Breadcrumbs)) // the scope's own must stay as they are
-	for i := len(e.Breadcrumbs) - 1; i >= 0; i-- {             // the newest first: the oldest lose their data
+	for i := len(e.Breadcrumbs) - 1; i >= 0; i-- {            // the newest first: the oldest lose their data
 		if e.Breadcrumbs[i] == nil {
 			continue
 		}

@@ -21,11 +21,12 @@ type Config struct {
 type Scrubber struct {
 	names    *names
 	personal *personal // nil: personal data stays
+	cache    *cache
 }
 
 // New returns a Scrubber for c, of which it keeps nothing. It costs some 50 µs.
 func New(c Config) *Scrubber {
-	s := &Scrubber{names: newNames(c.SecretKeys)}
+	s := &Scrubber{names: newNames(c.SecretKeys), cache: new(cache)}
 	if !c.PII {
 		s.personal = newPersonal(c)
 	}

@@ -70,6 +70,7 @@ type editor struct {
 	text string
 	out  []byte
 	last int // what of text is in out
+	noAt int // url found no "@" in what it read so far; it needn't read it again
 }
 
 // replace puts with in place of text[from:to] and returns to.
@@ -578,6 +579,9 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 func (e *editor) url(i int) int {
 	t := e.text
 	start := i + len("://")
+	if start < e.noAt {
+		return start // in the path or query of another
+	}
 	end, slash := start, -1
 	at, atBeforeSlash, colon := -1, -1, -1
 loop:
@@ -606,6 +610,7 @@ loop:
 		// A password with an unescaped slash.
 	default:
 		at = -1
+		e.noAt = end
 	}
 	if at >= 0 && colon >= 0 && colon < at {
 		if at > colon+1 {
@@ -777,6 +782,9 @@ func (e *editor) prefixed(i int) int {
 			continue
 		}
 		start := i + 1 - len(p)
+		if format.word && inWord(t, start) {
+			continue
+		}
 		end := i + 1
 		for end < len(t) && (isTokenByte(t[end]) || t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])) {
 			end++
@@ -784,7 +792,7 @@ func (e *editor) prefixed(i int) int {
 		if end-i-1 < format.min {
 			continue
 		}
-		if format.word && (inWord(t, start) || !isRandom(t[i+1:end])) {
+		if format.word && !isRandom(t[i+1:end]) {
 			continue
 		}
 		return e.replace(start, end, Filtered)

@@ -1,0 +1,169 @@
+package sentryconfig_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+// A test that needs a process to die runs this binary again: childRole says as what.
+const childRole = "SENTRYCONFIG_TEST_CHILD"
+
+func runChild(role string) {
+	must := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+	}
+	must(sentryconfig.Init(sentryconfig.Options{DSN: os.Getenv("CHILD_DSN"), OutboxDir: os.Getenv("CHILD_OUTBOX"), Release: "child@1", CrashReports: role != "killed"}))
+	ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "slow_task", 1, 4, map[string]any{"drive": "D", "password": "hunter2"})
+	sentryconfig.AddBreadcrumb(ctx, "half-way", "step", "", nil)
+	switch role {
+	case "killed":
+		fmt.Println(sentryconfig.CaptureTaskException(ctx, errors.New("before the end"), "", nil, nil))
+		time.Sleep(time.Minute) // until it is killed
+	case "crashes":
+		go func() { panic("out of the blue") }()
+		time.Sleep(time.Minute)
+	}
+}
+
+func child(t *testing.T, role, dsn, dir string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childRole+"="+role, "CHILD_DSN="+dsn, "CHILD_OUTBOX="+dir)
+	return cmd
+}
+
+// offline makes the server drop every connection.
+func offline(_ int, w http.ResponseWriter, _ *http.Request) bool {
+	if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+		_ = c.Close()
+	}
+	return true
+}
+
+func TestKilledProcessLosesNothing(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server.Respond(offline)
+	cmd := child(t, "killed", server.DSN(), dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	if _, err := fmt.Fscanln(out, &id); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	server.Respond(nil)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Release: "parent@1"})
+	events := server.WaitEvents(2, 10*time.Second)
+	byID := map[string]sentrytest.Event{}
+	var interrupted sentrytest.Event
+	for _, e := range events {
+		byID[e.ID] = e
+		if e.Message == "slow_task: interrupted" {
+			interrupted = e
+		}
+	}
+	if byID[id].Exceptions == nil {
+		t.Errorf("event %s, which the killed process captured, didn't arrive", id)
+	}
+	if interrupted.ID == "" {
+		t.Fatalf("the interrupted task isn't reported: %v", events)
+	}
+	if interrupted.Level != "fatal" || interrupted.Release != "child@1" || interrupted.Tags["failure_type"] != "task_interrupted" ||
+		fmt.Sprint(interrupted.Fingerprint) != "[slow_task task_interrupted]" {
+		t.Errorf("interrupted event: level %s, release %s, tags %v, fingerprint %v", interrupted.Level, interrupted.Release, interrupted.Tags, interrupted.Fingerprint)
+	}
+	task := interrupted.Contexts["task"]
+	if got := fmt.Sprint(task); got != "map[data:map[drive:D password:[Filtered]] index:1 task_type:slow_task total:4]" {
+		t.Errorf("context task = %s", got)
+	}
+	sentryconfig.Close(5 * time.Second)
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
+		t.Errorf("with nothing waiting there are files: %v", left)
+	}
+}
+
+func TestCrashIsReported(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	cmd := child(t, "crashes", server.DSN(), dir)
+	if err := cmd.Run(); err == nil {
+		t.Fatal("the child didn't crash")
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	var crash sentrytest.Event
+	for _, e := range server.WaitEvents(2, 10*time.Second) {
+		if e.Tags["failure_type"] == "process_crash" {
+			crash = e
+		}
+	}
+	if len(crash.Exceptions) != 1 || crash.Level != "fatal" {
+		t.Fatalf("crash event %+v", crash)
+	}
+	x := crash.Exceptions[0]
+	if x.Type != "panic" || x.Value != "out of the blue" || *x.Mechanism.Handled || len(x.Frames) == 0 || len(crash.Threads) == 0 {
+		t.Errorf("exception %+v, %d threads", x, len(crash.Threads))
+	}
+	if got := fmt.Sprint(crash.Contexts["crash"]["interrupted_tasks"]); got != "[slow_task]" {
+		t.Errorf("interrupted tasks %s", got)
+	}
+}
+
+func TestCloseLeavesOnDisk(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server.Respond(offline)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	id := sentryconfig.CaptureTaskException(t.Context(), errors.New("offline"), "x", nil, nil)
+	if id == "" {
+		t.Fatal("not captured")
+	}
+	begun := time.Now()
+	if sentryconfig.Close(0) {
+		t.Error("Close(0) = true with an event waiting")
+	}
+	if d := time.Since(begun); d > 3*time.Second {
+		t.Errorf("Close(0) took %v", d)
+	}
+	server.Respond(nil)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	if e := one(t, server); e.ID != string(id) {
+		t.Errorf("event %s, want %s", e.ID, id)
+	}
+}
+
+func TestUnusableDisk(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: filepath.Join(file, "outbox")})
+	id := sentryconfig.CaptureTaskException(t.Context(), errors.New("in memory"), "x", nil, nil)
+	if e := one(t, server); e.ID != string(id) {
+		t.Errorf("event %s, want %s", e.ID, id)
+	}
+	if err := sentryconfig.ReadStats().LastError; err == nil {
+		t.Error("LastError is nil")
+	}
+}

@@ -1,0 +1,649 @@
+package outbox
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// DiskConfig configures OpenDisk.
+type DiskConfig struct {
+	Dir      string       // OutboxDir, an absolute path; made if missing
+	DSN      string       // events of one project never go to another: each has a folder of its own
+	MaxBytes int64        // room for all processes together; segments are made small enough for it
+	Logger   *slog.Logger // nil discards
+	Process  Process      // noted in the journal; PID and Started default to this process's and now
+
+	// OnDead is called by Adopt for each dead process that has left running tasks or a crash. True: it is reported and
+	// may be forgotten. False: a later Adopt, of any process, tells it again. nil forgets. Put may be called from it.
+	OnDead func(Dead) bool
+	// OnDamage is called by Adopt with the number of damaged stretches it has met, each of at least one record.
+	OnDamage func(n int)
+
+	system system // nil: the real one
+}
+
+// Disk is a Store of files.
+//
+// Below Dir each DSN has a folder; in it each process owns the files that begin with its stem, which says when it
+// began, its PID, and 32 random bits:
+//
+//	<stem>.journal       locked while the process lives; its running tasks
+//	<stem>.<number>.seg  records
+//	<stem>.crash         the runtime's last words
+//
+// Whoever gets the lock of a dead process's journal owns its files, renames its segments to be his own, and removes the
+// rest. A process that has nothing waiting leaves nothing behind.
+type Disk struct {
+	cfg  DiskConfig
+	sys  system
+	log  *slog.Logger
+	dir  string // the DSN's folder
+	stem string
+
+	segmentSize int64
+	waiting     atomic.Int64 // payload bytes of ours that wait
+	others      atomic.Int64 // of other living processes, when last looked
+
+	adopting sync.Mutex // one Adopt at a time; not held with mu
+	told     map[string]bool
+
+	mu       sync.Mutex
+	closed   bool
+	journal  *Journal
+	folder   fs.FileInfo // dir, as it was when checked
+	checked  time.Time
+	active   *segment
+	segments map[*segment]struct{}
+	opened   []*segment // not the active one, oldest first
+	number   int        // of the newest segment
+	buf      []byte
+	failed   error // of the last sync
+
+	next     *batch
+	timer    *time.Timer
+	syncing  bool
+	newNames bool // in dir, since the last sync
+	noted    bool // in the journal, likewise
+}
+
+const (
+	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder is
+	// made again.
+	maxSegment = 4 << 20
+	minSegment = 64 << 10
+	// segmentParts is how many segments MaxBytes has room for at least. Bytes looks at what others hold once a segment.
+	segmentParts = 16
+	// maxOpened bounds the files held open, whatever hundreds of dead processes have left. All of a full outbox of the
+	// default size is 16 segments, so that a folder deleted under us loses none of them.
+	maxOpened = 16
+	// checkEvery is how often Put looks whether the folder is still there, still ours and still safe.
+	checkEvery = time.Second
+	// maxBuffer bounds what Put keeps between calls.
+	maxBuffer = 256 << 10
+	// openTries bounds the races with processes that remove the folder as they leave.
+	openTries = 100
+)
+
+// OpenDisk opens the disk store. It fails when the folder can't be used: its error names the path and the reason, and a
+// later call may work. It reads nothing of what is there: Adopt does.
+func OpenDisk(cfg DiskConfig) (*Disk, error) {
+	if !filepath.IsAbs(cfg.Dir) {
+		return nil, fmt.Errorf("outbox: folder %q is not an absolute path", cfg.Dir)
+	}
+	if cfg.Process.PID == 0 {
+		cfg.Process.PID = os.Getpid()
+	}
+	if cfg.Process.Started.IsZero() {
+		cfg.Process.Started = time.Now()
+	}
+	d := &Disk{
+		cfg: cfg, sys: cfg.system, log: cfg.Logger, dir: filepath.Join(cfg.Dir, folderName(cfg.DSN)),
+		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{},
+	}
+	if d.sys == nil {
+		d.sys = osSystem{}
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxBytes > 0 {
+		d.segmentSize = max(minSegment, min(maxSegment, cfg.MaxBytes/segmentParts))
+	}
+	if err := d.acquire(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// folderName names the folder of a DSN: by what makes its project, so that neither a scheme nor a secret key of old
+// makes another one of it.
+func folderName(dsn string) string {
+	name := dsn
+	if u, err := url.Parse(dsn); err == nil && u.Host != "" {
+		name = strings.ToLower(u.Host) + strings.TrimRight(u.Path, "/") + "?" + u.User.Username()
+	}
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:8])
+}
+
+// acquire makes the folders and takes a stem: its journal, locked.
+func (d *Disk) acquire() error {
+	var err error
+	for range openTries {
+		if err = d.makeFolders(); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // a process that left has removed the folder
+			}
+			return err
+		}
+		var random [4]byte
+		_, _ = rand.Read(random[:]) // never fails
+		d.stem = fmt.Sprintf("%s-%d-%x", time.Now().UTC().Format(stemTime), os.Getpid(), random)
+		j := &Journal{path: d.path(".journal"), process: d.cfg.Process, touched: d.touched}
+		var f file
+		if f, err = d.createLocked(j.path); err == nil {
+			if err = j.start(f); err == nil {
+				d.journal, d.newNames = j, true
+				return nil
+			}
+			_ = d.sys.remove(j.path)
+			_ = f.Close()
+			return fmt.Errorf("outbox: write %s: %w", j.path, err)
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) && !errors.Is(err, errLocked) {
+			return err
+		}
+	}
+	return err
+}
+
+// errLocked says that somebody else has a lock.
+var errLocked = errors.New("outbox: locked by another process")
+
+// createLocked creates a journal and locks it. Between the two an adopter may take it for a dead process's, and remove
+// it: then the error is errLocked or fs.ErrNotExist.
+func (d *Disk) createLocked(path string) (file, error) {
+	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, err
+	}
+	if err = d.lockAlone(f, path); err != nil {
+		if !errors.Is(err, errLocked) && !errors.Is(err, fs.ErrNotExist) {
+			_ = d.sys.remove(path)
+		}
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// lockAlone locks f and makes sure that the lock locks: there are file systems that give it to everyone.
+func (d *Disk) lockAlone(f file, path string) error {
+	ok, err := f.tryLock()
+	if err != nil {
+		return fmt.Errorf("outbox: %s has no file locks, choose an OutboxDir on a local disk: %w", d.cfg.Dir, err)
+	}
+	if !ok {
+		return errLocked
+	}
+	again, err := d.sys.open(path, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	ok, err = again.tryLock()
+	_ = again.Close()
+	if ok && err == nil {
+		return fmt.Errorf("outbox: file locks don't work in %s, choose an OutboxDir on a local disk", d.cfg.Dir)
+	}
+	if !d.same(f, path) {
+		return errLocked
+	}
+	return nil
+}
+
+// same says whether path still leads to f.
+func (d *Disk) same(f file, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := d.sys.stat(path)
+	return err == nil && os.SameFile(a, b)
+}
+
+// makeFolders makes sure that the folders are there and can be used. OutboxDir itself is the host's choice, links and
+// permissions included; what is below it is ours.
+func (d *Disk) makeFolders() error {
+	err := d.sys.makeFolder(d.cfg.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Dir(d.cfg.Dir), 0o700); err == nil {
+			err = d.sys.makeFolder(d.cfg.Dir)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	info, err := os.Stat(d.cfg.Dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("outbox: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("outbox: %s is not a folder: choose another OutboxDir", d.cfg.Dir)
+	}
+	kind, err := networkKind(d.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if kind != "" {
+		return fmt.Errorf("outbox: %s is on a network share (%s), whose locks can't be relied on: choose an OutboxDir on a local disk",
+			d.cfg.Dir, kind)
+	}
+	if err := d.sys.makeFolder(d.dir); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	folder, err := d.sys.checkFolder(d.dir)
+	if err != nil {
+		return err
+	}
+	d.folder, d.checked = folder, time.Now()
+	return nil
+}
+
+// path returns the path of a file of this process.
+func (d *Disk) path(suffix string) string { return filepath.Join(d.dir, d.stem+suffix) }
+
+// segmentPath returns the path of a new segment of this process.
+func (d *Disk) segmentPath() string {
+	d.number++
+	return d.path(fmt.Sprintf(".%06d.seg", d.number))
+}
+
+// Journal returns the journal of this process's tasks.
+func (d *Disk) Journal() *Journal { return d.journal }
+
+// CrashFile creates the file for the runtime's last words, for debug.SetCrashOutput. The caller closes it. Close
+// removes it if it is empty, after the caller has called debug.SetCrashOutput(nil).
+func (d *Disk) CrashFile() (*os.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, errClosed
+	}
+	return openPrivate(d.path(".crash"), os.O_RDWR|os.O_CREATE)
+}
+
+var errClosed = fmt.Errorf("outbox: store: %w", os.ErrClosed)
+
+// Put implements [Store]: one write, no sync but for urgent records.
+func (d *Disk) Put(r *Record) (*Entry, error) {
+	if len(r.Payload) > maxPayload {
+		return nil, fmt.Errorf("outbox: envelope of %d bytes is too large", len(r.Payload))
+	}
+	var id [16]byte
+	if len(r.EventID) == 32 {
+		_, _ = hex.Decode(id[:], []byte(r.EventID))
+	}
+	d.mu.Lock()
+	e, err := d.put(r, id)
+	if err != nil {
+		d.mu.Unlock()
+		return nil, err
+	}
+	b := d.syncSoon(r.Urgent)
+	d.mu.Unlock()
+	if r.Urgent {
+		b.wait()
+	}
+	return e, nil
+}
+
+func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
+	if d.closed {
+		return nil, errClosed
+	}
+	if err := d.failed; err != nil {
+		d.failed = nil
+		return nil, err
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if s := d.active; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
+		d.finish()
+	}
+	if d.active == nil {
+		if err := d.newSegment(); err != nil {
+			return nil, err
+		}
+	}
+	s := d.active
+	b := d.buf[:0]
+	if s.size == 0 {
+		b = appendHeader(b)
+	}
+	at := s.size + int64(len(b))
+	b, sum := appendRecord(b, r, id)
+	if cap(b) <= maxBuffer {
+		d.buf = b
+	}
+	if _, err := s.file.WriteAt(b, s.size); err != nil {
+		// A part may have been written. The next record goes to the same place, so this matters only if there is none.
+		if s.file.Truncate(s.size) != nil || s.waiting == 0 {
+			d.finish()
+		}
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	s.size += int64(len(b))
+	s.waiting++
+	s.bytes += int64(len(r.Payload))
+	s.dirty = true
+	d.waiting.Add(int64(len(r.Payload)))
+	e := r.entry(id)
+	e.where = place{segment: s, offset: at, sum: sum}
+	return e, nil
+}
+
+// newSegment begins a segment. Its first write is the first record's.
+func (d *Disk) newSegment() error {
+	path := d.segmentPath()
+	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.restore(); err != nil {
+			return err
+		}
+		f, err = d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	}
+	if err != nil {
+		return err
+	}
+	d.active = &segment{path: path, file: f}
+	d.segments[d.active] = struct{}{}
+	d.newNames = true
+	d.lookAround()
+	return nil
+}
+
+// finish ends the active segment: it is only read from now on.
+func (d *Disk) finish() {
+	s := d.active
+	d.active = nil
+	if s.waiting == 0 {
+		_ = d.drop(s)
+		return
+	}
+	d.keepOpen(s)
+}
+
+// keepOpen remembers that s has its file open, and closes that of another one if there are too many. One that isn't
+// synced yet stays open until it is.
+func (d *Disk) keepOpen(s *segment) {
+	if len(d.opened) >= maxOpened {
+		if i := slices.IndexFunc(d.opened, func(o *segment) bool { return !o.dirty }); i >= 0 {
+			_ = d.opened[i].file.Close()
+			d.opened[i].file = nil
+			d.opened = slices.Delete(d.opened, i, i+1)
+		}
+	}
+	d.opened = append(d.opened, s)
+}
+
+// drop removes a segment whose records are all done. If the file stays, Close or the next process removes it.
+func (d *Disk) drop(s *segment) error {
+	err := d.sys.remove(s.path) // before it is closed: nobody else can have it then
+	if s.file != nil {
+		if err != nil {
+			_ = s.file.Truncate(0)
+		}
+		_ = s.file.Close()
+		s.file = nil
+		d.opened = slices.DeleteFunc(d.opened, func(o *segment) bool { return o == s })
+	}
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	delete(d.segments, s)
+	return nil
+}
+
+// open returns the file of a segment, opening it if need be.
+func (d *Disk) open(s *segment) (file, error) {
+	if d.closed {
+		return nil, errClosed
+	}
+	if s.file != nil {
+		return s.file, nil
+	}
+	f, err := d.sys.open(s.path, os.O_RDWR)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return nil, err
+	}
+	s.file = f
+	d.keepOpen(s)
+	return f, nil
+}
+
+// Payload implements [Store].
+func (d *Disk) Payload(e *Entry, buf []byte) ([]byte, error) {
+	for {
+		d.mu.Lock()
+		f, err := d.open(e.where.segment)
+		d.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		p, err := readPayload(f, e, buf)
+		switch {
+		case errors.Is(err, os.ErrClosed): // by keepOpen, meanwhile
+		case err != nil:
+			return nil, fmt.Errorf("outbox: read %s: %w", e.where.segment.path, err)
+		default:
+			return p, nil
+		}
+	}
+}
+
+// Done implements [Store]: one byte is written, or a segment removed. With an error the record may come again from the
+// next process; for this one it is done.
+func (d *Disk) Done(e *Entry) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := e.where.segment
+	switch {
+	case d.closed:
+		return errClosed
+	case e.where.done:
+		return nil
+	}
+	e.where.done = true
+	s.waiting--
+	s.bytes -= e.Size
+	d.waiting.Add(-e.Size)
+	if s.waiting == 0 {
+		if s != d.active {
+			return d.drop(s)
+		}
+		if s.file.Truncate(segmentHeader) == nil { // and is filled again
+			s.size = segmentHeader
+			return nil
+		}
+	}
+	f, err := d.open(s)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt([]byte{stateDone}, e.where.offset+stateOffset); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
+}
+
+// Bytes implements [Store]. What other processes hold is their files' size, as it was when this one last began a
+// segment or adopted.
+func (d *Disk) Bytes() int64 { return d.waiting.Load() + d.others.Load() }
+
+// lookAround adds up what other processes hold.
+func (d *Disk) lookAround() {
+	entries, err := d.sys.readFolder(d.dir)
+	if err != nil {
+		return
+	}
+	var sum int64
+	for _, entry := range entries {
+		if stem, kind := parseName(entry.Name()); kind == kindSegment && stem != d.stem {
+			if info, err := entry.Info(); err == nil {
+				sum += max(0, info.Size()-segmentHeader)
+			}
+		}
+	}
+	d.others.Store(sum)
+}
+
+// check notices that the folder has been deleted, moved or opened to others. Writing to a deleted file works on Unix,
+// and what is written dies with the process: no event ID may be given for that, so the file's links are looked at before
+// each write and the folder once a second.
+func (d *Disk) check() error {
+	now := time.Now()
+	if d.active == nil || !d.active.file.deleted() {
+		if since := now.Sub(d.checked); since >= 0 && since < checkEvery {
+			return nil
+		}
+		folder, err := d.sys.checkFolder(d.dir)
+		if err == nil && os.SameFile(folder, d.folder) && !d.journal.deleted() {
+			d.checked = now
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return d.restore()
+}
+
+// restore makes again what has been deleted under us: the folders, the journal with its lock, and every segment whose
+// file is still open, from the file. Segments that were not open are lost, and their records found damaged.
+func (d *Disk) restore() error {
+	d.checked = time.Time{} // until all is well
+	d.folder = nil
+	if err := d.makeFolders(); err != nil {
+		return err
+	}
+	checked := d.checked
+	d.checked = time.Time{}
+	if f := d.journal.opened(); f != nil && !d.same(f, d.journal.path) {
+		err := d.journal.replace(func() (file, error) { return d.createLocked(d.journal.path) })
+		if err != nil {
+			return fmt.Errorf("outbox: restore: %w", err)
+		}
+	}
+	restored := 0
+	for s := range d.segments {
+		if s.file == nil || d.same(s.file, s.path) {
+			continue
+		}
+		f, err := d.sys.open(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return fmt.Errorf("outbox: restore: %w", err)
+		}
+		if err := copyFile(f, s.file); err != nil {
+			_ = f.Close()
+			_ = d.sys.remove(s.path)
+			return fmt.Errorf("outbox: restore %s: %w", s.path, err)
+		}
+		_ = s.file.Close()
+		s.file, s.dirty = f, true
+		restored += s.waiting
+	}
+	d.checked, d.newNames = checked, true
+	d.log.Warn("outbox: folder was deleted, and is made again", "folder", d.dir, "events", restored)
+	return nil
+}
+
+// copyFile copies all of one file into another, an empty one.
+func copyFile(to, from file) error {
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, windowSize)
+	for off := int64(0); off < info.Size(); {
+		n, err := from.ReadAt(buf[:min(int64(len(buf)), info.Size()-off)], off)
+		if n == 0 && err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+		if _, err := to.WriteAt(buf[:n], off); err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
+}
+
+// touched is the journal's: it was written to.
+func (d *Disk) touched() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.noted = true
+		d.syncSoon(false)
+	}
+}
+
+// Close implements [Store]. It syncs what waits, for at most syncWait.
+func (d *Disk) Close() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	var b *batch
+	for s := range d.segments {
+		if s.dirty && s.waiting > 0 {
+			b = d.syncSoon(true)
+		}
+	}
+	d.closed = true // from here on nothing else changes
+	d.mu.Unlock()
+	if b != nil {
+		b.wait()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	var errs []error
+	for s := range d.segments {
+		if s.waiting == 0 {
+			errs = append(errs, d.drop(s))
+		} else if s.file != nil {
+			errs = append(errs, s.file.Close())
+		}
+	}
+	d.active, d.opened = nil, nil
+	if info, err := d.sys.stat(d.path(".crash")); err == nil && info.Size() == 0 {
+		errs = append(errs, d.sys.remove(d.path(".crash")))
+	}
+	errs = append(errs, d.journal.close(d.sys))
+	_ = d.sys.remove(d.dir) // fails unless it is empty
+	return errors.Join(errs...)
+}

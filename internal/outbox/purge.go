@@ -1,0 +1,74 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Purge deletes what waits in dir, and notes of interrupted tasks and crashes. Files of processes that live are left
+// alone: where one has events waiting, an error names it. A missing dir is no error.
+func Purge(dir string) error {
+	sys := osSystem{}
+	folders, err := dsnFolders(sys, dir)
+	errs := []error{err}
+	for _, folder := range folders {
+		errs = append(errs, purgeFolder(sys, folder))
+	}
+	return errors.Join(errs...)
+}
+
+func purgeFolder(sys system, folder string) error {
+	if _, err := sys.checkFolder(folder); err != nil {
+		return err
+	}
+	entries, err := sys.readFolder(folder)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("outbox: %w", err)
+	}
+	var errs []error
+	sorted, segments, _ := stems(entries)
+	for _, stem := range sorted {
+		journal := filepath.Join(folder, stem+".journal")
+		f, live, err := claim(sys, journal)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case live && waits(sys, folder, segments[stem]):
+			errs = append(errs, fmt.Errorf("outbox: purge %s: process %d is running and has events waiting: end it first",
+				folder, stemProcess(stem).PID))
+			continue
+		case f == nil:
+			continue
+		}
+		for _, segment := range segments[stem] {
+			errs = append(errs, sys.remove(filepath.Join(folder, segment.Name())))
+		}
+		errs = append(errs, sys.remove(filepath.Join(folder, stem+".crash")))
+		release(sys, f, journal)
+	}
+	_ = sys.remove(folder) // fails unless it is empty
+	return errors.Join(errs...)
+}
+
+// waits says whether a segment has records that wait.
+func waits(sys system, folder string, segments []fs.DirEntry) bool {
+	found := false
+	for _, segment := range segments {
+		f, err := sys.open(filepath.Join(folder, segment.Name()), os.O_RDONLY)
+		if err != nil {
+			continue
+		}
+		if info, err := f.Stat(); err == nil {
+			_, _ = scan(f, info.Size(), func(*Entry) { found = true })
+		}
+		_ = f.Close()
+	}
+	return found
+}

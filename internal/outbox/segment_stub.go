@@ -1,4 +1,0 @@
-package outbox
-
-// segment is a file of the store on disk.
-type segment struct{}

@@ -1,0 +1,269 @@
+package sentryconfig
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/outbox"
+)
+
+// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it: so
+// that the next process can report what this one could not.
+
+// openDisk opens the outbox on disk. The outbox calls it, again when it failed.
+func (r *reporter) openDisk() (outbox.Store, error) {
+	process := outbox.Process{Started: processStart, Release: r.release, Environment: r.environment}
+	process.Boot, _ = bootID()
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.disk.Store(disk)
+	if r.crashReports {
+		r.watchCrashes(disk)
+	}
+	return disk, nil
+}
+
+// watchCrashes has the runtime write its last words into the outbox.
+func (r *reporter) watchCrashes(disk *outbox.Disk) {
+	f, err := disk.CrashFile()
+	if err == nil {
+		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
+	}
+	if err != nil {
+		r.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+	}
+}
+
+// endCrashes gives the crash output back, before its file is closed.
+func (r *reporter) endCrashes() {
+	if r.crashReports && r.disk.Load() != nil {
+		_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
+	}
+}
+
+// journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.
+func (r *reporter) journal() *outbox.Journal {
+	if disk := r.disk.Load(); disk != nil {
+		return disk.Journal()
+	}
+	return nil
+}
+
+// noteStart notes that t runs.
+func (t *TaskSpan) noteStart() {
+	j := t.r.journal()
+	if j == nil || t.parent != nil {
+		return
+	}
+	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
+		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
+	if t.data != nil {
+		if data, err := json.Marshal(t.r.scrubber.Value(t.data)); err == nil {
+			note.Data = data
+		}
+	}
+	t.slot = j.Begin(note)
+}
+
+// noted reports whether t, or the task it is part of, is in the journal.
+func (t *TaskSpan) noted() bool { return t != nil && t.root().slot != outbox.Slot{} }
+
+func (t *TaskSpan) root() *TaskSpan {
+	for t.parent != nil {
+		t = t.parent
+	}
+	return t
+}
+
+// noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
+func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+	r.journal().NoteAll(outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory})
+}
+
+// reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that it
+// may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
+func (r *reporter) reportDead(dead outbox.Dead) bool {
+	if !active() {
+		return false
+	}
+	if <-r.ready; r.client == nil { // it may be called while Init is still at work, or has failed
+		return false
+	}
+	done := true
+	for _, t := range dead.Tasks {
+		done = r.sendDead(r.interruptedEvent(dead, t), []string{t.Type, "task_interrupted"}, dead) && done
+	}
+	if len(dead.Crash) > 0 {
+		crash := outbox.ParseCrash(dead.Crash)
+		if !capturedBeforeCrash(crash) {
+			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", crashClass(crash)}, dead) && done
+		}
+	}
+	return done
+}
+
+func (r *reporter) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
+	e.Level = sentry.LevelFatal
+	e.Timestamp = dead.LastAlive
+	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
+	r.commonTags(e.Tags)
+	details := &captureDetails{fingerprint: fingerprint}
+	hint := &sentry.EventHint{Context: &captureContext{r.background, details}}
+	hub := sentry.NewHub(r.client, sentry.NewScope()) // what this process has on its scope isn't the dead one's
+	var id *sentry.EventID
+	r.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
+	return id == nil || details.stored // a hook that drops it has decided
+}
+
+func (r *reporter) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentry.Event {
+	taskType := taskTypeOrUnknown(t.Type)
+	task := sentry.Context{"task_type": taskType, "index": t.Index}
+	if t.Total > 0 {
+		task["total"] = t.Total
+	}
+	known := r.pii || !t.PII // what was noted with personal data in it isn't sent without
+	if len(t.Data) > 0 {
+		var data any
+		if known && json.Unmarshal(t.Data, &data) == nil {
+			task["data"] = data
+		}
+	}
+	c := r.deathContext(dead)
+	c["began"] = t.Started.UTC().Format(time.RFC3339Nano)
+	if !t.Time.IsZero() {
+		c["last_alive"] = t.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if t.Breadcrumb != "" && known {
+		c["last_breadcrumb"] = t.Breadcrumb
+	}
+	for name, bytes := range map[string]uint64{"memory_size": t.MemoryTotal, "free_memory": t.MemoryAvailable, "app_memory": t.AppMemory} {
+		if bytes > 0 {
+			c[name] = bytes
+		}
+	}
+	e := &sentry.Event{
+		EventID:     sentry.EventID(t.EventID),
+		Message:     taskType + ": interrupted",
+		Transaction: "task." + taskType,
+		Tags:        map[string]string{"task_type": taskType, "failure_type": "task_interrupted"},
+		Contexts:    map[string]sentry.Context{"task": task, "interrupted": c},
+	}
+	if t.TraceID != "" && t.SpanID != "" {
+		e.Contexts["trace"] = sentry.Context{"trace_id": t.TraceID, "span_id": t.SpanID, "op": "task"}
+	}
+	return e
+}
+
+// deathContext is what is known of a process's end.
+func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
+	c := sentry.Context{
+		"pid":             dead.Process.PID,
+		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
+		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
+	}
+	if boot, ok := bootID(); ok && dead.Process.Boot != "" {
+		c["machine_restarted"] = boot != dead.Process.Boot
+	}
+	return c
+}
+
+func crashClass(crash outbox.Crash) string {
+	reason, _, _ := strings.Cut(crash.Reason, "\n")
+	return normalizeMessage(reason)
+}
+
+// capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.
+func capturedBeforeCrash(crash outbox.Crash) bool {
+	for _, g := range crash.Goroutines {
+		if !g.Crashed {
+			continue
+		}
+		for _, f := range g.Frames {
+			if f.Package == ownPackage && f.Function == "(*TaskSpan).Finish" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *reporter) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Event {
+	kind, handled := crash.Type, false
+	if kind == "" {
+		kind = "crash"
+	}
+	exception := sentry.Exception{Type: kind, Value: crash.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled}}
+	if exception.Value == "" {
+		exception.Value = crash.Header
+	}
+	c := r.deathContext(dead)
+	var names []string
+	for _, t := range dead.Tasks {
+		names = append(names, taskTypeOrUnknown(t.Type))
+	}
+	e := &sentry.Event{
+		EventID:  sentry.EventID(dead.CrashID),
+		Tags:     map[string]string{"failure_type": "process_crash"},
+		Contexts: map[string]sentry.Context{"crash": c},
+	}
+	if len(names) > 0 {
+		c["interrupted_tasks"] = names
+		if len(names) == 1 {
+			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
+		}
+	}
+	for _, g := range crash.Goroutines {
+		st := crashStack(g)
+		if g.Crashed && exception.Stacktrace == nil {
+			exception.Stacktrace = st
+			exception.ThreadID = uint64(max(g.ID, 0))
+			st = nil
+		}
+		if len(e.Threads) < maxThreads {
+			e.Threads = append(e.Threads, sentry.Thread{ID: strconv.Itoa(g.ID), Name: "goroutine " + strconv.Itoa(g.ID) + " [" + g.State + "]",
+				Crashed: g.Crashed, Current: g.Crashed, Stacktrace: st})
+		}
+	}
+	e.Exception = []sentry.Exception{exception}
+	return e
+}
+
+// maxThreads is how many goroutines of a crash are reported, the crashing one first.
+const maxThreads = 100
+
+func crashStack(g outbox.Goroutine) *sentry.Stacktrace {
+	var frames []sentry.Frame
+	for _, f := range g.Frames {
+		frame := sentry.Frame{Function: f.Function, Module: f.Package, AbsPath: f.File, Lineno: f.Line}
+		if completeFrame(&frame) {
+			frames = append([]sentry.Frame{frame}, frames...)
+		}
+		if len(frames) == maxFrames {
+			break
+		}
+	}
+	if frames == nil {
+		return nil
+	}
+	return &sentry.Stacktrace{Frames: frames}
+}
+
+// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out. What the outbox of this
+// process holds in memory isn't touched.
+func PurgeOutbox(dir string) error { return outbox.Purge(dir) }
+
+// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder for
+// each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine. Nothing
+// is changed; processes that use dir go on.
+func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }
