@@ -100,11 +100,12 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 			if child == nil {
 				continue
 			}
-			if branches++; w.left <= 0 {
-				break
-			}
+			branches++
 			if c, ok := w.visit(child); ok {
 				return c, true
+			}
+			if w.left <= 0 {
+				break
 			}
 		}
 		if branches == 0 {

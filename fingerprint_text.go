@@ -177,7 +177,7 @@ func (n *normalizer) token(s string) {
 }
 
 func (n *normalizer) core(s string) {
-	if s == "" {
+	if s == "" || n.full() {
 		return
 	}
 	if i := strings.Index(s, ":/"); i > 1 { // not C:/

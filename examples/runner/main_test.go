@@ -408,7 +408,7 @@ func TestHostileList(t *testing.T) {
 		hostile = append(hostile, `{"type":"demo_panic","index":1}`)
 	}
 	o := execute(t, exitFailed, "", "-parallel", "8", "-dsn", server.DSN(), writeList(t, `{"sentry_config":{"unknown":1,"environment":"staging"},"tasks":[`+strings.Join(hostile, ",\n")+`]}`))
-	const want = "skipped skipped error error error error failure error error error error error error failure error skipped success success"
+	const want = "skipped skipped error error error error failure error error error error failure error failure error skipped success success"
 	if got := strings.TrimSuffix(o.statuses(), strings.Repeat(" success", ordinary)); got != want {
 		t.Errorf("statuses\n%q, want\n%q", got, want)
 	}

@@ -37,7 +37,7 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 			break
 		}
 		status, _ := t.Contexts["trace"]["status"].(string)
-		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n", transactionTime(t).Seconds(), status, cut(oneLine(t.Transaction), 60))
+		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n", t.Time.Sub(t.Start).Seconds(), status, cut(oneLine(t.Transaction), 60))
 	}
 	if path, err := keepDetails(append(server.Events(), transactions...)); err != nil {
 		fmt.Fprintf(&b, "\n  The details can't be kept: %v\n", err)
@@ -46,18 +46,6 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 	}
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
-}
-
-// transactionTime is how long a transaction took.
-func transactionTime(t sentrytest.Event) time.Duration {
-	var times struct {
-		Start time.Time `json:"start_timestamp"`
-		End   time.Time `json:"timestamp"`
-	}
-	if json.Unmarshal(t.Raw, &times) != nil {
-		return 0
-	}
-	return times.End.Sub(times.Start)
 }
 
 // keepDetails writes the events where the next run overwrites them, and returns that file's path.

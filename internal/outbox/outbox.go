@@ -29,7 +29,8 @@ type Config struct {
 const (
 	// Senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
 	Senders = 8
-	// openWait is what a Put waits for a disk that is still being opened; then the record goes to memory for now.
+	// openWait is what Open waits for the disk, which takes less than a millisecond; on one that hangs, records go to memory
+	// until it is there.
 	openWait = 200 * time.Millisecond
 	// diskRetry is how long a disk that failed is left alone.
 	diskRetry = 5 * time.Second
@@ -96,7 +97,7 @@ const (
 	laneBacklog
 )
 
-// Open returns an outbox that works. It waits for no disk and no network.
+// Open returns an outbox that works. It waits for no network, and for the disk only a moment.
 func Open(cfg Config) *Outbox {
 	if cfg.Active == nil {
 		cfg.Active = func() bool { return true }
@@ -118,17 +119,18 @@ func Open(cfg Config) *Outbox {
 			o.adopt()
 		}
 	})
+	timer := time.NewTimer(openWait)
+	defer timer.Stop()
+	select {
+	case <-o.opened:
+	case <-timer.C:
+	}
 	return o
 }
 
 // Put stores r and has it sent. It reports whether the outbox holds it; it doesn't wait for the network. r's payload is
 // copied.
 func (o *Outbox) Put(r *Record) bool {
-	select {
-	case <-o.opened:
-	default:
-		o.awaitDisk(openWait)
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -164,15 +166,6 @@ func (o *Outbox) Put(r *Record) bool {
 	o.push(e)
 	o.kick()
 	return true
-}
-
-func (o *Outbox) awaitDisk(wait time.Duration) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-o.opened:
-	case <-timer.C:
-	}
 }
 
 // store puts r on disk, or into memory while that fails. o.mu is held.

@@ -167,14 +167,15 @@ func (k *keeper) fairList(rv reflect.Value) any {
 	} else {
 		for i := range n {
 			start := k.mark()
-			c := child{index: i, value: rv.Index(i), weight: weight(rv.Index(i), 0)}
+			v := rv.Index(i)
+			c := child{value: v, weight: weight(v, 0)}
 			k.room--
-			v, ok := k.keepChild(&c, n-i)
+			kept, ok := k.keepChild(&c, n-i)
 			if !ok {
 				k.undo(start)
 				break
 			}
-			out = append(out, v)
+			out = append(out, kept)
 		}
 	}
 	if hidden += n - len(out); hidden == 0 {

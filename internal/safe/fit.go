@@ -151,8 +151,10 @@ func (s *sizer) size(v any) bool {
 }
 
 func (s *sizer) string(x string) {
-	n, _ := jsonLen(x, s.left)
-	s.left -= n + len(`""`)
+	n, valid := jsonLen(x, s.left)
+	if s.left -= n + len(`""`); !valid && !s.convert {
+		s.left = -1
+	}
 }
 
 // enter takes the brackets and commas of a container of n values.

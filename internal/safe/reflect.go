@@ -6,14 +6,40 @@ import (
 	"sync/atomic"
 )
 
-// reflect copies rv. A panic on the way costs this value only.
-func (k *keeper) reflect(rv reflect.Value) (out any) {
+// reflect copies rv.
+func (k *keeper) reflect(rv reflect.Value) any {
 	for rv.Kind() == reflect.Interface {
 		if rv.IsNil() {
 			return k.value(nil)
 		}
 		rv = rv.Elem()
 	}
+	if kind := rv.Kind(); (kind <= reflect.Float64 || kind == reflect.String) && kind != reflect.Invalid && rv.Type().PkgPath() == "" {
+		return k.basic(rv)
+	}
+	return k.guarded(rv)
+}
+
+// basic copies a bool, integer, float or string.
+func (k *keeper) basic(rv reflect.Value) any {
+	switch {
+	case rv.CanInt():
+		return k.int(rv.Int(), nil)
+	case rv.CanUint():
+		return k.uint(rv.Uint(), nil)
+	case rv.Kind() == reflect.Bool:
+		k.room -= len("false")
+		return rv.Bool()
+	case rv.Kind() == reflect.Float32:
+		return k.float32(float32(rv.Float()))
+	case rv.Kind() == reflect.Float64:
+		return k.float(rv.Float(), nil)
+	}
+	return k.text(rv.String(), nil)
+}
+
+// guarded copies a value that may have methods or hold other values. A panic on the way costs this value only.
+func (k *keeper) guarded(rv reflect.Value) (out any) {
 	start := k.mark()
 	defer func() {
 		if r := recover(); r != nil {
@@ -54,23 +80,10 @@ func (k *keeper) reflect(rv reflect.Value) (out any) {
 	}
 
 	switch rv.Kind() {
-	case reflect.Bool:
-		k.room -= len("false")
-		return rv.Bool()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return k.int(rv.Int(), nil)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return k.uint(rv.Uint(), nil)
-	case reflect.Float32:
-		return k.float32(float32(rv.Float()))
-	case reflect.Float64:
-		return k.float(rv.Float(), nil)
 	case reflect.Complex64:
 		return k.short(strconv.FormatComplex(rv.Complex(), 'g', -1, 64))
 	case reflect.Complex128:
 		return k.short(strconv.FormatComplex(rv.Complex(), 'g', -1, 128))
-	case reflect.String:
-		return k.text(rv.String(), nil)
 	case reflect.Pointer:
 		return k.pointer(rv)
 	case reflect.Map:
@@ -87,8 +100,10 @@ func (k *keeper) reflect(rv reflect.Value) (out any) {
 		return k.list(rv, 0)
 	case reflect.Struct:
 		return k.structOf(rv, ti)
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return k.short("<" + typeName(t) + ">")
 	}
-	return k.short("<" + typeName(t) + ">") // chan, func, unsafe.Pointer
+	return k.basic(rv)
 }
 
 // addressable returns a pointer to rv, or to a copy of it when it has no address.

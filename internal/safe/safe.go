@@ -40,7 +40,7 @@ const (
 	// maxKeyBytes is the longest key of a map, before it is cut.
 	maxKeyBytes = 200
 
-	// shortBytes is the length up to which a string is never cut: longer ones are cut to share what room there is,
+	// shortBytes is the length in JSON up to which a string is never cut: longer ones are cut to share what room there is,
 	// and to at least this length.
 	shortBytes = 64
 

@@ -33,7 +33,12 @@ const (
 
 // text keeps a string. boxed is the same string as an any if there is one already, which saves an allocation.
 func (k *keeper) text(s string, boxed any) any {
-	if len(s) > shortBytes {
+	var n int
+	var valid bool
+	if len(s) <= shortBytes {
+		n, valid = jsonLen(s, shortBytes)
+	}
+	if len(s) > shortBytes || n > shortBytes {
 		k.longs = append(k.longs, s)
 		k.room -= shortBytes + len(`""`)
 		if boxed != nil {
@@ -41,7 +46,6 @@ func (k *keeper) text(s string, boxed any) any {
 		}
 		return s
 	}
-	n, valid := jsonLen(s, maxInt)
 	k.room -= n + len(`""`)
 	if !valid {
 		return toValid(s)
@@ -174,9 +178,6 @@ func share(lens []int, room int) int {
 func cutAll(v any, limit int) any {
 	switch x := v.(type) {
 	case string:
-		if len(x) <= shortBytes {
-			return v
-		}
 		if len(x) > limit { // and so is its JSON
 			return cut(x, limit)
 		}
@@ -213,12 +214,15 @@ func cut(s string, limit int) string {
 		s, had = body, n
 	}
 	limit -= cutBytes
-	n := 0
+	n, look := 0, 0
 	for n < len(s) {
-		if plain := plainLen(s[n:min(len(s), n+max(limit, 0))]); plain > 0 {
-			n += plain
-			limit -= plain
-			continue
+		if n >= look && len(s)-n >= 8 && limit >= 8 {
+			if plain(s[n : n+8]) {
+				n += 8
+				limit -= 8
+				continue
+			}
+			look = n + 8
 		}
 		size, cost := costAt(s, n)
 		limit -= cost
@@ -279,11 +283,14 @@ const maxInt = int(^uint(0) >> 1)
 // whether s is valid UTF-8. It stops once the length is above limit.
 func jsonLen(s string, limit int) (n int, valid bool) {
 	valid = true
-	for i := 0; i < len(s) && n <= limit; {
-		if plain := plainLen(s[i:]); plain > 0 {
-			n += plain
-			i += plain
-			continue
+	for i, look := 0, 0; i < len(s) && n <= limit; {
+		if i >= look && len(s)-i >= 8 {
+			if plain(s[i : i+8]) {
+				i += 8
+				n += 8
+				continue
+			}
+			look = i + 8 // one by one until there
 		}
 		if c := s[i]; c < utf8.RuneSelf {
 			n += int(asciiCost[c])
@@ -300,29 +307,27 @@ func jsonLen(s string, limit int) (n int, valid bool) {
 	return n, valid
 }
 
-// plainLen returns the length of a prefix of s that consists of ASCII characters that JSON takes as they are. It looks
-// at eight bytes at a time, as most text is plain, and may stop short of the longest.
-func plainLen(s string) (n int) {
+// plain tells whether eight characters are ASCII ones that JSON takes as they are, as most text is.
+func plain(s string) bool {
 	const (
 		low  = 0x0101010101010101
 		high = 0x8080808080808080
 	)
-	for ; len(s) >= 8; s = s[8:] {
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// A byte's high bit is set in special if the byte is below ' ', above 0x7f, or one of the escaped. (x-c·low)&^x has it
-		// set where a byte is below c; where only a borrow sets it, the eight are looked at one by one for nothing.
-		special := x | (x-' '*low)&^x
-		for _, c := range [...]uint64{'"', '\\', '<', '>', '&'} {
-			y := x ^ c*low
-			special |= (y - low) &^ y
-		}
-		if special&high != 0 {
-			break
-		}
-		n += 8
-	}
-	return n
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	// A byte's high bit becomes set in special if the byte is above 0x7f, below ' ' or one of the escaped: y-c borrows where
+	// y is below c. A borrow may set the bit of the next byte for nothing, which costs a closer look.
+	special := x | (x-' '*low)&^x
+	y := x ^ '"'*low
+	special |= (y - low) &^ y
+	y = x ^ '\\'*low
+	special |= (y - low) &^ y
+	y = x ^ '&'*low
+	special |= (y - low) &^ y
+	y = x&^(2*low) ^ '<'*low // < and >
+	special |= (y - low) &^ y
+	return special&high == 0
 }
 
 // costAt returns the size of the character at s[i:] and of its JSON. A byte that is not UTF-8 counts as the character

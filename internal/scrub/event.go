@@ -1,523 +1,721 @@
 package scrub
 
 import (
+	"cmp"
 	"maps"
+	"net"
+	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/getsentry/sentry-go"
-	"github.com/getsentry/sentry-go/attribute"
 
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// What Sentry's ingest keeps of an event's parts, in characters unless it says bytes: measured with Relay's own normaliser
-// (PyPI package sentry-relay 0.10.1), which cuts or drops what is longer.
+// Event removes what is secret or personal from every place of e, cuts each place to what Sentry takes of it, and makes
+// e's values safe, so that encoding e can't fail. Only e itself changes: maps, slices and structs that e points to may be shared
+// with scopes and other events, and are copied before something in them changes. It never panics: a place that can't
+// be scrubbed is replaced whole. Nothing is allocated when nothing changes.
+//
+// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail and IP address go. Payloads of
+// attachments, and Release, Dist, Environment and IDs stay as they are.
+func (s *Scrubber) Event(e *sentry.Event) {
+	if e == nil {
+		return
+	}
+	for p := range places {
+		if p != placeContexts && p != placeBreadcrumbs {
+			s.place(e, p)
+		}
+	}
+	if s.place(e, placeContexts)+s.place(e, placeBreadcrumbs) > maxDataBytes {
+		s.place(e, placeShare)
+	}
+}
+
+// What Sentry keeps of each place, in characters; longer values are cut by Relay, with a remark that the event is damaged.
 const (
-	maxMessage     = 8192
-	maxTransaction = 200
-	maxTag         = 200
-	maxCategory    = 128
-	maxType        = 256
-	maxFunction    = 512
-	maxUser        = 128
-	maxEmail       = 75
-	maxURL         = 256
-	crumbBytes     = 2048
-	crumbLevels    = 5
-	// maxDataBytes is what breadcrumb data may take in an event, in bytes of JSON, beside task data and extra.
+	maxMessageChars     = 8192
+	maxTypeChars        = 256 // of an exception, and its module
+	maxTransactionChars = 200
+	maxTagChars         = 200 // key and value alike
+	maxCategoryChars    = 128 // of a breadcrumb; its type, a span's op and a mechanism's type too
+	maxFunctionChars    = 512
+	maxUserChars        = 128
+	maxMailChars        = 75
+	maxURLChars         = 256
+	maxThreadNameChars  = 1024
+	maxLineChars        = 2048 // a line of source, a file's name: Relay keeps all, nobody reads it
+
+	maxFrames = 250 // of one stack trace
+
+	maxContextName  = 180 // bytes: Relay writes it into the context
+	maxContextBytes = 8192
+	maxContextDepth = 7
+	// maxCrumbBytes and maxCrumbDepth also hold for a frame's variables and a mechanism's data.
+	maxCrumbBytes = 2048
+	maxCrumbDepth = 5
+
+	maxSpanDataBytes = 32 << 10
+	maxSpanDataDepth = 16
+
+	// maxDataBytes is the room for task data, extra and breadcrumb data together.
 	maxDataBytes = 128 << 10
-	// maxPlaceBytes is what is kept of a value that the host put into an event by itself, before it is fitted.
-	maxPlaceBytes = 16 << 10
 )
 
-// Event removes from e, in place, what must not leave, makes every value one that JSON can hold, and cuts what Sentry would
-// cut. Maps and pointers that e may share with a scope, a running span or other events are not written to but replaced.
-func (s *Scrubber) Event(e *sentry.Event) {
-	e.Message = s.text(e.Message, maxMessage)
-	e.Transaction = s.text(e.Transaction, maxTransaction)
-	e.ServerName = s.line(e.ServerName, maxTag)
-	e.Logger = s.line(e.Logger, 64)
-	e.Tags = s.tags(e.Tags)
-	e.Modules = s.plain(e.Modules)
-	for i, part := range e.Fingerprint {
-		if clean := s.text(part, maxMessage); clean != part {
-			if i >= 0 {
-				e.Fingerprint = slices.Clone(e.Fingerprint) // it may be the scope's
+// The places of an event, in the order in which they are scrubbed.
+const (
+	placeTexts = iota
+	placeTags
+	placeExceptions
+	placeThreads
+	placeSpans
+	placeRequest
+	placeUser
+	placeRest
+	placeContexts
+	placeBreadcrumbs
+	placeShare
+	places = placeBreadcrumbs + 1
+)
+
+// place scrubs one place of e and returns the bytes that its data takes at most.
+func (s *Scrubber) place(e *sentry.Event, p int) (bytes int) {
+	defer func() {
+		if recover() != nil {
+			drop(e, p)
+		}
+	}()
+	switch p {
+	case placeTexts:
+		s.texts(e)
+	case placeTags:
+		if tags, changed := s.tags(e.Tags); changed {
+			e.Tags = tags
+		}
+	case placeExceptions:
+		s.exceptions(e)
+	case placeThreads:
+		s.threads(e)
+	case placeSpans:
+		s.spans(e)
+	case placeRequest:
+		s.request(e)
+	case placeUser:
+		s.user(&e.User)
+	case placeRest:
+		s.rest(e)
+	case placeContexts:
+		return s.contexts(e)
+	case placeBreadcrumbs:
+		return s.breadcrumbs(e)
+	case placeShare:
+		shareData(e)
+	}
+	return bytes
+}
+
+// failed stands where scrubbing failed: nothing goes out unread.
+const failed = "[left out: scrubbing failed]"
+
+func drop(e *sentry.Event, p int) {
+	switch p {
+	case placeTexts:
+		e.Message, e.Transaction, e.ServerName, e.Fingerprint = failed, "", "", nil
+	case placeTags:
+		e.Tags = map[string]string{"scrubbing": "failed"}
+	case placeExceptions:
+		e.Exception = []sentry.Exception{{Type: "error", Value: failed}}
+	case placeThreads:
+		e.Threads = nil
+	case placeSpans:
+		e.Spans = nil
+	case placeRequest:
+		e.Request = nil
+	case placeUser:
+		e.User = sentry.User{}
+	case placeRest:
+		e.Modules, e.DebugMeta, e.Attachments = nil, nil, nil
+	case placeContexts, placeShare:
+		trace := e.Contexts["trace"]
+		e.Contexts = map[string]sentry.Context{"scrubbing": {"value": failed}}
+		if trace != nil {
+			e.Contexts["trace"] = sentry.Context{"trace_id": trace["trace_id"], "span_id": trace["span_id"]}
+		}
+	case placeBreadcrumbs:
+		e.Breadcrumbs = []*sentry.Breadcrumb{{Message: failed}}
+	}
+}
+
+func (s *Scrubber) texts(e *sentry.Event) {
+	e.Message = s.text(e.Message, maxMessageChars)
+	e.Transaction = s.text(e.Transaction, maxTransactionChars)
+	e.ServerName = s.line(e.ServerName, maxTagChars)
+	e.Level = level(e.Level, sentry.LevelError)
+	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
+	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
+		e.Fingerprint = list
+	}
+}
+
+// level returns l when Sentry knows it.
+func level(l, otherwise sentry.Level) sentry.Level {
+	switch l {
+	case "", sentry.LevelDebug, sentry.LevelInfo, sentry.LevelWarning, sentry.LevelError, sentry.LevelFatal:
+		return l
+	case "warn":
+		return sentry.LevelWarning
+	}
+	return otherwise
+}
+
+// encodable returns t when encoding/json can write it: it fails for years of more than four digits.
+func encodable(t time.Time) time.Time {
+	if year := t.Year(); year < 0 || year > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
+// line is text without line breaks and outer blanks.
+func (s *Scrubber) line(t string, limit int) string {
+	t = s.text(t, limit)
+	if strings.ContainsAny(t, "\r\n") {
+		t = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(t)
+	}
+	return strings.TrimSpace(t)
+}
+
+// lines returns what the texts of a list become.
+func (s *Scrubber) lines(list []string, limit int) ([]string, bool) {
+	out, changed := list, false
+	for i, t := range list {
+		nt, _ := s.known(t)
+		if len(t) > limit {
+			nt = s.text(t, limit)
+		}
+		if nt != t {
+			if !changed {
+				out, changed = slices.Clone(list), true
 			}
-			e.Fingerprint[i] = clean
+			out[i] = nt
 		}
 	}
-	for name, c := range e.Contexts {
-		e.Contexts[name] = s.context(name, c)
+	return out, changed
+}
+
+// tags returns what an event's tags become: Relay drops those that don't follow its rules.
+func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
+	out, changed := tags, false
+	for k, v := range tags {
+		key, secret := s.known(k)
+		if key != k && protocolKeys[k] {
+			key = k
+		}
+		key = tagKey(key)
+		nv := Filtered
+		if !secret {
+			nv = s.line(v, maxTagChars)
+		}
+		if nv == v && key == k && v != "" {
+			continue
+		}
+		if !changed {
+			out, changed = maps.Clone(tags), true
+		}
+		if key == "" || nv == "" || v == "" {
+			delete(out, k)
+			continue
+		}
+		out[freeKey(out, k, key)] = nv
 	}
-	s.breadcrumbs(e)
+	return out, changed
+}
+
+// tagKey makes key one that Relay takes; "" for none.
+func tagKey(key string) string {
+	valid := len(key) <= maxTagChars
+	for i := 0; valid && i < len(key); i++ {
+		valid = isTagByte(key[i])
+	}
+	switch key {
+	case "release", "dist", "environment", "user": // Relay keeps these for itself and drops them
+		return key + "_"
+	}
+	if valid {
+		return key
+	}
+	b := make([]byte, 0, len(key))
+	for i := 0; i < len(key) && len(b) < maxTagChars; i++ {
+		if c := key[i]; isTagByte(c) {
+			b = append(b, c)
+		} else if len(b) > 0 && b[len(b)-1] != '_' {
+			b = append(b, '_')
+		}
+	}
+	return strings.Trim(string(b), "_")
+}
+
+func isTagByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == ':' || c == '-' }
+
+func (s *Scrubber) exceptions(e *sentry.Event) {
+	var out []sentry.Exception
 	for i := range e.Exception {
-		x := &e.Exception[i]
-		x.Type, x.Value, x.Module = s.text(x.Type, maxType), s.text(x.Value, maxMessage), s.text(x.Module, maxType)
-		if x.Type == "" && x.Value == "" {
-			x.Type = "error" // Sentry drops an exception without either
-		}
+		old := &e.Exception[i]
+		x := *old
+		x.Type, x.Module = cutRunes(s.short(x.Type), maxTypeChars), cutRunes(s.short(x.Module), maxTypeChars)
+		x.Value = s.text(x.Value, maxMessageChars)
 		x.Stacktrace = s.stacktrace(x.Stacktrace)
-		if m := x.Mechanism; m != nil {
-			c := *m
-			c.Description = s.text(c.Description, maxMessage)
-			c.Data = s.fitted(c.Data, crumbBytes, crumbLevels)
-			x.Mechanism = &c
+		x.Mechanism = s.mechanism(x.Mechanism)
+		if x.Type == "" && x.Value == "" {
+			x.Type = "error" // Relay drops one without both
+		}
+		if x.Type == old.Type && x.Module == old.Module && x.Value == old.Value && x.Stacktrace == old.Stacktrace && x.Mechanism == old.Mechanism {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(e.Exception)
+		}
+		out[i] = x
+	}
+	if out != nil {
+		e.Exception = out
+	}
+}
+
+// short is Text for a text that probably comes again.
+func (s *Scrubber) short(t string) string {
+	t, _ = s.known(t)
+	return t
+}
+
+func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
+	if m == nil {
+		return nil
+	}
+	n := *m
+	if n.Type = cutRunes(s.short(n.Type), maxCategoryChars); n.Type == "" {
+		n.Type = "generic" // Relay wants one
+	}
+	n.Description = s.text(n.Description, maxMessageChars)
+	n.HelpLink = s.text(n.HelpLink, maxMessageChars)
+	n.Source = s.text(n.Source, maxCategoryChars)
+	data, changed, _ := s.walk(n.Data, maxCrumbBytes, maxCrumbDepth)
+	n.Data = data
+	if !changed && n.Type == m.Type && n.Description == m.Description && n.HelpLink == m.HelpLink && n.Source == m.Source {
+		return m
+	}
+	return &n
+}
+
+func (s *Scrubber) threads(e *sentry.Event) {
+	var out []sentry.Thread
+	for i, old := range e.Threads {
+		t := old
+		t.ID, t.Name = s.short(t.ID), s.text(t.Name, maxThreadNameChars)
+		t.Stacktrace = s.stacktrace(t.Stacktrace)
+		if t == old {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(e.Threads)
+		}
+		out[i] = t
+	}
+	if out != nil {
+		e.Threads = out
+	}
+}
+
+func (s *Scrubber) stacktrace(t *sentry.Stacktrace) *sentry.Stacktrace {
+	if t == nil {
+		return nil
+	}
+	frames, changed := t.Frames, false
+	if n := len(frames); n > maxFrames { // the middle goes, as at Relay: a recursion
+		frames = slices.Concat(frames[:maxFrames/2], frames[n-maxFrames/2:])
+		changed = true
+	}
+	for i := range frames {
+		f := frames[i]
+		if !s.frame(&f) {
+			continue
+		}
+		if !changed {
+			frames, changed = slices.Clone(frames), true
+		}
+		frames[i] = f
+	}
+	if !changed {
+		return t
+	}
+	n := *t
+	n.Frames = frames
+	return &n
+}
+
+// frame scrubs f, a copy, and reports whether anything changed.
+func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
+	for _, t := range [...]struct {
+		text  *string
+		limit int
+	}{
+		{&f.Function, maxFunctionChars}, {&f.Symbol, maxFunctionChars}, {&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
+		{&f.AbsPath, maxLineChars}, {&f.Package, maxLineChars}, {&f.ContextLine, maxLineChars},
+	} {
+		if *t.text == "" {
+			continue
+		}
+		n := *t.text
+		if len(n) > maxCachedBytes {
+			n = s.text(n, t.limit)
+		} else {
+			n, _ = s.known(n)
+		}
+		if n != *t.text {
+			*t.text, changed = n, true
 		}
 	}
-	for i := range e.Threads {
-		e.Threads[i].Name = s.text(e.Threads[i].Name, 1024)
-		e.Threads[i].Stacktrace = s.stacktrace(e.Threads[i].Stacktrace)
+	for _, list := range [...]*[]string{&f.PreContext, &f.PostContext} {
+		if n, differs := s.lines(*list, maxLineChars); differs {
+			*list, changed = n, true
+		}
 	}
-	for _, span := range e.Spans {
-		s.span(span)
+	if f.Vars != nil {
+		if vars, differs, _ := s.walk(f.Vars, maxCrumbBytes, maxCrumbDepth); differs {
+			f.Vars, changed = vars, true
+		}
 	}
-	s.user(&e.User)
-	if e.Request != nil {
-		e.Request = s.request(*e.Request)
+	return changed
+}
+
+func (s *Scrubber) spans(e *sentry.Event) {
+	var out []*sentry.Span
+	for i, old := range e.Spans {
+		if n := s.span(old); n != old || n == nil {
+			if out == nil {
+				out = slices.Clone(e.Spans)
+			}
+			out[i] = n
+		}
 	}
+	if out != nil {
+		e.Spans = slices.DeleteFunc(out, func(span *sentry.Span) bool { return span == nil })
+	}
+}
+
+// span returns a copy of old, whose exported fields are all that is encoded, if anything changes.
+func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
+	if old == nil {
+		return nil
+	}
+	name, op := s.text(old.Name, maxMessageChars), cutRunes(s.short(old.Op), maxCategoryChars)
+	description := s.text(old.Description, maxMessageChars)
+	tags, tagsChanged := s.stringMap(old.Tags, maxTagChars)
+	data, dataChanged, _ := s.walk(old.Data, maxSpanDataBytes, maxSpanDataDepth)
+	start, end := encodable(old.StartTime), encodable(old.EndTime)
+	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description && start.Equal(old.StartTime) && end.Equal(old.EndTime) {
+		return old
+	}
+	return &sentry.Span{TraceID: old.TraceID, SpanID: old.SpanID, ParentSpanID: old.ParentSpanID, Name: name, Op: op, Description: description,
+		Status: old.Status, Tags: tags, StartTime: start, EndTime: end, Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin}
+}
+
+// addressHeaders name the sender of a request.
+var addressHeaders = setOf("x-forwarded-for x-real-ip forwarded x-client-ip x-cluster-client-ip cf-connecting-ip true-client-ip fastly-client-ip x-original-forwarded-for remote-addr remote-user x-forwarded-user")
+
+func (s *Scrubber) request(e *sentry.Event) {
+	if e.Request == nil {
+		return
+	}
+	r := *e.Request
+	r.URL = s.text(r.URL, maxURLChars)
+	r.Method = s.short(r.Method)
+	r.Data = s.text(r.Data, maxMessageChars)
+	r.QueryString = s.text(r.QueryString, maxMessageChars)
+	if r.Cookies != "" {
+		r.Cookies = Filtered
+	}
+	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
+	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
+	if s.personal != nil {
+		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
+		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
+	}
+	e.Request = &r
+}
+
+// without returns m, or a copy, without the keys that gone names.
+func without(m map[string]string, gone func(string) bool) map[string]string {
+	for k := range m {
+		if gone(k) {
+			m = maps.Clone(m)
+			maps.DeleteFunc(m, func(k, _ string) bool { return gone(k) })
+			break
+		}
+	}
+	return m
+}
+
+func (s *Scrubber) user(u *sentry.User) {
+	if u.IsEmpty() {
+		return
+	}
+	if s.personal != nil {
+		u.Email, u.IPAddress, u.Username, u.Name = "", "", "", ""
+	}
+	if u.IPAddress != "" && u.IPAddress != "{{auto}}" {
+		// With its port it is not an address for Relay.
+		if host, _, err := net.SplitHostPort(u.IPAddress); err == nil {
+			u.IPAddress = host
+		}
+		if _, err := netip.ParseAddr(u.IPAddress); err != nil {
+			u.IPAddress = ""
+		}
+	}
+	u.ID, u.Username, u.Name = s.text(u.ID, maxUserChars), s.text(u.Username, maxUserChars), s.text(u.Name, maxUserChars)
+	u.Email = s.text(u.Email, maxMailChars)
+	u.Data, _ = s.stringMap(u.Data, maxMessageChars)
+	if s.personal != nil {
+		u.Data = without(u.Data, func(k string) bool { return isPersonalAttribute(strings.ToLower(k)) })
+	}
+}
+
+func (s *Scrubber) rest(e *sentry.Event) {
+	if s.personal != nil { // versions and names of modules hold no secrets
+		out := e.Modules
+		for k, v := range e.Modules {
+			nk, nv := s.short(k), s.short(v)
+			if nk == k && nv == v {
+				continue
+			}
+			if len(out) == len(e.Modules) && reflect.ValueOf(out).Pointer() == reflect.ValueOf(e.Modules).Pointer() {
+				out = maps.Clone(e.Modules)
+			}
+			out[freeKey(out, k, nk)] = nv
+		}
+		e.Modules = out
+	}
+	if e.DebugMeta != nil {
+		d := *e.DebugMeta
+		d.Images = slices.Clone(d.Images)
+		for i := range d.Images {
+			image := &d.Images[i]
+			image.CodeFile, image.DebugFile = s.short(image.CodeFile), s.short(image.DebugFile)
+		}
+		e.DebugMeta = &d
+	}
+	var attachments []*sentry.Attachment
 	for i, a := range e.Attachments {
 		if a == nil {
 			continue
 		}
 		if name := s.Text(a.Filename); name != a.Filename {
-			c := *a
-			c.Filename = name
-			if i == 0 {
-				e.Attachments = slices.Clone(e.Attachments)
+			if attachments == nil {
+				attachments = slices.Clone(e.Attachments)
 			}
-			e.Attachments[i] = &c
+			n := *a
+			n.Filename = name
+			attachments[i] = &n
 		}
+	}
+	if attachments != nil {
+		e.Attachments = attachments
 	}
 }
 
-// line is text for a place that takes no line break.
-func (s *Scrubber) line(t string, limit int) string {
-	if strings.ContainsAny(t, "\r\n") {
-		t = strings.Join(strings.Fields(t), " ")
-	}
-	return strings.TrimSpace(s.text(t, limit))
-}
-
-// tags returns tags with values as Sentry takes them: not empty, 200 characters, no line break.
-func (s *Scrubber) tags(tags map[string]string) map[string]string {
-	owned := false
-	for key, value := range tags {
-		clean, name := s.line(value, maxTag), tagName(key)
-		if s.SecretName(key) && value != "" {
-			clean = Filtered
+// contexts scrubs the contexts and returns the bytes of those that hold the host program's data.
+func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
+	out, changed := e.Contexts, false
+	for name, c := range e.Contexts {
+		text, secret := s.known(name)
+		if reservedContexts[name] {
+			text, secret = name, false
 		}
-		if clean == value && name == key && value != "" {
+		var n sentry.Context
+		var differs bool
+		switch {
+		case c == nil:
+		case secret:
+			n, differs = sentry.Context{"value": Filtered}, true
+		case name == "trace":
+			n, differs = s.trace(c)
+		default:
+			var size int
+			n, differs, size = s.walk(c, maxContextBytes-len(name)-16, maxContextDepth)
+			if isData(name) {
+				bytes += size
+			}
+		}
+		if len(text) > maxContextName {
+			text = text[:runeStart(text, maxContextName)]
+		}
+		if !differs && text == name && c != nil {
 			continue
 		}
-		if !owned {
-			tags, owned = maps.Clone(tags), true
+		if !changed {
+			out, changed = maps.Clone(e.Contexts), true
 		}
-		delete(tags, key)
-		if clean != "" && name != "" {
-			tags[name] = clean
-		}
-	}
-	return tags
-}
-
-// tagName makes a key of the characters that Sentry takes; it drops tags with others without a word.
-func tagName(key string) string {
-	valid := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.:-", r)
-	}
-	if len(key) <= maxTag && strings.IndexFunc(key, func(r rune) bool { return !valid(r) }) < 0 {
-		return key
-	}
-	key = strings.Map(func(r rune) rune {
-		if valid(r) {
-			return r
-		}
-		return '_'
-	}, key)
-	return key[:min(len(key), maxTag)]
-}
-
-func (s *Scrubber) plain(m map[string]string) map[string]string {
-	owned := false
-	for key, value := range m {
-		clean := s.Text(value)
-		if s.SecretName(key) && value != "" {
-			clean = Filtered
-		}
-		if clean != value {
-			if !owned {
-				m, owned = maps.Clone(m), true
-			}
-			m[key] = clean
-		}
-	}
-	return m
-}
-
-func (s *Scrubber) context(name string, c sentry.Context) sentry.Context {
-	if name == "trace" { // sentry-go's own IDs stay as they are
-		return s.trace(c)
-	}
-	clean, _ := s.walk(c, 0).(map[string]any)
-	return safe.FitContext(clean)
-}
-
-func (s *Scrubber) trace(c sentry.Context) sentry.Context {
-	owned := false
-	put := func(key string, value any) {
-		if !owned {
-			c, owned = maps.Clone(c), true
-		}
-		c[key] = value
-	}
-	if d, ok := c["description"].(string); ok {
-		if clean := s.text(d, maxMessage/2); clean != d {
-			put("description", clean)
-		}
-	}
-	if op, ok := c["op"].(string); ok {
-		if clean := s.text(op, maxCategory); clean != op {
-			put("op", clean)
-		}
-	}
-	if data, ok := c["data"].(map[string]any); ok {
-		put("data", s.fitted(data, maxPlaceBytes, 10))
-	}
-	return c
-}
-
-func (s *Scrubber) fitted(m map[string]any, bytes, levels int) map[string]any {
-	if m == nil {
-		return nil
-	}
-	clean, _ := s.walk(m, 0).(map[string]any)
-	return safe.Fit(clean, bytes, levels)
-}
-
-// Value returns v without what is secret or personal in it; v itself when there is nothing. Maps and slices are not written
-// to. What safe.Value can't have returned goes through it first.
-func (s *Scrubber) Value(v any) any { return s.walk(v, 0) }
-
-// maxLevels bounds the walk: what safe.Value returns is not that deep.
-const maxLevels = 64
-
-func (s *Scrubber) walk(v any, level int) any {
-	if level > maxLevels {
-		return "<too deep>"
-	}
-	switch v := v.(type) {
-	case nil, bool, int, int64, uint64:
-		return v
-	case string:
-		return s.text(v, maxPlaceBytes)
-	case map[string]any:
-		return s.walkMap(v, level)
-	case []any:
-		return s.walkList(v, level)
-	}
-	switch clean := safe.Value(v, maxPlaceBytes).(type) {
-	case map[string]any, []any, string:
-		return s.walk(clean, level+1)
-	default:
-		return clean
-	}
-}
-
-func (s *Scrubber) walkMap(m map[string]any, level int) map[string]any {
-	owned := false
-	put := func(key string, value any) {
-		if !owned {
-			m, owned = maps.Clone(m), true
-		}
-		m[key] = value
-	}
-	pair := "" // {"name": "password", "value": …}
-	for key, v := range m {
-		if s.SecretName(key) {
-			if text, ok := v.(string); v != nil && !(ok && (text == "" || text == Filtered)) {
-				put(key, Filtered)
-			}
+		if c == nil {
+			delete(out, name)
 			continue
 		}
-		if text, ok := v.(string); ok && (strings.EqualFold(key, "name") || strings.EqualFold(key, "key")) && s.SecretName(text) {
-			pair = key
-		}
-		clean := s.walk(v, level+1)
-		if changed(v, clean) {
-			put(key, clean)
-		}
-		if name := s.Text(key); name != key { // a path as a key, for example
-			put(name, m[key])
-			delete(m, key)
-		}
+		out[freeKey(out, name, text)] = n
 	}
-	if pair != "" {
-		for key, v := range m {
-			if strings.EqualFold(key, "value") && v != nil {
-				put(key, Filtered)
+	e.Contexts = out
+	return bytes
+}
+
+// isData reports whether a context holds data of the host program: those of the system don't grow.
+func isData(name string) bool { return name == "task" || name == "error" || !reservedContexts[name] }
+
+// trace scrubs the context trace, whose IDs are of sentry-go's own types.
+func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
+	w := walker{s: s}
+	out, changed := w.mapping(c, 1)
+	if w.tooLarge() {
+		return safe.Map(c, maxContextBytes), true
+	}
+	for key, limit := range map[string]int{"op": maxCategoryChars, "description": maxLineChars} {
+		if t, ok := out[key].(string); ok && len(t) > limit {
+			if !changed {
+				out, changed = maps.Clone(c), true
 			}
+			out[key] = cutRunes(t, limit)
 		}
 	}
-	return m
+	return out, changed
 }
 
-func (s *Scrubber) walkList(list []any, level int) []any {
-	owned := false
-	secretNext := false
-	for i, v := range list {
-		clean := v
-		if secretNext && v != nil {
-			clean = Filtered
-		} else {
-			clean = s.walk(v, level+1)
+func (s *Scrubber) breadcrumbs(e *sentry.Event) (bytes int) {
+	out, changed := e.Breadcrumbs, false
+	for i, old := range e.Breadcrumbs {
+		n, size := s.breadcrumb(old)
+		bytes += size
+		if n == old && old != nil {
+			continue
 		}
-		text, _ := v.(string)
-		flag := strings.TrimLeft(text, "-/")
-		secretNext = flag != "" && (flag != text || len(list) == 2) && !strings.ContainsAny(flag, "=: ") && s.SecretName(flag)
-		if changed(v, clean) {
-			if !owned {
-				list, owned = slices.Clone(list), true
-			}
-			list[i] = clean
+		if !changed {
+			out, changed = slices.Clone(e.Breadcrumbs), true
+		}
+		out[i] = n
+	}
+	if changed {
+		e.Breadcrumbs = slices.DeleteFunc(out, func(b *sentry.Breadcrumb) bool { return b == nil })
+	}
+	return bytes
+}
+
+// breadcrumb returns old, which belongs to a scope, or what it becomes.
+func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) {
+	if old == nil {
+		return nil, 0
+	}
+	b := *old
+	b.Message = s.text(b.Message, maxMessageChars)
+	b.Category = cutRunes(s.short(b.Category), maxCategoryChars)
+	b.Type = cutRunes(s.short(b.Type), maxCategoryChars)
+	b.Level = level(b.Level, sentry.LevelInfo)
+	b.Timestamp = encodable(b.Timestamp)
+	bytes, changed := 0, false
+	if b.Data != nil {
+		b.Data, changed, bytes = s.walk(b.Data, maxCrumbBytes, maxCrumbDepth)
+	}
+	if !changed && b.Message == old.Message && b.Category == old.Category && b.Type == old.Type && b.Level == old.Level && b.Timestamp.Equal(old.Timestamp) {
+		return old, bytes
+	}
+	return &b, bytes
+}
+
+// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
+// then the largest contexts are cut.
+func shareData(e *sentry.Event) {
+	type sized struct {
+		name  string
+		bytes int
+	}
+	var list []sized
+	total := 0
+	for name, c := range e.Contexts {
+		if isData(name) {
+			size := safe.Size(c)
+			total += size
+			list = append(list, sized{name, size})
 		}
 	}
-	return list
-}
-
-// changed reports whether walk made something else of a value.
-func changed(before, after any) bool {
-	switch b := before.(type) {
-	case nil, bool, int, int64, uint64:
-		return false
-	case string:
-		a, ok := after.(string)
-		return !ok || a != b
+	crumbs := make([]int, len(e.Breadcrumbs))
+	for i, b := range e.Breadcrumbs {
+		crumbs[i] = safe.Size(b.Data)
+		total += crumbs[i]
 	}
-	return true // a map or a list may be the same, and is then put where it was
-}
-
-func (s *Scrubber) breadcrumbs(e *sentry.Event) {
-	if len(e.Breadcrumbs) == 0 {
+	if total <= maxDataBytes {
 		return
 	}
-	room := maxDataBytes
-	for _, name := range slices.Sorted(maps.Keys(e.Contexts)) {
-		if name == "task" {
-			room -= safe.Size(map[string]any(e.Contexts[name]))
+	e.Breadcrumbs = slices.Clone(e.Breadcrumbs)
+	for i, size := range crumbs {
+		if total <= maxDataBytes {
+			return
+		}
+		if size > len(cutData)+16 {
+			b := *e.Breadcrumbs[i]
+			b.Data = map[string]any{"cut": cutData}
+			e.Breadcrumbs[i] = &b
+			total -= size - len(cutData) - 10
 		}
 	}
-	list := make([]*sentry.Breadcrumb, 0, len(e.Breadcrumbs)) // the scope's own must stay as they are
-	for i := len(e.Breadcrumbs) - 1; i >= 0; i-- {            // the newest first: the oldest lose their data
-		if e.Breadcrumbs[i] == nil {
-			continue
-		}
-		b := *e.Breadcrumbs[i]
-		b.Message, b.Category, b.Type = s.text(b.Message, maxMessage), s.line(b.Category, maxCategory), s.line(b.Type, maxCategory)
-		b.Level = level(b.Level)
-		if b.Data != nil {
-			b.Data = s.fitted(b.Data, crumbBytes, crumbLevels)
-			if room -= safe.Size(b.Data); room < 0 {
-				b.Data = map[string]any{"…": "the data of this breadcrumb was cut, for the size of the event"}
-			}
-		}
-		list = append(list, &b)
-	}
-	slices.Reverse(list)
-	e.Breadcrumbs = list
-}
-
-func level(l sentry.Level) sentry.Level {
-	switch l {
-	case sentry.LevelDebug, sentry.LevelInfo, sentry.LevelWarning, sentry.LevelError, sentry.LevelFatal, "":
-		return l
-	}
-	return sentry.LevelInfo // Sentry drops what it doesn't know
-}
-
-func (s *Scrubber) stacktrace(st *sentry.Stacktrace) *sentry.Stacktrace {
-	if st == nil {
-		return nil
-	}
-	frames := st.Frames
-	owned := false
-	for i := range frames {
-		f := frames[i]
-		f.Function, f.Filename, f.AbsPath = s.text(f.Function, maxFunction), s.Text(f.Filename), s.Text(f.AbsPath)
-		f.ContextLine = s.Text(f.ContextLine)
-		f.PreContext, f.PostContext = s.lines(f.PreContext), s.lines(f.PostContext)
-		f.Vars = s.fitted(f.Vars, crumbBytes, crumbLevels)
-		before := &frames[i]
-		if f.Function == before.Function && f.Filename == before.Filename && f.AbsPath == before.AbsPath && f.ContextLine == "" && f.Vars == nil && f.PreContext == nil && f.PostContext == nil {
-			continue
-		}
-		if !owned {
-			frames, owned = slices.Clone(frames), true
-		}
-		frames[i] = f
-	}
-	if !owned {
-		return st
-	}
-	c := *st
-	c.Frames = frames
-	return &c
-}
-
-func (s *Scrubber) lines(list []string) []string {
-	var clean []string
-	for _, line := range list {
-		clean = append(clean, s.Text(line))
-	}
-	return clean
-}
-
-// span scrubs a finished span in place: sentry-go has handed it over, and holds no other reference that is read again.
-func (s *Scrubber) span(span *sentry.Span) {
-	if span == nil {
-		return
-	}
-	span.Name, span.Description = s.text(span.Name, maxMessage), s.text(span.Description, maxMessage)
-	span.Op = s.text(span.Op, maxCategory)
-	if span.Data != nil {
-		span.Data = s.fitted(span.Data, maxPlaceBytes, 10)
-	}
-	span.Tags = s.tags(span.Tags)
-}
-
-func (s *Scrubber) user(u *sentry.User) {
-	if s.personal != nil { // an ID is the host's own choice of a name that tells nothing
-		u.IPAddress, u.Username, u.Email, u.Name = "", "", "", ""
-	}
-	u.ID, u.Username, u.Name = s.text(u.ID, maxUser), s.text(u.Username, maxUser), s.text(u.Name, maxUser)
-	u.Email = s.text(u.Email, maxEmail)
-	u.Data = s.plain(u.Data)
-}
-
-func (s *Scrubber) request(r sentry.Request) *sentry.Request {
-	r.URL, r.QueryString, r.Data = s.text(r.URL, maxURL), s.text(r.QueryString, maxMessage), s.text(r.Data, maxMessage)
-	if r.Cookies != "" {
-		r.Cookies = Filtered
-	}
-	r.Headers, r.Env = s.plain(r.Headers), s.plain(r.Env)
-	if s.personal != nil {
-		delete(r.Env, "REMOTE_ADDR")
-	}
-	return &r
-}
-
-// Log removes from l what must not leave. See https://develop.sentry.dev/sdk/telemetry/logs/ for its attributes.
-func (s *Scrubber) Log(l *sentry.Log) {
-	l.Body = s.Text(l.Body)
-	l.Attributes = s.attributes(l.Attributes)
-}
-
-// Metric removes from m what must not leave.
-func (s *Scrubber) Metric(m *sentry.Metric) { m.Attributes = s.attributes(m.Attributes) }
-
-func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attribute.Value {
-	owned := false
-	for key, value := range attrs {
-		if value.Type() != attribute.STRING {
-			if value.Type() == attribute.INVALID || !s.SecretName(key) {
-				continue
-			}
-		}
-		text := value.AsString()
-		clean := s.Text(text)
-		personal := s.personal != nil && (key == "server.address" || key == "user.name" || key == "user.email" || key == "host.name")
-		if s.SecretName(key) {
-			clean = Filtered
-		}
-		if clean == text && !personal && value.Type() == attribute.STRING {
-			continue
-		}
-		if !owned {
-			attrs, owned = maps.Clone(attrs), true
-		}
-		if personal {
-			delete(attrs, key)
-			continue
-		}
-		attrs[key] = attribute.StringValue(clean)
-	}
-	return attrs
-}
-
-// Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
-// What was cut is said in the context "cut".
-func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
-	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
-	size := func() (n int) {
-		n = fixed + len(e.Message)
-		for _, c := range e.Contexts {
-			n += safe.Size(map[string]any(c))
-		}
-		for _, b := range e.Breadcrumbs {
-			n += len(b.Message) + safe.Size(b.Data) + 128
-		}
-		for _, x := range e.Exception {
-			n += len(x.Value) + 256
-			if x.Stacktrace != nil {
-				n += 320 * len(x.Stacktrace.Frames)
-			}
-		}
-		for _, t := range e.Threads {
-			if t.Stacktrace != nil {
-				n += 320 * len(t.Stacktrace.Frames)
-			}
-		}
-		for _, span := range e.Spans {
-			n += 512 + len(span.Description) + safe.Size(span.Data)
-		}
-		return n
-	}
-	cut := func(what string) {
-		if e.Contexts == nil {
-			e.Contexts = make(map[string]sentry.Context)
-		}
-		if e.Contexts["cut"] == nil {
-			e.Contexts["cut"] = sentry.Context{"reason": "the event was larger than Sentry takes"}
-		}
-		e.Contexts["cut"][what] = true
-	}
-	for len(e.Breadcrumbs) > 0 && size() > maxBytes {
-		e.Breadcrumbs = e.Breadcrumbs[(len(e.Breadcrumbs)+1)/2:]
-		cut("breadcrumbs")
-	}
-	if size() > maxBytes {
-		for i := range e.Threads {
-			e.Threads[i].Stacktrace = nil
-		}
-		cut("threads")
-	}
-	for len(e.Spans) > 1 && size() > maxBytes {
-		e.Spans = e.Spans[:len(e.Spans)/2]
-		cut("spans")
-	}
-	for size() > maxBytes {
-		largest := ""
-		for name, c := range e.Contexts {
-			if name != "trace" && name != "cut" && name != "task" && (largest == "" || safe.Size(map[string]any(c)) > safe.Size(map[string]any(e.Contexts[largest]))) {
-				largest = name
-			}
-		}
-		if largest == "" {
+	slices.SortFunc(list, func(a, b sized) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
+	})
+	e.Contexts = maps.Clone(e.Contexts)
+	// The largest are cut to a common size, those that are smaller stay.
+	share, room, rest := 0, maxDataBytes, len(list)
+	for _, c := range slices.Backward(list) {
+		if share = room / rest; c.bytes > share {
 			break
 		}
-		delete(e.Contexts, largest)
-		cut("context " + largest)
+		room -= c.bytes
+		rest--
 	}
-	for i := 0; i < len(e.Exception) && size() > maxBytes; i++ {
-		e.Exception[i].Value = cutRunes(e.Exception[i].Value, 512)
-		if st := e.Exception[i].Stacktrace; st != nil && len(st.Frames) > 20 {
-			e.Exception[i].Stacktrace = &sentry.Stacktrace{Frames: st.Frames[len(st.Frames)-20:]}
+	dropped := 0
+	for _, c := range list[:rest] {
+		if share < minShareBytes {
+			delete(e.Contexts, c.name)
+			dropped++
+			if total -= c.bytes; total <= maxDataBytes {
+				break
+			}
+			continue
 		}
-		cut("exceptions")
+		e.Contexts[c.name] = safe.Fit(e.Contexts[c.name], share, maxContextDepth)
 	}
-	if !utf8.ValidString(e.Message) || size() > maxBytes {
-		e.Message = cutRunes(strings.ToValidUTF8(e.Message, "�"), 1024)
+	if dropped > 0 {
+		note(e, "contexts_left_out", dropped)
 	}
+}
+
+const (
+	cutData       = "left out: the data of this event is too large"
+	minShareBytes = 256 // a context that is cut to less tells nothing
+)
+
+// noteContext says what Event and Shrink left out of an event.
+const noteContext = "cut"
+
+// note adds n to what e says was left out.
+func note(e *sentry.Event, what string, n int) {
+	old := e.Contexts[noteContext]
+	c := make(sentry.Context, len(old)+1)
+	maps.Copy(c, old)
+	if before, ok := c[what].(int); ok {
+		n += before
+	}
+	c[what] = n
+	e.Contexts = maps.Clone(e.Contexts)
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, 1)
+	}
+	e.Contexts[noteContext] = c
 }

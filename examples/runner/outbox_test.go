@@ -1,0 +1,87 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+// TestOutbox runs while the server drops every connection, exports what waits, and runs again when the server is back.
+func TestOutbox(t *testing.T) {
+	t.Parallel()
+	server := sentrytest.NewServer(t)
+	var away atomic.Bool
+	away.Store(true)
+	server.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		if !away.Load() {
+			return false
+		}
+		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+		return true
+	})
+	outbox := filepath.Join(t.TempDir(), "outbox")
+	first := execute(t, exitFailed, `{"type":"demo_panic"}`, "-dsn", server.DSN(), "-outbox", outbox, "-")
+	if !strings.Contains(first.stderr, "Outbox "+outbox+": 2 wait (") {
+		t.Errorf("stderr doesn't say what waits: %s", first.stderr)
+	}
+	id := first.report.Results[0].EventID
+
+	archive := filepath.Join(t.TempDir(), "waiting.tar")
+	exported := command(t, "-outbox", outbox, "-export", archive)
+	if out, err := exported.CombinedOutput(); err != nil || !strings.Contains(string(out), "sentry-cli send-envelope --raw") {
+		t.Fatalf("-export: %v: %s", err, out)
+	}
+	streamed, err := command(t, "-outbox", outbox, "-export", "-").Output()
+	if err != nil {
+		t.Fatalf("-export -: %v", err)
+	}
+	filed, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, stream := range map[string][]byte{"file": filed, "stdout": streamed} {
+		if files := unpack(t, stream); len(files) != 2 || !strings.Contains(strings.Join(files, ""), id) {
+			t.Errorf("-export to %s: %d files, want the event %s and its transaction", name, len(files), id)
+		}
+	}
+
+	away.Store(false)
+	second := execute(t, exitWell, `{"type":"system_info"}`, "-dsn", server.DSN(), "-outbox", outbox, "-")
+	if !strings.Contains(second.stderr, ": nothing waits; all 2 that earlier runs had left have arrived") {
+		t.Errorf("stderr doesn't say what has arrived: %s", second.stderr)
+	}
+	if events := server.WaitEvents(1, 10*time.Second); events[0].ID != id {
+		t.Errorf("arrived %s, want %s", events[0].ID, id)
+	}
+	server.WaitTransactions(2, 10*time.Second)
+}
+
+func unpack(t *testing.T, stream []byte) (files []string) {
+	t.Helper()
+	for r := tar.NewReader(bytes.NewReader(stream)); ; {
+		_, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatalf("the archive is broken: %v", err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, string(text))
+	}
+}

@@ -1,0 +1,38 @@
+package scrub
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// A cache remembers what became of short texts that come again in every event: names of values, functions and files. It
+// has one place for each hash, so that it can't grow, and no lock. The zero value is empty.
+type cache struct {
+	places [cachePlaces]atomic.Pointer[cached]
+}
+
+const (
+	cachePlaces    = 1024 // about what a program's stacks and contexts hold; a power of two
+	maxCachedBytes = 256  // of one text: 1024 of them are 256 KiB at most
+)
+
+var cacheSeed = maphash.MakeSeed()
+
+type cached struct {
+	in, out string
+	secret  bool // in is the name of a secret
+}
+
+// known is what Text and SecretName say of t.
+func (s *Scrubber) known(t string) (text string, secret bool) {
+	if len(t) > maxCachedBytes {
+		return s.Text(t), false
+	}
+	place := &s.cache.places[maphash.String(cacheSeed, t)%cachePlaces]
+	if c := place.Load(); c != nil && c.in == t {
+		return c.out, c.secret
+	}
+	c := &cached{in: t, out: s.Text(t), secret: s.names.secret(t)}
+	place.Store(c)
+	return c.out, c.secret
+}

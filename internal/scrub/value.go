@@ -1,0 +1,315 @@
+package scrub
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// Value returns v without what is secret or personal in it: v itself when there is nothing, otherwise a copy of what
+// changes and of what holds it; v is never written to. What isn't of the kinds that safe.Value makes, goes through
+// safe.Value first.
+func (s *Scrubber) Value(v any) any {
+	w := walker{s: s}
+	out, _ := w.value(v, 0, false)
+	return out
+}
+
+const (
+	// maxForeignBytes is the room for a value that the host program put into an event past this package.
+	maxForeignBytes = 16 << 10
+	// maxLevels is how deep a walk goes: a map of the host's may hold itself.
+	maxLevels = 32
+	// maxWalkBytes and maxWalkValues end a walk through what is much too large to be sent.
+	maxWalkBytes  = 1 << 20
+	maxWalkValues = 1 << 15
+)
+
+// A walker goes through one value, reading only, and copies what changes.
+type walker struct {
+	s      *Scrubber
+	bytes  int // of JSON without escapes, about
+	values int
+	levels int // the deepest seen
+}
+
+// tooLarge reports whether the walk should be ended and the value be cut first.
+func (w *walker) tooLarge() bool { return w.bytes > maxWalkBytes || w.values > maxWalkValues }
+
+// walk scrubs m for a place that takes at most maxBytes of JSON and maxDepth levels. It returns the bytes that it takes, or more.
+func (s *Scrubber) walk(m map[string]any, maxBytes, maxDepth int) (out map[string]any, changed bool, bytes int) {
+	w := walker{s: s}
+	out, changed = w.mapping(m, 1)
+	if w.tooLarge() {
+		w = walker{s: s}
+		out, _ = w.mapping(safe.Map(m, 2*maxBytes), 1)
+		changed = true
+	}
+	bytes = w.bytes * maxEscape
+	if bytes > maxBytes || w.levels > maxDepth {
+		fitted := safe.Fit(out, maxBytes, maxDepth)
+		bytes = safe.Size(fitted)
+		return fitted, true, bytes
+	}
+	return out, changed, bytes
+}
+
+// maxEscape is what one byte of text takes in JSON at most: \u0000.
+const maxEscape = 6
+
+// value returns what v becomes at a level (the outermost is 0), and whether it is another value than v.
+func (w *walker) value(v any, level int, inList bool) (any, bool) {
+	if w.values++; w.tooLarge() {
+		return nil, true
+	}
+	w.levels = max(w.levels, level)
+	switch x := v.(type) {
+	case nil:
+		w.bytes += 4
+		return v, false
+	case bool:
+		w.bytes += 5
+		return v, false
+	case string:
+		if w.bytes += len(x) + 3; w.tooLarge() {
+			return nil, true
+		}
+		if t := w.s.Text(x); t != x {
+			return t, true
+		}
+		return v, false
+	case int64, uint64, int, uint, int32, uint32, int16, uint16, int8, uint8:
+		w.bytes += 8
+		return v, false
+	case float64:
+		w.bytes += 12
+		if math.IsNaN(x) || math.Abs(x) >= 1<<63 {
+			return safe.Value(v, maxForeignBytes), true
+		}
+		return v, false
+	case map[string]any:
+		if level > maxLevels {
+			return "[too deep]", true
+		}
+		return w.mapping(x, max(level, 1))
+	case []any:
+		if level > maxLevels {
+			return "[too deep]", true
+		}
+		return w.list(x, level, inList)
+	case map[string]string:
+		return w.strings(x)
+	case []string:
+		return w.stringList(x, inList)
+	case sentry.TraceID, sentry.SpanID, sentry.SpanStatus:
+		w.bytes += 36
+		return v, false
+	}
+	out, _ := w.value(safe.Value(v, maxForeignBytes), level, inList)
+	return out, true
+}
+
+// mapping returns what m becomes. The keys and values that stay are shared with m.
+func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
+	if m == nil {
+		return m, false
+	}
+	w.levels = max(w.levels, level)
+	pair := ""
+	for _, key := range [...]string{"value", "Value", "VALUE"} {
+		if _, ok := m[key]; ok && w.namesSecret(m) {
+			pair = key
+			break
+		}
+	}
+	out := m
+	changed := false
+	for key, v := range m {
+		w.bytes += len(key) + 4
+		text, secret := w.s.known(key)
+		nv, differs := v, false
+		if secret || key == pair && pair != "" {
+			nv, differs = filter(v)
+		} else {
+			nv, differs = w.value(v, level+1, false)
+		}
+		if text != key && protocolKeys[key] {
+			text = key
+		}
+		if !differs && text == key {
+			continue
+		}
+		if !changed {
+			out, changed = maps.Clone(m), true
+		}
+		out[freeKey(out, key, text)] = nv
+		if w.tooLarge() {
+			break
+		}
+	}
+	return out, changed
+}
+
+// freeKey makes room in m for the entry of key under its new name.
+func freeKey[V any](m map[string]V, key, text string) string {
+	if text == key {
+		return key
+	}
+	delete(m, key)
+	for {
+		if _, taken := m[text]; !taken {
+			return text
+		}
+		text += "'"
+	}
+}
+
+// namesSecret recognises {"name": "password", "value": …}.
+func (w *walker) namesSecret(m map[string]any) bool {
+	for _, key := range [...]string{"name", "key", "Name", "Key", "NAME", "KEY", "field", "header", "variable"} {
+		if name, ok := m[key].(string); ok && w.s.names.secret(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// filter replaces what stands under a secret name. That there is nothing is no secret.
+func filter(v any) (any, bool) {
+	switch v {
+	case nil, "", Filtered:
+		return v, false
+	}
+	return Filtered, true
+}
+
+func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
+	out, changed := l, false
+	set := func(i int, v any) {
+		if !changed {
+			out, changed = slices.Clone(l), true
+		}
+		out[i] = v
+	}
+	hide := false
+	for i, v := range l {
+		text, isText := v.(string)
+		switch {
+		case hide || inList && i == 1 && len(l) == 2 && w.isSecretText(l[0]):
+			hide = false
+			if isText && strings.HasPrefix(text, "-") && i > 0 && !inList { // another flag
+				break
+			}
+			if nv, differs := filter(v); differs {
+				set(i, nv)
+			}
+			w.bytes += len(Filtered)
+			continue
+		}
+		hide = isText && w.s.isSecretFlag(text)
+		if nv, differs := w.value(v, level+1, true); differs {
+			set(i, nv)
+		}
+		if w.tooLarge() {
+			break
+		}
+	}
+	return out, changed
+}
+
+func (w *walker) isSecretText(v any) bool {
+	t, ok := v.(string)
+	return ok && w.s.names.secret(t)
+}
+
+// isSecretFlag reports whether an argument is a flag whose value, a secret, is the next argument.
+func (s *Scrubber) isSecretFlag(arg string) bool {
+	if len(arg) < 2 || arg[0] != '-' && arg[0] != '/' || strings.ContainsAny(arg[1:], "=:/ ") {
+		return false
+	}
+	return s.names.secret(strings.TrimLeft(arg, "-/"))
+}
+
+func (w *walker) stringList(l []string, inList bool) (any, bool) {
+	out, changed, hide := l, false, false
+	for i, t := range l {
+		w.bytes += len(t) + 3
+		nv := t
+		if (hide && !strings.HasPrefix(t, "-") || inList && i == 1 && len(l) == 2 && w.s.names.secret(l[0])) && t != "" {
+			nv, hide = Filtered, false
+		} else {
+			hide = w.s.isSecretFlag(t)
+			nv = w.s.Text(t)
+		}
+		if nv != t {
+			if !changed {
+				out, changed = slices.Clone(l), true
+			}
+			out[i] = nv
+		}
+	}
+	return out, changed
+}
+
+func (w *walker) strings(m map[string]string) (any, bool) {
+	for k, v := range m {
+		w.bytes += len(k) + len(v) + 6
+	}
+	return w.s.stringMap(m, 0)
+}
+
+// stringMap returns what m becomes; values have at most maxChars characters unless that is 0.
+func (s *Scrubber) stringMap(m map[string]string, maxChars int) (map[string]string, bool) {
+	pair := false
+	if _, ok := m["value"]; ok && (s.names.secret(m["name"]) || s.names.secret(m["key"])) {
+		pair = true
+	}
+	out, changed := m, false
+	for k, v := range m {
+		text, secret := s.known(k)
+		nv := v
+		switch {
+		case (secret || pair && k == "value") && v != "":
+			nv = Filtered
+		case maxChars > 0:
+			nv = s.text(v, maxChars)
+		default:
+			nv = s.Text(v)
+		}
+		if nv == v && text == k {
+			continue
+		}
+		if !changed {
+			out, changed = maps.Clone(m), true
+		}
+		out[freeKey(out, k, text)] = nv
+	}
+	return out, changed
+}
+
+// protocolKeys are names that Sentry or this package gives a meaning to. They stay, even on a machine called "device".
+var protocolKeys = setOf("app_build app_memory app_name app_start_time app_version arch architecture available_gb begun boot_time build category cmdline " +
+	"collected_at compiler count_logical count_physical cpu_description cpu_percent data description detected device distribution " +
+	"executable executable_path free_gb free_memory free_storage frequency_current_mhz fstype goroutines gomaxprocs index kernel_version level memory_mb " +
+	"memory_size message name op origin parent_pid parent_span_id percent_used platform pretty_name processor processor_count " +
+	"processor_frequency release sampled source span_id stale state status storage_size system task task_index task_type threads total total_gb total_tasks " +
+	"trace_id type used_gb value version " +
+	"error_condition error_type environment_detected failure_type os_name server.address")
+
+// reservedContexts are the contexts of Sentry's and ours. Their names stay.
+var reservedContexts = setOf("app browser cloud_resource cpu culture device disks environment error feedback flags gpu memory memory_info " +
+	"missing_instrumentation monitor nel ota_updates os otel performance_score process profile replay response runtime spring system task " +
+	"threadpool_info trace unity")
+
+func setOf(words string) map[string]bool {
+	set := make(map[string]bool)
+	for _, word := range strings.Fields(words) {
+		set[word] = true
+	}
+	return set
+}
