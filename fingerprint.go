@@ -90,7 +90,7 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 		case kindSentinel:
 			return errorClass{name: textClass(err), text: true, condition: conditionOf(err)}, true
 		}
-		one, many := unwrapErrors(err)
+		many, one := unwrapErrors(err)
 		if one != nil {
 			err = one
 			continue
@@ -133,7 +133,7 @@ func (w *classWalk) given(err error) (name string) {
 			name = ""
 		}
 	}()
-	if e, ok := err.(interface{ ErrorClass() string }); ok {
+	if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
 		return plainName(e.ErrorClass(), maxClassLength)
 	}
 	if w.user != nil {
@@ -142,22 +142,22 @@ func (w *classWalk) given(err error) (name string) {
 	return ""
 }
 
-// unwrapErrors returns what err wraps: one error, or many with nils among them.
-func unwrapErrors(err error) (one error, many []error) {
+// unwrapErrors returns what err wraps: many errors, with nils among them, or one.
+func unwrapErrors(err error) (many []error, one error) {
 	defer func() {
 		if recover() != nil {
-			one, many = nil, nil
+			many, one = nil, nil
 		}
 	}()
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this is what errors.As does
 	case interface{ WrappedErrors() []error }: // hashicorp/go-multierror, whose Unwrap hides the errors themselves
-		return nil, e.WrappedErrors()
+		return e.WrappedErrors(), nil
 	case interface{ Unwrap() error }:
-		return e.Unwrap(), nil
-	case interface{ Unwrap() []error }:
 		return nil, e.Unwrap()
+	case interface{ Unwrap() []error }:
+		return e.Unwrap(), nil
 	case interface{ Cause() error }: // pkg/errors before errors.Is
-		return e.Cause(), nil
+		return nil, e.Cause()
 	}
 	return nil, nil
 }
@@ -172,7 +172,7 @@ const (
 
 // kindOf looks at err's type, not at err.
 func kindOf(err error) errorKind {
-	switch err.(type) {
+	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case *TaskError, *TaskFailure, *PanicError:
 		return kindText
 	}
@@ -324,7 +324,7 @@ func messageOf(err error) (message string, ok bool) {
 			message, ok = "", false
 		}
 	}()
-	if p, is := err.(*PanicError); is {
+	if p, is := err.(*PanicError); is { //nolint:errorlint // what it wraps has been asked
 		return panicMessage(p.Value), true
 	}
 	return err.Error(), true

@@ -66,7 +66,7 @@ func (w *conditionWalk) visit(err error) {
 	for err != nil && w.left > 0 && w.code == "" { // nothing wins over a code
 		w.left--
 		w.look(err)
-		one, many := unwrapErrors(err)
+		many, one := unwrapErrors(err)
 		for _, child := range many {
 			if w.left <= 0 {
 				return
@@ -85,7 +85,7 @@ func (w *conditionWalk) add(c condition) {
 
 // look asks one error, not what it wraps.
 func (w *conditionWalk) look(err error) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case syscall.Errno:
 		w.add(errnoCondition(e))
 		return
@@ -110,7 +110,7 @@ func (w *conditionWalk) look(err error) {
 
 // sentinelCondition is what errors.Is finds by comparing.
 func sentinelCondition(err error) condition {
-	switch err {
+	switch err { //nolint:errorlint // the walk asks what err wraps
 	case fs.ErrNotExist, exec.ErrNotFound:
 		return conditionNotExist
 	case fs.ErrExist:

@@ -45,7 +45,7 @@ func (d *details) visit(err error) {
 	for err != nil && d.left > 0 {
 		d.left--
 		d.look(err)
-		one, many := unwrapErrors(err)
+		many, one := unwrapErrors(err)
 		for _, child := range many {
 			if d.left <= 0 {
 				return
@@ -97,7 +97,7 @@ func (d *details) flag(key string, value bool) {
 // look reads one error's fields. A nil pointer in an error ends it early.
 func (d *details) look(err error) {
 	defer func() { _ = recover() }()
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case *fs.PathError:
 		d.text("op", e.Op)
 		d.text("path", e.Path)

@@ -41,7 +41,7 @@ func errnoCondition(e syscall.Errno) condition {
 
 func endedBySignal(p *os.ProcessState) (syscall.Signal, bool) {
 	status, ok := p.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() {
+	if !ok || !status.Signaled() { //nolint:misspell // the name in package syscall
 		return 0, false
 	}
 	return status.Signal(), true

@@ -64,7 +64,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		Dsn:              s.dsn,
 		Environment:      s.environment,
 		Release:          s.release,
-		SendDefaultPII:   s.pii,
+		SendDefaultPII:   s.pii, //nolint:staticcheck // DataCollection in its place would hide it from the host
 		EnableTracing:    true,
 		TracesSampleRate: s.sampleRate,
 	}
@@ -81,7 +81,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
 			return nil, err
 		}
-		r.pii = s.pii && co.SendDefaultPII // each of the two can only take away
+		r.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
 	}
 	r.scrubber = scrub.New(scrubConfig(r.pii, opts.SecretKeys))
 	if r.pii {

@@ -195,7 +195,7 @@ func work(role, dsn, outbox string) error {
 		err := sentryconfig.RunTask(context.Background(), j.task, j.run)
 		var te *sentryconfig.TaskError
 		if !errors.As(err, &te) || te.EventID == "" {
-			return fmt.Errorf("%s: nothing captured: %v", j.task.Type, err)
+			return fmt.Errorf("%s: nothing captured: %w", j.task.Type, err)
 		}
 		fmt.Printf("captured %s %s\n", te.EventID, strings.ReplaceAll(te.Error(), "\n", " "))
 	}

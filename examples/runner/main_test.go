@@ -32,6 +32,7 @@ const (
 	asProgram  = "RUNNER_TEST_AS_PROGRAM" // in the environment: the test binary is the runner
 	roleParent = "test-role-parent"       // as first argument: a command that starts two more
 	roleLeaf   = "test-role-leaf"         // one that lives until it is ended
+	roleTalker = "test-role-talker"       // one that prints and exits with 3
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,11 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == roleLeaf {
 		playLeaf(os.Args[2])
 		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == roleTalker {
+		fmt.Println("to stdout")
+		fmt.Fprintln(os.Stderr, "to stderr")
+		os.Exit(3)
 	}
 	if os.Getenv(asProgram) != "" {
 		main()
@@ -283,7 +289,7 @@ func TestServerGetsAll(t *testing.T) {
 	if e := events[o.report.Results[4].EventID]; e.Contexts["result_summary"]["exit_code"] == nil {
 		t.Errorf("result_summary of the timeout: %v", e.Contexts["result_summary"])
 	}
-	if e := events[o.report.Results[3].EventID]; string(e.Level) != "fatal" {
+	if e := events[o.report.Results[3].EventID]; e.Level != "fatal" {
 		t.Errorf("level of the panic: %s", e.Level)
 	}
 }
@@ -532,10 +538,11 @@ func TestReportFile(t *testing.T) {
 
 func TestStdoutIsTheReportAlone(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("needs a command that prints; the shell's words differ")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	o := execute(t, exitFailed, `{"type":"command","command":["sh","-c","echo to stdout; echo to stderr >&2; exit 3"]}`, "-")
+	o := execute(t, exitFailed, toJSON(map[string]any{"type": "command", "command": []string{self, roleTalker, "3"}}), "-")
 	r := o.report.Results[0]
 	if r.Status != statusFailure || r.Summary["exit_code"] != 3.0 || r.Summary["stdout"] != "to stdout\n" || r.Summary["stderr"] != "to stderr\n" || r.Reason != "exit code 3" {
 		t.Errorf("%+v", r)

@@ -88,7 +88,7 @@ func (c *cleaner) walk(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			c.left++
+			c.leave(ctx, name, err)
 			return nil
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
@@ -101,11 +101,11 @@ func (c *cleaner) walk(ctx context.Context) error {
 		info, err := d.Info()
 		switch {
 		case err != nil:
-			c.left++
+			c.leave(ctx, name, err)
 		case !info.ModTime().Before(c.before):
 		case d.IsDir():
 			folders = append(folders, name) // its time before anything was removed from it
-		case c.remove(name):
+		case c.remove(ctx, name):
 			c.files++
 			c.bytes += info.Size()
 		}
@@ -122,13 +122,19 @@ func (c *cleaner) walk(ctx context.Context) error {
 	return nil
 }
 
-func (c *cleaner) remove(name string) bool {
+func (c *cleaner) remove(ctx context.Context, name string) bool {
 	if !c.apply {
 		return true
 	}
 	if err := c.root.Remove(name); err != nil {
-		c.left++
+		c.leave(ctx, name, err)
 		return false
 	}
 	return true
+}
+
+// leave counts what may not be touched, or is in use.
+func (c *cleaner) leave(ctx context.Context, name string, err error) {
+	c.left++
+	slog.DebugContext(ctx, "left", "category", "file", "name", name, "error", err)
 }

@@ -27,5 +27,5 @@ func memoryBytes() uint64 {
 	if unix.Sysinfo(&s) != nil {
 		return 0
 	}
-	return uint64(s.Totalram) * uint64(s.Unit)
+	return s.Totalram * uint64(s.Unit) //nolint:unconvert // another type on other architectures
 }

@@ -127,7 +127,7 @@ func (k *keeper) logValue(v slog.Value) any {
 		return k.attrs(v.Group())
 	case slog.KindLogValuer:
 		x := v.LogValuer()
-		if x == nil || isNilPointer(x) {
+		if isNilPointer(x) {
 			return k.value(nil)
 		}
 		return k.logValuer(x, reflect.TypeOf(x))

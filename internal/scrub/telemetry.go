@@ -65,7 +65,7 @@ func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
 	size := func() (n int) {
 		n = fixed + len(e.Message)
 		for _, c := range e.Contexts {
-			n += safe.Size(map[string]any(c))
+			n += safe.Size(c)
 		}
 		for _, b := range e.Breadcrumbs {
 			n += len(b.Message) + safe.Size(b.Data) + 128
@@ -112,7 +112,7 @@ func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
 	for size() > maxBytes {
 		largest := ""
 		for name, c := range e.Contexts {
-			if name != "trace" && name != "cut" && name != "task" && (largest == "" || safe.Size(map[string]any(c)) > safe.Size(map[string]any(e.Contexts[largest]))) {
+			if name != "trace" && name != "cut" && name != "task" && (largest == "" || safe.Size(c) > safe.Size(e.Contexts[largest])) {
 				largest = name
 			}
 		}

@@ -132,7 +132,8 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 	for key, v := range m {
 		w.bytes += len(key) + 4
 		text, secret := w.s.known(key)
-		nv, differs := v, false
+		var nv any
+		var differs bool
 		if secret || key == pair && pair != "" {
 			nv, differs = filter(v)
 		} else {
@@ -239,7 +240,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
 	for i, t := range l {
 		w.bytes += len(t) + 3
-		nv := t
+		var nv string
 		if (hide && !strings.HasPrefix(t, "-") || inList && i == 1 && len(l) == 2 && w.s.names.secret(l[0])) && t != "" {
 			nv, hide = Filtered, false
 		} else {
@@ -272,7 +273,7 @@ func (s *Scrubber) stringMap(m map[string]string, maxChars int) (map[string]stri
 	out, changed := m, false
 	for k, v := range m {
 		text, secret := s.known(k)
-		nv := v
+		var nv string
 		switch {
 		case (secret || pair && k == "value") && v != "":
 			nv = Filtered
