@@ -214,7 +214,7 @@ func kindOf(err error) errorKind {
 		}
 	case "golang.org/x/xerrors":
 		switch name {
-		case "errorString", "wrapError", "noWrapError":
+		case "errorString", "wrapError", "noWrapError", "noWrapper":
 			return kindText
 		}
 	case "github.com/go-errors/errors", "github.com/hashicorp/go-multierror", "github.com/hashicorp/errwrap", "go.uber.org/multierr",
