@@ -23,6 +23,7 @@ func (r *reporter) openDisk() (outbox.Store, error) {
 	process.Boot, _ = bootID()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
 		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
+		OnDamage: r.countDamage,
 	})
 	if err != nil {
 		return nil, err
@@ -32,6 +33,12 @@ func (r *reporter) openDisk() (outbox.Store, error) {
 		r.watchCrashes(disk)
 	}
 	return disk, nil
+}
+
+// countDamage counts records of earlier processes that can't be read any more.
+func (r *reporter) countDamage(n int) {
+	<-r.ready // it may be called while Init is still at work
+	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
 // watchCrashes has the runtime write its last words into the outbox.

@@ -166,7 +166,6 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 	}
 	r.dsn = co.Dsn
 	config := outbox.Config{
-		DSN:       co.Dsn,
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
@@ -179,7 +178,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		Active:    active,
 	}
 	if r.outboxDir != "" {
-		config.OpenStore = r.openDisk
+		config.Dir, config.OpenStore = r.outboxDir, r.openDisk
 	}
 	r.transport = newTransport(r)
 	r.box = outbox.Open(config)
