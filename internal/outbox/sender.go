@@ -262,9 +262,15 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 	case accepted, limited, refused:
 		o.wayWorks()
 		if !a.date.IsZero() {
-			o.clockOff, o.clockSeen = 0, true
-			if off := time.Until(a.date); off.Abs() > maxClockError {
-				o.clockOff = off
+			off := time.Until(a.date)
+			if off.Abs() <= maxClockError {
+				off = 0
+			}
+			news := !o.clockSeen || (off-o.clockOff).Abs() > maxClockError
+			o.clockOff, o.clockSeen = off, true
+			if news { // what is too old by that isn't sent first
+				o.expireAt = 0
+				o.expire(now)
 			}
 		}
 	}
