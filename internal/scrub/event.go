@@ -20,8 +20,8 @@ import (
 // with scopes and other events, and are copied before something in them changes. It never panics: a place that can't
 // be scrubbed is replaced whole. Nothing is allocated when nothing changes.
 //
-// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail and IP address go. Payloads of
-// attachments, and Release, Dist, Environment and IDs stay as they are.
+// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail
+// and IP address go. Payloads of attachments and IDs stay as they are.
 func (s *Scrubber) Event(e *sentry.Event) {
 	if e == nil {
 		return
@@ -154,11 +154,23 @@ func (s *Scrubber) texts(e *sentry.Event) {
 	e.Message = s.text(e.Message, maxMessageChars)
 	e.Transaction = s.text(e.Transaction, maxTransactionChars)
 	e.ServerName = s.line(e.ServerName, maxTagChars)
+	e.Logger = s.text(e.Logger, maxTagChars)
+	e.Release, e.Environment, e.Dist = s.identifier(e.Release), s.identifier(e.Environment), s.text(e.Dist, maxTagChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
 	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
 		e.Fingerprint = list
 	}
+}
+
+// identifier is Text for a release or an environment. One that is all of a name stays: a service often runs as a user of its
+// own name, a machine is called staging, and events would no longer be found under it.
+func (s *Scrubber) identifier(t string) string {
+	name, _, _ := strings.Cut(t, "@")
+	if s.personal != nil && s.personal.names(name) {
+		return t
+	}
+	return s.short(t)
 }
 
 // level returns l when Sentry knows it.
