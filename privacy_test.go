@@ -512,14 +512,18 @@ func TestPersonalForms(t *testing.T) {
 		{"route, not a home", "GET /api/home/overview /api/users/list", "GET /api/home/overview /api/users/list"},
 	}
 	for _, f := range []struct{ name, path, mark string }{{"own home", personHome(), "~"}, {"working folder", dir, "[dir]"}} {
-		slashes := filepath.ToSlash(f.path)
+		slashes, scheme := filepath.ToSlash(f.path), "file:"
+		path := slashes
+		if runtime.GOOS == "windows" { // file:///C:/x
+			path, scheme = "/"+slashes, "file:///"
+		}
 		forms = append(forms,
 			form{f.name, "open " + f.path + "/x: denied", "open " + f.mark + "/x: denied"},
 			form{f.name + " in capitals", strings.ToUpper(f.path), f.mark},
 			form{f.name + " alone", "(" + f.path + ")", "(" + f.mark + ")"},
 			form{f.name + " with backslashes", strings.ReplaceAll(slashes, "/", `\`) + `\x`, f.mark + `\x`},
 			form{f.name + " in JSON", jsonOf(t, map[string]string{"p": f.path + "/x"}), `{"p":"` + f.mark + `/x"}`},
-			form{f.name + " in a URL", "file://" + (&url.URL{Path: slashes}).EscapedPath() + "/x", "file:" + f.mark + "/x"},
+			form{f.name + " in a URL", "file://" + (&url.URL{Path: path}).EscapedPath() + "/x", scheme + f.mark + "/x"},
 			form{f.name + " as a parameter", "?p=" + url.QueryEscape(slashes) + "%2Fx&n=1", "?p=" + f.mark + "%2Fx&n=1"},
 		)
 	}
