@@ -54,7 +54,7 @@ func TestCollectorSchedule(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		c.taskStarted()
 		check("at a task's start within a second", 2, 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		c.taskStarted()
 		check("at a task's start after a second", 3, 2)
 		time.Sleep(4 * time.Second)
@@ -171,7 +171,11 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 	release := make(chan struct{})
 	var asked atomic.Int64
 	addedProbes = []probe{
-		{name: "hanging", every: staleAfter, read: func() map[string]sentry.Context { asked.Add(1); <-release; return map[string]sentry.Context{"never": {"seen": 1}} }},
+		{name: "hanging", every: staleAfter, read: func() map[string]sentry.Context {
+			asked.Add(1)
+			<-release
+			return map[string]sentry.Context{"never": {"seen": 1}}
+		}},
 		{name: "panicking", every: staleAfter, read: func() map[string]sentry.Context { panic("boom") }},
 	}
 	defer func() {

@@ -58,7 +58,7 @@ func readFile(t *testing.T, path string) string {
 // procValue is the number beside a name in a file of /proc.
 func procValue(t *testing.T, path, name string) float64 {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^`+name+`:?\s+(\d+)`).FindStringSubmatch(readFile(t, path))
+	m := regexp.MustCompile(`(?m)^` + name + `:?\s+(\d+)`).FindStringSubmatch(readFile(t, path))
 	if m == nil {
 		t.Fatalf("no %s in %s", name, path)
 	}
