@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -123,6 +124,11 @@ func (s *Scrubber) TraceHeader(entries map[string]string) {
 // Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
 // What was cut is said in the context "cut".
 func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
+	// What e points to may be shared.
+	e.Contexts, e.Exception, e.Threads = maps.Clone(e.Contexts), slices.Clone(e.Exception), slices.Clone(e.Threads)
+	if c := e.Contexts["cut"]; c != nil {
+		e.Contexts["cut"] = maps.Clone(c)
+	}
 	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
 	size := func() (n int) {
 		n = fixed + len(e.Message)
