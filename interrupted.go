@@ -114,7 +114,7 @@ func (r *reporter) reportDead(dead outbox.Dead) bool {
 	if len(dead.Crash) > 0 {
 		crash := outbox.ParseCrash(dead.Crash)
 		if !capturedBeforeCrash(crash) {
-			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", crashClass(crash)}, dead) && done
+			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", r.crashClass(crash)}, dead) && done
 		}
 	}
 	return done
@@ -185,9 +185,9 @@ func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
 	return c
 }
 
-func crashClass(crash outbox.Crash) string {
+func (r *reporter) crashClass(crash outbox.Crash) string {
 	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return normalizeMessage(reason)
+	return normalizeMessage(r.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

@@ -103,6 +103,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		}
 		return nil, fmt.Errorf("sentryconfig: %w", err)
 	}
+	client.AddEventProcessor(r.finishCheckIn)
 	r.client = client
 	if s.systemInfo {
 		r.collector = newCollector(collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger})
