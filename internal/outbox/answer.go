@@ -70,7 +70,7 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 		cancel()
 		return answer{verdict: unreachable, err: fmt.Errorf("outbox: send: %w", err)}
 	}
-	resp, err := o.client.Do(req)
+	resp, err := o.client.Do(req) //nolint:bodyclose // finish closes it
 	if err != nil {
 		cancel()
 		body.release()

@@ -40,6 +40,13 @@ func count(code int) *counter {
 	return c
 }
 
+// asked returns when the requests came.
+func (c *counter) asked() []time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.times)
+}
+
 // TestRetries: after failures the server is asked again after 1 s, doubled up to 5 minutes, by one request at a time.
 func TestRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -50,12 +57,13 @@ func TestRetries(t *testing.T) {
 			o.Put(testRecord(i, 10))
 		}
 		time.Sleep(24 * time.Hour)
-		if n := len(c.times); n < 200 || n > 24*12*5/4+20 {
+		times := c.asked()
+		if n := len(times); n < 200 || n > 24*12*5/4+20 {
 			t.Errorf("%d requests in a day", n)
 		}
-		previous := c.times[0]
+		previous := times[0]
 		want := time.Second
-		for i, at := range c.times[1:] {
+		for i, at := range times[1:] {
 			if at == previous && i < perSender { // some began before the first failed
 				continue
 			}
@@ -84,8 +92,8 @@ func TestBarred(t *testing.T) {
 			o.Put(testRecord(1+i, 10)) // doesn't ask again
 		}
 		time.Sleep(31 * time.Minute)
-		if n := len(c.times); n != 7 {
-			t.Errorf("%d requests in half an hour: %v", n, c.times)
+		if times := c.asked(); len(times) != 7 {
+			t.Errorf("requests in half an hour: %v", times)
 		}
 		c.respond(nil)
 		time.Sleep(5 * time.Minute)

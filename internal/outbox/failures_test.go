@@ -70,6 +70,9 @@ func listen(t *testing.T, f func(*net.TCPConn)) (addr string) {
 	return l.Addr().String()
 }
 
+// hear waits for a request to begin: what comes before is no answer.
+func hear(c *net.TCPConn) { _, _ = c.Read(make([]byte, 1)) }
+
 func closedPort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,10 +125,10 @@ func TestServerFails(t *testing.T) {
 		}, "deadline", false},
 		{"hangs after connect", func(w *world) { w.respond(hang) }, "deadline", false},
 		{"hangs in the header", func(w *world) {
-			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nDate:") })))
+			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { hear(c); _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nDate:") })))
 		}, "deadline", false},
 		{"answers nonsense", func(w *world) {
-			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { _, _ = io.WriteString(c, "220 smtp.invalid ESMTP\r\n"); _ = c.Close() })))
+			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { hear(c); _, _ = io.WriteString(c, "220 smtp.invalid ESMTP\r\n"); _ = c.Close() })))
 		}, "", false},
 		{"no such name", func(w *world) { w.dial(dialAddr("sentry.invalid:80")) }, "sentry.invalid", false},
 		{"bad certificate", func(w *world) {
@@ -295,7 +298,7 @@ func TestRefusedEnvelopes(t *testing.T) {
 // breaks connections holds nobody else up.
 func TestPoison(t *testing.T) {
 	for name, poison := range map[string]func(http.ResponseWriter){
-		"500": func(w http.ResponseWriter) { w.WriteHeader(500) },
+		"500": func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
 		"breaks the connection": func(w http.ResponseWriter) {
 			if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
 				_ = c.Close()

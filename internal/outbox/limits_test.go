@@ -25,14 +25,14 @@ func TestParseRateLimits(t *testing.T) {
 		want         limits
 	}{
 		{"nothing", "", l()},
-		{"errors", "60:error:organization", l(60)},
+		{"errors", "60:error:key", l(60)},
 		{"transactions, as Bugsink has it", "86400:transaction;span", l(0, day)},
-		{"two quotas", "60:transaction, 2700:default;error;security:organization", l(2700, 60, 0, 0, 0, 2700)},
+		{"two quotas", "60:transaction, 2700:default;error;security:key", l(2700, 60, 0, 0, 0, 2700)},
 		{"the longest of several", "60:error,10:error,30:error", l(60)},
-		{"all", "60::organization", all(60)},
+		{"all", "60::key", all(60)},
 		{"all, briefly", "60", all(60)},
 		{"all and one", "60::key,100:error:key", l(100, 60, 60, 60, 60, 60)},
-		{"a reason and namespaces", "60:metric_bucket;trace_metric:organization:quota:custom", l(0, 0, 0, 0, 60)},
+		{"a reason and namespaces", "60:metric_bucket;trace_metric:key:quota:custom", l(0, 0, 0, 0, 60)},
 		{"unknown categories limit nothing", "60:session;metric_bucket;attachment", l()},
 		{"bytes", "60:log_byte,50:trace_metric_byte", l(0, 0, 0, 60, 50)},
 		{"monitors", "5:monitor", l(0, 0, 5)},
@@ -101,7 +101,7 @@ func TestAnswerLimits(t *testing.T) {
 }
 
 func FuzzRateLimits(f *testing.F) {
-	for _, s := range []string{"60:error:key", "86400:transaction;span", "1e999::", "60:metric_bucket:organization:quota:a;b", ",,:;:", "-1:error"} {
+	for _, s := range []string{"60:error:key", "86400:transaction;span", "1e999::", "60:metric_bucket:key:quota:a;b", ",,:;:", "-1:error"} {
 		f.Add(s, s)
 	}
 	now := time.Now()
