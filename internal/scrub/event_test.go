@@ -386,7 +386,7 @@ func FuzzEvent(f *testing.F) {
 			e.User.IPAddress = text
 			if bits>>10&1 == 1 {
 				e.Contexts["loop"] = sentry.Context{}
-				e.Contexts["loop"]["loop"] = map[string]any(e.Contexts["loop"])
+				e.Contexts["loop"]["loop"] = e.Contexts["loop"]
 			}
 			s.Event(e)
 			first, err := e.MarshalJSON()
