@@ -606,7 +606,7 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 			out, changed = maps.Clone(c), true
 		}
 		delete(out, "data")
-		room := maxContextBytes - safe.Size(map[string]any(out)) - len(`,"data":`)
+		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
 		out["data"] = safe.Fit(data, max(room, minShareBytes), maxContextDepth-1)
 	}
 	return out, changed
