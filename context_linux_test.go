@@ -129,9 +129,9 @@ func TestContextMatchesTheMachine(t *testing.T) {
 	near(t, "memory.percent_used", all["memory"]["percent_used"], (1-asFloat(all["device"]["free_memory"])/total)*100, 0.01)
 	near(t, "process.memory_mb", all["process"]["memory_mb"], procValue(t, "/proc/self/status", "VmRSS")/1024, 0.3)
 	near(t, "process.threads", all["process"]["threads"], procValue(t, "/proc/self/status", "Threads"), 0.5)
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	near(t, "app.app_memory", all["app"]["app_memory"], float64(memory.Sys-memory.HeapReleased), 0.5)
+	var stats runtime.MemStats // /proc counts the race detector's memory, too
+	runtime.ReadMemStats(&stats)
+	near(t, "app.app_memory", all["app"]["app_memory"], float64(stats.Sys-stats.HeapReleased), 0.3)
 
 	info := readFile(t, "/proc/cpuinfo")
 	if model := regexp.MustCompile(`(?m)^model name\s*: (.*)$`).FindStringSubmatch(info); model != nil {

@@ -601,6 +601,14 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 			out[key] = cutRunes(t, limit)
 		}
 	}
+	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > maxContextBytes {
+		if !changed {
+			out, changed = maps.Clone(c), true
+		}
+		delete(out, "data")
+		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
+		out["data"] = safe.Fit(data, max(room, minShareBytes), maxContextDepth-1)
+	}
 	return out, changed
 }
 
