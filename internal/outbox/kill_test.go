@@ -43,7 +43,10 @@ func runChild(role string) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(4)
 	}()
-	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) { c.OpenStore = open })
+	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) {
+		c.OpenStore = open
+		c.timing.request = 30 * time.Second // a busy machine isn't a server that hangs, after which events are sent again
+	})
 	put := func(i int) {
 		if o.Put(testRecord(i, 10+i%7*1000)) {
 			fmt.Println(i)

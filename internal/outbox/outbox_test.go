@@ -67,6 +67,10 @@ func (s *sink) respond(f func(id string, w http.ResponseWriter, r *http.Request)
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	envelope, err := readEnvelope(r)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // a client that died while it sent
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	var header struct {
 		EventID string    `json:"event_id"`
 		SentAt  time.Time `json:"sent_at"`
