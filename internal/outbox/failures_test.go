@@ -335,8 +335,9 @@ func TestPoison(t *testing.T) {
 					o.Put(testRecord(i, 100))
 					o.Flush(within(50 * time.Millisecond))
 				}
-				if n := tries.Load(); n != maxFailures {
-					t.Errorf("given up after %d tries, want %d", n, maxFailures)
+				// Those during which no other was accepted don't count.
+				if n := tries.Load(); n < maxFailures || n > 3*maxFailures {
+					t.Errorf("given up after %d tries, want about %d", n, maxFailures)
 				}
 			})
 		})
