@@ -29,7 +29,7 @@ func (o *Outbox) diskWaits() bool {
 	return o.disk.failed && !o.disk.busy && (o.main == nil || o.spareWaits())
 }
 
-func (o *Outbox) spareWaits() bool { return o.queue.first(laneSpare, &limits{}, never) != nil }
+func (o *Outbox) spareWaits() bool { return o.queue.spare() != nil }
 
 // usable says whether the main store is to be used. mu is held.
 func (o *Outbox) usable() bool { return o.main != nil && !o.disk.failed }
@@ -162,11 +162,12 @@ func (o *Outbox) move(main Store) bool {
 	o.putMu.Lock()
 	defer o.putMu.Unlock()
 	o.mu.Lock()
-	it := o.queue.first(laneSpare, &limits{}, never)
+	it := o.queue.spare()
 	if it == nil {
 		o.mu.Unlock()
 		return false
 	}
+	o.queue.hasten(it)
 	o.queue.fly(it)
 	o.mu.Unlock()
 

@@ -95,6 +95,27 @@ func (q *queue) fly(it *item) {
 	q.flying = append(q.flying, it)
 }
 
+// spare returns an item that waits in memory for lack of a disk, in order of capture but for those delayed.
+func (q *queue) spare() *item {
+	if it := q.first(laneSpare, &limits{}, never); it != nil {
+		return it
+	}
+	for _, it := range q.delayed {
+		if it.lane == laneSpare {
+			return it
+		}
+	}
+	return nil
+}
+
+// hasten puts an item back into its lane if it is delayed.
+func (q *queue) hasten(it *item) {
+	if i := slices.Index(q.delayed, it); i >= 0 {
+		q.delayed = slices.Delete(q.delayed, i, i+1)
+		q.fifo(it).insert(it)
+	}
+}
+
 // land puts an item in flight back to its place in its lane.
 func (q *queue) land(it *item) {
 	q.unfly(it)
