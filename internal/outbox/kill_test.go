@@ -124,6 +124,16 @@ func (c *childProcess) killAfter(t *testing.T, n int, d time.Duration) {
 	_ = c.stdin.Close()
 }
 
+// A killable is a server whose clients die: Close doesn't wait for what they never finish.
+type killable struct{ *httptest.Server }
+
+func serve(s *sink) killable { return killable{httptest.NewServer(s)} }
+
+func (k killable) Close() {
+	k.CloseClientConnections()
+	k.Server.Close()
+}
+
 // TestKill kills processes at random moments, some while they send, and has the next one deliver what they held: every
 // event that was promised, at least once, and no more again than was in flight. It goes on for
 // $SENTRYCONFIG_KILL_SECONDS, else for a second.
@@ -147,7 +157,7 @@ func TestKill(t *testing.T) {
 func killRound(t *testing.T, round int) (events, again, kills int) {
 	dir := t.TempDir()
 	s := &sink{}
-	server := httptest.NewServer(s)
+	server := serve(s)
 	defer server.Close()
 	const generations, atOnce = 2, 3
 	var held []int
@@ -211,7 +221,7 @@ const calmEvents = 200
 func TestProcessesShareAFolder(t *testing.T) {
 	dir := t.TempDir()
 	s := &sink{}
-	server := httptest.NewServer(s)
+	server := serve(s)
 	defer server.Close()
 	want := make(map[string]bool)
 	for i := range 2 {
@@ -259,7 +269,7 @@ func TestProcessesShareAFolder(t *testing.T) {
 func TestAdoptWhileOthersRun(t *testing.T) {
 	dir := t.TempDir()
 	s := &sink{}
-	server := httptest.NewServer(s)
+	server := serve(s)
 	defer server.Close()
 	dying := startChild(t, "putter", dir, "http://127.0.0.1:1", 1_000_000)
 	dying.read(t, 50)
