@@ -84,10 +84,10 @@ func ExampleCaptureTaskException() {
 	server, stop := exampleServer()
 	defer stop()
 
-	for _, name := range []string{"no-such.json", "nor-this.json"} {
-		_, err := fs.ReadFile(fstest.MapFS{}, name)
+	for try := range 2 {
+		_, err := fs.ReadFile(fstest.MapFS{}, "no-such.json")
 		sentryconfig.CaptureTaskException(context.Background(), fmt.Errorf("settings: %w", err), "read_settings",
-			map[string]any{"file": name}, map[string]any{"report": map[string]any{"tried": 1}})
+			map[string]any{"file": "no-such.json"}, map[string]any{"report": map[string]any{"try": try}})
 	}
 	showIssues(server)
 	// Output: 2 x fs.PathError: settings: open no-such.json: file does not exist ["read_settings" "fs.PathError" "not_exist"]

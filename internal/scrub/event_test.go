@@ -411,3 +411,29 @@ func FuzzEvent(f *testing.F) {
 		}
 	})
 }
+
+// A context that came from elsewhere, such as a journal, may be one level too deep for Relay, which would make text of it.
+func TestContextLevels(t *testing.T) {
+	for depth := 5; depth < 10; depth++ {
+		c := sentry.Context{"n": 1}
+		for range depth - 1 {
+			c = sentry.Context{"inner": map[string]any(c), "n": 1}
+		}
+		e := &sentry.Event{Contexts: map[string]sentry.Context{"task": c}}
+		New(Config{PII: true}).Event(e)
+		levels := 1 // of values
+		for inner := any(map[string]any(e.Contexts["task"])); ; levels++ {
+			m, ok := inner.(map[string]any)
+			if !ok {
+				break
+			}
+			inner = m["n"]
+			if m["inner"] != nil {
+				inner = m["inner"]
+			}
+		}
+		if levels > maxContextDepth || depth < maxContextDepth && levels != depth+1 {
+			t.Errorf("%d maps: %d levels", depth, levels)
+		}
+	}
+}
