@@ -38,13 +38,20 @@ type Server struct {
 	seen         map[string]bool
 	duplicates   int
 	refused      []error
-	changed      chan struct{}
+	waiting      map[*waiter]struct{}
+}
+
+// A waiter is somebody who waits for a list to have n elements.
+type waiter struct {
+	list *[]Event
+	n    int
+	done chan struct{} // closed when there are so many
 }
 
 // NewServer starts a server, which tb closes when the test ends. What the server must refuse fails the test, unless
 // [Server.Refused] is called for it. With a nil tb the caller closes the server.
 func NewServer(tb testing.TB) *Server {
-	s := &Server{tb: tb, seen: make(map[string]bool), changed: make(chan struct{})}
+	s := &Server{tb: tb, seen: make(map[string]bool), waiting: make(map[*waiter]struct{})}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	if tb != nil {
 		tb.Cleanup(func() {
@@ -171,8 +178,12 @@ func (s *Server) take(r *http.Request, sent []byte) (id string, status int, err 
 		}
 		s.seen[id] = true
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	for w := range s.waiting { // few; each is woken once, when it has what it waits for
+		if len(*w.list) >= w.n {
+			close(w.done)
+			delete(s.waiting, w)
+		}
+	}
 	return id, 0, nil
 }
 
@@ -278,25 +289,28 @@ func (s *Server) help() {
 
 func (s *Server) wait(what string, n int, timeout time.Duration, list *[]Event) []Event {
 	s.help()
+	w := &waiter{list, n, make(chan struct{})}
+	s.mu.Lock()
+	if len(*list) >= n {
+		close(w.done)
+	} else {
+		s.waiting[w] = struct{}{}
+	}
+	s.mu.Unlock()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	for {
-		s.mu.Lock()
-		got, changed := append([]Event(nil), *list...), s.changed
-		s.mu.Unlock()
-		if len(got) >= n {
-			return got
-		}
-		select {
-		case <-changed:
-			continue
-		case <-timer.C:
-		}
-		if s.tb != nil {
-			s.tb.Fatalf("sentrytest: %d %s after %v, want %d\n%s", len(got), what, timeout, n, s.overview())
-		}
-		return got
+	select {
+	case <-w.done:
+	case <-timer.C:
 	}
+	s.mu.Lock()
+	delete(s.waiting, w)
+	got := append([]Event(nil), *list...)
+	s.mu.Unlock()
+	if len(got) < n && s.tb != nil {
+		s.tb.Fatalf("sentrytest: %d %s after %v, want %d\n%s", len(got), what, timeout, n, s.overview())
+	}
+	return got
 }
 
 func (s *Server) overview() string {
