@@ -45,15 +45,17 @@ func BenchmarkBurst(b *testing.B) {
 		for b.Loop() {
 			parts(func(from, to int) {
 				s := NewServer(b)
-				r, err := http.NewRequest(http.MethodPost, s.http.URL+"/api/1/envelope/?sentry_key="+key, nil)
+				r, err := http.NewRequest(http.MethodPost, "http://"+s.address+"/api/1/envelope/?sentry_key="+s.key, nil)
 				if err != nil {
 					panic(err)
 				}
 				r.Header.Set("Content-Encoding", "gzip")
 				for _, body := range bodies[from:to] {
-					if _, _, err := s.take(r, body); err != nil {
+					e, event, err := s.parse(r, body)
+					if err != nil {
 						panic(err)
 					}
+					s.keep(e, event)
 				}
 				s.Close()
 			})
