@@ -1,10 +1,15 @@
-// Package sentrytest has a Sentry server for tests and for trying things out, as net/http/httptest has an HTTP server:
+// Package sentrytest has a Sentry server for tests and for trying things out, as net/http/httptest has an HTTP server.
 //
 //	server := sentrytest.NewServer(t)
 //	err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN()})
 //	…
 //	events := server.WaitEvents(1, 5*time.Second)
 //
-// It parses envelopes strictly, as https://develop.sentry.dev/sdk/data-model/envelopes/ says, and refuses what a real
-// server would refuse: a test that passes here passes at Sentry.
+// The server is a real one, on a loopback address; any Sentry client may report to it. It reads envelopes as
+// https://develop.sentry.dev/sdk/data-model/envelopes/ describes them and refuses what Sentry would refuse. A test fails for
+// whatever the server refused, or took but Sentry would have cut or dropped a part of, so that a test that passes here
+// passes at Sentry; see [Server.Refused].
+//
+// [Server.Issues] groups the events as Sentry would. [Server.Respond] makes the server limit, fail, hang or cut the
+// connection.
 package sentrytest

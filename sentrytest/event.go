@@ -3,236 +3,339 @@ package sentrytest
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
-// An Event is an error, a message or a transaction as the server got it.
+// An Event is an error, a message or a transaction as it arrived. In maps it has what encoding/json makes of JSON: numbers
+// are float64.
 type Event struct {
 	ID          string                    `json:"event_id"`
-	Type        string                    `json:"-"` // event or transaction
-	Message     string                    `json:"-"`
-	Level       string                    `json:"level"`
-	Fingerprint []string                  `json:"fingerprint"`
-	Tags        map[string]string         `json:"tags"`
-	Contexts    map[string]map[string]any `json:"contexts"`
-	Breadcrumbs []Breadcrumb              `json:"-"`
-	Exceptions  []Exception               `json:"-"` // the outermost last
-	Threads     []Thread                  `json:"-"`
-	Transaction string                    `json:"transaction"`
-	Spans       []Span                    `json:"spans"`
-	Time        time.Time                 `json:"-"`
-	Start       time.Time                 `json:"-"` // of a transaction
-	Platform    string                    `json:"platform"`
-	ServerName  string                    `json:"server_name"`
-	Release     string                    `json:"release"`
-	Environment string                    `json:"environment"`
-	User        map[string]any            `json:"user"`
-	Extra       map[string]any            `json:"extra"`
-	SDK         map[string]any            `json:"sdk"`
-	Header      map[string]any            `json:"-"` // of the envelope
-	Raw         []byte                    `json:"-"` // the event's JSON
+	Type        string                    `json:"type"` // event or transaction
+	Message     string                    `json:"message,omitempty"`
+	Level       string                    `json:"level,omitempty"`
+	Fingerprint []string                  `json:"fingerprint,omitempty"`
+	Tags        map[string]string         `json:"tags,omitempty"`
+	Contexts    map[string]map[string]any `json:"contexts,omitempty"`
+	Breadcrumbs []Breadcrumb              `json:"breadcrumbs,omitempty"` // the newest last
+	Exceptions  []Exception               `json:"exception,omitempty"`   // the outermost last
+	Threads     []Thread                  `json:"threads,omitempty"`
+	Transaction string                    `json:"transaction,omitempty"`
+	Spans       []Span                    `json:"spans,omitempty"`
+	Time        time.Time                 `json:"timestamp,omitzero"`       // when it happened, or a transaction ended
+	Start       time.Time                 `json:"start_timestamp,omitzero"` // of a transaction
+	Platform    string                    `json:"platform,omitempty"`
+	Logger      string                    `json:"logger,omitempty"`
+	ServerName  string                    `json:"server_name,omitempty"`
+	Release     string                    `json:"release,omitempty"`
+	Dist        string                    `json:"dist,omitempty"`
+	Environment string                    `json:"environment,omitempty"`
+	User        map[string]any            `json:"user,omitempty"`
+	Extra       map[string]any            `json:"extra,omitempty"`
+	SDK         map[string]any            `json:"sdk,omitempty"`
+
+	Attachments []Attachment   `json:"-"`
+	Header      map[string]any `json:"-"` // of the envelope
+	Raw         []byte         `json:"-"` // the event's JSON as it arrived
 }
 
-// A Breadcrumb is a step before an event.
+// A Breadcrumb is a step on the way to an event.
 type Breadcrumb struct {
-	Type      string         `json:"type"`
-	Category  string         `json:"category"`
-	Message   string         `json:"message"`
-	Level     string         `json:"level"`
-	Data      map[string]any `json:"data"`
-	Timestamp any            `json:"timestamp"` // as sent: RFC 3339, or seconds since 1970
+	Type     string         `json:"type,omitempty"`
+	Category string         `json:"category,omitempty"`
+	Message  string         `json:"message,omitempty"`
+	Level    string         `json:"level,omitempty"`
+	Data     map[string]any `json:"data,omitempty"`
+	Time     time.Time      `json:"timestamp,omitzero"`
 }
 
-// An Exception is one error of a chain.
+// An Exception is an error, or one of those that it wraps.
 type Exception struct {
-	Type      string
-	Value     string
-	Module    string
-	Mechanism *Mechanism
-	Frames    []Frame // the innermost last
+	Type      string     `json:"type,omitempty"`
+	Value     string     `json:"value,omitempty"`
+	Module    string     `json:"module,omitempty"`
+	Mechanism *Mechanism `json:"mechanism,omitempty"`
+	Frames    []Frame    `json:"frames,omitempty"` // the innermost, where the error arose, last
 }
 
-// A Mechanism says how an exception came to be reported.
+// A Mechanism says how an exception came about and hangs together with others.
 type Mechanism struct {
-	Type    string `json:"type"`
-	Handled *bool  `json:"handled"`
-	Source  string `json:"source"`
+	Type             string         `json:"type"`
+	Description      string         `json:"description,omitempty"`
+	Source           string         `json:"source,omitempty"`
+	Handled          *bool          `json:"handled,omitempty"` // nil: not said
+	Synthetic        bool           `json:"synthetic,omitempty"`
+	ExceptionID      int            `json:"exception_id"`
+	ParentID         *int           `json:"parent_id,omitempty"`
+	IsExceptionGroup bool           `json:"is_exception_group,omitempty"`
+	Data             map[string]any `json:"data,omitempty"`
 }
 
-// A Frame is a line of a stack trace.
+// A Frame is a call in a stack trace.
 type Frame struct {
-	Function string `json:"function"`
-	Module   string `json:"module"`
-	Filename string `json:"filename"`
-	AbsPath  string `json:"abs_path"`
-	Line     int    `json:"lineno"`
-	InApp    bool   `json:"in_app"`
+	Function    string         `json:"function,omitempty"`
+	Module      string         `json:"module,omitempty"`
+	Filename    string         `json:"filename,omitempty"`
+	AbsPath     string         `json:"abs_path,omitempty"`
+	Line        int            `json:"lineno,omitempty"`
+	InApp       bool           `json:"in_app"`
+	ContextLine string         `json:"context_line,omitempty"`
+	Vars        map[string]any `json:"vars,omitempty"`
 }
 
-// A Thread is a goroutine.
+// A Thread is a goroutine or the like.
 type Thread struct {
-	ID      string
-	Name    string
-	Crashed bool
-	Current bool
-	Frames  []Frame
+	ID      string  `json:"id,omitempty"`
+	Name    string  `json:"name,omitempty"`
+	Crashed bool    `json:"crashed,omitempty"`
+	Current bool    `json:"current,omitempty"`
+	Frames  []Frame `json:"frames,omitempty"` // the innermost last
 }
 
-// A Span is a part of a transaction.
+// A Span is a part of a transaction, or of another span.
 type Span struct {
-	SpanID       string            `json:"span_id"`
-	ParentSpanID string            `json:"parent_span_id"`
 	TraceID      string            `json:"trace_id"`
-	Op           string            `json:"op"`
-	Description  string            `json:"description"`
-	Status       string            `json:"status"`
-	Data         map[string]any    `json:"data"`
-	Tags         map[string]string `json:"tags"`
+	SpanID       string            `json:"span_id"`
+	ParentSpanID string            `json:"parent_span_id,omitempty"`
+	Op           string            `json:"op,omitempty"`
+	Description  string            `json:"description,omitempty"`
+	Status       string            `json:"status,omitempty"`
+	Origin       string            `json:"origin,omitempty"`
+	Tags         map[string]string `json:"tags,omitempty"`
+	Data         map[string]any    `json:"data,omitempty"`
+	Start        time.Time         `json:"start_timestamp"`
+	Time         time.Time         `json:"timestamp"` // when it ended
+}
+
+// An Attachment is a file that came with an event.
+type Attachment struct {
+	Filename    string
+	ContentType string
+	Data        []byte
 }
 
 // Tag returns the value of a tag, "" when there is none.
 func (e Event) Tag(name string) string { return e.Tags[name] }
 
-// Title is what Sentry shows as the title of the event's issue.
-func (e Event) Title() string {
-	switch {
-	case e.Type == "transaction":
-		return e.Transaction
-	case len(e.Exceptions) > 0:
-		x := e.Exceptions[len(e.Exceptions)-1]
-		value, _, _ := strings.Cut(x.Value, "\n")
-		return x.Type + ": " + value
+// outermost returns the exception that gives an issue its title; the zero Exception when there is none.
+func (e *Event) outermost() Exception {
+	if len(e.Exceptions) == 0 {
+		return Exception{}
 	}
-	line, _, _ := strings.Cut(e.Message, "\n")
-	return line
+	return e.Exceptions[len(e.Exceptions)-1]
 }
 
-const maxTag = 200 // characters of a tag's key and value, as Sentry says
+// Duration returns how long a transaction took, 0 for other events.
+func (e Event) Duration() time.Duration {
+	if e.Start.IsZero() {
+		return 0
+	}
+	return e.Time.Sub(e.Start)
+}
 
-func parseEvent(raw []byte) (*Event, error) {
-	type stacktrace struct {
-		Frames []Frame `json:"frames"`
-	}
-	type exception struct {
-		Type       string
-		Value      string
-		Module     string
-		Mechanism  *Mechanism
-		Stacktrace *stacktrace
-	}
-	type thread struct {
-		ID         any
-		Name       string
-		Crashed    bool
-		Current    bool
-		Stacktrace *stacktrace
-	}
-	var wire struct {
-		Event
-		Message     json.RawMessage `json:"message"`
-		LogEntry    json.RawMessage `json:"logentry"`
-		Breadcrumbs json.RawMessage `json:"breadcrumbs"`
-		Exception   json.RawMessage `json:"exception"`
-		Threads     json.RawMessage `json:"threads"`
-		Timestamp   json.RawMessage `json:"timestamp"`
-		Start       json.RawMessage `json:"start_timestamp"`
-	}
-	if err := json.Unmarshal(raw, &wire); err != nil {
-		return nil, fmt.Errorf("event: %w", err)
-	}
-	e := wire.Event
-	e.Raw = raw
-	if !isEventID(e.ID) {
-		return nil, fmt.Errorf("event: event_id %q isn't 32 hex digits", e.ID)
-	}
-	for name, value := range e.Tags {
-		if utf8.RuneCountInString(name) > maxTag || utf8.RuneCountInString(value) > maxTag || strings.Contains(value, "\n") {
-			return nil, fmt.Errorf("event: tag %.50q = %.50q: at most %d characters and no line break", name, value, maxTag)
-		}
-	}
-	var err error
-	if e.Message, err = parseMessage(wire.Message, wire.LogEntry); err != nil {
+func newAttachment(item *Item) Attachment {
+	a := Attachment{Data: item.Payload}
+	a.Filename, _ = item.Header["filename"].(string)
+	a.ContentType, _ = item.Header["content_type"].(string)
+	return a
+}
+
+// wireEvent is an Event in the forms that it may be sent in; its own fields go before those of Event.
+type wireEvent struct {
+	Event
+	Type        string               `json:"type"`
+	Message     wireMessage          `json:"message"`
+	LogEntry    wireMessage          `json:"logentry"`
+	Tags        wireTags             `json:"tags"`
+	Breadcrumbs wireList[wireCrumb]  `json:"breadcrumbs"`
+	Exceptions  wireList[wireError]  `json:"exception"`
+	Threads     wireList[wireThread] `json:"threads"`
+	Spans       []wireSpan           `json:"spans"`
+	Time        wireTime             `json:"timestamp"`
+	Start       wireTime             `json:"start_timestamp"`
+}
+
+type wireCrumb struct {
+	Breadcrumb
+	Time wireTime `json:"timestamp"`
+}
+
+type wireStack struct {
+	Frames []Frame `json:"frames"`
+}
+
+type wireError struct {
+	Exception
+	Stack wireStack `json:"stacktrace"`
+}
+
+type wireThread struct {
+	Thread
+	ID    any       `json:"id"` // a string or a number
+	Stack wireStack `json:"stacktrace"`
+}
+
+type wireSpan struct {
+	Span
+	Tags  wireTags `json:"tags"`
+	Start wireTime `json:"start_timestamp"`
+	Time  wireTime `json:"timestamp"`
+}
+
+// parseEvent reads the payload of an item of type event or transaction.
+func parseEvent(itemType string, raw []byte) (*Event, error) {
+	var wire wireEvent
+	if err := decode(raw, &wire); err != nil {
 		return nil, err
 	}
-	if e.Time, err = parseTime(wire.Timestamp); err != nil {
-		return nil, fmt.Errorf("event: timestamp: %w", err)
+	e := wire.Event
+	e.Type = itemType
+	e.Raw = raw
+	e.Message = string(wire.LogEntry)
+	if e.Message == "" {
+		e.Message = string(wire.Message)
 	}
-	if e.Start, err = parseTime(wire.Start); err != nil {
-		return nil, fmt.Errorf("event: start_timestamp: %w", err)
-	}
-	if e.Breadcrumbs, err = parseList[Breadcrumb](wire.Breadcrumbs); err != nil {
-		return nil, fmt.Errorf("event: breadcrumbs: %w", err)
-	}
-	exceptions, err := parseList[exception](wire.Exception)
-	if err != nil {
-		return nil, fmt.Errorf("event: exception: %w", err)
-	}
-	for _, x := range exceptions {
-		y := Exception{Type: x.Type, Value: x.Value, Module: x.Module, Mechanism: x.Mechanism}
-		if x.Stacktrace != nil {
-			y.Frames = x.Stacktrace.Frames
+	e.Tags = wire.Tags
+	e.Time, e.Start = wire.Time.Time, wire.Start.Time
+	e.Breadcrumbs = convert(wire.Breadcrumbs, func(w *wireCrumb) Breadcrumb {
+		w.Breadcrumb.Time = w.Time.Time
+		return w.Breadcrumb
+	})
+	e.Exceptions = convert(wire.Exceptions, func(w *wireError) Exception {
+		w.Exception.Frames = w.Stack.Frames
+		return w.Exception
+	})
+	e.Threads = convert(wire.Threads, func(w *wireThread) Thread {
+		switch id := w.ID.(type) {
+		case string:
+			w.Thread.ID = id
+		case float64:
+			w.Thread.ID = strconv.FormatFloat(id, 'f', -1, 64)
 		}
-		e.Exceptions = append(e.Exceptions, y)
-	}
-	threads, err := parseList[thread](wire.Threads)
-	if err != nil {
-		return nil, fmt.Errorf("event: threads: %w", err)
-	}
-	for _, x := range threads {
-		y := Thread{ID: fmt.Sprint(x.ID), Name: x.Name, Crashed: x.Crashed, Current: x.Current}
-		if x.Stacktrace != nil {
-			y.Frames = x.Stacktrace.Frames
-		}
-		e.Threads = append(e.Threads, y)
-	}
-	return &e, nil
+		w.Thread.Frames = w.Stack.Frames
+		return w.Thread
+	})
+	e.Spans = convert(wire.Spans, func(w *wireSpan) Span {
+		w.Span.Tags, w.Span.Start, w.Span.Time = w.Tags, w.Start.Time, w.Time.Time
+		return w.Span
+	})
+	return &e, e.check(wire.Type)
 }
 
-// parseList reads a list, or Sentry's older form {"values": [...]}.
-func parseList[T any](raw json.RawMessage) (list []T, err error) {
-	if len(raw) == 0 {
-		return nil, nil
+func convert[W, T any](wire []W, f func(*W) T) []T {
+	if len(wire) == 0 {
+		return nil
 	}
-	if raw[0] == '[' {
-		err = json.Unmarshal(raw, &list)
-		return list, err
+	list := make([]T, len(wire))
+	for i := range wire {
+		list[i] = f(&wire[i])
 	}
-	var values struct{ Values []T }
-	err = json.Unmarshal(raw, &values)
-	return values.Values, err
+	return list
 }
 
-func parseMessage(message, logEntry json.RawMessage) (string, error) {
-	for _, raw := range []json.RawMessage{message, logEntry} {
-		if len(raw) == 0 || string(raw) == "null" {
+// wireTime is a time as of RFC 3339, in UTC where it names no zone, or in seconds since 1970.
+type wireTime struct{ time.Time }
+
+func (t *wireTime) UnmarshalJSON(raw []byte) (err error) {
+	switch {
+	case string(raw) == "null":
+		return nil
+	case raw[0] != '"':
+		seconds, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil {
+			return fmt.Errorf("%.100s isn't a time", raw)
+		}
+		t.Time, err = unixTime(seconds)
+		return err
+	}
+	text := string(raw[1 : len(raw)-1])
+	if t.Time, err = time.Parse(time.RFC3339, text); err != nil {
+		if t.Time, err = time.Parse("2006-01-02T15:04:05", text); err != nil {
+			return fmt.Errorf("%.100q isn't a time as of RFC 3339", text)
+		}
+	}
+	return nil
+}
+
+// wireMessage is a text, or an object with one.
+type wireMessage string
+
+func (m *wireMessage) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '{' {
+		return json.Unmarshal(raw, (*string)(m))
+	}
+	var entry struct{ Formatted, Message string }
+	if err := json.Unmarshal(raw, &entry); err != nil {
+		return err
+	}
+	*m = wireMessage(entry.Formatted)
+	if *m == "" {
+		*m = wireMessage(entry.Message)
+	}
+	return nil
+}
+
+// wireList is a list, or an object with one: {"values": [...]}.
+type wireList[T any] []T
+
+func (l *wireList[T]) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '{' {
+		return json.Unmarshal(raw, (*[]T)(l))
+	}
+	var object struct{ Values []T }
+	err := json.Unmarshal(raw, &object)
+	*l = object.Values
+	return err
+}
+
+// wireTags are an object or a list of pairs; values may be numbers and booleans, too.
+type wireTags map[string]string
+
+func (t *wireTags) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '[' {
+		var object map[string]any
+		if err := json.Unmarshal(raw, &object); err != nil {
+			return err
+		}
+		*t = make(wireTags, len(object))
+		for key, value := range object {
+			if err := t.set(key, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var pairs []*[2]any
+	if err := json.Unmarshal(raw, &pairs); err != nil {
+		return err
+	}
+	*t = make(wireTags, len(pairs))
+	for _, pair := range pairs {
+		if pair == nil {
 			continue
 		}
-		var text string
-		if json.Unmarshal(raw, &text) == nil {
-			return text, nil
+		key, ok := pair[0].(string)
+		if !ok {
+			return fmt.Errorf("tag %v: its key isn't a string", *pair)
 		}
-		var entry struct{ Formatted, Message string }
-		if err := json.Unmarshal(raw, &entry); err != nil {
-			return "", fmt.Errorf("event: message: %w", err)
+		if err := t.set(key, pair[1]); err != nil {
+			return err
 		}
-		if entry.Formatted != "" {
-			return entry.Formatted, nil
-		}
-		return entry.Message, nil
 	}
-	return "", nil
+	return nil
 }
 
-func parseTime(raw json.RawMessage) (t time.Time, err error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return t, nil
+func (t wireTags) set(key string, value any) error {
+	switch value := value.(type) {
+	case nil:
+	case string:
+		t[key] = value
+	case float64:
+		t[key] = strconv.FormatFloat(value, 'f', -1, 64)
+	case bool:
+		t[key] = strconv.FormatBool(value)
+	default:
+		return fmt.Errorf("tag %q: its value isn't a string", key)
 	}
-	var seconds float64
-	if json.Unmarshal(raw, &seconds) == nil {
-		return time.UnixMicro(int64(seconds * 1e6)), nil
-	}
-	err = json.Unmarshal(raw, &t)
-	return t, err
+	return nil
 }

@@ -1,63 +1,210 @@
 package sentrytest
 
-import "strings"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
 
-// An Issue is a group of events with one fingerprint.
+// defaultFingerprint stands for what Sentry groups an event by when it has no fingerprint.
+const defaultFingerprint = "{{ default }}"
+
+// An Issue is what Sentry makes of the events that belong together.
 type Issue struct {
-	Fingerprint []string
-	Title       string // of the first event
-	Events      []Event
+	Fingerprint []string // of the first event, as it came; {{ default }} where it had none
+	Title       string   // of the newest event
+	Events      []Event  // in the order of arrival
 }
 
-// Issues groups the events as Sentry does: by fingerprint; where there is none, or where it says {{ default }}, by the types
-// and stack traces of the exceptions, else by the message. They come in the order of their first events.
+// Issues groups the events as Sentry does, in the order of their first events. Events are of one issue when their
+// fingerprints are the same, those parts filled in that stand for something: {{ default }}, {{ error.type }}, {{ message }}
+// and the like. Where there is no fingerprint, or where it says {{ default }}, it is the types and stack traces of the
+// exceptions that count; without stack traces the types and messages; without exceptions the message. Numbers, addresses
+// and the like in messages don't count.
 func (s *Server) Issues() []Issue {
 	var issues []Issue
-	place := make(map[string]int)
+	places := make(map[string]int)
 	for _, e := range s.Events() {
-		fingerprint := e.group()
-		group := strings.Join(fingerprint, "\x00")
-		i, ok := place[group]
+		key := e.groupKey()
+		i, ok := places[key]
 		if !ok {
 			i = len(issues)
-			place[group] = i
-			issues = append(issues, Issue{Fingerprint: fingerprint, Title: e.Title()})
+			places[key] = i
+			fingerprint := e.Fingerprint
+			if len(fingerprint) == 0 {
+				fingerprint = []string{defaultFingerprint}
+			}
+			issues = append(issues, Issue{Fingerprint: fingerprint})
 		}
+		issues[i].Title = e.Title()
 		issues[i].Events = append(issues[i].Events, e)
 	}
 	return issues
 }
 
-func (e Event) group() []string {
-	if len(e.Fingerprint) == 0 {
-		return e.defaultGroup()
+// maxTitle is the length of a message in a title, in characters; Sentry cuts longer ones.
+const maxTitle = 100
+
+// Title returns what Sentry shows as the event's title: type and first line of the outermost exception, first line of the
+// message, or the name of a transaction.
+func (e Event) Title() string {
+	x := e.outermost()
+	value := cutTitle(x.Value)
+	switch {
+	case e.Type == typeTransaction:
+		return e.Transaction
+	case x.Type != "" && value != "":
+		return x.Type + ": " + value
+	case x.Type != "":
+		return x.Type
+	case value != "":
+		return value
+	case e.Message != "":
+		return cutTitle(e.Message)
+	}
+	return "<unlabeled event>"
+}
+
+func cutTitle(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if len(line) <= maxTitle {
+		return line
+	}
+	if runes := []rune(line); len(runes) > maxTitle {
+		return string(runes[:maxTitle-3]) + "..."
+	}
+	return line
+}
+
+// groupKey is the same for events of one issue only.
+func (e *Event) groupKey() string {
+	fingerprint := e.Fingerprint
+	if len(fingerprint) == 0 {
+		fingerprint = []string{defaultFingerprint}
+	}
+	if len(fingerprint) == 1 && variable(fingerprint[0]) == "default" {
+		return "default" + quoted(e.defaultGroup()) // {{ default }} alone is as none
+	}
+	parts := make([]string, 0, len(fingerprint))
+	for _, part := range fingerprint {
+		parts = append(parts, e.fill(part)...)
+	}
+	return "fingerprint" + quoted(parts)
+}
+
+// quoted joins parts so that other parts never give the same.
+func quoted(parts []string) string {
+	var b []byte
+	for _, part := range parts {
+		b = append(b, ' ')
+		b = strconv.AppendQuote(b, part)
+	}
+	return string(b)
+}
+
+// variable returns the name in {{ name }}, "" when part is something else.
+func variable(part string) string {
+	name, ok := strings.CutPrefix(strings.TrimSpace(part), "{{")
+	name, closed := strings.CutSuffix(name, "}}")
+	if name = strings.TrimSpace(name); !ok || !closed || strings.ContainsAny(name, " {}") {
+		return ""
+	}
+	return name
+}
+
+// fill returns what a part of a fingerprint stands for.
+func (e *Event) fill(part string) []string {
+	name := variable(part)
+	value := ""
+	switch name {
+	case "":
+		return []string{part}
+	case "default":
+		return append([]string{defaultFingerprint}, e.defaultGroup()...)
+	case "error.type", "type":
+		value = e.outermost().Type
+	case "error.value", "value":
+		value = e.outermost().Value
+	case "message":
+		if value = e.Message; value == "" {
+			value = e.outermost().Value
+		}
+	case "transaction":
+		value = e.Transaction
+	case "level":
+		value = e.Level
+	case "logger":
+		value = e.Logger
+	default:
+		tag, ok := strings.CutPrefix(name, "tags.")
+		if !ok {
+			return []string{part}
+		}
+		value = e.Tags[tag]
+	}
+	if value == "" {
+		value = "<no-" + strings.ReplaceAll(name, ".", "-") + ">"
+	}
+	return []string{value}
+}
+
+// defaultGroup is what Sentry groups by when the event doesn't say.
+func (e *Event) defaultGroup() []string {
+	if len(e.Exceptions) == 0 {
+		return []string{"message", withoutParameters(e.Message)}
+	}
+	traced := false
+	for _, x := range e.Exceptions {
+		traced = traced || len(x.Frames) > 0
 	}
 	var group []string
-	for _, part := range e.Fingerprint {
-		if strings.ReplaceAll(part, " ", "") == "{{default}}" {
-			group = append(group, e.defaultGroup()...)
-		} else {
-			group = append(group, part)
+	for _, x := range e.Exceptions {
+		group = append(group, "exception", x.Type)
+		if !traced {
+			group = append(group, withoutParameters(x.Value))
+		}
+		for _, f := range groupFrames(x.Frames) {
+			place := f.Module
+			if place == "" {
+				place = f.Filename
+			}
+			group = append(group, "frame", place, f.Function, strings.TrimSpace(f.ContextLine))
 		}
 	}
 	return group
 }
 
-func (e Event) defaultGroup() []string {
-	var group []string
-	for _, x := range e.Exceptions {
-		group = append(group, x.Type)
-		if len(x.Frames) == 0 {
-			group = append(group, x.Value)
-		}
-		for _, f := range x.Frames {
-			if f.InApp {
-				group = append(group, f.Module+"."+f.Function)
-			}
+// groupFrames returns the frames that count: those of the program itself, or all where there are none.
+func groupFrames(frames []Frame) []Frame {
+	var own []Frame
+	for _, f := range frames {
+		if f.InApp {
+			own = append(own, f)
 		}
 	}
-	if group == nil {
-		group = []string{e.Message}
+	if own == nil {
+		return frames
 	}
-	return group
+	return own
+}
+
+// parameters is what differs between messages of one kind.
+var parameters = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)` + strings.Join([]string{
+		`[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+`,                                     // e-mail address
+		`\b[a-z][a-z0-9+.-]*://[^\s"'<>]+`,                                               // URL
+		`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`,               // UUID
+		`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`,                                         // IP address
+		`\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b`, // date
+		`\b0x[0-9a-f]+\b`,
+		`\b[0-9a-f]{32}\b|\b[0-9a-f]{40}\b`,         // checksums
+		`\b\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d)?\b`, // number, duration
+	}, "|"))
+})
+
+func withoutParameters(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	return parameters().ReplaceAllString(text, "<parameter>")
 }

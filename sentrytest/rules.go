@@ -1,0 +1,449 @@
+package sentrytest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// What Sentry is strict about and encoding/json is not, what makes Sentry refuse an event, and what makes it change one
+// that it takes. The limits are those of Relay, the server that takes events for Sentry.
+
+// isHex reports whether v is a string of n lower-case hexadecimal digits, not all 0.
+func isHex(v any, n int) bool {
+	s, ok := v.(string)
+	if !ok || len(s) != n {
+		return false
+	}
+	zero := true
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+		zero = zero && c == '0'
+	}
+	return !zero
+}
+
+// maxDepth is how many objects and lists may lie in one another: at one more Sentry's parser gives up.
+const maxDepth = 127
+
+// checkJSON finds what encoding/json lets pass and Sentry's parser doesn't, or of which it would lose a part. It takes it that
+// raw is JSON otherwise: the rest is encoding/json's.
+func checkJSON(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return errors.New("broken JSON: not UTF-8")
+	}
+	if err := checkObjects(raw); err != nil {
+		return err
+	}
+	if bytes.Contains(raw, []byte(`\ud`)) || bytes.Contains(raw, []byte(`\uD`)) {
+		return checkSurrogates(raw)
+	}
+	return nil
+}
+
+// checkObjects finds objects that lie too deep, and those with two values of one name: of these a server keeps one.
+func checkObjects(raw []byte) error {
+	var names []map[string]struct{} // of the objects, and lists, that i is in
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '{', '[':
+			names = append(names, nil)
+			if len(names) > maxDepth {
+				return fmt.Errorf("JSON of more than %d levels", maxDepth)
+			}
+		case '}', ']':
+			names = names[:max(0, len(names)-1)]
+		case '"':
+			text := stringAt(raw[i:])
+			i += len(text) - 1
+			if len(names) == 0 || !bytes.HasPrefix(bytes.TrimLeft(raw[i+1:], " \t\r\n"), []byte(":")) {
+				continue // a value
+			}
+			top := &names[len(names)-1]
+			if *top == nil {
+				*top = make(map[string]struct{})
+			}
+			if _, ok := (*top)[string(text)]; ok {
+				return fmt.Errorf("JSON with two values of the name %.100s", text)
+			}
+			(*top)[string(text)] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// stringAt returns the string that b begins with, quotes included.
+func stringAt(b []byte) []byte {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return b[:i+1]
+		}
+	}
+	return b
+}
+
+// checkSurrogates finds halves of surrogate pairs. A backslash is only found in strings.
+func checkSurrogates(raw []byte) error {
+	for i := 0; i+1 < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++
+		high, ok := surrogate(raw[i:], 0xd800)
+		if !ok {
+			if _, lone := surrogate(raw[i:], 0xdc00); lone {
+				return fmt.Errorf("broken JSON at byte %d: half a surrogate pair, %.6q", i-1, raw[i-1:])
+			}
+			continue
+		}
+		low := raw[i+high:]
+		if len(low) == 0 || low[0] != '\\' {
+			return fmt.Errorf("broken JSON at byte %d: half a surrogate pair, %.6q", i-1, raw[i-1:])
+		}
+		if _, ok := surrogate(low[1:], 0xdc00); !ok {
+			return fmt.Errorf("broken JSON at byte %d: half a surrogate pair, %.6q", i-1, raw[i-1:])
+		}
+		i += 2 * high // and the backslash between them
+	}
+	return nil
+}
+
+// surrogate reports whether b begins with the escape, without its backslash, of a surrogate from base on, and its length.
+func surrogate(b []byte, base rune) (int, bool) {
+	const length = len("ud800")
+	if len(b) < length || b[0] != 'u' {
+		return 0, false
+	}
+	r, err := strconv.ParseUint(string(b[1:length]), 16, 16)
+	return length, err == nil && rune(r) >= base && rune(r) < base+0x400
+}
+
+// check finds what makes Sentry refuse an event, but for its age. payloadType is the type that the payload itself names.
+func (e *Event) check(payloadType string) error {
+	if (payloadType == typeTransaction) != (e.Type == typeTransaction) && payloadType != "" {
+		return fmt.Errorf("an item of type %s with a payload of type %.100q", e.Type, payloadType)
+	}
+	if e.Type != typeTransaction {
+		return nil
+	}
+	if err := checkTimes(e.Start, e.Time); err != nil {
+		return err
+	}
+	trace := e.Contexts["trace"]
+	if err := checkIDs(trace["trace_id"], trace["span_id"]); err != nil {
+		return fmt.Errorf("contexts.trace: %w", err)
+	}
+	for i, span := range e.Spans {
+		if err := checkIDs(span.TraceID, span.SpanID); err != nil {
+			return fmt.Errorf("spans[%d]: %w", i, err)
+		}
+		if err := checkTimes(span.Start, span.Time); err != nil {
+			return fmt.Errorf("spans[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func checkTimes(start, end time.Time) error {
+	switch {
+	case start.IsZero():
+		return errors.New("no start_timestamp")
+	case end.IsZero():
+		return errors.New("no timestamp")
+	case end.Before(start):
+		return fmt.Errorf("ends, %v, before it starts, %v", end, start)
+	}
+	return nil
+}
+
+func checkIDs(trace, span any) error {
+	if !isHex(trace, 32) {
+		return fmt.Errorf("trace_id %v isn't 32 lower-case hexadecimal digits, not all 0", trace)
+	}
+	if !isHex(span, 16) {
+		return fmt.Errorf("span_id %v isn't 16 lower-case hexadecimal digits, not all 0", span)
+	}
+	return nil
+}
+
+// How old an event may be. Sentry drops a transaction that is older, or from the future; an event of another type it dates
+// at the time of arrival.
+const (
+	maxEventAge       = 30 * 24 * time.Hour
+	maxTransactionAge = 5 * 24 * time.Hour
+	maxAhead          = time.Minute
+)
+
+// maxDrift is how far sent_at may be off before Sentry takes the client's clock to be wrong by that much, and moves the
+// event's times by it.
+const maxDrift = 55 * time.Minute
+
+// ageFault says what is wrong with the time of e, which arrived at received.
+func (e *Event) ageFault(received time.Time) string {
+	maxAge := maxEventAge
+	if e.Type == typeTransaction {
+		maxAge = maxTransactionAge
+	}
+	age := received.Sub(e.Time)
+	switch {
+	case e.Time.IsZero(): // Sentry takes the time of arrival
+		return ""
+	case age > maxAge:
+		return fmt.Sprintf("timestamp %v is %v old, Sentry takes it up to %v", e.Time, age, maxAge)
+	case age < -maxAhead:
+		return fmt.Sprintf("timestamp %v is %v ahead, Sentry takes it up to %v", e.Time, -age, maxAhead)
+	}
+	return ""
+}
+
+// Lengths in characters up to which Sentry leaves a value alone. Of long texts it lets some more pass before it cuts them.
+const (
+	maxTagChars           = 200 // of a tag's key and value, each
+	maxTransactionChars   = 200
+	maxReleaseChars       = 200
+	maxServerNameChars    = 200 // it becomes a tag
+	maxEnvironmentChars   = 64
+	maxDistChars          = 64
+	maxLoggerChars        = 64
+	maxUserChars          = 128 // of id, username and name, each
+	maxEmailChars         = 75
+	maxTextChars          = 8_192 + 200 // of a message, an exception's value and a breadcrumb's message
+	maxExceptionTypeChars = 256 + 20
+	maxFrames             = 250 // of a stack trace; this one in frames
+)
+
+// A budget is how much of a value Sentry keeps: so many bytes, see [budget.take], and levels of objects and lists, the value
+// itself the first, what lies in the lowest the last.
+type budget struct{ bytes, levels int }
+
+var (
+	contextBudget    = budget{8_192, 7}
+	breadcrumbBudget = budget{2_048, 5}
+	extraBudget      = budget{262_144, 7} // of all values together
+	extraValueBudget = budget{16_384, 6}
+)
+
+// faults finds what Sentry takes but changes or drops.
+func (e *Event) faults(received time.Time) (faults []error) {
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s %s: %s", e.Type, e.ID, fmt.Sprintf(format, args...)))
+	}
+	tooLong := func(name, value string, limit int) {
+		if n := chars(value, limit); n > limit {
+			fault("%s of %d characters, Sentry keeps %d", name, n, limit)
+		}
+	}
+	if what := e.ageFault(received); what != "" {
+		fault("%s", what)
+	}
+	if at, err := sentAt(e.Header); err == nil && !at.IsZero() && received.Sub(at).Abs() > maxDrift {
+		fault("sent_at is %v, and it arrived at %v: Sentry takes the clock to be wrong and moves the event's times", at, received)
+	}
+	for name, value := range e.Tags {
+		if what := tagFault(name, value); what != "" {
+			fault("tag %.210q = %.210q: %s", name, value, what)
+		}
+	}
+	tooLong("message", e.Message, maxTextChars)
+	tooLong("transaction name", e.Transaction, maxTransactionChars)
+	tooLong("release", e.Release, maxReleaseChars)
+	tooLong("environment", e.Environment, maxEnvironmentChars)
+	tooLong("dist", e.Dist, maxDistChars)
+	tooLong("logger", e.Logger, maxLoggerChars)
+	tooLong("server_name", e.ServerName, maxServerNameChars)
+	for name, limit := range map[string]int{"id": maxUserChars, "username": maxUserChars, "name": maxUserChars, "email": maxEmailChars} {
+		value, _ := e.User[name].(string)
+		tooLong("user."+name, value, limit)
+	}
+	if ip, ok := e.User["ip_address"].(string); ok && ip != "{{auto}}" {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			fault("user.ip_address %.100q is no IP address, Sentry drops it", ip)
+		}
+	}
+	if strings.ContainsAny(e.Release, "/\\\n\t") || e.Release == "." || e.Release == ".." || e.Release == "latest" ||
+		e.Release != "" && strings.TrimSpace(e.Release) == "" {
+		fault("release %.210q isn't valid, Sentry drops it", e.Release)
+	}
+	if strings.ContainsAny(e.Environment, "/\n\r\f\t") || strings.EqualFold(e.Environment, "None") {
+		fault("environment %.100q isn't valid, Sentry drops it", e.Environment)
+	}
+	if strings.Contains(e.ServerName, "\n") || strings.Contains(e.Logger, "\n") {
+		fault("server_name %.210q or logger %.100q with a line break, Sentry drops it", e.ServerName, e.Logger)
+	}
+	if !knownLevel(e.Level) {
+		fault("level %.100q, Sentry knows debug, info, warning, error and fatal", e.Level)
+	}
+	for i, x := range e.Exceptions {
+		tooLong(fmt.Sprintf("exception %d: type", i), x.Type, maxExceptionTypeChars)
+		tooLong(fmt.Sprintf("exception %d: value", i), x.Value, maxTextChars)
+		if x.Type == "" && x.Value == "" {
+			fault("exception %d with neither type nor value, Sentry drops it", i)
+		}
+		if x.Mechanism != nil && x.Mechanism.Type == "" {
+			fault("exception %d with a mechanism without a type", i)
+		}
+		if n := len(x.Frames); n > maxFrames {
+			fault("exception %d with %d frames, Sentry keeps %d", i, n, maxFrames)
+		}
+	}
+	for i, t := range e.Threads {
+		if n := len(t.Frames); n > maxFrames {
+			fault("thread %d with %d frames, Sentry keeps %d", i, n, maxFrames)
+		}
+	}
+	for i, b := range e.Breadcrumbs {
+		tooLong(fmt.Sprintf("breadcrumb %d: message", i), b.Message, maxTextChars)
+		if !knownLevel(b.Level) {
+			fault("breadcrumb %d with level %.100q", i, b.Level)
+		}
+		if what := breadcrumbBudget.fault(b.Data); what != "" {
+			fault("breadcrumb %d: data: %s", i, what)
+		}
+	}
+	for name, c := range e.Contexts {
+		if name == "trace" { // has rules of its own
+			continue
+		}
+		if _, ok := c["type"]; !ok && len(c) > 0 { // Sentry adds one
+			c = maps.Clone(c)
+			c["type"] = name
+		}
+		if what := contextBudget.fault(c); what != "" {
+			fault("context %.100q: %s", name, what)
+		}
+	}
+	for name, value := range e.Extra {
+		if what := extraValueBudget.fault(value); what != "" {
+			fault("extra %.100q: %s", name, what)
+		}
+	}
+	if what := extraBudget.fault(e.Extra); what != "" && len(faults) == 0 {
+		fault("extra: %s", what)
+	}
+	return faults
+}
+
+func knownLevel(level string) bool {
+	switch level {
+	case "", "debug", "info", "warning", "error", "fatal", "critical", "log":
+		return true
+	}
+	return false
+}
+
+// tagFault says what is wrong with a tag.
+func tagFault(name, value string) string {
+	switch {
+	case name == "" || strings.ContainsFunc(name, notInTagKey):
+		return "a key is made of letters, digits and _.:-; Sentry drops or renames it"
+	case len(name) > maxTagChars:
+		return fmt.Sprintf("a key has at most %d characters, Sentry drops it", maxTagChars)
+	case name == "release" || name == "dist" || name == "environment" || name == "user":
+		return "a key that Sentry keeps for itself and drops"
+	case strings.TrimSpace(value) == "":
+		return "no value, Sentry drops it"
+	case chars(value, maxTagChars) > maxTagChars:
+		return fmt.Sprintf("a value has at most %d characters, Sentry drops or cuts it", maxTagChars)
+	case strings.Contains(value, "\n"):
+		return "a value has no line break, Sentry drops it"
+	}
+	return ""
+}
+
+func notInTagKey(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.:-", r)
+}
+
+// chars counts the characters of s, or its bytes where these are no more than limit.
+func chars(s string, limit int) int {
+	if len(s) <= limit {
+		return len(s)
+	}
+	return utf8.RuneCountInString(s)
+}
+
+// fault says what of v Sentry would not keep.
+func (b budget) fault(v any) string {
+	left := b
+	if !left.take(v) {
+		return fmt.Sprintf("more than the %d bytes that Sentry keeps, names apart", b.bytes)
+	}
+	if n := levels(v); n > b.levels {
+		return fmt.Sprintf("%d levels, Sentry keeps %d", n, b.levels)
+	}
+	return ""
+}
+
+// take takes what v costs and reports whether there was enough. As Sentry does, it goes through objects in the order of
+// their names, which cost nothing, and a value may cost more than what is left, but for texts.
+func (b *budget) take(v any) bool {
+	if b.bytes <= 0 {
+		return false
+	}
+	cost := 1
+	switch v := v.(type) {
+	case bool:
+		cost += len(strconv.FormatBool(v))
+	case float64:
+		cost += len(strconv.FormatFloat(v, 'f', -1, 64))
+	case string:
+		if chars(v, b.bytes) > b.bytes {
+			return false
+		}
+		cost += len(v) + len(`""`)
+	case []any:
+		for _, value := range v {
+			if !b.take(value) {
+				return false
+			}
+		}
+		cost += len("[]")
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if !b.take(v[name]) {
+				return false
+			}
+		}
+		cost += len("{}")
+	}
+	b.bytes -= cost
+	return true
+}
+
+// levels counts the objects and lists that lie in one another in v, and the values in the innermost.
+func levels(v any) int {
+	deepest := 0
+	switch v := v.(type) {
+	case []any:
+		for _, value := range v {
+			deepest = max(deepest, levels(value))
+		}
+	case map[string]any:
+		for _, value := range v {
+			deepest = max(deepest, levels(value))
+		}
+	}
+	return deepest + 1
+}
+
+// unixTime is the time of a number of seconds since 1970, to the microsecond.
+func unixTime(seconds float64) (time.Time, error) {
+	if math.Abs(seconds) > 1e11 {
+		return time.Time{}, fmt.Errorf("%v isn't a time in seconds since 1970", seconds)
+	}
+	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC(), nil
+}
