@@ -550,7 +550,7 @@ func TestCheckInsWhileOff(t *testing.T) {
 	flush(t)
 	items := server.Items("check_in")
 	if len(items) != 1 || !strings.Contains(string(items[0].Payload), `"on"`) {
-		t.Errorf("check-ins %s", items)
+		t.Errorf("check-ins %v", items)
 	}
 }
 

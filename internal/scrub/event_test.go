@@ -417,12 +417,12 @@ func TestContextLevels(t *testing.T) {
 	for depth := 5; depth < 10; depth++ {
 		c := sentry.Context{"password": "x"} // which the walk doesn't enter
 		for range depth - 1 {
-			c = sentry.Context{"inner": map[string]any(c)}
+			c = sentry.Context{"inner": c}
 		}
 		e := &sentry.Event{Contexts: map[string]sentry.Context{"task": c}}
 		New(Config{PII: true}).Event(e)
 		levels := 1 // of values
-		for inner := any(map[string]any(e.Contexts["task"])); ; levels++ {
+		for inner := any(e.Contexts["task"]); ; levels++ {
 			m, ok := inner.(map[string]any)
 			if !ok {
 				break
