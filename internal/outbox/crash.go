@@ -91,7 +91,56 @@ func ParseCrash(output []byte) Crash {
 	c.Header = strings.TrimSpace(strings.Join(header, "\n"))
 	c.Type, c.Reason = parseReason(header)
 	c.markCrashed()
+	if c.Type == "" {
+		c.inferReason()
+	}
 	return c
+}
+
+// fatalCallers are functions that end the program, and why.
+var fatalCallers = []struct{ function, reason string }{
+	{"runtime.newstack", "stack overflow"},
+	{"runtime.checkdead", "all goroutines are asleep - deadlock!"},
+	{"runtime.mallocgc", "out of memory"},
+	{"runtime.(*mheap)", "out of memory"},
+	{"runtime.sys", "out of memory"},
+	{"internal/runtime/maps.", "concurrent map read or write"},
+	{"runtime.map", "concurrent map read or write"},
+	{"sync.(*Mutex).unlockSlow", "unlock of unlocked mutex"},
+	{"sync.(*RWMutex).", "unlock of unlocked RWMutex"},
+}
+
+// inferReason tells from the stack why the runtime ended the program. Of its fatal errors only the goroutines come by
+// debug.SetCrashOutput: it prints their texts before it counts as crashing (runtime.throw and gwrite, Go 1.26).
+func (c *Crash) inferReason() {
+	for _, g := range c.Goroutines {
+		for i, f := range g.Frames {
+			if f.Function != "throw" && f.Function != "fatal" || !isRuntime(f.Package) {
+				continue
+			}
+			c.Type = "fatal error"
+			for j, caller := range g.Frames[i:] { // maps.fatal says it itself
+				name := caller.Package + "." + caller.Function
+				if j == 1 {
+					c.Reason = "in " + name
+				}
+				for _, known := range fatalCallers {
+					if strings.HasPrefix(strings.TrimPrefix(name, "internal/"), strings.TrimPrefix(known.function, "internal/")) {
+						c.Reason = known.reason
+						return
+					}
+				}
+			}
+			return
+		}
+		if g.Crashed {
+			return
+		}
+	}
+}
+
+func isRuntime(pkg string) bool {
+	return pkg == "runtime" || pkg == "sync" || strings.HasPrefix(pkg, "internal/")
 }
 
 // markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints before

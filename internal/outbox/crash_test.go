@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+)
+
+type badValue struct{ code int }
+
+// crashes are ways in which a Go program ends: each is done by a process of its own.
+var crashes = map[string]struct {
+	crash  func()
+	kind   string // Crash.Type
+	reason string // in Crash.Reason
+	frame  string // a function on the crashing goroutine's stack; "": there is none to tell
+}{
+	"panic with an error": {func() { panic(errors.New("out of paper")) }, "panic", "out of paper", "crashHere"},
+	"panic with a text":   {func() { panic("two\nlines") }, "panic", "two", "crashHere"},
+	"panic with a value":  {func() { panic(badValue{7}) }, "panic", "badValue", "crashHere"},
+	"panic in a goroutine": {func() {
+		go func() { panic("elsewhere") }()
+		select {}
+	}, "panic", "elsewhere", "func"},
+	"panic while panicking": {func() {
+		defer func() { panic("the second") }()
+		panic("the first")
+	}, "panic", "the second", "crashHere"},
+	"nil pointer":   {func() { _ = *(*int)(nil) }, "panic", "nil pointer", "crashHere"},
+	"out of range":  {func() { n := 9; _ = make([]int, 3)[n] }, "panic", "index out of range [9]", "crashHere"},
+	"out of memory": {func() { sink := make([]byte, 1<<46); _ = sink[len(os.Args)] }, "fatal error", "memory", ""},
+	"concurrent map writes": {func() {
+		m := map[int]int{}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for i := range 100_000_000 {
+					m[i%100] = i
+				}
+			})
+		}
+		wg.Wait()
+	}, "fatal error", "concurrent map", ""},
+	"stack overflow": {func() { debug.SetMaxStack(1 << 20); fmt.Println(overflow(1)) }, "fatal error", "stack overflow", "overflow"},
+	"unlocked mutex": {func() { new(sync.Mutex).Unlock() }, "fatal error", "unlock of unlocked mutex", "crashHere"},
+}
+
+func overflow(n int) int {
+	if n < 0 {
+		return n
+	}
+	return overflow(n+1) + n
+}
+
+func init() {
+	otherRoles["crashes"] = func() {
+		disk, err := OpenDisk(DiskConfig{Dir: os.Getenv(childDir), DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20})
+		if err != nil {
+			panic(err)
+		}
+		f, err := disk.CrashFile()
+		if err != nil {
+			panic(err)
+		}
+		if err := errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()); err != nil {
+			panic(err)
+		}
+		disk.Journal().Begin(Task{Type: "crashing"})
+		crashHere(crashes[os.Getenv(childURL)].crash)
+	}
+}
+
+//go:noinline
+func crashHere(crash func()) { crash() }
+
+// TestCrashes has processes crash, and reads their last words as the next process would.
+func TestCrashes(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range crashes {
+		if raceEnabled && (name == "concurrent map writes" || name == "out of memory") {
+			continue // the race detector sees these in its own way
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			cmd := exec.Command(exe)
+			cmd.Env = append(os.Environ(), childRole+"=crashes", childDir+"="+dir, childURL+"="+name, "GOTRACEBACK=single")
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Fatalf("it didn't crash: %s", out)
+			}
+			var dead []Dead
+			disk, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+				OnDead: func(d Dead) bool { dead = append(dead, d); return true }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = disk.Close() }()
+			if _, err := disk.Adopt(); err != nil {
+				t.Error(err)
+			}
+			if len(dead) != 1 || len(dead[0].Tasks) != 1 || dead[0].Tasks[0].Type != "crashing" || dead[0].Process.PID != cmd.Process.Pid {
+				t.Fatalf("dead: %+v\n%s", dead, out)
+			}
+			crash := ParseCrash(dead[0].Crash)
+			if crash.Type != c.kind || !strings.Contains(crash.Reason, c.reason) {
+				t.Errorf("type %q, reason %q; want %q, %q\n%s", crash.Type, crash.Reason, c.kind, c.reason, dead[0].Crash)
+			}
+			var stack []string
+			for _, g := range crash.Goroutines {
+				if g.Crashed {
+					for _, f := range g.Frames {
+						stack = append(stack, f.Function)
+						if f.Line == 0 || f.File == "" {
+							t.Errorf("frame %+v", f)
+						}
+					}
+				}
+			}
+			if c.frame != "" && !strings.Contains(fmt.Sprint(stack), c.frame) {
+				t.Errorf("the stack %q lacks %s\n%s", stack, c.frame, dead[0].Crash)
+			}
+			if again, err := disk.Adopt(); len(again) > 0 || err != nil || len(dead) != 1 {
+				t.Errorf("told again: %v, %v", again, err)
+			}
+		})
+	}
+}
