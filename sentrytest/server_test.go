@@ -294,6 +294,47 @@ func TestRespondCutsConnection(t *testing.T) {
 	}
 }
 
+// Requests and answers may come in pieces, with all the time in the world between them.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	half, rest := make(chan struct{}), make(chan struct{})
+	s.Respond(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if _, err := io.ReadFull(r.Body, make([]byte, 10)); err != nil {
+			t.Error(err)
+		}
+		close(half)
+		return false
+	})
+	body, sent := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(sent, eventItem("")[:20])
+		<-half
+		_, _ = io.WriteString(sent, eventItem("")[20:])
+		_ = sent.Close()
+	}()
+	if status, answer := do(t, request(t, s, body)); status != 200 || len(s.Events()) != 1 {
+		t.Errorf("status %d, %d events: %s", status, len(s.Events()), answer)
+	}
+
+	s.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, `{"id":`)
+		_ = http.NewResponseController(w).Flush()
+		<-rest
+		_, _ = io.WriteString(w, `"1"}`)
+		return true
+	})
+	response, err := client.Do(request(t, s, strings.NewReader(eventItem(""))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	close(rest) // the client has the header while the server is still at the body
+	if answer, err := io.ReadAll(response.Body); err != nil || string(answer) != `{"id":"1"}` {
+		t.Errorf("answer %q, %v", answer, err)
+	}
+}
+
 func TestRespondPanics(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
@@ -407,12 +448,12 @@ func TestCloseInRespond(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
-	const clients, each = 8, 100
+	const clients, each = 64, 20
 	var wg sync.WaitGroup
 	for c := range clients {
 		wg.Go(func() {
 			for i := range each {
-				id := fmt.Sprintf("%031x%x", i+1, c)
+				id := fmt.Sprintf("%016x%016x", i+1, c)
 				post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event", `{"event_id":"`+id+`","fingerprint":["`+fmt.Sprint(i%5)+`"]}`))
 				switch i % 10 {
 				case 0:
