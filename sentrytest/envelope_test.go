@@ -75,6 +75,7 @@ func noise(n int) string {
 	return string(b)
 }
 
+// Of a batch, 12 bytes are around its entries.
 func bigLog(n int) string { return fill(logEntry[:len(logEntry)-2], `"}`, n) }
 
 func bigMetric(n int) string { return fill(metricEntry[:len(metricEntry)-1]+`,"unit":"`, `"}`, n) }
@@ -121,9 +122,9 @@ func TestTaken(t *testing.T) {
 		{"logs", logItem(1, logEntry, logType), ""},
 		{"several logs", logItem(2, logEntry+","+logEntry, logType), ""},
 		{"empty batch of logs", logItem(0, "", logType), ""},
-		{"logs of 1 MiB each", logItem(2, bigLog(maxLogBytes-16)+","+bigLog(maxLogBytes-16), logType), ""},
+		{"logs of 1 MiB each", logItem(2, bigLog(maxLogBytes-6)+","+bigLog(maxLogBytes-7), logType), ""},
 		{"metrics", metricItem(1, metricEntry), ""},
-		{"metric of 2 KiB", metricItem(1, bigMetric(maxMetricBytes-16)), ""},
+		{"metric of 2 KiB", metricItem(1, bigMetric(maxMetricBytes-12)), ""},
 		{"logs and metrics", logItem(1, logEntry, logType) + strings.TrimPrefix(metricItem(1, metricEntry), "{}\n"), ""},
 		{"check-in begun", "{}\n" + item("check_in", `{"check_in_id":"`+testID+`","monitor_slug":"m","status":"in_progress","duration":1.5}`), ""},
 		{"check-in of 100 KiB", "{}\n" + item("check_in", fill(`{"check_in_id":"`+testID+`","monitor_slug":"m","status":"ok","a":"`, `"}`, maxCheckInBytes)), ""},
@@ -228,8 +229,8 @@ func TestRefused(t *testing.T) {
 		{"attachment without an ID", "{}\n" + item("attachment", "a"), 400, "event_id"},
 		{"logs miscounted", logItem(2, logEntry, logType), 400, "item_count"},
 		{"logs twice", logItem(1, logEntry, logType) + strings.TrimPrefix(logItem(1, logEntry, logType), "{}\n"), 413, "two items of type log"},
-		{"logs too large", logItem(1, bigLog(maxLogBytes+1), logType), 413, "at most 1048576"},
-		{"metric too large", metricItem(1, bigMetric(maxMetricBytes+1)), 413, "at most 2048"},
+		{"logs too large", logItem(1, bigLog(maxLogBytes-11), logType), 413, "at most 1048576"},
+		{"metric too large", metricItem(1, bigMetric(maxMetricBytes-11)), 413, "at most 2048"},
 		{"metric without value", metricItem(1, strings.Replace(metricEntry, "value", "v", 1)), 400, "no value"},
 		{"metrics miscounted", metricItem(2, metricEntry), 400, "item_count"},
 		{"logs broken", "{}\n" + `{"type":"log"}` + "\n[", 400, "broken JSON"},
