@@ -2,6 +2,7 @@ package sentryconfig
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -197,17 +198,25 @@ func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
 	level.put(a.Key, value)
 }
 
-// resolve is slog.Value.Resolve for a LogValuer that may panic.
+// maxLogValues is how many LogValuers may lead to one another, as in slog.
+const maxLogValues = 100
+
+// resolve is slog.Value.Resolve, which makes a stack trace of a LogValuer that panics.
 func resolve(v slog.Value) (resolved slog.Value) {
 	if v.Kind() != slog.KindLogValuer {
 		return v
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			resolved = slog.StringValue("<its LogValue method panicked>")
+			resolved = slog.StringValue(fmt.Sprintf("<panic in %T.LogValue: %v>", v.Any(), p))
 		}
 	}()
-	return v.Resolve()
+	for range maxLogValues {
+		if v = v.LogValuer().LogValue(); v.Kind() != slog.KindLogValuer {
+			return v
+		}
+	}
+	return slog.StringValue(fmt.Sprintf("<%T.LogValue leads to itself>", v.Any()))
 }
 
 func (c *attrCollector) value(v slog.Value) any {

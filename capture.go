@@ -72,7 +72,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (r *reporter) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class, condition := classify(err, r.errorClass)
+	class, condition := classify(err, r.errorClass, r.cleanMessage)
 	e, t := r.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
@@ -132,7 +132,7 @@ func (r *reporter) captureFailure(ctx context.Context, taskType, reason string, 
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class, _ := classify(cause.Err, r.errorClass)
+			class, _ := classify(cause.Err, r.errorClass, r.cleanMessage)
 			details["class"], details["message"] = class, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
@@ -177,7 +177,11 @@ func (r *reporter) newEvent(ctx context.Context, taskType string, taskData any, 
 			break
 		}
 		name, c := extraContext(key, value)
-		e.Contexts[name] = c
+		free := name
+		for n := 2; e.Contexts[free] != nil; n++ { // long names may be cut to the same
+			free = fmt.Sprintf("%s (%d)", name, n)
+		}
+		e.Contexts[free] = c
 		room -= safe.Size(c)
 	}
 	return e, t
@@ -225,10 +229,13 @@ var reservedContexts = func() map[string]bool {
 	return names
 }()
 
+// maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
+const maxContextName = 140
+
 // extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would make
 // Sentry parse it as an operating system.
 func extraContext(key string, value any) (string, sentry.Context) {
-	name := strings.TrimSpace(cutText(key, 200))
+	name := strings.TrimSpace(cutText(key, maxContextName))
 	switch {
 	case name == "":
 		name = "extra_"

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,17 +44,20 @@ type collectorOptions struct {
 	probes      []probe // nil: the platform's
 }
 
+// addedProbes are asked beside the platform's: tests add some that hang.
+var addedProbes []probe
+
 // A collector keeps the newest reading of the machine. Nothing of it runs while no task runs.
 type collector struct {
 	opts   collectorOptions
 	probes []*probeState
 	newest atomic.Pointer[map[string]sentry.Context]
 	first  chan struct{} // closed with the first snapshot
-	readAt atomic.Int64  // nanoseconds since 1970, of the last reading
+	readAt atomic.Int64  // nanoseconds since 1970, when the last reading began
+	stop   chan struct{} // closed by close
 
 	mu      sync.Mutex
 	running int // tasks
-	reading bool
 	closed  bool
 	timer   *time.Timer
 	done    sync.WaitGroup // readings under way
@@ -63,17 +67,17 @@ type collector struct {
 type probeState struct {
 	probe
 	mu      sync.Mutex
-	busy    bool // its goroutine hasn't come back
-	readAt  time.Time
+	busy    chan struct{} // closed when its goroutine comes back; nil while there is none
+	readAt  time.Time     // when it was last asked
 	values  map[string]sentry.Context
-	overdue bool // it didn't answer in time when last asked
+	overdue bool // it didn't answer, or not in time, when last asked
 }
 
 func newCollector(opts collectorOptions) *collector {
 	if opts.probes == nil {
-		opts.probes = append(commonProbes(opts), platformProbes(opts.pii)...)
+		opts.probes = slices.Concat(commonProbes(opts), platformProbes(opts.pii), addedProbes)
 	}
-	c := &collector{opts: opts, first: make(chan struct{})}
+	c := &collector{opts: opts, first: make(chan struct{}), stop: make(chan struct{})}
 	for _, p := range opts.probes {
 		c.probes = append(c.probes, &probeState{probe: p})
 	}
@@ -145,49 +149,60 @@ func (c *collector) tick() {
 // close stops the collector and waits for its goroutines, but for that of a probe that hangs.
 func (c *collector) close() {
 	c.mu.Lock()
-	c.closed = true
+	if !c.closed {
+		c.closed = true
+		close(c.stop)
+	}
 	if c.timer != nil {
 		c.timer.Stop()
 	}
 	c.mu.Unlock()
-	finished := make(chan struct{})
-	go func() {
-		c.done.Wait()
-		close(finished)
-	}()
-	select {
-	case <-finished:
-	case <-time.After(closeWait):
+	c.done.Wait()
+	for _, p := range c.probes {
+		p.wait()
 	}
 }
 
-// closeWait is how long Close waits for a reading under way: longer than any probe that works takes.
-const closeWait = 250 * time.Millisecond
-
-// refresh starts a reading unless one is under way. c.mu is held.
-func (c *collector) refresh() {
-	if c.reading || c.closed {
+// wait waits until the probe has come back, unless it hangs.
+func (p *probeState) wait() {
+	p.mu.Lock()
+	busy, left := p.busy, hanging-time.Since(p.readAt)
+	p.mu.Unlock()
+	if busy == nil || left <= 0 {
 		return
 	}
-	c.reading = true
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-busy:
+	case <-timer.C:
+	}
+}
+
+// hanging is what a probe that has taken so long is taken for: one that works takes a few milliseconds.
+const hanging = 100 * time.Millisecond
+
+// refresh starts a reading. One before it may still wait for a probe that hangs. c.mu is held.
+func (c *collector) refresh() {
+	if c.closed {
+		return
+	}
+	now := time.Now()
+	c.readAt.Store(now.UnixNano())
 	c.done.Add(1)
 	go func() {
 		defer c.done.Done()
-		c.read()
-		c.mu.Lock()
-		c.reading = false
-		c.mu.Unlock()
+		c.read(now)
 	}()
 }
 
 // read asks all probes that are due, side by side, and publishes what is known when they have answered; those that take
 // longer are waited for up to the deadline and make a snapshot of their own.
-func (c *collector) read() {
-	now := time.Now()
+func (c *collector) read(now time.Time) {
 	answered := make(chan *probeState, len(c.probes))
 	waiting := 0
 	for _, p := range c.probes {
-		if p.start(now, c.opts.logger, answered, &c.done) {
+		if p.start(now, c.opts.logger, answered) {
 			waiting++
 		}
 	}
@@ -201,31 +216,32 @@ func (c *collector) read() {
 			waiting--
 			continue
 		case <-quick.C:
-			c.publish(now)
+			c.publish()
 			continue
 		case <-deadline.C:
+		case <-c.stop:
 		}
 		break
 	}
 	for _, p := range c.probes {
 		p.mu.Lock()
-		p.overdue = p.busy
+		p.overdue = p.overdue || p.busy != nil
 		p.mu.Unlock()
 	}
-	c.publish(now)
+	c.publish()
 }
 
 // quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
 const quickAnswer = 20 * time.Millisecond
 
 // start runs the probe if it is due, and reports whether an answer will come.
-func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *probeState, done *sync.WaitGroup) bool {
+func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *probeState) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy || p.values != nil && (p.every == 0 || now.Sub(p.readAt) < p.every) {
+	if p.busy != nil || p.values != nil && (p.every == 0 || now.Sub(p.readAt) < p.every) {
 		return false
 	}
-	p.busy = true
+	p.busy, p.readAt = make(chan struct{}), now
 	go func() {
 		var values map[string]sentry.Context
 		defer func() {
@@ -233,8 +249,8 @@ func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *
 				logger.Warn("sentryconfig: a probe of the system context panicked", "probe", p.name, "panic", fmt.Sprint(v))
 			}
 			p.mu.Lock()
-			p.busy = false
-			p.readAt = time.Now()
+			close(p.busy)
+			p.busy, p.overdue = nil, values == nil && p.values != nil
 			if values != nil {
 				p.values = values
 			}
@@ -246,7 +262,7 @@ func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *
 	return true
 }
 
-func (c *collector) publish(at time.Time) {
+func (c *collector) publish() {
 	s := make(map[string]sentry.Context, 10)
 	stale := false
 	for _, p := range c.probes {
@@ -261,7 +277,7 @@ func (c *collector) publish(at time.Time) {
 			maps.Copy(s[name], context)
 		}
 	}
-	system := sentry.Context{"collected_at": at.UTC().Format(time.RFC3339Nano)}
+	system := sentry.Context{"collected_at": time.Unix(0, c.readAt.Load()).UTC().Format(time.RFC3339Nano)}
 	if stale {
 		system["stale"] = true
 	}
@@ -269,7 +285,6 @@ func (c *collector) publish(at time.Time) {
 	if c.newest.Swap(&s) == nil {
 		close(c.first)
 	}
-	c.readAt.Store(at.UnixNano())
 	c.mu.Lock()
 	notice := c.notice
 	c.mu.Unlock()
@@ -294,12 +309,12 @@ func commonProbes(opts collectorOptions) []probe {
 
 func readProgram(opts collectorOptions) map[string]sentry.Context {
 	app := sentry.Context{"app_start_time": processStart.UTC().Format(time.RFC3339)}
+	app["app_name"] = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	if info, ok := debug.ReadBuildInfo(); ok {
-		app["app_name"] = info.Main.Path
-		if info.Main.Path == "" {
-			app["app_name"] = filepath.Base(os.Args[0])
+		if info.Main.Path != "" && info.Main.Path != "command-line-arguments" { // which is what go run FILE.go calls it
+			app["app_name"] = info.Main.Path
 		}
-		if info.Main.Version != "" {
+		if info.Main.Version != "" && info.Main.Version != "(devel)" {
 			app["app_version"] = info.Main.Version
 		}
 		var revision, dirty string

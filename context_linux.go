@@ -192,7 +192,10 @@ func (d *diskReader) read() map[string]sentry.Context {
 		if !ok || st.Blocks == 0 {
 			continue
 		}
-		size := uint64(st.Bsize)
+		size := uint64(st.Frsize) // the unit of the counts; Bsize is what the file system likes to be read in
+		if size == 0 {
+			size = uint64(st.Bsize)
+		}
 		total, free, available := st.Blocks*size, st.Bfree*size, st.Bavail*size
 		disks[m.point] = diskContext(m.source, m.fstype, total, free, available)
 		if m.point == "/" {

@@ -69,9 +69,6 @@ func readOS() map[string]sentry.Context {
 			distribution["pretty_name"] = name
 		}
 		c["distribution"] = distribution
-		if display, _, err := k.GetStringValue("DisplayVersion"); err == nil && display != "" {
-			c["display_version"] = display
-		}
 		_ = k.Close()
 	}
 	c["version"], c["build"] = version, build

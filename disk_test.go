@@ -19,6 +19,12 @@ import (
 const childRole = "SENTRYCONFIG_TEST_CHILD"
 
 func runChild(role string) {
+	switch role {
+	case "complains":
+		complainingChild()
+	case "crashes in private", "crashes in public":
+		privateChild(role == "crashes in public")
+	}
 	must := func(err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,7 +1,11 @@
 package sentryconfig
 
 import (
+	"strings"
+
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
 // Every event passes here between sentry-go's scope and the transport: ours is added first, then the user's own hook
@@ -66,6 +70,27 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 			return sampled
 		}
 	}
+}
+
+// finishCheckIn has for check-ins the part of the hooks, which they don't pass.
+func (r *reporter) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+	if e.CheckIn == nil {
+		return e
+	}
+	if !active() {
+		return nil
+	}
+	checkIn := *e.CheckIn // the caller's
+	checkIn.MonitorSlug = r.scrubber.Text(checkIn.MonitorSlug)
+	e.CheckIn = &checkIn
+	r.scrubber.Event(e)
+	return e
+}
+
+// cleanMessage takes out of a message what is secret or personal before it becomes a class: for an error's class paths and
+// names are one as good as the other.
+func (r *reporter) cleanMessage(message string) string {
+	return strings.ReplaceAll(r.scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. A hook of the user's that panics is as if there were none: the event is kept.

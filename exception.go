@@ -1,11 +1,14 @@
 package sentryconfig
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // maxExceptions bounds what is sent of an error's tree: Sentry shows no more than 50, and a joined error may hold millions.
@@ -105,6 +108,20 @@ func errorText(err error) (text string) {
 		}
 	}()
 	return cutText(err.Error(), maxErrorText)
+}
+
+// valueText is a value as a line of text: names stay beside the values of a struct, so that secrets are recognised.
+func valueText(v any) string {
+	switch v := safe.Value(v, maxErrorText).(type) {
+	case map[string]any, []any:
+		text, err := json.Marshal(v)
+		if err != nil { // safe.Value made it
+			panic(err)
+		}
+		return string(text)
+	default:
+		return fmt.Sprint(v)
+	}
 }
 
 // maxErrors bounds a walk through an error's tree: errors may wrap themselves, and then errors.Is and errors.As never end.

@@ -30,8 +30,8 @@ func (c errorClass) title() string {
 const textTitle = "error"
 
 // classify returns err's class and condition; "" and "" for nil.
-func classify(err error, user func(error) string) (class, condition string) {
-	c := classOf(err, user)
+func classify(err error, user func(error) string, clean func(string) string) (class, condition string) {
+	c := classOf(err, user, clean)
 	return c.name, c.condition
 }
 
@@ -51,23 +51,25 @@ const maxErrorNodes = 1024
 // classOf walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
 // own, one that user names, one whose type is more than a wrapper or a text. The condition is that error's, so both speak
 // of the same branch. Without any, it takes the first text that has a condition, else the first text: always that of an
-// innermost error, so that the class doesn't depend on which lines wrapped it. user may be nil.
-func classOf(err error, user func(error) string) errorClass {
+// innermost error, so that the class doesn't depend on which lines wrapped it. clean takes out of a message what must not
+// be in a class: placeholders make it hard to recognise. user and clean may be nil.
+func classOf(err error, user func(error) string, clean func(string) string) errorClass {
 	if err == nil {
 		return errorClass{}
 	}
-	w := classWalk{user: user, left: maxErrorNodes}
+	w := classWalk{user: user, clean: clean, left: maxErrorNodes}
 	if c, ok := w.visit(err); ok {
 		return c
 	}
 	if w.told != nil {
-		return errorClass{name: textClass(w.told), text: true, condition: w.condition}
+		return errorClass{name: w.textClass(w.told), text: true, condition: w.condition}
 	}
-	return errorClass{name: textClass(w.text), text: true}
+	return errorClass{name: w.textClass(w.text), text: true}
 }
 
 type classWalk struct {
 	user      func(error) string
+	clean     func(string) string
 	left      int    // errors still to be looked at
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
@@ -88,7 +90,7 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 		case kindNamed:
 			return errorClass{name: typeName(err), condition: conditionOf(err)}, true
 		case kindSentinel:
-			return errorClass{name: textClass(err), text: true, condition: conditionOf(err)}, true
+			return errorClass{name: w.textClass(err), text: true, condition: conditionOf(err)}, true
 		}
 		many, one := unwrapErrors(err)
 		if one != nil {
@@ -307,10 +309,13 @@ func plainName(s string, limit int) string {
 }
 
 // textClass is the class of an error that is known by its message alone.
-func textClass(err error) string {
+func (w *classWalk) textClass(err error) string {
 	message, ok := messageOf(err)
 	if !ok {
 		return typeName(err)
+	}
+	if w.clean != nil {
+		message = w.clean(message)
 	}
 	if class := normalizeMessage(message); class != "" {
 		return class

@@ -66,11 +66,11 @@ func TestClassOfRealErrors(t *testing.T) {
 				if wrapping == "joined" && tt.text && tt.condition == "" {
 					continue // the first text wins
 				}
-				if got := classOf(wrapped, nil); got != want {
+				if got := classOf(wrapped, nil, nil); got != want {
 					t.Errorf("%s: classOf(%#v: %v) = %+v, want %+v", wrapping, err, err, got, want)
 				}
 			}
-			class, condition := classify(err, nil)
+			class, condition := classify(err, nil, nil)
 			if class != tt.class || condition != tt.condition {
 				t.Errorf("classify = %q, %q", class, condition)
 			}
@@ -639,7 +639,7 @@ func TestFingerprintHelper(t *testing.T) {
 
 func TestClassOfNil(t *testing.T) {
 	t.Parallel()
-	if class, condition := classify(nil, func(error) string { return "x" }); class != "" || condition != "" {
+	if class, condition := classify(nil, func(error) string { return "x" }, nil); class != "" || condition != "" {
 		t.Errorf("classify(nil) = %q, %q", class, condition)
 	}
 	if errorDetails(nil) != nil {
@@ -675,7 +675,7 @@ func TestUserErrorClass(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := classOf(tt.err, tt.user); got != tt.want {
+			if got := classOf(tt.err, tt.user, nil); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -690,10 +690,10 @@ func TestTitle(t *testing.T) {
 			t.Errorf("classTitle(%q) = %q, want %q", class, got, want)
 		}
 	}
-	if got := classOf(namedError("quota"), nil).title(); got != "quota" {
+	if got := classOf(namedError("quota"), nil, nil).title(); got != "quota" {
 		t.Errorf("title of a named class: %q", got)
 	}
-	if got := classOf(errors.New("quota"), nil).title(); got != "error" {
+	if got := classOf(errors.New("quota"), nil, nil).title(); got != "error" {
 		t.Errorf("title of a text: %q", got)
 	}
 }
@@ -776,7 +776,7 @@ func TestClassOfHostileErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			if got := classOf(tt.err, nil); got != tt.want {
+			if got := classOf(tt.err, nil, nil); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 			_ = errorDetails(tt.err)
@@ -909,7 +909,7 @@ func TestMessagesFallTogether(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if a, b := classOf(tt.a, nil), classOf(tt.b, nil); a != b || !a.text {
+			if a, b := classOf(tt.a, nil, nil), classOf(tt.b, nil, nil); a != b || !a.text {
 				t.Errorf("%+v\n%+v", a, b)
 			}
 		})
@@ -940,7 +940,7 @@ func TestMessagesStayApart(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if a, b := classOf(tt.a, nil), classOf(tt.b, nil); a == b {
+			if a, b := classOf(tt.a, nil, nil), classOf(tt.b, nil, nil); a == b {
 				t.Errorf("both are %+v", a)
 			}
 		})
@@ -1082,10 +1082,10 @@ func FuzzNormalizeMessage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		checkNormalized(t, message)
-		if class := classOf(errors.New(message), nil); class.name == "" {
+		if class := classOf(errors.New(message), nil, nil); class.name == "" {
 			t.Error("no class")
 		}
-		if got := classOf(fmt.Errorf("x: %w", errors.New(message)), nil); got != classOf(errors.New(message), nil) {
+		if got := classOf(fmt.Errorf("x: %w", errors.New(message)), nil, nil); got != classOf(errors.New(message), nil, nil) {
 			t.Errorf("wrapped: %+v", got)
 		}
 		name := plainName(message, maxClassLength)
@@ -1111,7 +1111,7 @@ func BenchmarkClassify(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = classOf(bb.err, nil)
+				_ = classOf(bb.err, nil, nil)
 			}
 		})
 		b.Run(bb.name+"/details", func(b *testing.B) {

@@ -23,6 +23,7 @@ func (r *reporter) openDisk() (outbox.Store, error) {
 	process.Boot, _ = bootID()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
 		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
+		OnDamage: r.countDamage,
 	})
 	if err != nil {
 		return nil, err
@@ -32,6 +33,12 @@ func (r *reporter) openDisk() (outbox.Store, error) {
 		r.watchCrashes(disk)
 	}
 	return disk, nil
+}
+
+// countDamage counts records of earlier processes that can't be read any more.
+func (r *reporter) countDamage(n int) {
+	<-r.ready // it may be called while Init is still at work
+	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
 // watchCrashes has the runtime write its last words into the outbox.
@@ -107,7 +114,7 @@ func (r *reporter) reportDead(dead outbox.Dead) bool {
 	if len(dead.Crash) > 0 {
 		crash := outbox.ParseCrash(dead.Crash)
 		if !capturedBeforeCrash(crash) {
-			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", crashClass(crash)}, dead) && done
+			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", r.crashClass(crash)}, dead) && done
 		}
 	}
 	return done
@@ -178,9 +185,9 @@ func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
 	return c
 }
 
-func crashClass(crash outbox.Crash) string {
+func (r *reporter) crashClass(crash outbox.Crash) string {
 	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return normalizeMessage(reason)
+	return normalizeMessage(r.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

@@ -103,6 +103,7 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		}
 		return nil, fmt.Errorf("sentryconfig: %w", err)
 	}
+	client.AddEventProcessor(r.finishCheckIn)
 	r.client = client
 	if s.systemInfo {
 		r.collector = newCollector(collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger})
@@ -166,7 +167,6 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 	}
 	r.dsn = co.Dsn
 	config := outbox.Config{
-		DSN:       co.Dsn,
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
@@ -179,7 +179,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		Active:    active,
 	}
 	if r.outboxDir != "" {
-		config.OpenStore = r.openDisk
+		config.Dir, config.OpenStore = r.outboxDir, r.openDisk
 	}
 	r.transport = newTransport(r)
 	r.box = outbox.Open(config)

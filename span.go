@@ -3,7 +3,6 @@ package sentryconfig
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -449,8 +448,8 @@ type PanicError struct {
 	Stack []byte // as runtime/debug.Stack formats it
 }
 
-// Error returns "panic: " and the value.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+// Error returns "panic: " and the value: what it says of itself, or its fields as JSON.
+func (e *PanicError) Error() string { return "panic: " + valueText(e.Value) }
 
 // Unwrap returns e.Value when that is an error, otherwise nil.
 func (e *PanicError) Unwrap() error {

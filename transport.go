@@ -141,7 +141,7 @@ func (t *transport) encode(b *bytes.Buffer, e *sentry.Event) error {
 			}
 		}
 	}
-	if err := writeHeader(b, e); err != nil {
+	if err := t.writeHeader(b, e); err != nil {
 		return err
 	}
 	switch {
@@ -172,13 +172,14 @@ func marshalEvent(e *sentry.Event) (body []byte, err error) {
 	return e.MarshalJSON()
 }
 
-func writeHeader(b *bytes.Buffer, e *sentry.Event) error {
+func (t *transport) writeHeader(b *bytes.Buffer, e *sentry.Event) error {
 	b.WriteByte('{')
 	if e.EventID != "" && len(e.Logs) == 0 && len(e.Metrics) == 0 {
 		b.WriteString(`"event_id":"` + string(e.EventID) + `",`)
 	}
 	b.WriteString(`"sdk":` + sdkHeader)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
+		t.r.scrubber.TraceHeader(trace)
 		encoded, err := json.Marshal(trace)
 		if err != nil {
 			return err

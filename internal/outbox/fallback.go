@@ -1,122 +1,329 @@
 package outbox
 
 import (
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 )
 
-// This file is about a disk that can't be used, from the start or later: what is captured goes to memory then, and moves
-// to the disk when that works again.
+// diskHealth is what is known of the store on disk.
+type diskHealth struct {
+	err        error // nil while it works
+	adoptErr   error
+	readErr    error
+	failed     bool
+	busy       bool          // it is being opened, or what waits in memory is being moved to it
+	again      time.Duration // when it may be tried again, and when it will be
+	at         time.Duration
+	adopting   bool
+	adopted    bool   // once: what earlier processes left is known
+	adoptedSeq uint64 // up to where it is
+}
 
-// openDisk opens the store on disk, and reports whether there is one now.
-func (o *Outbox) openDisk() bool {
-	disk, err := o.cfg.OpenStore()
+// diskWaits says whether there is anything to try a disk that fails with: to open it, or to move what waits in memory.
+// mu is held.
+func (o *Outbox) diskWaits() bool {
+	return o.disk.failed && !o.disk.busy && (o.main == nil || o.spareWaits())
+}
+
+func (o *Outbox) spareWaits() bool { return o.queue.spare() != nil }
+
+// usable says whether the main store is to be used. mu is held.
+func (o *Outbox) usable() bool { return o.main != nil && !o.disk.failed }
+
+// openDisk opens the store on disk and waits for that, but not for long: one that hangs is taken for one that fails.
+func (o *Outbox) openDisk() {
+	opened := make(chan struct{})
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.opening = false
+	o.disk.busy = true
+	o.background(func() {
+		o.restore()
+		close(opened)
+	})
+	o.mu.Unlock()
+	patience := time.NewTimer(o.timing.openWait)
+	defer patience.Stop()
+	select {
+	case <-opened:
+	case <-patience.C:
+		o.mu.Lock()
+		if o.main == nil && !o.disk.failed {
+			o.diskFails(errDiskHangs, o.now())
+			o.disk.adopted = true // a Flush doesn't wait for what may never be known
+		}
+		o.unlock()
+	}
+}
+
+var errDiskHangs = errors.New("opening it takes long")
+
+// diskFails notes that the disk can't be used. mu is held.
+func (o *Outbox) diskFails(err error, now time.Duration) {
+	o.disk.failed = true
+	o.disk.err = fmt.Errorf("outbox: %s can't be used, events wait in memory: %w", o.place(), err)
+	o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
+	o.warn("disk", "sentryconfig: the outbox can't be used: events wait in memory and move there when it works again; make the folder writable for this user and the disk roomy enough",
+		"path", o.place(), "error", err)
+}
+
+// diskWorks notes that it can. mu is held.
+func (o *Outbox) diskWorks() {
+	o.disk.failed, o.disk.err = false, nil
+	o.resolved("disk", "sentryconfig: the outbox can be used again")
+}
+
+func (o *Outbox) place() string {
+	if o.cfg.Dir == "" {
+		return "the disk store"
+	}
+	return o.cfg.Dir
+}
+
+// pumpDisk tries a disk that failed again, and moves what waits in memory to one that works. mu is held.
+func (o *Outbox) pumpDisk(now time.Duration) {
+	if o.cfg.OpenStore == nil || o.disk.busy {
+		return
+	}
+	if o.disk.failed && (!o.diskWaits() || now < o.disk.again || now < o.disk.at && !o.spareWaits()) {
+		return
+	}
+	if !o.disk.failed && !o.spareWaits() {
+		return
+	}
+	o.disk.busy = true
+	o.background(o.restore)
+}
+
+// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture.
+func (o *Outbox) restore() {
+	o.mu.Lock()
+	main := o.main
+	o.mu.Unlock()
+	if main == nil {
+		var err error
+		if main, err = o.open(); err != nil {
+			o.mu.Lock()
+			o.disk.busy = false
+			o.disk.adopted = true // there is nothing to wait for
+			o.diskFails(err, o.now())
+			o.pump(o.now())
+			o.notify()
+			o.unlock()
+			return
+		}
+		o.mu.Lock()
+		if o.closed {
+			o.mu.Unlock()
+			_ = main.Close()
+			return
+		}
+		o.main = main
+		o.diskWorks()
+		o.disk.adopted = false
+		o.disk.adopting = true
+		o.background(o.adopt)
+		o.unlock()
+	}
+	for o.moveOne(main) {
+	}
+	o.mu.Lock()
+	o.disk.busy = false
+	if o.disk.failed { // with nothing to try it with, or again
+		now := o.now()
+		o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
+	}
+	o.pump(o.now())
+	o.notify()
+	o.unlock()
+}
+
+// open calls OpenStore, which must not bring the program down.
+func (o *Outbox) open() (s Store, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("outbox: opening the store panicked: %v", v)
+		}
+	}()
+	return o.cfg.OpenStore()
+}
+
+// moveOne moves the first that waits in memory to main, and reports whether there may be more to move.
+func (o *Outbox) moveOne(main Store) bool {
+	moved := o.move(main)
+	o.mu.Lock()
+	o.unlock()
+	return moved
+}
+
+func (o *Outbox) move(main Store) bool {
+	o.putMu.Lock()
+	defer o.putMu.Unlock()
+	o.mu.Lock()
+	it := o.queue.spare()
+	if it == nil {
+		o.mu.Unlock()
+		return false
+	}
+	o.queue.hasten(it)
+	o.queue.fly(it)
+	o.mu.Unlock()
+
+	payload, err := it.store.Payload(it.entry, nil)
+	var moved *Entry
+	if err == nil {
+		r := recordOf(it.entry, payload)
+		if excess := main.Bytes() + it.entry.Size - o.cfg.MaxBytes; excess > 0 {
+			o.mu.Lock()
+			o.evict(main, excess)
+			o.unlockQuietly()
+		}
+		moved, err = main.Put(r)
+	}
+	o.mu.Lock()
+	defer o.unlockQuietly()
 	if err != nil {
-		o.diskFails(err)
+		o.queue.land(it)
+		o.diskFails(err, o.now())
 		return false
 	}
-	if o.closed {
-		_ = disk.Close() // nothing is in it yet
-		return false
-	}
-	o.disk = disk
 	o.diskWorks()
+	o.done = append(o.done, &item{entry: it.entry, store: it.store})
+	o.queue.unfly(it)
+	it.entry, it.store, it.lane = moved, main, laneLive
+	o.queue.fifo(it).insert(it)
 	return true
 }
 
-// reopen tries again in the background. o.mu is held.
-func (o *Outbox) reopen() {
-	if o.closed {
-		return
+// recordOf is the record that became e.
+func recordOf(e *Entry, payload []byte) *Record {
+	r := &Record{
+		Time: time.Unix(0, e.Time), Category: e.Category, Items: e.Items, Spans: e.Spans, PII: e.PII, Packed: e.Packed,
+		Payload: payload,
 	}
-	o.opening = true
-	o.diskAgain = time.Now().Add(diskRetry)
-	o.workers.Go(func() {
-		if o.openDisk() {
-			o.adopt()
-		}
-	})
+	if e.EventID != [16]byte{} {
+		r.EventID = hex.EncodeToString(e.EventID[:])
+	}
+	return r
 }
 
 // adopt takes over what dead processes left behind, and sees to it that this is done again.
 func (o *Outbox) adopt() {
 	o.mu.Lock()
-	disk := o.disk
-	closed := o.closed
+	main := o.main
 	o.mu.Unlock()
-	if disk == nil || closed {
-		return
-	}
-	entries, err := disk.Adopt()
+	entries, err := o.adoptFrom(main)
+	slices.SortStableFunc(entries, func(a, b *Entry) int {
+		switch {
+		case a.Time < b.Time:
+			return -1
+		case a.Time > b.Time:
+			return 1
+		}
+		return 0
+	})
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	defer o.unlock()
+	now := o.now()
 	if err != nil {
-		o.cfg.Logger.Warn("sentryconfig: what earlier processes left in the outbox can't be read", "error", err)
+		o.disk.adoptErr = fmt.Errorf("outbox: read what earlier processes left in %s: %w", o.place(), err)
+		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again", "path", o.place(), "error", err)
+	} else {
+		o.disk.adoptErr = nil
+		o.resolved("adopt", "")
 	}
 	for _, e := range entries {
-		o.push(e)
+		it := &item{entry: e, store: main, lane: laneBacklog, put: now}
+		switch {
+		case e.PII && !o.cfg.PII:
+			o.drop(it, reasonWithheld, false)
+		case o.hopeless(e.Category, now):
+			o.drop(it, reasonLimited, false)
+		default:
+			o.queue.push(it)
+		}
 	}
+	if len(entries) > 0 {
+		o.say(slog.LevelInfo, "sentryconfig: events of earlier processes are sent", "count", len(entries))
+		o.expireAt = 0
+	}
+	if !o.disk.adopted {
+		o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
+	}
+	o.disk.adopting = false
 	if o.closed {
 		return
 	}
-	o.adopting = time.AfterFunc(adoptEvery, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if !o.closed {
-			o.workers.Go(o.adopt)
-		}
-	})
-	o.kick()
+	// Others may have died, or taken more room than there is: that of this process then makes place.
+	o.evict(main, main.Bytes()-o.cfg.MaxBytes)
+	if o.adoptions == nil {
+		o.adoptions = time.AfterFunc(o.timing.adopt, o.adoptAgain)
+	} else {
+		o.adoptions.Reset(o.timing.adopt)
+	}
+	o.pump(now)
+	o.notify()
 }
 
-// diskFails notes an error of the disk and says it once. o.mu is held.
-func (o *Outbox) diskFails(err error) {
-	if o.diskError == nil {
-		o.cfg.Logger.Warn("sentryconfig: the outbox can't use its disk: events wait in memory, the disk is tried again", "error", err)
-	}
-	o.diskError = fmt.Errorf("outbox: events wait in memory: %w", err)
-	o.diskAgain = time.Now().Add(diskRetry)
-	if o.adopting == nil && !o.closed { // the first opening failed: nothing else would try again
-		o.adopting = time.AfterFunc(adoptEvery, o.tryDisk)
-	}
-}
-
-func (o *Outbox) tryDisk() {
+func (o *Outbox) adoptAgain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.adopting = nil
-	if o.disk == nil && !o.opening {
-		o.reopen()
+	if !o.disk.adopting && !o.closed {
+		o.disk.adopting = true
+		o.background(o.adopt)
 	}
 }
 
-// diskWorks is the end of a failure. o.mu is held.
-func (o *Outbox) diskWorks() {
-	if o.diskError != nil {
-		o.cfg.Logger.Info("sentryconfig: the outbox can use its disk again")
-		o.diskError = nil
-	}
-	o.moveToDisk()
+func (o *Outbox) adoptFrom(main Store) (entries []*Entry, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("outbox: adoption panicked: %v", v)
+		}
+	}()
+	return main.Adopt()
 }
 
-// moveToDisk moves what waits in memory. o.mu is held.
-func (o *Outbox) moveToDisk() {
-	if o.disk == nil || o.memory.Bytes() == 0 {
-		return
+// closeStores moves what waits in memory to the disk, if that is possible after all, and closes it.
+func (o *Outbox) closeStores() {
+	o.mu.Lock()
+	main := o.main
+	o.mu.Unlock()
+	if o.cfg.OpenStore != nil && main != nil {
+		for o.moveOne(main) {
+		}
 	}
-	o.each(func(e *Entry) {
-		if _, flying := o.flying[e]; flying || e.where.memory == nil || o.diskError != nil {
-			return
+	o.putMu.Lock()
+	o.putMu.Unlock() //nolint:staticcheck // a Put that began before o.closed was set has its record in the store now
+	o.mu.Lock()
+	undone := o.undone
+	o.undone = nil
+	lost := 0
+	for l := range o.queue.lanes {
+		for c := range o.queue.lanes[l] {
+			if lane(l) == laneSpare || o.cfg.OpenStore == nil {
+				lost += len(o.queue.lanes[l][c].all())
+			}
 		}
-		stored, err := o.disk.Put(e.record())
-		if err != nil {
-			o.diskFails(err)
-			return
+	}
+	for _, it := range o.queue.delayed {
+		if it.lane == laneSpare || o.cfg.OpenStore == nil {
+			lost++
 		}
-		_ = o.memory.Done(e)
-		e.where = stored.where
-	})
+	}
+	if lost > 0 {
+		o.say(slog.LevelWarn, "sentryconfig: events that waited in memory are lost; Options.OutboxDir would have kept them", "count", lost)
+	}
+	o.unlock()
+	for _, it := range undone {
+		_ = it.store.Done(it.entry) // the last chance; else it is sent again
+	}
+	if main != nil {
+		if err := main.Close(); err != nil {
+			o.mu.Lock()
+			o.say(slog.LevelWarn, "sentryconfig: the outbox can't be closed", "path", o.place(), "error", err)
+			o.unlock()
+		}
+	}
 }

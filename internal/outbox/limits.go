@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,73 +9,112 @@ import (
 )
 
 const (
-	defaultLimit = time.Minute    // a 429 that doesn't say how long
-	maxLimit     = 24 * time.Hour // longer ones are taken for a mistake
-	// longLimit is what a limit may last before what isn't an error is dropped rather than kept: self-hosted servers
-	// answer every envelope with a day's limit for transactions.
-	longLimit = 5 * time.Minute
+	// maxLimit is the longest rate limit that is believed: a server's slip must not silence a machine for ever.
+	maxLimit = 24 * time.Hour
+	// defaultLimit is the protocol's, for a 429 that doesn't say how long.
+	defaultLimit = time.Minute
+	// minLimit keeps a 429 that says "0 s" from being asked again in a loop.
+	minLimit = time.Second
+	// patience is how long anything but an error waits for its limit to end. Some servers answer every envelope with a
+	// limit of a day for what they don't support, and that would fill the outbox.
+	patience = 5 * time.Minute
+
+	categoryCount = int(CategoryOther) + 1
 )
 
-// rateLimits says until when the server wants nothing of a category.
-type rateLimits [CategoryOther + 1]time.Time
+// limits says for each category how much longer nothing of it may be sent.
+type limits [categoryCount]time.Duration
 
-// update takes the limits of an answer, whatever its status. See
-// https://develop.sentry.dev/sdk/expected-features/rate-limiting/.
-func (l *rateLimits) update(h http.Header, status int, now time.Time) {
-	if values := h.Values("X-Sentry-Rate-Limits"); len(values) > 0 {
-		found := false
-		for _, quota := range strings.Split(strings.Join(values, ","), ",") {
-			found = l.quota(quota, now) || found
-		}
-		if found {
-			return
-		}
-	}
-	if status == http.StatusTooManyRequests {
-		l.set(allCategories, now.Add(retryAfter(h.Get("Retry-After"), now)))
-	}
+// limitNames are the names in X-Sentry-Rate-Limits that concern an outbox. Others (sessions, profiles, spans sent by
+// themselves, …) are somebody else's. A limit in bytes limits what it counts the bytes of.
+var limitNames = map[string]Category{
+	"error":             CategoryError,
+	"transaction":       CategoryTransaction,
+	"monitor":           CategoryMonitor,
+	"log_item":          CategoryLog,
+	"log_byte":          CategoryLog,
+	"trace_metric":      CategoryMetric,
+	"trace_metric_byte": CategoryMetric,
+	"default":           CategoryOther,
 }
 
-const allCategories = ""
+// index is the category's place in tables. A newer program's category, read from disk, counts as CategoryOther.
+func (c Category) index() int { return min(int(c), categoryCount-1) }
 
-// quota takes one "seconds:categories:scope:reason:namespaces" and reports whether it made sense.
-func (l *rateLimits) quota(text string, now time.Time) bool {
-	fields := strings.Split(text, ":")
-	seconds, err := strconv.ParseFloat(strings.TrimSpace(fields[0]), 64)
-	if err != nil || !(seconds >= 0) || len(fields) < 2 {
-		return false
-	}
-	until := now.Add(atMost(seconds))
-	for _, category := range strings.Split(fields[1], ";") {
-		l.set(strings.ToLower(strings.TrimSpace(category)), until)
-	}
-	return true
-}
+// raise sets the limit of c, unless it is longer already.
+func (l *limits) raise(c Category, d time.Duration) { l[c.index()] = max(l[c.index()], d) }
 
-func (l *rateLimits) set(category string, until time.Time) {
+func (l *limits) raiseAll(d time.Duration) {
 	for c := range l {
-		if category == allCategories || category == Category(c).String() {
-			if until.After(l[c]) {
-				l[c] = until
+		l.raise(Category(c), d)
+	}
+}
+
+// answerLimits reads the rate limits of an answer to an envelope of category c. A 429 always limits c at least, so that
+// it isn't sent again at once.
+func answerLimits(status int, h http.Header, c Category, now time.Time) limits {
+	var l limits
+	header := h.Values("X-Sentry-Rate-Limits")
+	for _, value := range header {
+		l.parse(value)
+	}
+	if status != http.StatusTooManyRequests || l[c.index()] > 0 {
+		return l
+	}
+	d, ok := parseRetryAfter(h.Get("Retry-After"), now)
+	if !ok {
+		d = defaultLimit
+	}
+	d = max(d, minLimit)
+	if len(header) > 0 { // which spoke of other categories
+		l.raise(c, d)
+	} else {
+		l.raiseAll(d)
+	}
+	return l
+}
+
+// parse adds the limits of an X-Sentry-Rate-Limits header: quotas separated by commas, each
+// retry_after:categories:scope:reason:namespaces, with categories separated by semicolons and none meaning all. What it
+// can't read it passes over.
+func (l *limits) parse(value string) {
+	for quota := range strings.SplitSeq(value, ",") {
+		seconds, rest, _ := strings.Cut(strings.TrimSpace(quota), ":")
+		d, ok := parseSeconds(seconds)
+		if !ok {
+			continue
+		}
+		categories, _, _ := strings.Cut(rest, ":")
+		if categories = strings.TrimSpace(categories); categories == "" {
+			l.raiseAll(d)
+			continue
+		}
+		for name := range strings.SplitSeq(categories, ";") {
+			if c, ok := limitNames[strings.ToLower(strings.TrimSpace(name))]; ok {
+				l.raise(c, d)
 			}
 		}
 	}
 }
 
-func retryAfter(text string, now time.Time) time.Duration {
-	text = strings.TrimSpace(text)
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 {
-		return atMost(seconds)
+// parseRetryAfter reads a Retry-After header: seconds, or a date.
+func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	if d, ok := parseSeconds(value); ok {
+		return d, true
 	}
-	if at, err := http.ParseTime(text); err == nil && at.After(now) {
-		return min(at.Sub(now), maxLimit)
+	if t, err := http.ParseTime(value); err == nil {
+		return min(max(t.Sub(now), 0), maxLimit), true
 	}
-	return defaultLimit
+	return 0, false
 }
 
-func atMost(seconds float64) time.Duration {
-	if seconds >= maxLimit.Seconds() {
-		return maxLimit
+// parseSeconds reads seconds, whole or not, rounds them up and keeps them between 0 and maxLimit.
+func parseSeconds(s string) (time.Duration, bool) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if err != nil && !math.IsInf(f, 1) || math.IsNaN(f) {
+		return 0, false
 	}
-	return time.Duration(seconds * float64(time.Second))
+	f = min(max(math.Ceil(f), 0), maxLimit.Seconds())
+	return time.Duration(f) * time.Second, true
 }

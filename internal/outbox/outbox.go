@@ -2,9 +2,9 @@ package outbox
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -12,308 +12,453 @@ import (
 
 // Config says where envelopes go and where they wait.
 type Config struct {
-	DSN       string
+	Dir       string       // the folder of the disk store, to name it in warnings
 	URL       string       // the envelope endpoint
 	Auth      string       // the value of X-Sentry-Auth
 	UserAgent string       // of each request
-	SDK       string       // a JSON object for the envelope headers of client reports
-	Client    *http.Client // a copy is used that follows no redirect
-	CloseIdle func()       // closes the client's idle connections; nil: they are not ours to close
-	MaxBytes  int64        // room for what waits
+	SDK       string       // a JSON object for the envelope headers of client reports; may be ""
+	Client    *http.Client // a copy of it is used that follows no redirects
+	CloseIdle func()       // closes the client's idle connections; nil: they are not the outbox's to close
+	MaxBytes  int64        // room for payloads that wait; <= 0: the default of the store
 	Logger    *slog.Logger
 	PII       bool                  // personal data may be sent
-	Active    func() bool           // reporting is on; nil: always
-	OpenStore func() (Store, error) // opens the store on disk; nil: memory only. Called again when it failed.
+	Active    func() bool           // reporting is on; nil: always. Called with locks held: it must be quick
+	OpenStore func() (Store, error) // opens the store on disk; nil: memory only. Called again later when it failed
+
+	timing *timing // nil: defaultTiming
 }
 
+// Senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
+const Senders = 8
+
 const (
-	// Senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
-	Senders = 8
-	// openWait is what Open waits for the disk, which takes less than a millisecond; on one that hangs, records go to memory
-	// until it is there.
-	openWait = 200 * time.Millisecond
-	// diskRetry is how long a disk that failed is left alone.
-	diskRetry = 5 * time.Second
-	// adoptEvery is how often a process looks for what others that have died left behind.
-	adoptEvery = 30 * time.Second
-	// maxMemory is the room in memory while a disk can't be used.
-	maxMemory = 32 << 20
+	// memoryBytes is the room in memory: a burst of 10,000 events and the program it happens in fit on a small machine.
+	memoryBytes = 32 << 20
+	// diskBytes is the room on disk.
+	diskBytes = 64 << 20
+	// packAbove is the part of the room that is used before payloads are packed. Packing makes five of one, but costs
+	// about as much as the rest of a Put together, so it isn't done in calm times.
+	packAbove = 1.0 / 4
+	// reserve is the part of the room that may be used beyond it when other processes have taken all of it, so that a
+	// process isn't deaf from its start. They make room again at their next look.
+	reserve = 1.0 / 8
 )
 
-// Stats is what an Outbox has counted, in envelopes.
+// timing holds every delay of an outbox. Tests shorten them.
+type timing struct {
+	request     time.Duration // a request as a whole. 1 MB takes 25 s on a line of 40 kB/s, which is slow but alive
+	drain       time.Duration // reading an answer's body, whose status has said all, for the sake of its connection
+	slow        time.Duration // a request older than this doesn't hold back the few envelopes behind it any more
+	retry       time.Duration // after a failure, doubled each time
+	retryMax    time.Duration // at most; a server that has been down for hours is not asked more often
+	flushRetry  time.Duration // the same while a Flush waits: the program is about to end
+	flushMax    time.Duration
+	barred      time.Duration // after an answer that speaks of the way or the key
+	pace        time.Duration // between two envelopes of the backlog: a fleet that comes back must not storm its server
+	report      time.Duration // between two client reports
+	openWait    time.Duration // Open waits for the disk; longer is a disk in trouble, which must not delay the program
+	diskRetry   time.Duration // a disk that fails isn't tried again before
+	diskIdle    time.Duration // nor later
+	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
+	closeWait   time.Duration // Close waits for goroutines; longer ones hang in the operating system
+	poisonProof time.Duration // how long the server's taking one envelope proves that it would take others
+}
+
+var defaultTiming = timing{
+	request:     30 * time.Second,
+	drain:       250 * time.Millisecond,
+	slow:        250 * time.Millisecond,
+	retry:       time.Second,
+	retryMax:    5 * time.Minute,
+	flushRetry:  100 * time.Millisecond,
+	flushMax:    time.Second,
+	barred:      5 * time.Minute,
+	pace:        time.Second / 50,
+	report:      30 * time.Second,
+	openWait:    500 * time.Millisecond,
+	diskRetry:   5 * time.Second,
+	diskIdle:    30 * time.Second,
+	adopt:       30 * time.Second,
+	closeWait:   2 * time.Second,
+	poisonProof: time.Minute,
+}
+
+// Stats is what an Outbox has counted since it was opened, in envelopes, and what waits in it.
 type Stats struct {
 	Captured, Delivered, Dropped uint64
-	Pending                      uint64
+	Pending                      uint64 // waiting now, from earlier processes included
 	PendingBytes                 int64
-	DroppedBy                    map[string]uint64
+	DroppedBy                    map[string]uint64 // by reason, as in client reports
 	OldestPending                time.Time
-	LastError                    error
+	LastError                    error // of the disk or the server; nil once it works again
 }
 
 // An Outbox holds envelopes and delivers them. Its methods may be called from many goroutines at once.
+//
+// Its goroutines (requests, and work on a disk that hangs or fails) are there while there is something to do, and Close
+// waits for them. Its timers run while something waits, or while there is a disk on which other processes may die.
 type Outbox struct {
-	cfg     Config
-	client  *http.Client
-	ctx     context.Context // of the requests; ends with Close
-	cancel  context.CancelFunc
-	workers sync.WaitGroup // every goroutine of the outbox
+	cfg    Config
+	timing timing
+	client *http.Client
+	start  time.Time       // what times are since
+	ctx    context.Context // of the requests; ends with Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup // every goroutine
 
-	opened chan struct{} // closed once the disk has been tried
+	// putMu makes the order in the store the order of the queue, and limits exact. It is taken before mu. It may be held
+	// during a write to disk, never during a request; mu never during either, nor while a Logger is called.
+	putMu sync.Mutex
 
 	mu        sync.Mutex
-	memory    memoryStore
-	disk      Store // nil while there is none
-	diskError error
-	diskAgain time.Time // when a failed disk may be tried again
-	opening   bool
-	queues    [2][CategoryOther + 1]fifo // by lane and category
-	delayed   []*Entry                   // waiting for their own notBefore
-	flying    map[*Entry]struct{}
-	seq       uint64
-	running   int // workers under way
-	timer     *time.Timer
-	adopting  *time.Timer
-	changed   chan struct{} // closed and renewed when anything a Flush waits for has changed
-	flushers  int
 	closed    bool
+	queue     queue
+	main      Store // nil while the disk isn't open
+	spare     *Memory
+	disk      diskHealth
+	way       wayHealth
+	until     limits        // when each category's rate limit ends
+	pacedAt   time.Duration // when the next envelope of the backlog may go
+	sending   int           // requests under way
+	clockOff  time.Duration // how far the server's clock is ahead, when it is days
+	clockSeen bool          // it is known
+	expireAt  time.Duration // when to look for what is too old
+	undone    []*item       // what the store could not forget
+	accepted  uint64        // envelopes the server took, and when it took the last
+	acceptAt  time.Duration
+	timer     *time.Timer
+	timerAt   time.Duration
+	adoptions *time.Timer
+	reports   reports
 
-	limits      rateLimits
-	retryAt     time.Time     // nothing is sent before
-	delay       time.Duration // the last one, 0 after a success
-	refused     uint64        // how often the server refused the way or the key
-	serverError error
-	serverDown  bool // warned about
-	clockOK     bool // the server's clock agrees with ours
-	backlogAt   time.Time
-	turn        uint
+	flushing     int
+	flushTries   int           // failures since the newest Flush began
+	lost         uint64        // envelopes lost for want of room, age or damage
+	lostReported uint64        // those that a Flush has told of
+	changed      chan struct{} // closed, and made anew, when something that a Flush waits for has happened
 
-	stats      Stats
-	overflowed bool // something was dropped for want of room since the last Flush
-	reports    reports
+	stats    Stats
+	warned   map[string]bool // kinds of trouble that the Logger knows of
+	done     []*item         // for the store to forget, once mu is free
+	messages []func()        // for the Logger, once mu is free
 }
 
-const (
-	laneLive = iota
-	laneBacklog
-)
-
-// Open returns an outbox that works. It waits for no network, and for the disk only a moment.
+// Open returns an outbox that works. It waits for a disk no longer than a moment, and never for the network.
 func Open(cfg Config) *Outbox {
 	if cfg.Active == nil {
 		cfg.Active = func() bool { return true }
 	}
-	client := *cfg.Client
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = memoryBytes
+		if cfg.OpenStore != nil {
+			cfg.MaxBytes = diskBytes
+		}
+	}
+	client := &http.Client{}
+	if cfg.Client != nil {
+		*client = *cfg.Client
+	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	o := &Outbox{cfg: cfg, client: &client, opened: make(chan struct{}), changed: make(chan struct{}),
-		flying: make(map[*Entry]struct{}), stats: Stats{DroppedBy: make(map[string]uint64)}}
+	o := &Outbox{
+		cfg: cfg, timing: defaultTiming, client: client, start: time.Now(),
+		spare: NewMemory(), changed: make(chan struct{}), warned: make(map[string]bool),
+		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never,
+	}
+	if cfg.timing != nil {
+		o.timing = *cfg.timing
+	}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	if cfg.OpenStore == nil {
-		close(o.opened)
+		o.main, o.disk.adopted = o.spare, true
 		return o
 	}
-	o.opening = true
-	o.workers.Go(func() {
-		ok := o.openDisk()
-		close(o.opened) // before adopting, which may put what it finds out about the dead
-		if ok {
-			o.adopt()
-		}
-	})
-	timer := time.NewTimer(openWait)
-	defer timer.Stop()
-	select {
-	case <-o.opened:
-	case <-timer.C:
-	}
+	o.openDisk()
 	return o
 }
 
-// Put stores r and has it sent. It reports whether the outbox holds it; it doesn't wait for the network. r's payload is
-// copied.
-func (o *Outbox) Put(r *Record) bool {
+// now is the time since the outbox was opened, by the monotonic clock.
+func (o *Outbox) now() time.Duration { return time.Since(o.start) }
+
+// unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
+func (o *Outbox) unlock() {
+	done, messages := o.done, o.messages
+	o.done, o.messages = nil, nil
+	o.mu.Unlock()
+	for _, it := range done {
+		o.forget(it)
+	}
+	for _, say := range messages {
+		say()
+	}
+}
+
+// unlockQuietly is unlock without the logging, for when putMu is held: a Logger may capture, and so come back to Put.
+func (o *Outbox) unlockQuietly() {
+	done := o.done
+	o.done = nil
+	o.mu.Unlock()
+	for _, it := range done {
+		o.forget(it)
+	}
+}
+
+// forget has it's store forget it. One that can't is asked again when something else is done.
+func (o *Outbox) forget(it *item) {
+	if it.store.Done(it.entry) == nil {
+		return
+	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	if len(o.undone) < maxUndone {
+		o.undone = append(o.undone, it)
+	}
+	o.mu.Unlock()
+}
+
+// maxUndone bounds the memory for what a failing store could not forget. The rest is sent again by a later process.
+const maxUndone = 4096
+
+// background runs f in a goroutine that Close waits for, unless the outbox is closed. mu is held.
+func (o *Outbox) background(f func()) {
+	if !o.closed {
+		o.tasks.Go(f)
+	}
+}
+
+// say logs once mu is free. A Logger that panics does not bring the program down.
+func (o *Outbox) say(level slog.Level, message string, args ...any) {
+	o.messages = append(o.messages, func() {
+		defer func() { _ = recover() }()
+		o.cfg.Logger.Log(context.Background(), level, message, args...)
+	})
+}
+
+// warn logs a kind of trouble once, until resolved says that it is over.
+func (o *Outbox) warn(kind, message string, args ...any) {
+	if !o.warned[kind] {
+		o.warned[kind] = true
+		o.say(slog.LevelWarn, message, args...)
+	}
+}
+
+func (o *Outbox) resolved(kind, message string) {
+	if o.warned[kind] {
+		delete(o.warned, kind)
+		if message != "" {
+			o.say(slog.LevelInfo, message)
+		}
+	}
+}
+
+// notify wakes the flushes that wait. mu is held.
+func (o *Outbox) notify() {
+	if o.flushing > 0 {
+		close(o.changed)
+		o.changed = make(chan struct{})
+	}
+}
+
+// Put stores r and has it sent. It reports whether the outbox holds it: not when reporting is off, after Close, when r
+// alone exceeds the room, or when the server refuses r's category for a while. It never waits for the network. r's
+// payload is copied.
+func (o *Outbox) Put(r *Record) bool {
+	if !o.cfg.Active() {
+		return false
+	}
+	o.mu.Lock()
 	if o.closed {
+		o.mu.Unlock()
 		return false
 	}
 	o.stats.Captured++
-	limit := o.limit()
-	if used := o.bytes(); used > limit/2 && !r.Packed { // little room: make more of it
-		if packed, ok := pack(r.Payload); ok {
-			c := *r
-			c.Payload, c.Packed = packed, true
-			r = &c
-		}
+	used := o.spare.Bytes()
+	if o.usable() {
+		used = o.main.Bytes()
 	}
-	size := int64(len(r.Payload))
-	if size > limit {
-		o.drop(r.Category, r.Items, r.Spans, o.overflowReason())
-		o.overflowed = true
+	reason := ""
+	switch now := o.now(); {
+	case r.PII && !o.cfg.PII:
+		reason = reasonWithheld
+	case o.hopeless(r.Category, now):
+		reason = reasonLimited
+	}
+	if reason != "" {
+		o.count(reason, r.Category, r.Items, r.Spans)
+		o.pump(o.now())
+		o.unlock()
 		return false
 	}
-	for o.bytes()+size > limit {
-		if !o.evict() {
-			o.drop(r.Category, r.Items, r.Spans, o.overflowReason())
-			o.overflowed = true
-			return false
+	o.mu.Unlock()
+
+	if size := len(r.Payload); !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+		b := buffers.Get().(*bytes.Buffer)
+		defer putBuffer(b)
+		if err := deflate(b, r.Payload); err == nil && b.Len() < size {
+			packed := *r
+			packed.Payload, packed.Packed = b.Bytes(), true
+			r = &packed
 		}
 	}
-	e := o.store(r)
-	if until := o.limits[r.Category]; r.Category != CategoryError && time.Until(until) > longLimit {
-		o.finish(e, "ratelimit_backoff")
+
+	o.putMu.Lock()
+	it := o.store(r)
+	o.mu.Lock()
+	if it != nil {
+		o.queue.push(it)
+	}
+	o.putMu.Unlock()
+	o.pump(o.now())
+	o.unlock()
+	return it != nil
+}
+
+// store puts r into the main store, or into memory while that fails; nil: neither has room for it. putMu is held.
+func (o *Outbox) store(r *Record) *item {
+	o.mu.Lock()
+	closed, usable, main := o.closed, o.usable(), o.main
+	o.mu.Unlock()
+	if closed {
+		return nil
+	}
+	now := o.now()
+	if usable {
+		if !o.makeRoom(main, r, o.cfg.MaxBytes) {
+			return nil
+		}
+		e, err := main.Put(r)
+		if err == nil {
+			return &item{entry: e, store: main, lane: laneLive, put: now}
+		}
+		o.mu.Lock()
+		o.diskFails(err, now)
+		o.mu.Unlock()
+	}
+	if !o.makeRoom(o.spare, r, min(o.cfg.MaxBytes, memoryBytes)) {
+		return nil
+	}
+	e, err := o.spare.Put(r)
+	if err != nil {
+		return nil
+	}
+	return &item{entry: e, store: o.spare, lane: laneSpare, put: now}
+}
+
+// makeRoom drops what is oldest in store until r fits into limit, and reports whether it does. If not, r is counted as
+// dropped. putMu is held.
+func (o *Outbox) makeRoom(store Store, r *Record, limit int64) bool {
+	size := int64(len(r.Payload))
+	excess := store.Bytes() + size - limit
+	if excess <= 0 {
 		return true
 	}
-	o.push(e)
-	o.kick()
+	o.mu.Lock()
+	defer o.unlockQuietly()
+	// Counted by what is dropped, not by store.Bytes: a store that can't forget must not lose everything.
+	if size <= limit {
+		excess -= o.evict(store, excess)
+	}
+	if size > limit || float64(excess) > reserve*float64(limit) {
+		o.lose(o.overflow(store), r.Category, r.Items, r.Spans)
+		return false
+	}
 	return true
 }
 
-// store puts r on disk, or into memory while that fails. o.mu is held.
-func (o *Outbox) store(r *Record) *Entry {
-	if o.disk != nil && (o.diskError == nil || !time.Now().Before(o.diskAgain)) {
-		e, err := o.disk.Put(r)
-		if err == nil {
-			o.diskWorks()
-			return e
+// evict drops the oldest of store until excess bytes are free, and returns how many are. mu is held.
+func (o *Outbox) evict(store Store, excess int64) (freed int64) {
+	lanes := []lane{laneBacklog, laneLive}
+	if store != o.main {
+		lanes = []lane{laneSpare}
+	}
+	for freed < excess {
+		oldest := o.queue.oldest(lanes...)
+		if oldest == nil {
+			break
 		}
-		o.diskFails(err)
-	} else if o.disk == nil && o.cfg.OpenStore != nil && !o.opening && !time.Now().Before(o.diskAgain) {
-		o.reopen()
+		freed += oldest.entry.Size
+		o.queue.remove(oldest)
+		o.drop(oldest, o.overflow(store), true)
 	}
-	e, _ := o.memory.Put(r)
-	return e
+	return freed
 }
 
-func (o *Outbox) limit() int64 {
-	if o.cfg.OpenStore != nil && (o.disk == nil || o.diskError != nil) {
-		return min(o.cfg.MaxBytes, maxMemory)
+func (o *Outbox) overflow(store Store) string {
+	if store == o.spare {
+		return reasonQueueOverflow
 	}
-	return o.cfg.MaxBytes
+	return reasonCacheOverflow
 }
 
-// bytes is what the limit counts. While the disk fails that is memory alone.
-func (o *Outbox) bytes() int64 {
-	n := o.memory.Bytes()
-	if o.disk != nil && o.diskError == nil {
-		n += o.disk.Bytes()
+// drop counts an item that has left the queue and has it forgotten. Those that are lost were neither accepted nor
+// refused: the next Flush tells of them. mu is held.
+func (o *Outbox) drop(it *item, reason string, lost bool) {
+	e := it.entry
+	if lost {
+		o.lose(reason, e.Category, e.Items, e.Spans)
+	} else {
+		o.count(reason, e.Category, e.Items, e.Spans)
 	}
-	return n
+	o.done = append(o.done, it)
+	o.notify()
 }
 
-func (o *Outbox) overflowReason() string {
-	if o.disk != nil && o.diskError == nil {
-		return "cache_overflow"
+// lose counts an envelope that was lost by the outbox. mu is held.
+func (o *Outbox) lose(reason string, c Category, items, spans uint32) {
+	o.lost++
+	o.count(reason, c, items, spans)
+	if reason == reasonQueueOverflow || reason == reasonCacheOverflow {
+		o.warn("room", "sentryconfig: the outbox is full or its events too old: the oldest are dropped", "max_bytes", o.cfg.MaxBytes)
 	}
-	return "queue_overflow"
+}
+
+// count counts a dropped envelope. mu is held.
+func (o *Outbox) count(reason string, c Category, items, spans uint32) {
+	o.stats.Dropped++
+	o.stats.DroppedBy[reason]++
+	o.reports.add(reason, c, items, spans, o.now(), o.timing.report)
 }
 
 // Discard counts n things of a category that were lost before they reached the outbox.
 func (o *Outbox) Discard(reason string, c Category, n int) {
+	if n <= 0 {
+		return
+	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.drop(c, uint32(n), 0, reason)
+	o.stats.Dropped += uint64(n)
+	o.stats.DroppedBy[reason] += uint64(n)
+	o.reports.add(reason, c, uint32(n), 0, o.now(), o.timing.report)
+	o.pump(o.now())
+	o.unlock()
 }
 
 // Wake has the sender look again: reporting was switched on.
 func (o *Outbox) Wake() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.kick()
+	o.pump(o.now())
+	o.unlock()
 }
 
-// Stats returns the counts of now.
+// Stats returns what has been counted until now.
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.stats
-	s.DroppedBy = make(map[string]uint64, len(o.stats.DroppedBy))
-	for reason, n := range o.stats.DroppedBy {
-		s.DroppedBy[reason] = n
-	}
-	var oldest int64
-	o.each(func(e *Entry) {
-		s.Pending++
-		s.PendingBytes += e.Size
-		if oldest == 0 || e.Time < oldest {
-			oldest = e.Time
+	s.DroppedBy = maps.Clone(o.stats.DroppedBy)
+	s.Pending, s.PendingBytes = uint64(o.queue.count), o.queue.bytes
+	o.queue.eachFirst(func(it *item) {
+		if t := time.Unix(0, it.entry.Time); s.OldestPending.IsZero() || t.Before(s.OldestPending) {
+			s.OldestPending = t
 		}
 	})
-	if oldest != 0 {
-		s.OldestPending = timeOf(oldest)
-	}
-	s.LastError = o.serverError
-	if o.diskError != nil {
-		s.LastError = o.diskError
-	}
+	s.LastError = joinErrors(o.disk.err, o.disk.adoptErr, o.disk.readErr, o.way.err)
 	return s
 }
 
-// Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
-// refused for good, all that was put before. It reports false when ctx ends first, when the server refuses the way or the
-// key, or when something was dropped for want of room.
-func (o *Outbox) Flush(ctx context.Context) bool {
-	select {
-	case <-o.opened:
-	case <-ctx.Done():
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return len(o.flying) == 0 && o.first() > o.seq
-	}
-	mark, refused := o.seq, o.refused
-	o.flushers++
-	o.retryAt, o.delay = time.Time{}, 0
-	for _, e := range o.delayed {
-		e.notBefore = time.Time{}
-	}
-	o.kick()
-	for o.first() <= mark && o.refused == refused && ctx.Err() == nil && !o.hopeless(ctx) && !o.closed {
-		changed := o.changed
-		o.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		o.mu.Lock()
-	}
-	if o.first() > mark && o.refused == refused && o.reports.any() && ctx.Err() == nil && !o.closed && o.cfg.Active() {
-		body := o.reports.take(time.Now())
-		o.mu.Unlock()
-		answer := o.post(ctx, o.reportEnvelope(body))
-		o.mu.Lock()
-		if !answer.accepted() {
-			o.reports.giveBack(body)
-		}
-	}
-	o.flushers--
-	ok := o.first() > mark && !o.overflowed
-	o.overflowed = false
-	o.kick()
-	return ok
-}
-
-// hopeless reports whether all that waits is limited for longer than ctx lasts, or reporting is off.
-func (o *Outbox) hopeless(ctx context.Context) bool {
-	if !o.cfg.Active() {
-		return true
-	}
-	deadline, ok := ctx.Deadline()
-	if !ok || len(o.flying) > 0 || len(o.delayed) > 0 {
-		return false
-	}
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			if o.queues[lane][c].len() > 0 && o.limits[c].Before(deadline) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// Close flushes until ctx ends, then stops every goroutine and closes the store; what waits on disk stays there. With a ctx
-// that has ended it returns at once. A second Close does nothing.
+// Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits on
+// disk stays there for a later process, what waits in memory is lost. With a ctx that has ended it doesn't flush. It
+// returns what Flush did; a second Close returns at once.
 func (o *Outbox) Close(ctx context.Context) bool {
 	ok := o.Flush(ctx)
 	o.mu.Lock()
@@ -322,45 +467,30 @@ func (o *Outbox) Close(ctx context.Context) bool {
 		return ok
 	}
 	o.closed = true
-	for _, t := range []*time.Timer{o.timer, o.adopting} {
+	for _, t := range []*time.Timer{o.timer, o.adoptions} {
 		if t != nil {
 			t.Stop()
 		}
 	}
-	o.broadcast()
-	o.mu.Unlock()
+	o.notify()
+	o.unlock()
 	o.cancel()
-	o.workers.Wait()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.disk != nil {
-		o.moveToDisk()
-		if err := o.disk.Close(); err != nil {
-			o.cfg.Logger.Warn("sentryconfig: the outbox can't be closed cleanly", "error", err)
-		}
+
+	// A disk that hangs must not hang the program: what doesn't come back is left behind.
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		o.tasks.Wait()
+		o.closeStores()
+	}()
+	patience := time.NewTimer(o.timing.closeWait)
+	defer patience.Stop()
+	select {
+	case <-finished:
+	case <-patience.C:
 	}
 	if o.cfg.CloseIdle != nil {
 		o.cfg.CloseIdle()
 	}
 	return ok
 }
-
-var packers = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is a valid one
-	return w
-}}
-
-// pack compresses a payload and reports whether that was worth it.
-func pack(payload []byte) ([]byte, bool) {
-	var b bytes.Buffer
-	w := packers.Get().(*flate.Writer)
-	defer packers.Put(w)
-	w.Reset(&b)
-	_, err := w.Write(payload)
-	if err == nil {
-		err = w.Close()
-	}
-	return b.Bytes(), err == nil && b.Len() < len(payload)
-}
-
-func timeOf(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds) }

@@ -3,260 +3,301 @@ package outbox
 import (
 	"math"
 	"slices"
+	"sort"
 	"time"
 )
 
-// A fifo is a queue of entries in the order of their arrival.
-type fifo struct {
-	list []*Entry
-	head int
+// An item is an entry that waits. Times are since the outbox was opened, by the monotonic clock that nobody can set.
+type item struct {
+	entry *Entry
+	store Store
+	lane  lane
+	seq   uint64        // place in the order of capture
+	put   time.Duration // when it was captured; for the backlog, when it was adopted
+	retry time.Duration // not before, while it is delayed
+	since time.Duration // when it was taken, while it is in flight
+	probe bool          // it finds out whether the server works again
+
+	// What has failed so far. The entry's failures are the 5xx answers that count against it.
+	tries         uint8
+	firstAccepted uint64 // envelopes the server had accepted when this one failed first, and last
+	lastAccepted  uint64
 }
 
-func (q *fifo) len() int { return len(q.list) - q.head }
+// lane is where an item waits. The lanes differ in what goes first, and in whose limit the items count to.
+type lane uint8
 
-func (q *fifo) push(e *Entry) { q.list = append(q.list, e) }
+const (
+	laneBacklog lane = iota // left behind by earlier processes, in the main store
+	laneLive                // in the main store
+	laneSpare               // in memory, since the main store fails or isn't open yet
+	laneCount
+)
 
-func (q *fifo) peek() *Entry {
-	if q.len() == 0 {
-		return nil
-	}
-	return q.list[q.head]
+// never is a time that doesn't come.
+const never = time.Duration(math.MaxInt64)
+
+// A queue knows what waits, and in which order. It has no lock and does nothing but remember.
+//
+// An item is in one place at a time: in its lane, delayed, or in flight.
+type queue struct {
+	lanes   [laneCount][categoryCount]fifo
+	delayed []*item
+	flying  []*item // being sent or moved: a handful
+
+	seq   uint64 // of the last item
+	count int    // all items
+	bytes int64
 }
 
-func (q *fifo) pop() *Entry {
-	e := q.list[q.head]
-	q.list[q.head] = nil
-	if q.head++; q.head == len(q.list) {
-		q.list, q.head = q.list[:0], 0
-	} else if q.head > 1024 && q.head > len(q.list)/2 { // what was taken is most of it
-		q.list, q.head = slices.Clone(q.list[q.head:]), 0
-	}
-	return e
+// push appends a new item.
+func (q *queue) push(it *item) {
+	q.seq++
+	it.seq = q.seq
+	q.count++
+	q.bytes += it.entry.Size
+	q.fifo(it).insert(it)
 }
 
-// pushFront takes back an entry that was popped.
-func (q *fifo) pushFront(e *Entry) {
-	at := q.head
-	for at < len(q.list) && q.list[at].seq < e.seq {
-		at++
-	}
-	q.list = slices.Insert(q.list, at, e)
-}
+func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][it.entry.Category.index()] }
 
-// All methods below are called with o.mu held.
-
-func (o *Outbox) push(e *Entry) {
-	o.seq++
-	e.seq = o.seq
-	o.queues[lane(e)][e.Category].push(e)
-}
-
-func lane(e *Entry) int {
-	if e.Backlog {
-		return laneBacklog
-	}
-	return laneLive
-}
-
-func (o *Outbox) putBack(e *Entry) { o.queues[lane(e)][e.Category].pushFront(e) }
-
-// each calls f for all that waits, in flight included.
-func (o *Outbox) each(f func(*Entry)) {
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			q := &o.queues[lane][c]
-			for _, e := range q.list[q.head:] {
-				f(e)
-			}
+// first returns the first item in order of capture of a lane's categories that have no limit at now.
+func (q *queue) first(l lane, until *limits, now time.Duration) *item {
+	var first *item
+	for c := range q.lanes[l] {
+		if it := q.lanes[l][c].first(); it != nil && until[c] <= now && (first == nil || it.seq < first.seq) {
+			first = it
 		}
-	}
-	for _, e := range o.delayed {
-		f(e)
-	}
-	for e := range o.flying {
-		f(e)
-	}
-}
-
-// first returns the place of the first entry that waits or is in flight.
-func (o *Outbox) first() uint64 {
-	first := uint64(math.MaxUint64)
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			if e := o.queues[lane][c].peek(); e != nil {
-				first = min(first, e.seq)
-			}
-		}
-	}
-	for _, e := range o.delayed {
-		first = min(first, e.seq)
-	}
-	for e := range o.flying {
-		first = min(first, e.seq)
 	}
 	return first
 }
 
-// evict drops the entry that was captured first and isn't in flight, and reports whether there was one.
-func (o *Outbox) evict() bool {
-	var oldest *Entry
-	var from *fifo
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			q := &o.queues[lane][c]
-			if e := q.peek(); e != nil && (oldest == nil || e.Time < oldest.Time) {
-				oldest, from = e, q
-			}
-		}
-	}
-	for i, e := range o.delayed {
-		if oldest == nil || e.Time < oldest.Time {
-			o.delayed = slices.Delete(o.delayed, i, i+1)
-			oldest, from = e, nil
-			break
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	if from != nil {
-		from.pop()
-	}
-	reason := "queue_overflow"
-	if oldest.where.memory == nil {
-		reason = "cache_overflow"
-	}
-	o.overflowed = true
-	o.finish(oldest, reason)
-	return true
-}
-
-// finish forgets e: delivered when reason is "", otherwise dropped.
-func (o *Outbox) finish(e *Entry, reason string) {
-	if err := o.storeOf(e).Done(e); err != nil {
-		o.diskFails(err)
-	}
-	if reason == "" {
-		o.stats.Delivered++
-	} else {
-		o.drop(e.Category, e.Items, e.Spans, reason)
-	}
-	o.broadcast()
-}
-
-func (o *Outbox) drop(c Category, items, spans uint32, reason string) {
-	o.stats.Dropped++
-	o.stats.DroppedBy[reason]++
-	o.reports.add(reason, c, items, spans)
-}
-
-func (o *Outbox) storeOf(e *Entry) Store {
-	if e.where.memory != nil || o.disk == nil {
-		return &o.memory
-	}
-	return o.disk
-}
-
-func (o *Outbox) broadcast() {
-	close(o.changed)
-	o.changed = make(chan struct{})
-}
-
-const (
-	maxEventAge       = 30 * 24 * time.Hour // Sentry refuses older events
-	maxTransactionAge = 5 * 24 * time.Hour  // and older transactions
-)
-
-// expired reports whether e is too old to be accepted. Only a clock that a server has confirmed can tell: one that has
-// jumped by years must not delete anything.
-func (o *Outbox) expired(e *Entry, now time.Time) bool {
-	if !o.clockOK {
-		return false
-	}
-	limit := maxTransactionAge
-	if e.Category == CategoryError || e.Category == CategoryMonitor {
-		limit = maxEventAge
-	}
-	return now.Sub(timeOf(e.Time)) > limit
-}
-
-// backlogPace is the time between two entries of the backlog: a fleet that comes back online must not storm its server.
-const backlogPace = time.Second / 50
-
-// next takes the entry to be sent now, or says when there may be one; zero: not before something changes.
-func (o *Outbox) next(now time.Time) (*Entry, time.Time) {
-	if o.closed || !o.cfg.Active() {
-		return nil, time.Time{}
-	}
-	if now.Before(o.retryAt) {
-		return nil, o.retryAt
-	}
-	if o.delay > 0 && len(o.flying) > 0 {
-		return nil, time.Time{} // the server failed: one request finds out whether it is back
-	}
-	var wake time.Time
-	soon := func(at time.Time) {
-		if wake.IsZero() || at.Before(wake) {
-			wake = at
-		}
-	}
-	for i, e := range o.delayed {
-		if !now.Before(e.notBefore) && !now.Before(o.limits[e.Category]) {
-			o.delayed = slices.Delete(o.delayed, i, i+1)
-			return e, time.Time{}
-		}
-		soon(e.notBefore)
-	}
-	lanes := []int{laneLive, laneBacklog}
-	if o.turn++; o.turn%4 == 0 { // beside new captures the old ones get a quarter
-		lanes = []int{laneBacklog, laneLive}
-	}
-	for _, lane := range lanes {
-		if lane == laneBacklog && o.flushers == 0 && now.Before(o.backlogAt) {
-			if o.waiting(laneBacklog) {
-				soon(o.backlogAt)
-			}
+// leastTried is like first, but prefers items that have failed less often, by steps of that many tries. It looks at
+// every item, and is meant for the rare attempt while a server fails.
+func (q *queue) leastTried(l lane, until *limits, now time.Duration, step uint8) *item {
+	var first *item
+	for c := range q.lanes[l] {
+		if until[c] > now {
 			continue
 		}
-		var from *fifo
-		for c := range o.queues[lane] {
-			q := &o.queues[lane][c]
-			e := q.peek()
-			if e == nil {
-				continue
+		for _, it := range q.lanes[l][c].all() {
+			if first == nil || it.tries/step < first.tries/step || it.tries/step == first.tries/step && it.seq < first.seq {
+				first = it
 			}
-			if until := o.limits[c]; now.Before(until) {
-				soon(until)
-				continue
-			}
-			if from == nil || e.seq < from.peek().seq {
-				from = q
-			}
-		}
-		if from != nil {
-			if lane == laneBacklog {
-				o.backlogAt = now.Add(backlogPace)
-			}
-			return from.pop(), time.Time{}
 		}
 	}
-	return nil, wake
+	return first
 }
 
-func (o *Outbox) waiting(lane int) bool {
-	for c := range o.queues[lane] {
-		if o.queues[lane][c].len() > 0 {
-			return true
-		}
-	}
-	return false
+// fly takes it out of its lane.
+func (q *queue) fly(it *item) {
+	q.fifo(it).remove(it)
+	q.flying = append(q.flying, it)
 }
 
-func (o *Outbox) waitingCount() (n int) {
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			n += o.queues[lane][c].len()
+// spare returns an item that waits in memory for lack of a disk, in order of capture but for those delayed.
+func (q *queue) spare() *item {
+	if it := q.first(laneSpare, &limits{}, never); it != nil {
+		return it
+	}
+	for _, it := range q.delayed {
+		if it.lane == laneSpare {
+			return it
 		}
 	}
-	return n
+	return nil
+}
+
+// hasten puts an item back into its lane if it is delayed.
+func (q *queue) hasten(it *item) {
+	if i := slices.Index(q.delayed, it); i >= 0 {
+		q.delayed = slices.Delete(q.delayed, i, i+1)
+		q.fifo(it).insert(it)
+	}
+}
+
+// land puts an item in flight back to its place in its lane.
+func (q *queue) land(it *item) {
+	q.unfly(it)
+	q.fifo(it).insert(it)
+}
+
+// delay puts an item in flight aside until it.retry.
+func (q *queue) delay(it *item) {
+	q.unfly(it)
+	q.delayed = append(q.delayed, it)
+}
+
+// arrive forgets an item in flight.
+func (q *queue) arrive(it *item) {
+	q.unfly(it)
+	q.forget(it)
+}
+
+func (q *queue) unfly(it *item) {
+	if i := slices.Index(q.flying, it); i >= 0 {
+		q.flying = slices.Delete(q.flying, i, i+1)
+	}
+}
+
+func (q *queue) forget(it *item) {
+	q.count--
+	q.bytes -= it.entry.Size
+}
+
+// release puts delayed items whose time has come back into their lanes, and returns when the next is due.
+func (q *queue) release(now time.Duration) (next time.Duration) {
+	next = never
+	q.delayed = slices.DeleteFunc(q.delayed, func(it *item) bool {
+		if it.retry > now {
+			next = min(next, it.retry)
+			return false
+		}
+		q.fifo(it).insert(it)
+		return true
+	})
+	return next
+}
+
+// oldest returns the item that was captured first by the clock of the time, of those that wait in the lanes.
+func (q *queue) oldest(lanes ...lane) *item {
+	var oldest *item
+	consider := func(it *item) {
+		if it != nil && slices.Contains(lanes, it.lane) && (oldest == nil || it.entry.Time < oldest.entry.Time) {
+			oldest = it
+		}
+	}
+	for _, l := range lanes {
+		for c := range q.lanes[l] {
+			consider(q.lanes[l][c].first())
+		}
+	}
+	for _, it := range q.delayed {
+		consider(it)
+	}
+	return oldest
+}
+
+// remove forgets an item that waits, in a lane or delayed.
+func (q *queue) remove(it *item) {
+	if i := slices.Index(q.delayed, it); i >= 0 {
+		q.delayed = slices.Delete(q.delayed, i, i+1)
+	} else {
+		q.fifo(it).remove(it)
+	}
+	q.forget(it)
+}
+
+// removeCategory forgets all that waits of a category, and returns it.
+func (q *queue) removeCategory(c Category) (removed []*item) {
+	for l := range q.lanes {
+		removed = append(removed, q.lanes[l][c.index()].all()...)
+		q.lanes[l][c.index()] = fifo{}
+	}
+	q.delayed = slices.DeleteFunc(q.delayed, func(it *item) bool {
+		if it.entry.Category.index() != c.index() {
+			return false
+		}
+		removed = append(removed, it)
+		return true
+	})
+	for _, it := range removed {
+		q.forget(it)
+	}
+	return removed
+}
+
+// removeOld forgets the items at the front of each lane that old says are too old, and returns them.
+func (q *queue) removeOld(old func(*item) bool) (removed []*item) {
+	for l := range q.lanes {
+		for c := range q.lanes[l] {
+			for it := q.lanes[l][c].first(); it != nil && old(it); it = q.lanes[l][c].first() {
+				q.remove(it)
+				removed = append(removed, it)
+			}
+		}
+	}
+	return removed
+}
+
+// eachFirst calls f for the first item of each lane and category, and for each one delayed and in flight: among them is
+// the first in order of capture, and the oldest.
+func (q *queue) eachFirst(f func(*item)) {
+	for l := range q.lanes {
+		for c := range q.lanes[l] {
+			if it := q.lanes[l][c].first(); it != nil {
+				f(it)
+			}
+		}
+	}
+	for _, it := range q.delayed {
+		f(it)
+	}
+	for _, it := range q.flying {
+		f(it)
+	}
+}
+
+// waits says whether anything up to seq waits.
+func (q *queue) waits(seq uint64) (waits bool) {
+	if q.count == 0 {
+		return false
+	}
+	q.eachFirst(func(it *item) { waits = waits || it.seq <= seq })
+	return waits
+}
+
+// A fifo is a list of items sorted by seq, made to be appended to and taken from the front.
+type fifo struct {
+	items []*item
+	head  int // items before it are taken
+}
+
+func (f *fifo) all() []*item { return f.items[f.head:] }
+
+func (f *fifo) first() *item {
+	if f.head == len(f.items) {
+		return nil
+	}
+	return f.items[f.head]
+}
+
+func (f *fifo) find(seq uint64) int {
+	return f.head + sort.Search(len(f.items)-f.head, func(i int) bool { return f.items[f.head+i].seq >= seq })
+}
+
+func (f *fifo) insert(it *item) {
+	switch n := len(f.items); {
+	case f.head == n || f.items[n-1].seq < it.seq:
+		f.items = append(f.items, it)
+	case f.head > 0 && it.seq < f.items[f.head].seq:
+		f.head--
+		f.items[f.head] = it
+	default:
+		f.items = slices.Insert(f.items, f.find(it.seq), it)
+	}
+}
+
+// maxEmpty is how many places a fifo keeps for later when it is empty, and how many it may waste.
+const maxEmpty = 1024
+
+func (f *fifo) remove(it *item) {
+	i := f.find(it.seq)
+	if i == len(f.items) || f.items[i] != it {
+		return
+	}
+	if i > f.head {
+		f.items = slices.Delete(f.items, i, i+1)
+		return
+	}
+	f.items[i] = nil
+	f.head++
+	switch n := len(f.items); {
+	case f.head == n && cap(f.items) > maxEmpty:
+		*f = fifo{}
+	case f.head == n:
+		f.items, f.head = f.items[:0], 0
+	case f.head > maxEmpty && f.head > n/2:
+		f.items, f.head = append([]*item(nil), f.items[f.head:]...), 0
+	}
 }

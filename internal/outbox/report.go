@@ -2,67 +2,112 @@ package outbox
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// reports counts what was lost until the server has been told. See https://develop.sentry.dev/sdk/client-reports/.
+// The reasons for which an outbox drops, as client reports name them.
+const (
+	reasonQueueOverflow = "queue_overflow"     // no room in memory
+	reasonCacheOverflow = "cache_overflow"     // no room on disk, or too old
+	reasonLimited       = "ratelimit_backoff"  // the server limits it for long
+	reasonSendError     = "send_error"         // the server refused it
+	reasonDamaged       = "internal_sdk_error" // the store can't read it any more
+	reasonWithheld      = "before_send"        // it holds personal data, which this program doesn't send
+)
+
+// reports counts what was dropped until the server has been told, which is done by client reports: see
+// https://develop.sentry.dev/sdk/telemetry/client-reports/. They are made when they are sent and never stored.
 type reports struct {
-	lost map[lostKey]int64
-	last time.Time // when one was sent
+	lost    map[lostKey]uint64
+	at      time.Duration // when to send what was lost
+	wanted  bool          // a Flush wants it now
+	sending bool
 }
 
 type lostKey struct{ reason, category string }
 
-// reportEvery is the least time between two client reports that nobody asked for.
-const reportEvery = 30 * time.Second
-
-func (r *reports) add(reason string, c Category, items, spans uint32) {
+// add counts an envelope. The first one starts the wait for others to be reported with it.
+func (r *reports) add(reason string, c Category, items, spans uint32, now, wait time.Duration) {
 	if r.lost == nil {
-		r.lost = make(map[lostKey]int64)
+		r.lost = make(map[lostKey]uint64)
 	}
-	r.lost[lostKey{reason, c.String()}] += int64(max(items, 1))
+	if len(r.lost) == 0 {
+		r.at = now + wait
+	}
+	r.lost[lostKey{reason, c.String()}] += uint64(max(items, 1))
 	if c == CategoryTransaction {
-		r.lost[lostKey{reason, "span"}] += int64(spans) + 1
+		r.lost[lostKey{reason, "span"}] += uint64(spans) + 1 // Sentry counts the transaction as a span too
 	}
 }
 
-func (r *reports) any() bool { return len(r.lost) > 0 }
-
-// take returns what is to be reported; giveBack undoes it.
-func (r *reports) take(now time.Time) map[lostKey]int64 {
-	lost := r.lost
-	r.lost, r.last = nil, now
-	return lost
+// canReport says whether a client report may be sent, if one is due. mu is held.
+func (o *Outbox) canReport(now time.Duration) bool {
+	return len(o.reports.lost) > 0 && !o.closed && o.cfg.Active() && o.way.clear() && o.reportFrom() <= now
 }
 
-func (r *reports) giveBack(lost map[lostKey]int64) {
-	if r.lost == nil {
-		r.lost = make(map[lostKey]int64)
+// reportFrom is when the server's limits allow a client report, which has no category: only a limit of all concerns it.
+func (o *Outbox) reportFrom() time.Duration { return slices.Min(o.until[:]) }
+
+// pumpReport sends a client report, if one is due. mu is held.
+func (o *Outbox) pumpReport(now time.Duration) {
+	due := o.reports.at <= now || o.reports.wanted && o.queue.count == 0
+	if !due || o.reports.sending || !o.canReport(now) {
+		return
 	}
-	for key, n := range lost {
-		r.lost[key] += n
-	}
+	lost := o.reports.lost
+	o.reports.lost, o.reports.sending, o.reports.wanted = nil, true, false
+	o.background(func() { o.sendReport(lost) })
 }
 
-func (o *Outbox) reportEnvelope(lost map[lostKey]int64) []byte {
+func (o *Outbox) sendReport(lost map[lostKey]uint64) {
+	a := o.post(reportEnvelope(o.cfg.SDK, lost, time.Now()), CategoryOther)
+	o.mu.Lock()
+	defer o.unlock()
+	o.reports.sending = false
+	now := o.now()
+	o.limit(a.limits, now)
+	switch a.verdict {
+	case accepted, refused: // refused: it would be again
+	default:
+		later := now + o.timing.report
+		if o.reports.lost == nil {
+			o.reports.lost = make(map[lostKey]uint64)
+		}
+		for key, n := range lost {
+			o.reports.lost[key] += n
+		}
+		o.reports.at = later
+	}
+	o.notify()
+	o.pump(now)
+}
+
+func reportEnvelope(sdk string, lost map[lostKey]uint64, now time.Time) []byte {
 	type discarded struct {
 		Reason   string `json:"reason"`
 		Category string `json:"category"`
-		Quantity int64  `json:"quantity"`
+		Quantity uint64 `json:"quantity"`
 	}
-	var body struct {
-		Timestamp time.Time   `json:"timestamp"`
+	report := struct {
+		Timestamp string      `json:"timestamp"`
 		Discarded []discarded `json:"discarded_events"`
-	}
-	body.Timestamp = time.Now().UTC()
+	}{Timestamp: now.UTC().Format(time.RFC3339)}
 	for key, n := range lost {
-		body.Discarded = append(body.Discarded, discarded{key.reason, key.category, n})
+		report.Discarded = append(report.Discarded, discarded{key.reason, key.category, n})
 	}
-	item, _ := json.Marshal(body) // plain strings and numbers
+	slices.SortFunc(report.Discarded, func(a, b discarded) int {
+		return strings.Compare(a.Reason+a.Category, b.Reason+b.Category)
+	})
+	body, err := json.Marshal(report)
+	if err != nil {
+		return nil // texts and numbers don't fail
+	}
 	header := "{}"
-	if o.cfg.SDK != "" {
-		header = `{"sdk":` + o.cfg.SDK + `}`
+	if sdk != "" {
+		header = `{"sdk":` + sdk + `}`
 	}
-	return []byte(header + "\n" + `{"type":"client_report","length":` + strconv.Itoa(len(item)) + "}\n" + string(item) + "\n")
+	return []byte(header + "\n" + `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}\n" + string(body) + "\n")
 }

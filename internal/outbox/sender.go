@@ -2,304 +2,446 @@ package outbox
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"sync"
 	"time"
 )
 
+// wayHealth is what is known of the way to the server.
+type wayHealth struct {
+	err         error
+	failures    int           // in a row, of requests that began one after another
+	until       time.Duration // nothing is sent before
+	barred      bool          // the way or the key was refused
+	barredCount uint64        // how often that happened
+	probing     bool          // a request finds out whether the trouble is over
+	epoch       uint64        // counts failures, to tell those of requests that began before one
+}
+
+func (w *wayHealth) clear() bool { return w.failures == 0 && !w.barred }
+
 const (
-	requestTimeout = 30 * time.Second // of one request, body and answer included; as in sentry-go
-	firstDelay     = time.Second      // after a failure, doubled each time
-	maxDelay       = 5 * time.Minute
-	flushDelay     = 100 * time.Millisecond // the first one while a Flush waits, doubled up to a second
-	refusedDelay   = 5 * time.Minute        // after an answer that speaks of the way or the key
-	maxFailures    = 10                     // 5xx answers to one envelope while others are accepted
-	gzipFrom       = 1 << 10                // bytes; smaller bodies gain nothing
-	maxAnswer      = 64 << 10               // bytes read of an answer, so that its connection can be used again
+	// maxFailures is how many 5xx answers an envelope gets while others are accepted, before it is given up.
+	maxFailures = 10
+	// perSender envelopes must wait for each request under way before there is another: a few arrive in the order of
+	// their capture, a burst fills the line.
+	perSender = 8
+	// rotate is after how many failures in a row another envelope is tried first: one that breaks connections must not
+	// stop all others.
+	rotate = 3
 )
 
-// perSender is how many entries must wait for each sender before there is another: a few arrive in the order of their
-// capture, a burst fills the line.
-const perSender = 8
+// Ages after which Sentry refuses an event. What seems older than maxPlausible isn't old: a clock was wrong when it was
+// captured, or is now.
+const (
+	maxErrorAge       = 30 * 24 * time.Hour
+	maxTransactionAge = 5 * 24 * time.Hour // and logs, metrics and the like
+	maxPlausible      = 365 * 24 * time.Hour
+	maxClockError     = 24 * time.Hour // of our clock against the server's, before the server's counts
+	expireEvery       = time.Minute
+)
 
-// kick starts senders for what can be sent now, or a timer for what can be sent later. o.mu is held.
-func (o *Outbox) kick() {
-	if o.closed || o.running >= Senders || o.running*perSender > o.waitingCount() {
+// pump starts whatever can be done now and sets the timer for what can be done later. Everything that changes the
+// outbox's state calls it. mu is held.
+func (o *Outbox) pump(now time.Duration) {
+	if o.closed {
 		return
 	}
-	now := time.Now()
-	e, wake := o.next(now)
-	if e == nil {
-		o.wakeAt(now, wake)
-		return
+	if o.cfg.Active() {
+		o.expire(now)
+		if len(o.queue.delayed) > 0 {
+			o.queue.release(now)
+		}
+		for it := o.take(now); it != nil; it = o.take(now) {
+			epoch := o.way.epoch
+			o.background(func() { o.send(it, epoch) })
+		}
+		o.pumpReport(now)
 	}
-	o.running++
-	o.flying[e] = struct{}{}
-	o.workers.Go(func() { o.send(e) })
+	o.pumpDisk(now)
+	if o.queue.count == 0 {
+		o.resolved("room", "")
+	}
+	o.schedule(now)
 }
 
-// wakeAt has the sender look again at the given time; zero: never. o.mu is held.
-func (o *Outbox) wakeAt(now, at time.Time) {
-	if at.IsZero() {
-		return
+// take returns what is to be sent now, counted as under way; nil: nothing. mu is held.
+func (o *Outbox) take(now time.Duration) *item {
+	if o.closed || o.queue.count == len(o.queue.flying)+len(o.queue.delayed) || !o.cfg.Active() || !o.free(now) {
+		return nil
 	}
-	wait := max(at.Sub(now), time.Millisecond)
-	if o.timer == nil {
-		o.timer = time.AfterFunc(wait, o.Wake)
-		return
+	step := uint8(0) // the server works: in order of capture
+	if !o.way.clear() {
+		step = rotate
 	}
-	o.timer.Reset(wait)
+	it := o.pick(now, step, laneLive, laneSpare)
+	if it == nil && (o.flushing > 0 || now >= o.pacedAt) {
+		if it = o.pick(now, step, laneBacklog); it != nil {
+			o.pacedAt = now + o.timing.pace
+		}
+	}
+	if it == nil {
+		return nil
+	}
+	it.since = now
+	it.probe, o.way.probing = step > 0, step > 0
+	o.sending++
+	o.queue.fly(it)
+	return it
 }
 
-// send delivers e and then whatever comes next, until there is nothing.
-func (o *Outbox) send(e *Entry) {
-	buf := payloads.Get().(*[]byte)
-	defer payloads.Put(buf)
-	for e != nil {
-		a := o.deliver(e, buf)
-		o.mu.Lock()
-		delete(o.flying, e)
-		o.settle(e, a)
-		now := time.Now()
-		if a.accepted() && o.reports.any() && now.Sub(o.reports.last) >= reportEvery && !o.closed {
-			lost := o.reports.take(now)
-			o.mu.Unlock()
-			told := o.post(o.ctx, o.reportEnvelope(lost))
-			o.mu.Lock()
-			if !told.accepted() {
-				o.reports.giveBack(lost)
+func (o *Outbox) pick(now time.Duration, step uint8, lanes ...lane) (first *item) {
+	for _, l := range lanes {
+		var it *item
+		if step == 0 {
+			it = o.queue.first(l, &o.until, now)
+		} else {
+			it = o.queue.leastTried(l, &o.until, now, step)
+		}
+		if it != nil && (first == nil || it.seq < first.seq) {
+			first = it
+		}
+	}
+	return first
+}
+
+// free reports whether another request may begin. mu is held.
+func (o *Outbox) free(now time.Duration) bool {
+	switch {
+	case o.sending >= Senders, now < o.way.until, !o.way.clear() && o.way.probing:
+		return false
+	}
+	waiting := o.queue.count - len(o.queue.flying) - len(o.queue.delayed)
+	return o.sending*perSender <= waiting || now >= o.slowAt()
+}
+
+// slowAt is when the requests under way have become too slow to wait for. mu is held.
+func (o *Outbox) slowAt() time.Duration {
+	at := time.Duration(0)
+	for _, it := range o.queue.flying {
+		at = max(at, it.since+o.timing.slow)
+	}
+	return at
+}
+
+// schedule sets the timer for the next thing that is worth doing. What a request under way will bring about needs none.
+// mu is held.
+func (o *Outbox) schedule(now time.Duration) {
+	next := never
+	at := func(t time.Duration) {
+		if t > now {
+			next = min(next, t)
+		}
+	}
+	if o.cfg.Active() {
+		for l := range o.queue.lanes {
+			for c := range o.queue.lanes[l] {
+				if o.queue.lanes[l][c].first() == nil {
+					continue
+				}
+				t := max(o.until[c], o.way.until)
+				if lane(l) == laneBacklog && o.flushing == 0 {
+					t = max(t, o.pacedAt)
+				}
+				if t > now {
+					at(t)
+				} else if o.sending > 0 && o.sending < Senders {
+					at(o.slowAt())
+				}
 			}
 		}
-		var wake time.Time
-		if e, wake = o.next(now); e != nil {
-			o.flying[e] = struct{}{}
-			o.kick() // another sender, while there is more
-		} else {
-			o.running--
-			o.wakeAt(now, wake)
+		for _, it := range o.queue.delayed {
+			at(it.retry)
 		}
-		o.broadcast()
-		o.mu.Unlock()
-	}
-}
-
-var payloads = sync.Pool{New: func() any { return new([]byte) }}
-
-// An answer is what became of one request.
-type answer struct {
-	status  int // 0 without one
-	err     error
-	header  http.Header
-	damaged bool // the payload can't be read any more
-	drop    string
-}
-
-func (a answer) accepted() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
-
-// refused reports an answer that speaks of the way or the key, not of the envelope.
-func (a answer) refused() bool {
-	switch a.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired:
-		return true
-	}
-	return a.status >= 300 && a.status < 400
-}
-
-func (o *Outbox) deliver(e *Entry, buf *[]byte) answer {
-	o.mu.Lock()
-	store := o.storeOf(e)
-	old := o.expired(e, time.Now())
-	o.mu.Unlock()
-	if old {
-		return answer{drop: "cache_overflow"}
-	}
-	if e.PII && !o.cfg.PII {
-		return answer{drop: "before_send"}
-	}
-	payload, err := store.Payload(e, *buf)
-	if err != nil {
-		return answer{err: err, damaged: errors.Is(err, ErrDamaged)}
-	}
-	*buf = payload[:0]
-	if e.Packed {
-		if payload, err = io.ReadAll(flate.NewReader(bytes.NewReader(payload))); err != nil {
-			return answer{err: err, damaged: true}
+		if o.queue.count > 0 {
+			at(o.expireAt)
+		}
+		if len(o.reports.lost) > 0 && !o.reports.sending && o.way.clear() {
+			at(max(o.reports.at, o.reportFrom()))
 		}
 	}
-	return o.post(o.ctx, payload)
-}
-
-// settle acts on the answer to e. o.mu is held.
-func (o *Outbox) settle(e *Entry, a answer) {
-	now := time.Now()
-	if a.header != nil {
-		o.limits.update(a.header, a.status, now)
-		if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
-			o.clockOK = date.Sub(now).Abs() < 24*time.Hour
-		}
+	if o.diskWaits() {
+		at(o.disk.at)
 	}
 	switch {
-	case a.drop != "":
-		o.finish(e, a.drop)
-	case a.damaged:
-		o.cfg.Logger.Warn("sentryconfig: a damaged record of the outbox is dropped", "error", a.err)
-		o.finish(e, "internal_sdk_error")
-	case a.accepted():
-		o.delay = 0
-		if o.serverDown {
-			o.cfg.Logger.Info("sentryconfig: the server takes events again")
-		}
-		o.serverError, o.serverDown = nil, false
-		o.finish(e, "")
-		o.dropLimited(now)
-	case a.status == http.StatusTooManyRequests:
-		o.serverError = fmt.Errorf("outbox: the server limits %s: HTTP status 429", e.Category)
-		o.putBack(e)
-		o.dropLimited(now)
-	case a.refused():
-		o.refused++
-		o.retryAt, o.delay = now.Add(refusedDelay), refusedDelay
-		o.putBack(e)
-		o.trouble(fmt.Errorf("outbox: the server refuses the DSN's key or project, or a proxy is in the way: HTTP status %d", a.status), "tried again every 5 minutes")
-	case a.status >= 400 && a.status < 500 && a.status != http.StatusRequestTimeout:
-		o.serverError = fmt.Errorf("outbox: the server refused an envelope: HTTP status %d", a.status)
-		o.cfg.Logger.Warn("sentryconfig: the server refused an envelope, which is dropped", "status", a.status)
-		o.finish(e, "send_error")
+	case next == o.timerAt:
+	case next == never:
+		o.timer.Stop()
+	case o.timer == nil:
+		o.timer = time.AfterFunc(next-now, o.tick)
 	default:
-		if o.ctx.Err() != nil { // Close interrupted it
-			o.putBack(e)
-			return
-		}
-		o.failed(e, a, now)
+		o.timer.Reset(next - now)
 	}
+	o.timerAt = next
 }
 
-// failed is for answers that may be better next time: none at all, 408, 5xx.
-func (o *Outbox) failed(e *Entry, a answer, now time.Time) {
-	err := a.err
-	if err == nil {
-		err = fmt.Errorf("outbox: HTTP status %d", a.status)
-	}
-	o.trouble(err, "events wait in the outbox")
-	first, most := firstDelay, maxDelay
-	if o.flushers > 0 {
-		first, most = flushDelay, time.Second
-	}
-	o.delay = min(max(2*o.delay, first), most)
-	wait := o.delay/2 + rand.N(o.delay/2+1)
-	o.retryAt = now.Add(wait)
-	if a.status < 500 {
-		o.putBack(e)
+func (o *Outbox) tick() {
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
 		return
 	}
-	// It may be the envelope's fault: the next attempt is another's, and this one waits for its own turn.
-	if e.failures++; e.failures >= maxFailures && o.stats.Delivered > 0 && o.others() {
-		o.finish(e, "send_error")
+	o.tasks.Add(1)
+	defer o.tasks.Done()
+	o.timerAt = never
+	o.pump(o.now())
+	o.unlock()
+}
+
+// send sends it and then whatever comes next, until there is nothing. epoch is the way's when it was taken.
+func (o *Outbox) send(it *item, epoch uint64) {
+	s := &scratch{stored: buffers.Get().(*bytes.Buffer), plain: buffers.Get().(*bytes.Buffer)}
+	defer s.release()
+	for it != nil {
+		a := o.deliver(it, s)
+		if a.verdict == accepted || a.verdict == refused || a.verdict == damaged {
+			o.forget(it) // before anybody hears that it has arrived: it shall not be sent again
+		}
+		o.mu.Lock()
+		o.settle(it, a, epoch)
+		o.notify()
+		o.unlock()
+		if a.finish != nil {
+			a.finish() // still counted as under way: the connection isn't free before
+		}
+		o.mu.Lock()
+		o.sending--
+		now := o.now()
+		if it = o.take(now); it != nil {
+			epoch = o.way.epoch
+		}
+		o.pump(now)
+		o.unlock()
+	}
+}
+
+// A scratch is a sender's memory.
+type scratch struct{ stored, plain *bytes.Buffer }
+
+func (s *scratch) release() {
+	putBuffer(s.stored)
+	putBuffer(s.plain)
+}
+
+// deliver reads it from its store and sends it.
+func (o *Outbox) deliver(it *item, s *scratch) answer {
+	envelope, err := it.store.Payload(it.entry, s.stored.AvailableBuffer())
+	if err != nil {
+		err = fmt.Errorf("outbox: read envelope: %w", err)
+		if errors.Is(err, ErrDamaged) {
+			return answer{verdict: damaged, err: err}
+		}
+		return answer{verdict: unreadable, err: err}
+	}
+	if cap(envelope) > s.stored.Cap() {
+		s.stored = bytes.NewBuffer(envelope[:0])
+	}
+	if it.entry.Packed {
+		s.plain.Reset()
+		if err := inflate(s.plain, envelope); err != nil {
+			return answer{verdict: damaged, err: fmt.Errorf("outbox: unpack envelope: %w", err)}
+		}
+		envelope = s.plain.Bytes()
+	}
+	return o.post(envelope, it.entry.Category)
+}
+
+// settle acts on the answer to it. What was accepted, refused or damaged is forgotten already. mu is held.
+func (o *Outbox) settle(it *item, a answer, epoch uint64) {
+	now := o.now()
+	e := it.entry
+	if it.probe {
+		it.probe, o.way.probing = false, false
+	}
+	if o.closed && a.verdict == unreachable { // Close interrupted it
+		o.queue.land(it)
 		return
 	}
-	own := min(firstDelay<<min(e.failures-1, 16), maxDelay)
-	if o.flushers > 0 {
-		own = wait
-	}
-	e.notBefore = now.Add(own)
-	o.delayed = append(o.delayed, e)
-}
-
-// others reports whether the server takes other envelopes: nothing else waits, or only what failed as well.
-func (o *Outbox) others() bool { return !o.waiting(laneLive) && !o.waiting(laneBacklog) }
-
-// trouble notes what is wrong with the server, and says it once until it works again.
-func (o *Outbox) trouble(err error, remedy string) {
-	o.serverError = err
-	if !o.serverDown {
-		o.serverDown = true
-		o.cfg.Logger.Warn("sentryconfig: the server can't be reached or refuses: "+remedy, "error", err)
-	}
-}
-
-// dropLimited drops what the server won't take for long, but never errors.
-func (o *Outbox) dropLimited(now time.Time) {
-	for lane := range o.queues {
-		for c := range o.queues[lane] {
-			if Category(c) == CategoryError || o.limits[c].Sub(now) <= longLimit {
-				continue
+	switch a.verdict {
+	case accepted, limited, refused:
+		o.wayWorks()
+		if !a.date.IsZero() {
+			off := time.Until(a.date)
+			if off.Abs() <= maxClockError {
+				off = 0
 			}
-			for q := &o.queues[lane][c]; q.len() > 0; {
-				o.finish(q.pop(), "ratelimit_backoff")
+			news := !o.clockSeen || (off-o.clockOff).Abs() > maxClockError
+			o.clockOff, o.clockSeen = off, true
+			if news { // what is too old by that isn't sent first
+				o.expireAt = 0
+				o.expire(now)
+			}
+		}
+	}
+	if a.verdict != unreadable && a.verdict != damaged && it.store == o.main {
+		o.disk.readErr = nil
+		o.resolved("read", "sentryconfig: the outbox can be read again")
+	}
+	switch a.verdict {
+	case accepted:
+		o.accepted++
+		o.acceptAt = now
+		o.way.err = nil
+		o.resolved("refused", "")
+		if a.limits == (limits{}) {
+			o.resolved("limit", "sentryconfig: the server takes events without limits again")
+		}
+		o.stats.Delivered++
+		o.queue.arrive(it)
+		o.retryUndone()
+	case refused:
+		o.way.err = a.err
+		o.warn("refused", "sentryconfig: the server refused an event, which is dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.queue.arrive(it)
+		o.count(reasonSendError, e.Category, e.Items, e.Spans)
+	case damaged:
+		o.warn("read", "sentryconfig: an event in the outbox is damaged and dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.queue.arrive(it)
+		o.lose(reasonDamaged, e.Category, e.Items, e.Spans)
+	case limited:
+		o.way.err = a.err
+		o.queue.land(it)
+	case barred:
+		o.way.err = a.err
+		o.way.barredCount++
+		o.way.epoch++
+		o.way.barred, o.way.until = true, now+o.timing.barred
+		o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", a.err)
+		o.queue.land(it)
+	case failed, unreachable, unreadable:
+		o.fail(it, a, epoch, now)
+	}
+	o.limit(a.limits, now)
+}
+
+// fail delays an item that may be better off later, and with it all others unless they are doing well. mu is held.
+func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
+	if it.tries == 0 {
+		it.firstAccepted, it.lastAccepted = o.accepted, o.accepted
+	}
+	// Others are accepted: since this one's last failure, or just a moment ago and since its first.
+	others := o.accepted > it.lastAccepted || o.accepted > it.firstAccepted && now-o.acceptAt < o.timing.poisonProof
+	it.lastAccepted = o.accepted
+	it.tries = min(it.tries, 250) + 1
+	if a.verdict == failed && a.status >= 500 && (others || it.entry.failures == 0) {
+		it.entry.failures++
+	}
+	if it.entry.failures >= maxFailures {
+		o.way.err = a.err
+		o.queue.arrive(it)
+		o.drop(it, reasonSendError, false)
+		return
+	}
+	if o.flushing > 0 && epoch == o.way.epoch {
+		o.flushTries++
+	}
+	it.retry = now + o.retryDelay(int(it.tries))
+	switch {
+	case a.verdict == unreadable:
+		o.warn("read", "sentryconfig: the outbox can't be read: it is tried again", "path", o.cfg.Dir, "error", a.err)
+		o.disk.readErr = a.err
+	case others:
+		o.way.err = a.err // its own trouble
+	default:
+		o.way.err = a.err
+		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again", "error", a.err)
+		if epoch == o.way.epoch { // not one of several that began before the server was known to fail
+			o.way.epoch++
+			o.way.failures++
+			o.way.until = now + o.retryDelay(o.way.failures)
+		}
+		it.retry = min(it.retry, max(o.way.until, now+o.timing.flushRetry/2))
+	}
+	if o.hopeless(it.entry.Category, now) {
+		o.queue.arrive(it)
+		o.drop(it, reasonLimited, false)
+		return
+	}
+	o.queue.delay(it)
+}
+
+// wayWorks notes that the server answers. mu is held.
+func (o *Outbox) wayWorks() {
+	if o.way.clear() {
+		return
+	}
+	o.way.failures, o.way.barred, o.way.probing, o.way.until = 0, false, false, 0
+	o.resolved("server", "sentryconfig: the server can be reached again")
+	o.resolved("way", "sentryconfig: the server accepts the DSN's key again")
+}
+
+// limit applies the limits of an answer: what they concern waits, or is dropped when that would take long. mu is held.
+func (o *Outbox) limit(l limits, now time.Duration) {
+	for c, d := range l {
+		if d <= 0 {
+			continue
+		}
+		o.until[c] = max(o.until[c], now+d)
+		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
+		if o.hopeless(Category(c), now) {
+			for _, it := range o.queue.removeCategory(Category(c)) {
+				o.drop(it, reasonLimited, false)
 			}
 		}
 	}
 }
 
-// post sends one envelope, its header completed by the time of sending.
-func (o *Outbox) post(ctx context.Context, envelope []byte) answer {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
-	body.Reset()
-	packed := len(envelope) >= gzipFrom
-	var err error
-	if packed {
-		zip := zippers.Get().(*gzip.Writer)
-		zip.Reset(body)
-		if err = writeEnvelope(zip, envelope); err == nil {
-			err = zip.Close()
-		}
-		zippers.Put(zip)
-	} else {
-		err = writeEnvelope(body, envelope)
-	}
-	if err != nil {
-		return answer{err: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.cfg.URL, bytes.NewReader(bytes.Clone(body.Bytes()))) // the transport may read it after Do has returned
-	if err != nil {
-		return answer{err: err}
-	}
-	req.Header.Set("Content-Type", "application/x-sentry-envelope")
-	req.Header.Set("X-Sentry-Auth", o.cfg.Auth)
-	req.Header.Set("User-Agent", o.cfg.UserAgent)
-	if packed {
-		req.Header.Set("Content-Encoding", "gzip")
-	}
-	resp, err := o.client.Do(req)
-	if err != nil {
-		return answer{err: err}
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // the status has said it all
-	_ = resp.Body.Close()
-	return answer{status: resp.StatusCode, header: resp.Header}
+// hopeless says whether things of a category are limited for so long that they aren't kept. Errors are, always. mu is
+// held.
+func (o *Outbox) hopeless(c Category, now time.Duration) bool {
+	return c != CategoryError && o.until[c.index()]-now > patience
 }
 
-var (
-	bodies  = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	zippers = sync.Pool{New: func() any {
-		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
-		return w
-	}}
-)
+// expire drops what is too old. mu is held.
+func (o *Outbox) expire(now time.Duration) {
+	if now < o.expireAt || o.queue.count == 0 {
+		return
+	}
+	o.expireAt = now + expireEvery
+	wall := time.Now().Add(o.clockOff)
+	for _, it := range o.queue.removeOld(func(it *item) bool { return o.expired(it, now, wall) }) {
+		o.drop(it, o.overflow(it.store), true)
+	}
+}
 
-// writeEnvelope writes sent_at into the header of an envelope, and the rest as it is: a stale one would move the event in
-// time, because Relay takes the difference to its own clock for drift.
-func writeEnvelope(w io.Writer, envelope []byte) error {
-	if len(envelope) < 2 || envelope[0] != '{' {
-		return errors.New("outbox: not an envelope")
+// expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete anything.
+// So what this process has captured ages by the monotonic clock; the backlog ages by the wall clock once a server has been
+// met, whose clock corrects ours, and what that makes of it is believed within reason.
+func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
+	limit := maxTransactionAge
+	if it.entry.Category == CategoryError {
+		limit = maxErrorAge
 	}
-	head := `{"sent_at":"` + time.Now().UTC().Format(time.RFC3339Nano) + `"`
-	if envelope[1] != '}' {
-		head += ","
+	age := now - it.put
+	if it.lane == laneBacklog && o.clockSeen {
+		before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
+		if before > maxPlausible {
+			before = 0
+		}
+		age = max(age, before)
 	}
-	if _, err := io.WriteString(w, head); err != nil {
-		return err
+	return age > limit
+}
+
+// retryUndone has what a store could not forget forgotten now that other things work. mu is held.
+func (o *Outbox) retryUndone() {
+	if n := len(o.undone); n > 0 {
+		o.done = append(o.done, o.undone[n-1])
+		o.undone = o.undone[:n-1]
 	}
-	_, err := w.Write(envelope[1:])
-	return err
+}
+
+// doubled is the nth of a row of delays that begins with first and doubles up to most.
+func doubled(first time.Duration, n int, most time.Duration) time.Duration {
+	d := first
+	for ; n > 1 && d < most; n-- {
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// jitter varies d by a fifth, so that machines that lost a server together don't come back together.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

@@ -36,9 +36,7 @@ type Entry struct {
 	Packed   bool
 	Backlog  bool // left behind by an earlier process
 
-	seq       uint64    // the queue's: order of arrival
-	failures  uint8     // the sender's: 5xx answers so far
-	notBefore time.Time // the sender's: after such an answer
+	failures uint8 // the sender's: 5xx answers so far
 
 	where place
 }

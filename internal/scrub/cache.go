@@ -23,16 +23,18 @@ type cached struct {
 	secret  bool // in is the name of a secret
 }
 
-// known is what Text and SecretName say of t.
+// known is what Text says of t, and SecretName of t or of what becomes of it.
 func (s *Scrubber) known(t string) (text string, secret bool) {
 	if len(t) > maxCachedBytes {
-		return s.Text(t), false
+		text = s.Text(t)
+		return text, s.names.secret(text)
 	}
 	place := &s.cache.places[maphash.String(cacheSeed, t)%cachePlaces]
 	if c := place.Load(); c != nil && c.in == t {
 		return c.out, c.secret
 	}
-	c := &cached{in: t, out: s.Text(t), secret: s.names.secret(t)}
+	c := &cached{in: t, out: s.Text(t)}
+	c.secret = s.names.secret(t) || c.out != t && s.names.secret(c.out)
 	place.Store(c)
 	return c.out, c.secret
 }

@@ -20,8 +20,8 @@ import (
 // with scopes and other events, and are copied before something in them changes. It never panics: a place that can't
 // be scrubbed is replaced whole. Nothing is allocated when nothing changes.
 //
-// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail and IP address go. Payloads of
-// attachments, and Release, Dist, Environment and IDs stay as they are.
+// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail
+// and IP address go. Payloads of attachments and IDs stay as they are.
 func (s *Scrubber) Event(e *sentry.Event) {
 	if e == nil {
 		return
@@ -154,11 +154,23 @@ func (s *Scrubber) texts(e *sentry.Event) {
 	e.Message = s.text(e.Message, maxMessageChars)
 	e.Transaction = s.text(e.Transaction, maxTransactionChars)
 	e.ServerName = s.line(e.ServerName, maxTagChars)
+	e.Logger = s.text(e.Logger, maxTagChars)
+	e.Release, e.Environment, e.Dist = s.identifier(e.Release), s.identifier(e.Environment), s.text(e.Dist, maxTagChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
 	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
 		e.Fingerprint = list
 	}
+}
+
+// identifier is Text for a release or an environment. One that is all of a name stays: a service often runs as a user of its
+// own name, a machine is called staging, and events would no longer be found under it.
+func (s *Scrubber) identifier(t string) string {
+	name, _, _ := strings.Cut(t, "@")
+	if s.personal != nil && s.personal.names(name) {
+		return t
+	}
+	return s.short(t)
 }
 
 // level returns l when Sentry knows it.
@@ -215,7 +227,10 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 		if key != k && protocolKeys[k] {
 			key = k
 		}
-		key = tagKey(key)
+		if valid := tagKey(key); valid != key { // what looked harmless may be a name and its secret now
+			key, _ = s.known(valid)
+			key = tagKey(key)
+		}
 		nv := Filtered
 		if !secret {
 			nv = s.line(v, maxTagChars)
@@ -241,22 +256,22 @@ func tagKey(key string) string {
 	for i := 0; valid && i < len(key); i++ {
 		valid = isTagByte(key[i])
 	}
+	if !valid {
+		b := make([]byte, 0, len(key))
+		for i := 0; i < len(key) && len(b) < maxTagChars; i++ {
+			if c := key[i]; isTagByte(c) {
+				b = append(b, c)
+			} else if len(b) > 0 && b[len(b)-1] != '_' {
+				b = append(b, '_')
+			}
+		}
+		key = strings.Trim(string(b), "_")
+	}
 	switch key {
 	case "release", "dist", "environment", "user": // Relay keeps these for itself and drops them
-		return key + "_"
+		key += "_"
 	}
-	if valid {
-		return key
-	}
-	b := make([]byte, 0, len(key))
-	for i := 0; i < len(key) && len(b) < maxTagChars; i++ {
-		if c := key[i]; isTagByte(c) {
-			b = append(b, c)
-		} else if len(b) > 0 && b[len(b)-1] != '_' {
-			b = append(b, '_')
-		}
-	}
-	return strings.Trim(string(b), "_")
+	return key
 }
 
 func isTagByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == ':' || c == '-' }
@@ -296,18 +311,17 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 	if m == nil {
 		return nil
 	}
-	n := *m
-	if n.Type = cutRunes(s.short(n.Type), maxCategoryChars); n.Type == "" {
-		n.Type = "generic" // Relay wants one
+	kind := cutRunes(s.short(m.Type), maxCategoryChars)
+	if kind == "" {
+		kind = "generic" // Relay wants one
 	}
-	n.Description = s.text(n.Description, maxMessageChars)
-	n.HelpLink = s.text(n.HelpLink, maxMessageChars)
-	n.Source = s.text(n.Source, maxCategoryChars)
-	data, changed, _ := s.walk(n.Data, maxCrumbBytes, maxCrumbDepth)
-	n.Data = data
-	if !changed && n.Type == m.Type && n.Description == m.Description && n.HelpLink == m.HelpLink && n.Source == m.Source {
+	description, help, source := s.text(m.Description, maxMessageChars), s.text(m.HelpLink, maxMessageChars), s.text(m.Source, maxCategoryChars)
+	data, changed, _ := s.walk(m.Data, maxCrumbBytes, maxCrumbDepth)
+	if !changed && kind == m.Type && description == m.Description && help == m.HelpLink && source == m.Source {
 		return m
 	}
+	n := *m
+	n.Type, n.Description, n.HelpLink, n.Source, n.Data = kind, description, help, source, data
 	return &n
 }
 
@@ -587,6 +601,14 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 			out[key] = cutRunes(t, limit)
 		}
 	}
+	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > maxContextBytes {
+		if !changed {
+			out, changed = maps.Clone(c), true
+		}
+		delete(out, "data")
+		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
+		out["data"] = safe.Fit(data, max(room, minShareBytes), maxContextDepth-1)
+	}
 	return out, changed
 }
 
@@ -614,19 +636,17 @@ func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) 
 	if old == nil {
 		return nil, 0
 	}
-	b := *old
-	b.Message = s.text(b.Message, maxMessageChars)
-	b.Category = cutRunes(s.short(b.Category), maxCategoryChars)
-	b.Type = cutRunes(s.short(b.Type), maxCategoryChars)
-	b.Level = level(b.Level, sentry.LevelInfo)
-	b.Timestamp = encodable(b.Timestamp)
-	bytes, changed := 0, false
-	if b.Data != nil {
-		b.Data, changed, bytes = s.walk(b.Data, maxCrumbBytes, maxCrumbDepth)
+	message, category, kind := s.text(old.Message, maxMessageChars), cutRunes(s.short(old.Category), maxCategoryChars), cutRunes(s.short(old.Type), maxCategoryChars)
+	severity, at := level(old.Level, sentry.LevelInfo), encodable(old.Timestamp)
+	data, changed, bytes := old.Data, false, 0
+	if data != nil {
+		data, changed, bytes = s.walk(data, maxCrumbBytes, maxCrumbDepth)
 	}
-	if !changed && b.Message == old.Message && b.Category == old.Category && b.Type == old.Type && b.Level == old.Level && b.Timestamp.Equal(old.Timestamp) {
+	if !changed && message == old.Message && category == old.Category && kind == old.Type && severity == old.Level && at.Equal(old.Timestamp) {
 		return old, bytes
 	}
+	b := *old
+	b.Message, b.Category, b.Type, b.Level, b.Timestamp, b.Data = message, category, kind, severity, at, data
 	return &b, bytes
 }
 

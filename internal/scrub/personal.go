@@ -8,10 +8,13 @@ import (
 	"unicode/utf8"
 )
 
+// Dir stands where the working folder or the program's was.
+const Dir = "[dir]"
+
 // What stands in place of personal data.
 const (
 	homeMark = "~"
-	dirMark  = "[dir]"
+	dirMark  = Dir
 	hostMark = "[host]"
 	userMark = "[user]"
 )
@@ -114,7 +117,10 @@ func (p *personal) text(t string) string {
 		}
 		next := 0
 		if n := separator(t, i); n > 0 {
-			if next = p.path(&ed, i, n); next == 0 {
+			if next = p.path(&ed, i, n); next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
+				next = p.word(&ed, i)
+			}
+			if next == 0 {
 				next = i + n
 			}
 		} else if i == 0 || !isAlnum(t[i-1]) && t[i-1] != '_' || escapedBefore(t, i) {
@@ -175,12 +181,7 @@ func (f *folder) match(t string, k int) int {
 			}
 			k += n
 		}
-		switch {
-		case hasPrefixFold(t[k:], element):
-			k += len(element)
-		case strings.IndexByte(element, ' ') >= 0 && hasPrefixFold(t[k:], strings.ReplaceAll(element, " ", "%20")):
-			k += len(element) + 2*strings.Count(element, " ")
-		default:
+		if k = skip(t, k, element); k == 0 {
 			return 0
 		}
 	}
@@ -191,6 +192,66 @@ func (f *folder) match(t string, k int) int {
 		}
 	}
 	return k
+}
+
+// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a URL or in
+// JSON; 0 if it doesn't begin with element.
+func skip(t string, k int, element string) int {
+	for element != "" {
+		want, n := utf8.DecodeRuneInString(element)
+		got, size := utf8.DecodeRuneInString(t[k:])
+		if got != want && !foldsTo(got, want) {
+			got, size = unescaped(t, k)
+		}
+		if size == 0 || got != want && !foldsTo(got, want) {
+			return 0
+		}
+		k, element = k+size, element[n:]
+	}
+	return k
+}
+
+// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if none is.
+func unescaped(t string, k int) (r rune, size int) {
+	switch {
+	case k >= len(t):
+		return 0, 0
+	case t[k] == '+': // in a query
+		return ' ', 1
+	case t[k] == '%' && k+2 < len(t) && isHex(t[k+1]) && isHex(t[k+2]):
+		var char [utf8.UTFMax]byte
+		for n := 0; n < len(char) && k+2 < len(t) && t[k] == '%' && isHex(t[k+1]) && isHex(t[k+2]); k += 3 {
+			char[n] = hexDigit(t[k+1])<<4 | hexDigit(t[k+2])
+			if n++; utf8.FullRune(char[:n]) {
+				r, _ = utf8.DecodeRune(char[:n])
+				return r, 3 * n
+			}
+		}
+		return utf8.RuneError, 3
+	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u' && isHex(t[k+2]) && isHex(t[k+3]) && isHex(t[k+4]) && isHex(t[k+5]):
+		return rune(hexDigit(t[k+2]))<<12 | rune(hexDigit(t[k+3]))<<8 | rune(hexDigit(t[k+4]))<<4 | rune(hexDigit(t[k+5])), 6
+	}
+	return 0, 0
+}
+
+func hexDigit(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	if c >= 'A' {
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// foldsTo reports whether a and b are one character in different cases.
+func foldsTo(a, b rune) bool {
+	for r := unicode.SimpleFold(a); r != a; r = unicode.SimpleFold(r) {
+		if r == b {
+			return true
+		}
+	}
+	return false
 }
 
 // driveStart returns where the path begins whose first separator is at i: at a drive before it, or at i.
@@ -328,14 +389,19 @@ func everyones(name string) bool {
 	return false
 }
 
+// names reports whether name, in any case, is one that is replaced.
+func (p *personal) names(name string) bool {
+	return slices.ContainsFunc(p.words, func(w word) bool { return strings.EqualFold(w.text, name) })
+}
+
 // word handles the name of a host or user that may begin at i.
 func (p *personal) word(ed *editor, i int) int {
 	t := ed.text
 	for _, w := range p.words {
-		if !hasPrefixFold(t[i:], w.text) {
+		end := skip(t, i, w.text)
+		if end == 0 {
 			continue
 		}
-		end := i + len(w.text)
 		if end < len(t) {
 			if r, _ := utf8.DecodeRuneInString(t[end:]); isWordRune(r) {
 				continue

@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,53 +15,120 @@ import (
 // isPersonalAttribute reports whether an attribute of sentry-go's own names the machine or its user.
 func isPersonalAttribute(key string) bool {
 	switch key {
-	case "server.address", "host.name", "user.name", "user.email":
+	case "server.address", "sentry.server.address", "host.name", "user.name", "user.email":
 		return true
 	}
 	return false
 }
 
+// messageParameter begins the names of the attributes that hold what was formatted into a log's body.
+const messageParameter = "sentry.message.parameter"
+
 // Log removes from l what must not leave. See https://develop.sentry.dev/sdk/telemetry/logs/ for its attributes.
 func (s *Scrubber) Log(l *sentry.Log) {
-	l.Body = s.Text(l.Body)
+	body := s.Text(l.Body)
+	changed := body != l.Body
+	l.Body = body
 	l.Attributes = s.attributes(l.Attributes)
+	if !changed {
+		return
+	}
+	for key, value := range l.Attributes { // ours: something has changed
+		if !strings.HasPrefix(key, messageParameter) || value.Type() == attribute.INVALID {
+			continue
+		}
+		// What the body shows to be a secret by the name before it, doesn't look like one by itself.
+		if !strings.Contains(body, value.String()) {
+			attrs := maps.Clone(l.Attributes)
+			attrs[key] = attribute.StringValue(Filtered)
+			l.Attributes = attrs
+		}
+	}
 }
 
 // Metric removes from m what must not leave.
-func (s *Scrubber) Metric(m *sentry.Metric) { m.Attributes = s.attributes(m.Attributes) }
+func (s *Scrubber) Metric(m *sentry.Metric) {
+	m.Name, m.Unit = s.short(m.Name), s.short(m.Unit)
+	m.Attributes = s.attributes(m.Attributes)
+}
 
+// attributes returns attrs, or a copy, without what must not leave.
 func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attribute.Value {
-	owned := false
+	out, owned := attrs, false
 	for key, value := range attrs {
-		if value.Type() != attribute.STRING {
-			if value.Type() == attribute.INVALID || !s.SecretName(key) {
-				continue
-			}
+		clean, keep, changed := s.attribute(key, value)
+		name := key
+		if !strings.HasPrefix(key, "sentry.") && !protocolKeys[key] {
+			name, _ = s.known(key)
 		}
-		text := value.AsString()
-		clean := s.Text(text)
-		personal := s.personal != nil && isPersonalAttribute(key)
-		if s.SecretName(key) {
-			clean = Filtered
-		}
-		if clean == text && !personal && value.Type() == attribute.STRING {
+		if !changed && keep && name == key {
 			continue
 		}
 		if !owned {
-			attrs, owned = maps.Clone(attrs), true
+			out, owned = maps.Clone(attrs), true
 		}
-		if personal {
-			delete(attrs, key)
+		if !keep {
+			delete(out, key)
 			continue
 		}
-		attrs[key] = attribute.StringValue(clean)
+		out[freeKey(out, key, name)] = clean
 	}
-	return attrs
+	return out
+}
+
+// attribute returns what becomes of one attribute, whether it is kept at all, and whether it is another than before.
+func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute.Value, keep, changed bool) {
+	if s.personal != nil && isPersonalAttribute(key) {
+		return value, false, true
+	}
+	if s.SecretName(key) {
+		if value.Type() == attribute.INVALID || value.Type() == attribute.STRING && (value.AsString() == "" || value.AsString() == Filtered) {
+			return value, true, false
+		}
+		return attribute.StringValue(Filtered), true, true
+	}
+	switch value.Type() {
+	case attribute.STRING:
+		text := value.AsString()
+		t := s.Text(text)
+		if key == "sentry.release" || key == "sentry.environment" {
+			t = s.identifier(text)
+		}
+		if t != text {
+			return attribute.StringValue(t), true, true
+		}
+	case attribute.STRINGSLICE:
+		w := walker{s: s}
+		if list, changed := w.stringList(value.AsStringSlice(), false); changed {
+			return attribute.StringSliceValue(list.([]string)), true, true
+		}
+	}
+	return value, true, false
+}
+
+// TraceHeader removes what must not leave from the header of an envelope that tells the servers on the way about the trace.
+func (s *Scrubber) TraceHeader(entries map[string]string) {
+	for key, value := range entries {
+		switch key {
+		case "trace_id", "public_key", "org_id", "sample_rate", "sample_rand", "sampled":
+		case "release", "environment":
+			entries[key] = s.identifier(value)
+		case "transaction":
+			entries[key] = s.text(value, maxTransactionChars) // as in the event
+		default:
+			entries[key] = s.Text(value)
+		}
+	}
 }
 
 // Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
 // What was cut is said in the context "cut".
 func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
+	// What e points to may be shared.
+	e.Contexts, e.Exception, e.Threads = maps.Clone(e.Contexts), slices.Clone(e.Exception), slices.Clone(e.Threads)
+	if c := e.Contexts["cut"]; c != nil {
+		e.Contexts["cut"] = maps.Clone(c)
+	}
 	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
 	size := func() (n int) {
 		n = fixed + len(e.Message)

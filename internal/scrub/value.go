@@ -51,7 +51,7 @@ func (s *Scrubber) walk(m map[string]any, maxBytes, maxDepth int) (out map[strin
 		changed = true
 	}
 	bytes = w.bytes * maxEscape
-	if bytes > maxBytes || w.levels > maxDepth {
+	if bytes > maxBytes || w.levels >= maxDepth { // a walk doesn't count what it need not look at; Fit does
 		fitted := safe.Fit(out, maxBytes, maxDepth)
 		bytes = safe.Size(fitted)
 		return fitted, true, bytes

@@ -1,0 +1,239 @@
+package sentryconfig_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+// contextKeys is the table of the system context: each key, and what its value must be like. A key that ends in "?" may be
+// missing: not every platform, machine or moment tells it.
+var contextKeys = map[string]map[string]func(any) bool{
+	"os": {"name": is(map[string]string{"windows": "Windows", "linux": "Linux", "darwin": "macOS"}[runtime.GOOS]), "version": text, "build": text, "kernel_version": text,
+		"distribution?": distribution, "release": text, "platform": text, "architecture": text, "processor?": text},
+	"device": {"name?": text, "arch": is(runtime.GOARCH), "cpu_description?": text, "processor_count": is(float64(runtime.NumCPU())), "processor_frequency?": whole(1, 20_000),
+		"memory_size": whole(1<<26, 1<<50), "free_memory": whole(1, 1<<50), "storage_size": whole(1<<20, 1<<60), "free_storage": whole(0, 1<<60), "boot_time": momentBefore},
+	"runtime": {"name": is("go"), "version": is(runtime.Version()), "compiler": is(runtime.Compiler), "gomaxprocs": is(float64(runtime.GOMAXPROCS(0))), "goroutines": whole(1, 1e6)},
+	"app":     {"app_name": text, "app_version?": text, "app_build?": text, "app_start_time": momentBefore, "app_memory": whole(1<<10, 1<<40)},
+	"cpu":     {"count_physical?": whole(1, 4096), "count_logical": is(float64(runtime.NumCPU())), "percent_used?": number(0, 100), "frequency_current_mhz?": number(1, 20_000)},
+	"memory":  {"total_gb": number(0.05, 1<<20), "available_gb": number(0, 1<<20), "used_gb": number(0, 1<<20), "percent_used": number(0, 100)},
+	"process": {"pid": is(float64(os.Getpid())), "parent_pid": is(float64(os.Getppid())), "memory_mb": number(0.1, 1<<20), "cpu_percent?": number(0, 100), "threads?": whole(1, 1e6),
+		"cwd?": text, "executable?": text, "cmdline?": text},
+	"environment": {"detected": text, "executable_path?": text},
+	"system":      {"collected_at": momentBefore, "stale?": is(true)},
+}
+
+func is[T comparable](want T) func(any) bool { return func(v any) bool { return v == any(want) } }
+
+func text(v any) bool {
+	s, ok := v.(string)
+	return ok && s != "" && s == strings.TrimSpace(s) && !strings.EqualFold(s, "unknown")
+}
+
+func number(from, to float64) func(any) bool {
+	return func(v any) bool {
+		n, ok := v.(float64)
+		return ok && n >= from && n <= to && fmt.Sprintf("%.2f", n) == fmt.Sprintf("%.2f", float64(int64(n*100+0.5))/100)
+	}
+}
+
+func whole(from, to float64) func(any) bool {
+	return func(v any) bool {
+		n, ok := v.(float64)
+		return ok && n >= from && n <= to && n == float64(int64(n))
+	}
+}
+
+func momentBefore(v any) bool {
+	s, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, s)
+	return err == nil && strings.HasSuffix(s, "Z") && t.Before(time.Now().Add(time.Second))
+}
+
+func distribution(v any) bool {
+	m, ok := v.(map[string]any)
+	for key, value := range m {
+		ok = ok && slices.Contains([]string{"name", "version", "pretty_name"}, key) && text(value)
+	}
+	return ok && len(m) > 0
+}
+
+var diskKeys = map[string]func(any) bool{"device": text, "fstype": text, "total_gb": number(0.01, 1<<30), "used_gb": number(0, 1<<30), "free_gb": number(0, 1<<30), "percent_used": number(0, 100)}
+
+var personalKeys = map[string][]string{"device": {"name"}, "process": {"cwd", "executable", "cmdline"}, "environment": {"executable_path"}}
+
+// readEverywhere captures an exception, a failure and a transaction, once the slowest probe has answered.
+func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event {
+	t.Helper()
+	server := start(t, opts)
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "read", 0, 1, nil)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+		flush(t)
+		events := server.Events()
+		if last := events[len(events)-1]; len(last.Contexts["disks"]) > 0 && last.Contexts["os"] != nil || opts.SendSystemInfo.IsSet {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no disks and os in %v", events[len(events)-1].Contexts)
+		}
+	}
+	sentryconfig.CaptureTaskFailure(ctx, "", "y", nil, nil)
+	span.Finish()
+	flush(t)
+	events := server.Events()
+	return append(events[len(events)-2:], server.WaitTransactions(1, 5*time.Second)...)
+}
+
+func TestContextTable(t *testing.T) {
+	for _, pii := range []bool{true, false} {
+		t.Run(fmt.Sprint("pii ", pii), func(t *testing.T) {
+			for _, e := range readEverywhere(t, sentryconfig.Options{SendPII: sentry.Set(pii)}) {
+				for context, keys := range contextKeys {
+					got := e.Contexts[context]
+					for key, check := range keys {
+						name, optional := strings.CutSuffix(key, "?")
+						value, there := got[name]
+						personal := slices.Contains(personalKeys[context], name)
+						switch {
+						case personal && there != pii:
+							t.Errorf("%s: %s.%s = %v", e.Type, context, name, value)
+						case !there && !optional:
+							t.Errorf("%s: %s.%s is missing", e.Type, context, name)
+						case there && !check(value):
+							t.Errorf("%s: %s.%s = %#v", e.Type, context, name, value)
+						}
+					}
+					for key := range got {
+						if keys[key] == nil && keys[key+"?"] == nil {
+							t.Errorf("%s: %s.%s isn't in the table", e.Type, context, key)
+						}
+					}
+				}
+				if _, stale := e.Contexts["system"]["stale"]; stale {
+					t.Errorf("%s: stale", e.Type)
+				}
+				checkDisks(t, e.Contexts["disks"])
+				device := e.Contexts["device"]
+				if device["free_memory"].(float64) > device["memory_size"].(float64) || device["free_storage"].(float64) > device["storage_size"].(float64) {
+					t.Errorf("%s: more free than there is: %v", e.Type, device)
+				}
+				if rest := len(e.Contexts) - len(contextKeys) - 3; rest > 1 { // disks, task, trace, and error
+					t.Errorf("%s: more contexts than expected: %v", e.Type, e.Contexts)
+				}
+			}
+		})
+	}
+}
+
+func checkDisks(t *testing.T, disks map[string]any) {
+	t.Helper()
+	if len(disks) == 0 || len(disks) > 26 {
+		t.Errorf("%d disks", len(disks))
+	}
+	name := regexp.MustCompile(`^/`)
+	if runtime.GOOS == "windows" {
+		name = regexp.MustCompile(`^[A-Z]:$`)
+	} else if disks["/"] == nil {
+		t.Errorf("no / among the disks %v", disks)
+	}
+	for point, v := range disks {
+		disk, _ := v.(map[string]any)
+		if !name.MatchString(point) {
+			t.Errorf("disk %q", point)
+		}
+		for key, check := range diskKeys {
+			value, there := disk[key]
+			if !there && (key == "fstype" || key == "device") && runtime.GOOS == "windows" {
+				continue
+			}
+			if !there || !check(value) {
+				t.Errorf("disk %s: %s = %#v", point, key, value)
+			}
+		}
+		if len(disk) > len(diskKeys) {
+			t.Errorf("disk %s: %v", point, disk)
+		}
+		total, _ := disk["total_gb"].(float64)
+		used, _ := disk["used_gb"].(float64)
+		free, _ := disk["free_gb"].(float64)
+		if used+free > total+0.02 {
+			t.Errorf("disk %s: %v GB used and %v free of %v", point, used, free, total)
+		}
+	}
+}
+
+func TestContextOff(t *testing.T) {
+	for _, e := range readEverywhere(t, sentryconfig.Options{SendSystemInfo: sentry.Set(false)}) {
+		for name := range contextKeys {
+			if c := e.Contexts[name]; c != nil {
+				t.Errorf("%s: context %s = %v without SendSystemInfo", e.Type, name, c)
+			}
+		}
+		if e.Contexts["disks"] != nil || e.Contexts["task"] == nil {
+			t.Errorf("%s: contexts %v", e.Type, e.Contexts)
+		}
+	}
+}
+
+// What the host program's scope sets wins, key by key, and is not changed.
+func TestContextOfTheHostWins(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	theirs := sentry.Context{"arch": "abacus", "model": "desk"}
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
+	hub := sentry.GetHubFromContext(ctx)
+	hub.Scope().SetContext("device", theirs)
+	hub.Scope().SetUser(sentry.User{Username: "operator"})
+	sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+	span.Finish()
+	flush(t)
+	for _, e := range append(server.WaitEvents(1, 5*time.Second), server.WaitTransactions(1, 5*time.Second)...) {
+		device := e.Contexts["device"]
+		if device["arch"] != "abacus" || device["model"] != "desk" || device["processor_count"] != float64(runtime.NumCPU()) {
+			t.Errorf("%s: device %v", e.Type, device)
+		}
+		if e.User["username"] != "operator" {
+			t.Errorf("%s: user %v", e.Type, e.User)
+		}
+	}
+	if len(theirs) != 2 {
+		t.Errorf("the host's context was changed: %v", theirs)
+	}
+}
+
+func TestLongContextNames(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	long := strings.Repeat("ü", 100)
+	extra := map[string]any{"short": 1, "os": "mine", "extra_os": 2}
+	for i := range 20 {
+		extra[long+fmt.Sprint("…", i)] = i
+	}
+	for i := range 20 {
+		extra[strings.Repeat("n", 179+i)] = i
+	}
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, extra)
+	e := one(t, server)
+	values := 0
+	for name, c := range e.Contexts {
+		if len(name) > 180 {
+			t.Errorf("a context's name has %d bytes: %q", len(name), name)
+		}
+		if c["value"] != nil {
+			values++
+		}
+	}
+	if values != len(extra) {
+		t.Errorf("%d values of extra are there, want %d", values, len(extra))
+	}
+}

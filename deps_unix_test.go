@@ -1,0 +1,39 @@
+//go:build unix
+
+package sentryconfig_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Merely importing some of gopsutil's packages changes the registry or this process's privileges on Windows, or starts what
+// never ends.
+func TestWindowsLinksNothingWithSideEffects(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", ".")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "CGO_ENABLED=0", "GOPROXY=off")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	deps := make(map[string]bool)
+	for line := range strings.Lines(string(out)) {
+		deps[strings.TrimSpace(line)] = true
+	}
+	const gopsutil = "github.com/shirou/gopsutil/v3/"
+	for _, name := range []string{"disk", "host", "process", "load", "net", "winservices"} {
+		if deps[gopsutil+name] {
+			t.Errorf("the Windows build links gopsutil's %s", name)
+		}
+	}
+	if !deps[gopsutil+"mem"] {
+		t.Errorf("the Windows build doesn't link gopsutil's mem: are these its packages?\n%s", out)
+	}
+	if deps["testing"] {
+		t.Error("the Windows build links testing")
+	}
+}

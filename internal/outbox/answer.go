@@ -1,0 +1,144 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// A verdict is what an answer says about an envelope.
+type verdict uint8
+
+const (
+	accepted    verdict = iota
+	refused             // for good
+	limited             // not now
+	failed              // by the server: it, or the envelope, may be the reason
+	unreachable         // no answer at all
+	barred              // it's the way or the key that is refused, not the envelope
+	unreadable          // not sent: the store can't read it now
+	damaged             // not sent: the store will never read it
+)
+
+// judge says what a status means.
+func judge(status int) verdict {
+	switch {
+	case status >= 200 && status < 300:
+		return accepted
+	case status == http.StatusTooManyRequests:
+		return limited
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
+		status == http.StatusProxyAuthRequired, status >= 300 && status < 400: // captive portals redirect
+		return barred
+	case status == http.StatusRequestTimeout, status < 300, status >= 500:
+		return failed
+	}
+	return refused
+}
+
+// An answer is what became of an envelope that was sent.
+type answer struct {
+	verdict verdict
+	status  int
+	err     error // nil when accepted
+	limits  limits
+	date    time.Time // by the server's clock; zero without
+	finish  func()    // reads the rest; nil: nothing to read
+}
+
+// maxAnswer is how much of an answer is read, so that its connection can be used again.
+const maxAnswer = 64 << 10
+
+// post sends an envelope of a category. It returns when the answer's head is there: the caller calls finish, if any.
+func (o *Outbox) post(envelope []byte, c Category) (a answer) {
+	defer func() {
+		if v := recover(); v != nil { // in the user's http.RoundTripper
+			a = answer{verdict: unreachable, err: fmt.Errorf("outbox: sending panicked: %v", v)}
+		}
+	}()
+	body, err := newWireBody(envelope, time.Now())
+	if err != nil {
+		return answer{verdict: unreachable, err: fmt.Errorf("outbox: pack envelope: %w", err)}
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, o.timing.request)
+	req, err := o.request(ctx, body)
+	if err != nil {
+		cancel()
+		return answer{verdict: unreachable, err: fmt.Errorf("outbox: send: %w", err)}
+	}
+	resp, err := o.client.Do(req) //nolint:bodyclose // finish closes it
+	if err != nil {
+		cancel()
+		body.release()
+		return answer{verdict: judgeError(err), err: fmt.Errorf("outbox: send: %w", err)}
+	}
+	now := time.Now()
+	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, limits: answerLimits(resp.StatusCode, resp.Header, c, now)}
+	if a.verdict != accepted {
+		a.err = fmt.Errorf("outbox: send to %s: HTTP status %s", req.URL.Host, resp.Status)
+	}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.date = date
+	}
+	a.finish = func() {
+		defer func() { _ = recover() }()
+		stop := time.AfterFunc(o.timing.drain, cancel)
+		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // whatever it says: the status has said it
+		_ = resp.Body.Close()
+		stop.Stop()
+		cancel()
+		body.release()
+	}
+	return a
+}
+
+func (o *Outbox) request(ctx context.Context, body *wireBody) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.cfg.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Body, req.ContentLength = body.reader(), int64(body.buf.Len())
+	req.GetBody = func() (io.ReadCloser, error) { return body.reader(), nil }
+	req.Header.Set("Content-Type", "application/x-sentry-envelope")
+	req.Header.Set("X-Sentry-Auth", o.cfg.Auth)
+	req.Header.Set("User-Agent", o.cfg.UserAgent)
+	// Not sent: it says that net/http may repeat the request when a kept-alive connection turns out to be closed.
+	req.Header["X-Idempotency-Key"] = nil
+	if body.packed {
+		req.Header.Set("Content-Encoding", "gzip")
+	}
+	return req, nil
+}
+
+// judgeError says what it means to get no answer. A proxy that doesn't let us through is one: for https, net/http tells of
+// it by an error whose text is that of the proxy's status.
+func judgeError(err error) verdict {
+	var wrapped *url.Error
+	if !errors.As(err, &wrapped) {
+		return unreachable
+	}
+	for _, status := range []int{http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound} {
+		if wrapped.Err.Error() == http.StatusText(status) {
+			return barred
+		}
+	}
+	return unreachable
+}
+
+// joinErrors is errors.Join that leaves a single error as it is.
+func joinErrors(errs ...error) error {
+	var found []error
+	for _, err := range errs {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return errors.Join(found...)
+}

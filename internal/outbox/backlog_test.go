@@ -1,0 +1,105 @@
+package outbox
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// leaveBacklog has an earlier process leave n events of about size bytes in dir.
+func leaveBacklog(t *testing.T, dir string, n, size int) {
+	t.Helper()
+	disk, err := openTestDisk(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if _, err := disk.Put(testRecord(i, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := disk.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBacklog: 10,000 events that wait don't hold up the start, take no memory to speak of, and are sent at once under
+// Flush. It isn't parallel: it measures memory.
+func TestBacklog(t *testing.T) {
+	n := 10_000
+	if testing.Short() || raceEnabled {
+		n /= 10
+	}
+	dir := t.TempDir()
+	leaveBacklog(t, dir, n, 4<<10)
+	var most atomic.Int64 // the most memory that was seen in use
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1)%1000 == 0 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most.Store(max(most.Load(), int64(m.HeapAlloc)))
+		}
+	}))
+	defer server.Close()
+	runtime.GC()
+	var idle runtime.MemStats
+	runtime.ReadMemStats(&idle)
+
+	start := time.Now()
+	o := openTest(t, server.URL, func(c *Config) {
+		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+		c.timing.request = 30 * time.Second
+	})
+	opened := time.Since(start)
+	if opened > defaultTiming.openWait {
+		t.Errorf("Open took %v", opened)
+	}
+	start = time.Now()
+	if !o.Flush(within(time.Minute)) {
+		t.Error("Flush: false")
+	}
+	took := time.Since(start)
+	if got := requests.Load(); got != int64(n) {
+		t.Errorf("%d arrived, want %d", got, n)
+	}
+	grown := max(0, most.Load()-int64(idle.HeapAlloc)) >> 20
+	if grown > 16 {
+		t.Errorf("memory grew by %d MiB", grown)
+	}
+	t.Logf("Open took %v; %.0f events a second; memory grew by %d MiB", opened, float64(n)/took.Seconds(), grown)
+}
+
+// TestBacklogPace: unless a Flush asks for it the backlog is sent at 50 a second, and never before what is captured now.
+func TestBacklogPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		leaveBacklog(t, dir, 1000, 10)
+		s := &sink{}
+		o := openAtLeisure(s, func(c *Config) {
+			c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+		})
+		defer o.Close(ended())
+		time.Sleep(10 * time.Second)
+		if n := len(s.got()); n < 450 || n > 510 {
+			t.Errorf("%d of the backlog were sent in 10 s", n)
+		}
+		o.Put(testRecord(5000, 10))
+		time.Sleep(time.Second)
+		if !slices.Contains(s.got(), eventIDOf(5000)) {
+			t.Error("a new event waits behind old ones")
+		}
+		if !o.Flush(within(time.Minute)) {
+			t.Error("Flush: false")
+		}
+		if n := len(s.got()); n != 1001 {
+			t.Errorf("%d arrived", n)
+		}
+	})
+}

@@ -1,0 +1,275 @@
+package outbox
+
+import (
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A faultySystem is the real system, whose calls fail from the nth on: one of them, or all until it is healed.
+type faultySystem struct {
+	system
+
+	mu    sync.Mutex
+	calls int
+	from  int // 0: none fails
+	many  bool
+	half  bool // a write that fails has written a part
+}
+
+// fails counts a call, and says what it fails with.
+func (s *faultySystem) fails(op, path string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.from == 0 || s.calls < s.from || s.calls > s.from && !s.many {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: path, Err: syscall.ENOSPC}
+}
+
+func (s *faultySystem) heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.from = 0
+}
+
+func (s *faultySystem) makeFolder(path string) error {
+	if err := s.fails("mkdir", path); err != nil {
+		return err
+	}
+	return s.system.makeFolder(path)
+}
+
+func (s *faultySystem) checkFolder(path string) (fs.FileInfo, error) {
+	if err := s.fails("stat", path); err != nil {
+		return nil, err
+	}
+	return s.system.checkFolder(path)
+}
+
+func (s *faultySystem) open(path string, flag int) (file, error) {
+	if err := s.fails("open", path); err != nil {
+		return nil, err
+	}
+	f, err := s.system.open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{f, s, path}, nil
+}
+
+func (s *faultySystem) stat(path string) (fs.FileInfo, error) {
+	if err := s.fails("stat", path); err != nil {
+		return nil, err
+	}
+	return s.system.stat(path)
+}
+
+func (s *faultySystem) readFolder(path string) ([]fs.DirEntry, error) {
+	if err := s.fails("readdir", path); err != nil {
+		return nil, err
+	}
+	return s.system.readFolder(path)
+}
+
+func (s *faultySystem) rename(from, to string) error {
+	if err := s.fails("rename", from); err != nil {
+		return err
+	}
+	return s.system.rename(from, to)
+}
+
+func (s *faultySystem) remove(path string) error {
+	if err := s.fails("remove", path); err != nil {
+		return err
+	}
+	return s.system.remove(path)
+}
+
+func (s *faultySystem) syncFolder(path string) error {
+	if err := s.fails("sync", path); err != nil {
+		return err
+	}
+	return s.system.syncFolder(path)
+}
+
+type faultyFile struct {
+	file
+	s    *faultySystem
+	path string
+}
+
+func (f *faultyFile) ReadAt(b []byte, off int64) (int, error) {
+	if err := f.s.fails("read", f.path); err != nil {
+		return 0, err
+	}
+	return f.file.ReadAt(b, off)
+}
+
+func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
+	if err := f.s.fails("write", f.path); err != nil {
+		n := 0
+		if f.s.half {
+			n, _ = f.file.WriteAt(b[:len(b)/2], off)
+		}
+		return n, err
+	}
+	return f.file.WriteAt(b, off)
+}
+
+func (f *faultyFile) Truncate(size int64) error {
+	if err := f.s.fails("truncate", f.path); err != nil {
+		return err
+	}
+	return f.file.Truncate(size)
+}
+
+func (f *faultyFile) Sync() error {
+	if err := f.s.fails("sync", f.path); err != nil {
+		return err
+	}
+	return f.file.Sync()
+}
+
+func (f *faultyFile) Stat() (fs.FileInfo, error) {
+	if err := f.s.fails("fstat", f.path); err != nil {
+		return nil, err
+	}
+	return f.file.Stat()
+}
+
+// TestFaults has the nth call to the operating system fail, for every n, once or until the disk is mended: Open works all
+// the same, Put loses nothing, and all arrives, what an earlier process left included.
+func TestFaults(t *testing.T) {
+	for name, faults := range map[string]struct{ many, half bool }{
+		"once":       {},
+		"for long":   {many: true},
+		"half write": {half: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			step := 1
+			if testing.Short() || raceEnabled {
+				step = 7
+			}
+			for n := 1; ; n += step {
+				s := &faultySystem{system: osSystem{}, from: n, many: faults.many, half: faults.half}
+				if s.run(t, n); t.Failed() || s.calls < n {
+					t.Logf("%d calls", n)
+					return
+				}
+			}
+		})
+	}
+}
+
+// run is the life of a process with faults, and at its end the disk is mended.
+func (s *faultySystem) run(t *testing.T, n int) {
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 3, 10)
+	server := &sink{}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir = dir
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, system: s})
+		}
+		c.Client = &http.Client{Transport: memoryTransport(server)}
+		c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	})
+	for i := 3; i < 8; i++ {
+		r := testRecord(i, 10)
+		r.Urgent = i == 5
+		if !o.Put(r) {
+			t.Errorf("fault %d: event %d isn't held", n, i)
+		}
+	}
+	o.Flush(within(50 * time.Millisecond))
+	s.heal()
+	arrived := func() int {
+		ids := make(map[string]bool)
+		for _, id := range server.got() {
+			ids[id] = true
+		}
+		return len(ids)
+	}
+	for deadline := time.Now().Add(10 * time.Second); arrived() < 8; {
+		o.Flush(within(20 * time.Millisecond))
+		if time.Now().After(deadline) {
+			t.Errorf("fault %d: %d of 8 events arrived; %+v", n, arrived(), o.Stats())
+			return
+		}
+	}
+	if st := o.Stats(); st.Dropped > 0 {
+		t.Errorf("fault %d: %+v", n, st)
+	}
+	o.Close(within(10 * time.Second))
+}
+
+// TestUnusableFolder: with a folder that can't be used Open works, events go on in memory, and Stats names path and reason
+// until the folder can be used.
+func TestUnusableFolder(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, dir string) (mend func() error){
+		"below a file": func(t *testing.T, dir string) func() error {
+			if err := os.WriteFile(filepath.Dir(dir), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return func() error { return os.Remove(filepath.Dir(dir)) }
+		},
+		"a file": func(t *testing.T, dir string) func() error {
+			if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(dir, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return func() error { return os.Remove(dir) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "a", "outbox")
+			mend := spoil(t, dir)
+			server := &sink{}
+			server.respond(status(http.StatusServiceUnavailable))
+			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+				c.Dir = dir
+				c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+				c.Client = &http.Client{Transport: memoryTransport(server)}
+				c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
+			})
+			for i := range 3 {
+				if !o.Put(testRecord(i, 10)) {
+					t.Error("Put: false")
+				}
+			}
+			if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) {
+				t.Errorf("LastError is %v, want one that names %s", err, dir)
+			}
+			if err := mend(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "what waits in memory is moved to disk", func() bool {
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				return o.main != nil && !o.spareWaits() && o.main.Bytes() > 0
+			})
+			o.Close(ended())
+			server.respond(nil)
+			next := openTest(t, "http://127.0.0.1/", func(c *Config) {
+				c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+				c.Client = &http.Client{Transport: memoryTransport(server)}
+			})
+			if !next.Flush(within(10 * time.Second)) {
+				t.Error("Flush: false")
+			}
+			sameIDs(t, server.got(), 3)
+		})
+	}
+}

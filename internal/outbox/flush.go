@@ -1,0 +1,95 @@
+package outbox
+
+import (
+	"context"
+	"time"
+)
+
+// Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
+// refused for good, all that was put before the call. It reports false when some of it waits still, because ctx ended,
+// reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and when
+// something was lost for want of room since the last Flush. Failures are tried again at short intervals.
+func (o *Outbox) Flush(ctx context.Context) bool {
+	o.mu.Lock()
+	defer o.unlock()
+	if o.closed {
+		return o.queue.count == 0
+	}
+	f := flush{target: o.queue.seq, barred: o.way.barredCount, lost: o.lostReported}
+	o.flushing++
+	if ctx.Err() == nil {
+		o.hurry()
+		o.reports.wanted = true
+	}
+	ok, finished := false, false
+	for {
+		o.pump(o.now())
+		if ok, finished = o.flushed(ctx, &f); finished {
+			break
+		}
+		changed := o.changed
+		o.unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		o.mu.Lock()
+	}
+	o.flushing--
+	o.lostReported = o.lost
+	o.reports.wanted = o.reports.wanted && o.flushing > 0
+	o.pump(o.now()) // the backlog has its pace again
+	return ok
+}
+
+// A flush is what a Flush goes by.
+type flush struct {
+	target uint64 // what was put up to here is to be sent
+	barred uint64 // as they were at its beginning
+	lost   uint64
+}
+
+// flushed reports whether f is over, and how it ended. mu is held.
+func (o *Outbox) flushed(ctx context.Context, f *flush) (ok, over bool) {
+	if o.disk.adopted {
+		f.target = max(f.target, o.disk.adoptedSeq) // what earlier processes left counts as put before
+	}
+	waits := !o.disk.adopted || o.queue.waits(f.target)
+	ended := ctx.Err() != nil
+	if !waits {
+		now := o.now()
+		return o.lost == f.lost, ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
+	}
+	return false, ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || o.outlasted(ctx, f.target)
+}
+
+// outlasted reports whether all that waits up to seq is limited for longer than ctx lasts. mu is held.
+func (o *Outbox) outlasted(ctx context.Context, seq uint64) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok || !o.disk.adopted || len(o.queue.flying) > 0 {
+		return false
+	}
+	end := deadline.Sub(o.start)
+	outlasted := true
+	o.queue.eachFirst(func(it *item) {
+		if it.seq <= seq && o.until[it.entry.Category.index()] <= end {
+			outlasted = false
+		}
+	})
+	return outlasted
+}
+
+// hurry forgets the delays after failures, but not how long they have become. mu is held.
+func (o *Outbox) hurry() {
+	o.way.until, o.way.probing, o.flushTries = 0, false, 0
+	o.queue.release(never - 1)
+}
+
+// retryDelay is how long to wait after a number of failures in a row, the last one included. mu is held.
+func (o *Outbox) retryDelay(failures int) time.Duration {
+	d := jitter(doubled(o.timing.retry, failures, o.timing.retryMax))
+	if o.flushing > 0 {
+		d = min(d, jitter(doubled(o.timing.flushRetry, o.flushTries, o.timing.flushMax)))
+	}
+	return min(d, o.timing.retryMax)
+}

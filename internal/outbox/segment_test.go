@@ -1,0 +1,290 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// makeSegment is a segment of n records, with the offsets of their ends.
+func makeSegment(n, size int) (b []byte, ends []int) {
+	b = appendHeader(nil)
+	for i := range n {
+		r := testRecord(i, size)
+		var id [16]byte
+		id[15] = byte(i)
+		b, _ = appendRecord(b, r, id)
+		ends = append(ends, len(b))
+	}
+	return b, ends
+}
+
+// readAll returns the numbers of the records that a reader gets whole.
+func readAll(t testing.TB, b []byte) (numbers []int, damage int) {
+	t.Helper()
+	r := bytes.NewReader(b)
+	var found []*Entry
+	damage, err := scan(r, int64(len(b)), func(e *Entry) { found = append(found, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range found {
+		p, err := readPayload(r, e, nil)
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+			damage++
+			continue
+		}
+		if want := testRecord(int(e.EventID[15]), len(p)); !bytes.HasPrefix(p, want.Payload[:40]) {
+			t.Fatalf("record %d has the payload %.60q", e.EventID[15], p)
+		}
+		numbers = append(numbers, int(e.EventID[15]))
+	}
+	return numbers, damage
+}
+
+// TestTornTail cuts a segment at every byte: all records before are read, and the torn one is counted.
+func TestTornTail(t *testing.T) {
+	t.Parallel()
+	b, ends := makeSegment(4, 60)
+	for n := range len(b) + 1 {
+		whole := 0
+		for _, end := range ends {
+			if n >= end {
+				whole++
+			}
+		}
+		got, damage := readAll(t, b[:n])
+		if len(got) != whole {
+			t.Fatalf("cut at %d: %d records, want %d", n, len(got), whole)
+		}
+		clean := n == 0 || n == segmentHeader || slices.Contains(ends, n)
+		if (damage == 0) != clean {
+			t.Fatalf("cut at %d: damage %d", n, damage)
+		}
+	}
+}
+
+// TestFlippedBits flips every bit of a segment: it costs the record it is in, and no other.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	b, ends := makeSegment(3, 60)
+	for at := range b {
+		hit := -1
+		if at >= segmentHeader {
+			for hit = 0; at >= ends[hit]; hit++ {
+			}
+		}
+		for bit := range 8 {
+			flipped := bytes.Clone(b)
+			flipped[at] ^= 1 << bit
+			if version, ok := parseHeader(flipped); ok && version != segmentVersion {
+				t.Fatal("a flipped bit makes a future version")
+			}
+			got, _ := readAll(t, flipped)
+			want := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == hit })
+			if len(got) == 3 { // a bit that means nothing, or of the state
+				want = []int{0, 1, 2}
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("bit %d of byte %d: got %v, want %v", bit, at, got, want)
+			}
+		}
+	}
+}
+
+// TestDamagedBlocks overwrites parts of a segment, as disks do.
+func TestDamagedBlocks(t *testing.T) {
+	t.Parallel()
+	const n, size = 60, 900
+	b, ends := makeSegment(n, size)
+	starts := append([]int{segmentHeader}, ends[:n-1]...)
+	for _, block := range []int{512, 4096, 10000} {
+		for name, fill := range map[string]byte{"zeros": 0, "ones": 0xff} {
+			for at := 0; at < len(b); at += block {
+				damaged := bytes.Clone(b)
+				to := min(at+block, len(b))
+				for i := at; i < to; i++ {
+					damaged[i] = fill
+				}
+				var want []int
+				for i := range n {
+					if ends[i] <= at || starts[i] >= to {
+						want = append(want, i)
+					}
+				}
+				if got, _ := readAll(t, damaged); !slices.Equal(got, want) {
+					t.Fatalf("%s at %d to %d: got %v, want %v", name, at, to, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestDeceivingRecords: a payload may hold what looks like a record, and a head may lie about its length.
+func TestDeceivingRecords(t *testing.T) {
+	t.Parallel()
+	inner, _ := makeSegment(1, 30)
+	r := testRecord(1, 10)
+	r.Payload = append(r.Payload, inner...)
+	b, _ := appendRecord(appendHeader(nil), r, [16]byte{15: 1})
+	b, _ = appendRecord(b, testRecord(2, 10), [16]byte{15: 2})
+	if got, damage := readAll(t, b); !slices.Equal(got, []int{1, 2}) || damage != 0 {
+		t.Errorf("a record within a payload: got %v, damage %d", got, damage)
+	}
+
+	long := bytes.Clone(b)
+	binary.LittleEndian.PutUint32(long[segmentHeader+16:], 1<<30)
+	binary.LittleEndian.PutUint32(long[segmentHeader+8:], crc32.Checksum(long[segmentHeader+12:segmentHeader+recordHead], castagnoli))
+	if got, damage := readAll(t, long); !slices.Contains(got, 2) || damage == 0 {
+		t.Errorf("a length beyond the end: got %v, damage %d", got, damage)
+	}
+}
+
+// TestDamagedFiles has whole files be damaged: all other records arrive, the damage is counted and logged once, and files
+// that nobody can read don't stay for ever.
+func TestDamagedFiles(t *testing.T) {
+	intact, _ := makeSegment(3, 100)
+	future := append([]byte(segmentMagic), 9, 0, 0, 0)
+	future = binary.LittleEndian.AppendUint32(future, crc32.Checksum(future, castagnoli))
+	name := func(i int) string { return fmt.Sprintf("20260102T030405Z-%d-0123456%d.000001.seg", 100+i, i) }
+	for _, c := range []struct {
+		name    string
+		file    string
+		content []byte
+		arrive  int
+		damage  int
+		stays   bool // until it is old
+	}{
+		{"intact", name(0), intact, 3, 0, false},
+		{"empty", name(1), nil, 0, 0, false},
+		{"header alone", name(2), intact[:segmentHeader], 0, 0, false},
+		{"torn", name(3), intact[:len(intact)-1], 2, 1, false},
+		{"zeros", name(4), make([]byte, 100_000), 0, 1, false},
+		{"another program's", name(5), bytes.Repeat([]byte("no record at all\n"), 1000), 0, 1, false},
+		{"of the future", name(6), append(future, intact...), 0, 0, true},
+		{"foreign", "notes.txt", []byte("hello"), 0, 0, true},
+		{"foreign, nearly ours", "20260102T030405Z-1-01234567.000001.seg.tmp", intact, 0, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			folder := filepath.Join(dir, folderName("http://key@127.0.0.1/1"))
+			if err := os.MkdirAll(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(folder, c.file)
+			if err := os.WriteFile(path, c.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := &sink{}
+			var logs logBook
+			damage := 0
+			deliver := func() {
+				o := openTest(t, "http://127.0.0.1/", func(cfg *Config) {
+					cfg.OpenStore = func() (Store, error) {
+						return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+							Logger: slog.New(&logs), OnDamage: func(n int) { damage += n }})
+					}
+					cfg.Client = &http.Client{Transport: memoryTransport(s)}
+				})
+				if !o.Flush(within(10 * time.Second)) {
+					t.Errorf("Flush: false; %+v", o.Stats())
+				}
+				o.Close(ended())
+			}
+			deliver()
+			if len(s.got()) != c.arrive || damage != c.damage {
+				t.Errorf("%d arrived, damage %d; want %d, %d", len(s.got()), damage, c.arrive, c.damage)
+			}
+			if n := logs.count("damaged"); c.damage > 0 && n != 1 || c.arrive == 3 && n != 0 {
+				t.Errorf("log: %q", logs.lines)
+			}
+			_, err := os.Stat(path)
+			if stays := err == nil; stays != c.stays {
+				t.Errorf("the file stays: %v, want %v", stays, c.stays)
+			}
+			if !c.stays {
+				return
+			}
+			old := time.Now().Add(-maxAge - time.Hour)
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+			deliver()
+			if _, err := os.Stat(path); err == nil {
+				t.Error("an old file that nobody can use stays")
+			}
+		})
+	}
+}
+
+func FuzzScan(f *testing.F) {
+	b, ends := makeSegment(3, 40)
+	f.Add(b)
+	f.Add(b[:ends[1]-3])
+	f.Add(append(bytes.Clone(b[:ends[0]]), b...))
+	f.Add([]byte(segmentMagic))
+	intact, _ := appendRecord(nil, testRecord(7, 40), [16]byte{15: 7})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		// Whatever is before it, an intact record is found, unless something claims its bytes with sums that are right.
+		before := 0
+		if _, err := scan(bytes.NewReader(b), int64(len(b)), func(*Entry) { before++ }); err != nil {
+			return // of a newer version
+		}
+		all := append(bytes.Clone(b), intact...)
+		after := 0
+		_, err := scan(bytes.NewReader(all), int64(len(all)), func(e *Entry) {
+			after++
+			if e.where.offset+recordHead+e.Size > int64(len(all)) {
+				t.Error("a record beyond the end")
+			}
+			if _, err := readPayload(bytes.NewReader(all), e, nil); err != nil && !errors.Is(err, ErrDamaged) {
+				t.Error(err)
+			}
+		})
+		if err == nil && after <= before {
+			t.Errorf("%d records, with an intact one more %d", before, after)
+		}
+	})
+}
+
+func FuzzParseCrash(f *testing.F) {
+	f.Add([]byte("panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/a/b.go:12 +0x1d\nexit status 2\n"))
+	f.Add([]byte("fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.f(...)\n\t/a/b.go:1\ncreated by main.g in goroutine 7\n\t/a/c.go:3 +0x2\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := ParseCrash(b)
+		if len(c.Goroutines) > maxGoroutines {
+			t.Errorf("%d goroutines", len(c.Goroutines))
+		}
+		for _, g := range c.Goroutines {
+			if len(g.Frames) > maxFrames {
+				t.Errorf("%d frames", len(g.Frames))
+			}
+		}
+	})
+}
+
+func FuzzReadJournal(f *testing.F) {
+	f.Add(appendPart(nil, 1, []byte(`{"type":"backup"}`), []byte(`{"a":1}`)), appendPart(nil, 1, []byte(`{"breadcrumb":"x"}`), nil))
+	f.Fuzz(func(t *testing.T, task, note []byte) {
+		b := make([]byte, 2*slotSize)
+		copy(b[slotSize:slotSize+noteOffset], task)
+		copy(b[slotSize+noteOffset:], note)
+		_, tasks := readJournal(bytes.NewReader(b), int64(len(b)), "stem")
+		if len(tasks) > 1 {
+			t.Errorf("%d tasks in one slot", len(tasks))
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package sentryconfig_test
+
+const raceDetector = false
