@@ -9,6 +9,9 @@ import (
 
 func TestIssues(t *testing.T) {
 	t.Parallel()
+	library := func(function string) string {
+		return `,"stacktrace":{"frames":[{"module":"m","function":"f","in_app":true},{"module":"os","function":"` + function + `"}]}`
+	}
 	frames := func(function string) string {
 		return `,"stacktrace":{"frames":[{"module":"runtime","function":"goexit"},{"module":"m","function":"` + function + `","in_app":true}]}`
 	}
@@ -38,6 +41,8 @@ func TestIssues(t *testing.T) {
 		{"other value", `"exception":[{"type":"A","value":"v"}]`, `"exception":[{"type":"A","value":"w"}]`, false},
 		{"other chain", `"exception":[{"type":"A"}]`, `"exception":[{"type":"C","value":"v"},{"type":"A"}]`, false},
 		{"same stack, other value", `"exception":[{"type":"A","value":"v"` + frames("f") + `}]`, `"exception":[{"type":"A","value":"w"` + frames("f") + `}]`, true},
+		{"same stack but for a library", `"exception":[{"type":"A","value":"v"` + library("f") + `}]`, `"exception":[{"type":"A","value":"v"` + library("g") + `}]`, true},
+		{"fingerprint that looks like a default", `"fingerprint":["message","m"]`, `"message":"m"`, false},
 		{"other stack", `"exception":[{"type":"A","value":"v"` + frames("f") + `}]`, `"exception":[{"type":"A","value":"v"` + frames("g") + `}]`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

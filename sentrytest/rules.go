@@ -117,7 +117,7 @@ func checkSurrogates(raw []byte) error {
 		if _, ok := surrogate(low[1:], 0xdc00); !ok {
 			return fmt.Errorf("broken JSON at byte %d: half a surrogate pair, %.6q", i-1, raw[i-1:])
 		}
-		i += 2 * high // and the backslash between them
+		i += high // the backslash of the second half
 	}
 	return nil
 }

@@ -79,6 +79,7 @@ func TestFaults(t *testing.T) {
 		{"all extra", `,"extra":` + many(261, as(1_000)), `,"extra":` + many(262, as(1_000)), "262144"},
 		{"context of numbers", `,"contexts":{"c":{"k":[` + strings.Repeat("7,", 4_093) + `7]}}`, `,"contexts":{"c":{"k":[` + strings.Repeat("7,", 4_096) + `7]}}`, "8192"},
 		{"context of texts", `,"contexts":{"c":` + many(1_023, "aaaaa") + `}`, `,"contexts":{"c":` + many(1_025, "aaaaa") + `}`, "8192"},
+		{"context of lists", `,"contexts":{"c":{"k":[` + strings.Repeat(`[],`, 2_727) + `[]]}}`, `,"contexts":{"c":{"k":[` + strings.Repeat(`[],`, 2_731) + `[]]}}`, "8192"},
 		{"context of objects", `,"contexts":{"c":{"k":[` + strings.Repeat(`{"a":1},`, 1_636) + `true]}}`, `,"contexts":{"c":{"k":[` + strings.Repeat(`{"a":1},`, 1_640) + `true]}}`, "8192"},
 		{"extra levels", `,"extra":` + nested(6), `,"extra":` + nested(7), "7 levels"},
 		{"old", ago(maxEventAge - time.Minute), ago(maxEventAge + time.Minute), "old"},

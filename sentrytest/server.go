@@ -168,8 +168,8 @@ func (s *Server) Close() {
 		s.wake()
 		s.mu.Unlock()
 
-		s.stop()
 		_ = s.http.Close() // of the listener and the connections; nothing to do about an error
+		s.stop()           // after it, lest what is cancelled still gets to answer
 		for c := range hijacked {
 			_ = c.Close()
 		}
@@ -269,11 +269,8 @@ func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *htt
 	done = respond.f(n, w, r)
 	s.mu.Lock()
 	_, hijacked := s.hijacked[conn]
-	closed := s.closed
 	s.mu.Unlock()
 	switch {
-	case closed:
-		panic(http.ErrAbortHandler) // cut off: half an answer isn't to look like a whole one
 	case hijacked:
 		return true
 	case done && r.Header.Get("Expect") == "":

@@ -1,6 +1,7 @@
 package sentrytest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -245,7 +246,7 @@ func TestRespond(t *testing.T) {
 	}
 }
 
-// A client that sends much gets an early answer, not a reset.
+// A client that sends much, and only then listens, gets an early answer, too, and no reset.
 func TestRespondWithoutReading(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
@@ -253,11 +254,30 @@ func TestRespondWithoutReading(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	for range 4 {
-		if status, _ := post(t, s, strings.Repeat("a", 4<<20)); status != 503 {
-			t.Errorf("status %d", status)
-		}
+	const size = 8 << 20
+	c := dial(t, s)
+	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+	if _, err := c.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
 	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", response.StatusCode)
+	}
+}
+
+func dial(t *testing.T, s *Server) net.Conn {
+	t.Helper()
+	var d net.Dialer
+	c, err := d.DialContext(t.Context(), "tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func TestRespondCutsConnection(t *testing.T) {
@@ -291,6 +311,47 @@ func TestRespondCutsConnection(t *testing.T) {
 				t.Error("it was taken")
 			}
 		})
+	}
+}
+
+// Requests and answers may come in pieces, with all the time in the world between them.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	half, rest := make(chan struct{}), make(chan struct{})
+	s.Respond(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if _, err := io.ReadFull(r.Body, make([]byte, 10)); err != nil {
+			t.Error(err)
+		}
+		close(half)
+		return false
+	})
+	body, sent := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(sent, eventItem("")[:20])
+		<-half
+		_, _ = io.WriteString(sent, eventItem("")[20:])
+		_ = sent.Close()
+	}()
+	if status, answer := do(t, request(t, s, body)); status != 200 || len(s.Events()) != 1 {
+		t.Errorf("status %d, %d events: %s", status, len(s.Events()), answer)
+	}
+
+	s.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, `{"id":`)
+		_ = http.NewResponseController(w).Flush()
+		<-rest
+		_, _ = io.WriteString(w, `"1"}`)
+		return true
+	})
+	response, err := client.Do(request(t, s, strings.NewReader(eventItem(""))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	close(rest) // the client has the header while the server is still at the body
+	if answer, err := io.ReadAll(response.Body); err != nil || string(answer) != `{"id":"1"}` {
+		t.Errorf("answer %q, %v", answer, err)
 	}
 }
 
@@ -374,12 +435,7 @@ func TestCloseWhileReceiving(t *testing.T) {
 	s := NewServer(t)
 	reading := make(chan struct{})
 	s.Respond(func(int, http.ResponseWriter, *http.Request) bool { close(reading); return false })
-	var d net.Dialer
-	c, err := d.DialContext(t.Context(), "tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := dial(t, s)
 	fmt.Fprintf(c, "POST /api/1/envelope/?sentry_key=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{}\n", s.key)
 	<-reading
 	s.Close()
@@ -407,12 +463,12 @@ func TestCloseInRespond(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
-	const clients, each = 8, 100
+	const clients, each = 64, 20
 	var wg sync.WaitGroup
 	for c := range clients {
 		wg.Go(func() {
 			for i := range each {
-				id := fmt.Sprintf("%031x%x", i+1, c)
+				id := fmt.Sprintf("%016x%016x", i+1, c)
 				post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event", `{"event_id":"`+id+`","fingerprint":["`+fmt.Sprint(i%5)+`"]}`))
 				switch i % 10 {
 				case 0:
