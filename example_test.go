@@ -1,12 +1,15 @@
 package sentryconfig_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +44,30 @@ func showIssues(server *sentrytest.Server) {
 	}
 }
 
+// exampleOutbox leaves an event in an outbox on disk, as a machine does that is offline; the caller calls stop.
+func exampleOutbox() (server *sentrytest.Server, dir string, stop func()) {
+	server = sentrytest.NewServer(nil)
+	dir, err := os.MkdirTemp("", "outbox-")
+	if err != nil {
+		fmt.Println(err)
+	}
+	server.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), OutboxDir: dir}); err != nil {
+		fmt.Println(err)
+	}
+	sentryconfig.CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil, nil)
+	sentryconfig.Close(0)
+	server.Respond(nil) // online again
+	return server, dir, func() {
+		sentryconfig.Close(5 * time.Second)
+		server.Close()
+		_ = os.RemoveAll(dir)
+	}
+}
+
 func ExampleInit() {
 	server := sentrytest.NewServer(nil) // instead of your own project
 	defer server.Close()
@@ -56,6 +83,18 @@ func ExampleInit() {
 	defer sentryconfig.Close(2 * time.Second)
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// With an outbox on disk, what an earlier run couldn't deliver arrives with the next.
+func ExampleInit_outbox() {
+	server, dir, stop := exampleOutbox()
+	defer stop()
+
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), OutboxDir: dir}); err != nil {
+		fmt.Println(err)
+	}
+	showIssues(server)
+	// Output: 1 x backup: the disk is full ["backup" "task_failure"]
 }
 
 func ExampleRunTask() {
@@ -137,20 +176,48 @@ func ExampleTaskSpan_SetStatus() {
 }
 
 func ExampleTaskSpan_SetTag() {
-	_, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
-	defer span.Finish()
+	server, stop := exampleServer()
+	defer stop()
+
+	ctx, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
 	span.SetTag("medium", "usb")
+	sentryconfig.CaptureTaskFailure(ctx, "", "the disk is full", nil, nil)
+	span.Finish()
+	sentryconfig.Flush(10 * time.Second)
+	fmt.Println(server.Transactions()[0].Tag("medium"), server.Events()[0].Tag("medium"))
+	// Output: usb usb
 }
 
 func ExampleTaskSpan_SetData() {
+	server, stop := exampleServer()
+	defer stop()
+
 	_, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
-	defer span.Finish()
 	span.SetData("files", 12)
+	span.Finish()
+	sentryconfig.Flush(10 * time.Second)
+	data, _ := server.Transactions()[0].Contexts["trace"]["data"].(map[string]any)
+	fmt.Println(data["files"])
+	// Output: 12
 }
 
+// Deferred, it reports a panic that passes, and lets it pass.
 func ExampleTaskSpan_Finish() {
-	_, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
-	defer span.Finish() // deferred: it notes a panic that passes, and lets it pass
+	server, stop := exampleServer()
+	defer stop()
+
+	func() {
+		defer func() { fmt.Println("the caller gets:", recover()) }()
+		_, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
+		defer span.Finish()
+		panic("no such drive")
+	}()
+	showIssues(server)
+	fmt.Println(server.Transactions()[0].Contexts["trace"]["status"])
+	// Output:
+	// the caller gets: no such drive
+	// 1 x error: panic: no such drive ["backup" "panic: no such drive"]
+	// internal_error
 }
 
 func ExampleTaskSpanFromContext() {
@@ -217,10 +284,15 @@ func ExampleFlush() {
 }
 
 func ExampleClose() {
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: "http://key@127.0.0.1:1/1"}); err != nil {
-		fmt.Println(err)
-	}
-	defer sentryconfig.Close(2 * time.Second) // delivers for 2 s; what is in an outbox on disk then waits there
+	server, stop := exampleServer()
+	defer stop()
+
+	sentryconfig.CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil, nil)
+	fmt.Println(sentryconfig.Close(10*time.Second), len(server.Events()))
+	fmt.Printf("%q\n", sentryconfig.CaptureTaskFailure(context.Background(), "backup", "too late", nil, nil))
+	// Output:
+	// true 1
+	// ""
 }
 
 func ExampleReadStats() {
@@ -254,20 +326,47 @@ func ExampleOptions_UnmarshalJSON() {
 }
 
 func ExampleDetectEnvironment() {
-	fmt.Println(sentryconfig.DetectEnvironment() != "")
-	// Output: true
+	if err := os.Setenv("AUTOSERVICE_ENV", "stage"); err != nil { // as a service's unit file or an installer does
+		fmt.Println(err)
+	}
+	defer func() { _ = os.Unsetenv("AUTOSERVICE_ENV") }()
+	fmt.Println(sentryconfig.DetectEnvironment())
+	// Output: staging
 }
 
 func ExampleExportOutbox() {
-	var waiting bytes.Buffer // or a file on a USB stick
-	if err := sentryconfig.ExportOutbox(filepath.Join(os.TempDir(), "no-such-outbox"), &waiting); err != nil {
+	_, dir, stop := exampleOutbox()
+	defer stop()
+
+	var stick bytes.Buffer // a file on a USB stick
+	if err := sentryconfig.ExportOutbox(dir, &stick); err != nil {
 		fmt.Println(err)
 	}
+	for archive := tar.NewReader(&stick); ; {
+		file, err := archive.Next()
+		if err != nil {
+			break
+		}
+		if file.Typeflag == tar.TypeReg {
+			envelope, err := io.ReadAll(archive)
+			fmt.Println(strings.Contains(string(envelope), "the disk is full"), err)
+		}
+	}
+	// Output: true <nil>
 }
 
 func ExamplePurgeOutbox() {
-	fmt.Println(sentryconfig.PurgeOutbox(filepath.Join(os.TempDir(), "no-such-outbox")))
-	// Output: <nil>
+	server, dir, stop := exampleOutbox()
+	defer stop()
+
+	fmt.Println(sentryconfig.PurgeOutbox(dir))
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), OutboxDir: dir}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(sentryconfig.ReadStats().Pending, "wait")
+	// Output:
+	// <nil>
+	// 0 wait
 }
 
 func ExampleTaskError() {
@@ -276,8 +375,22 @@ func ExampleTaskError() {
 
 	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup"}, func(context.Context) error { return fs.ErrPermission })
 	var te *sentryconfig.TaskError
-	fmt.Println(errors.As(err, &te), len(te.EventID), te.Error(), te.Unwrap() == fs.ErrPermission)
-	// Output: true 32 backup: permission denied true
+	if errors.As(err, &te) {
+		fmt.Println(te.Task.Type, len(te.EventID), te.Err)
+	}
+	// Output: backup 32 permission denied
+}
+
+func ExampleTaskError_Error() {
+	err := &sentryconfig.TaskError{Task: sentryconfig.Task{Type: "backup"}, Err: fs.ErrPermission}
+	fmt.Println(err.Error())
+	// Output: backup: permission denied
+}
+
+func ExampleTaskError_Unwrap() {
+	var err error = &sentryconfig.TaskError{Task: sentryconfig.Task{Type: "backup"}, Err: fs.ErrPermission}
+	fmt.Println(errors.Is(err, fs.ErrPermission))
+	// Output: true
 }
 
 func ExamplePanicError() {
@@ -290,13 +403,49 @@ func ExamplePanicError() {
 		return nil
 	})
 	var pe *sentryconfig.PanicError
-	fmt.Println(errors.As(err, &pe), strings.Contains(pe.Error(), "nil map"), pe.Unwrap() != nil)
-	// Output: true true true
+	if errors.As(err, &pe) {
+		fmt.Println(pe.Value, strings.Contains(string(pe.Stack), "ExamplePanicError"))
+	}
+	// Output: assignment to entry in nil map true
+}
+
+func ExamplePanicError_Error() {
+	err := &sentryconfig.PanicError{Value: 42}
+	fmt.Println(err.Error())
+	// Output: panic: 42
+}
+
+func ExamplePanicError_Unwrap() {
+	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup"}, func(context.Context) error {
+		panic(fs.ErrClosed)
+	})
+	fmt.Println(errors.Is(err, fs.ErrClosed))
+	// Output: true
 }
 
 func ExampleTaskFailure() {
-	err := fmt.Errorf("disk D: %w", &sentryconfig.TaskFailure{Reason: "3 reallocated sectors"})
-	var failure *sentryconfig.TaskFailure
-	fmt.Println(errors.As(err, &failure), failure.Error(), failure.Unwrap())
-	// Output: true 3 reallocated sectors <nil>
+	server, stop := exampleServer()
+	defer stop()
+
+	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "disk_check"}, func(context.Context) error {
+		return &sentryconfig.TaskFailure{Reason: "3 reallocated sectors", Extra: map[string]any{"smart": map[string]any{"reallocated": 3}}}
+	})
+	fmt.Println(err)
+	sentryconfig.Flush(10 * time.Second)
+	fmt.Println(server.Events()[0].Contexts["smart"]["reallocated"])
+	// Output:
+	// disk_check: 3 reallocated sectors
+	// 3
+}
+
+func ExampleTaskFailure_Error() {
+	err := &sentryconfig.TaskFailure{Reason: "3 reallocated sectors"}
+	fmt.Println(err.Error())
+	// Output: 3 reallocated sectors
+}
+
+func ExampleTaskFailure_Unwrap() {
+	var err error = &sentryconfig.TaskFailure{Reason: "the disk can't be read", Err: fs.ErrPermission}
+	fmt.Println(errors.Is(err, fs.ErrPermission))
+	// Output: true
 }
