@@ -173,3 +173,42 @@ func TestUnusableDisk(t *testing.T) {
 		t.Error("LastError is nil")
 	}
 }
+
+// TestPurgeOutbox: somebody opts out while the program runs, and nothing that waits is ever sent.
+func TestPurgeOutbox(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server.Respond(offline)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	for range 3 {
+		if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
+			t.Fatal("not captured")
+		}
+	}
+	sentryconfig.SetEnabled(false)
+	defer sentryconfig.SetEnabled(true)
+	for end := time.Now().Add(10 * time.Second); ; { // until none is being sent
+		err := sentryconfig.PurgeOutbox(dir)
+		if err == nil && sentryconfig.ReadStats().Pending == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%v; %+v", err, sentryconfig.ReadStats())
+		}
+	}
+	if stats := sentryconfig.ReadStats(); stats.Dropped != 3 || stats.DroppedBy["before_send"] != 3 {
+		t.Errorf("%+v", stats)
+	}
+	server.Respond(nil)
+	sentryconfig.SetEnabled(true)
+	flush(t)
+	if events := server.Events(); len(events) != 0 {
+		t.Errorf("%d purged events were sent", len(events))
+	}
+	if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of ink", nil, nil) == "" {
+		t.Error("not captured afterwards")
+	}
+	flush(t)
+	if events := server.Events(); len(events) != 1 {
+		t.Errorf("%d events afterwards", len(events))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -266,9 +267,24 @@ func crashStack(g outbox.Goroutine) *sentry.Stacktrace {
 	return &sentry.Stacktrace{Frames: frames}
 }
 
-// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out. What the outbox of this
-// process holds in memory isn't touched.
-func PurgeOutbox(dir string) error { return outbox.Purge(dir) }
+// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
+// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
+// and an error names them; so does an envelope that this one is sending just now.
+func PurgeOutbox(dir string) error {
+	if r := current.Load(); r != nil && r.box != nil && sameFolder(r.outboxDir, dir) {
+		r.box.Clear()
+	}
+	return outbox.Purge(dir)
+}
+
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if a == "" || err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
 
 // ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder for
 // each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine. Nothing

@@ -433,6 +433,18 @@ func (o *Outbox) Discard(reason string, c Category, n int) {
 	o.unlock()
 }
 
+// Clear drops all that waits and isn't in flight. It is counted as withheld.
+func (o *Outbox) Clear() {
+	o.mu.Lock()
+	for c := range categoryCount {
+		for _, it := range o.queue.removeCategory(Category(c)) {
+			o.drop(it, reasonWithheld, false)
+		}
+	}
+	o.pump(o.now())
+	o.unlock()
+}
+
 // Wake has the sender look again: reporting was switched on.
 func (o *Outbox) Wake() {
 	o.mu.Lock()

@@ -15,7 +15,7 @@ const (
 	reasonLimited       = "ratelimit_backoff"  // the server limits it for long
 	reasonSendError     = "send_error"         // the server refused it
 	reasonDamaged       = "internal_sdk_error" // the store can't read it any more
-	reasonWithheld      = "before_send"        // it holds personal data, which this program doesn't send
+	reasonWithheld      = "before_send"        // it holds personal data, which this program doesn't send, or was purged
 )
 
 // reports counts what was dropped until the server has been told, which is done by client reports: see
