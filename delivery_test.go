@@ -2,13 +2,24 @@ package sentryconfig_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/getsentry/sentry-go"
+
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestBurst: each of 10,000 captures that come as fast as they can arrives, once.
@@ -55,4 +66,85 @@ func TestBurst(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWaysToTheServer: the proxy, certificates and clients of sentry-go's ClientOptions are what the sender uses.
+func TestWaysToTheServer(t *testing.T) {
+	var passed atomic.Int32
+	count := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			passed.Add(1)
+			h.ServeHTTP(w, r)
+		})
+	}
+	proxy := httptest.NewServer(count(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}})) // the request names its target
+	defer proxy.Close()
+	for name, set := range map[string]func(*sentry.ClientOptions, *httptest.Server){
+		"HTTPProxy":  func(o *sentry.ClientOptions, _ *httptest.Server) { o.HTTPProxy = proxy.URL },
+		"HTTPSProxy": func(o *sentry.ClientOptions, _ *httptest.Server) { o.HTTPSProxy = proxy.URL },
+		"CaCerts": func(o *sentry.ClientOptions, secure *httptest.Server) {
+			o.Dsn = strings.Replace(o.Dsn, "http://", "https://", 1)
+			o.Dsn = strings.Replace(o.Dsn, hostOf(o.Dsn), hostOf(secure.URL), 1)
+			o.CaCerts = x509.NewCertPool()
+			o.CaCerts.AddCert(secure.Certificate())
+		},
+		"HTTPClient": func(o *sentry.ClientOptions, _ *httptest.Server) {
+			o.HTTPClient = &http.Client{Transport: counting{&passed}}
+		},
+		"HTTPTransport": func(o *sentry.ClientOptions, _ *httptest.Server) { o.HTTPTransport = counting{&passed} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := sentrytest.NewServer(t)
+			target, err := url.Parse("http://" + hostOf(server.DSN()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			secure := httptest.NewTLSServer(count(httputil.NewSingleHostReverseProxy(target)))
+			defer secure.Close()
+			passed.Store(0)
+			initialise(t, server, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { set(o, secure) }})
+			sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+			flush(t)
+			if len(server.Events()) != 1 || passed.Load() != 1 {
+				t.Errorf("%d events, %d of them on the way that was set", len(server.Events()), passed.Load())
+			}
+		})
+	}
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// counting is a transport of the host program's own.
+type counting struct{ n *atomic.Int32 }
+
+func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestUntrustedServer: a certificate that nobody vouches for is an error that can be read, and nothing is lost.
+func TestUntrustedServer(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	secure.StartTLS()
+	defer secure.Close()
+	dsn := strings.Replace(strings.Replace(server.DSN(), "http://", "https://", 1), hostOf(server.DSN()), hostOf(secure.URL), 1)
+	initialise(t, server, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.Dsn = dsn }})
+	if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
+		t.Error("not captured")
+	}
+	if sentryconfig.Flush(300 * time.Millisecond) {
+		t.Error("Flush: true")
+	}
+	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil || !strings.Contains(stats.LastError.Error(), "certificate") {
+		t.Errorf("%+v", stats)
+	}
+	sentryconfig.Close(0)
 }
