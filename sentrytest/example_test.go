@@ -118,7 +118,7 @@ func ExampleServer_Transactions() {
 	sentry.StartSpan(transaction.Context(), "copy").Finish()
 	transaction.Finish()
 	for _, t := range server.Transactions() {
-		fmt.Println(t.Transaction, t.Spans[0].Op, t.Spans[0].Start.Before(t.Time))
+		fmt.Println(t.Transaction, t.Spans[0].Op, !t.Spans[0].Start.After(t.Time))
 	}
 	// Output: backup copy true
 }
