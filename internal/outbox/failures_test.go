@@ -174,7 +174,7 @@ func TestServerFails(t *testing.T) {
 						t.Fatal("Put: false")
 					}
 				}
-				patience := 600 * time.Millisecond
+				patience := 400 * time.Millisecond
 				if c.once {
 					patience = 20 * time.Second
 				}

@@ -320,8 +320,9 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 	if it.tries == 0 {
 		it.firstAccepted, it.lastAccepted = o.accepted, o.accepted
 	}
-	// Others are accepted: since this one's last failure, or just a moment ago and since its first.
-	others := o.accepted > it.lastAccepted || o.accepted > it.firstAccepted && now-o.acceptAt < o.timing.poisonProof
+	// Others are accepted: while this one was under way, since its last failure, or just a moment ago and since its first.
+	others := o.accepted > 0 && o.acceptAt > it.since || o.accepted > it.lastAccepted ||
+		o.accepted > it.firstAccepted && now-o.acceptAt < o.timing.poisonProof
 	it.lastAccepted = o.accepted
 	it.tries = min(it.tries, 250) + 1
 	if a.verdict == failed && a.status >= 500 && (others || it.entry.failures == 0) {
