@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -77,8 +78,11 @@ func (t *TaskSpan) noteStart() {
 	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
 		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
 	if t.data != nil {
-		if data, err := json.Marshal(t.r.scrubber.Value(t.data)); err == nil {
-			note.Data = data
+		var data bytes.Buffer
+		encoder := json.NewEncoder(&data)
+		encoder.SetEscapeHTML(false) // which would make six bytes of one
+		if encoder.Encode(t.r.scrubber.Value(t.data)) == nil {
+			note.Data = data.Bytes()
 		}
 	}
 	t.slot = j.Begin(note)
