@@ -92,6 +92,8 @@ const (
 	maxOpened = 16
 	// checkEvery is how often Put looks whether the folder is still there, still ours and still safe.
 	checkEvery = time.Second
+	// probeSize is what Probe writes: a disk with less room than some events need isn't one that works again.
+	probeSize = 64 << 10
 	// maxBuffer bounds what Put keeps between calls.
 	maxBuffer = 256 << 10
 	// openTries bounds the races with processes that remove the folder as they leave.
@@ -355,6 +357,36 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	e := r.entry(id)
 	e.where = place{segment: s, offset: at, sum: sum}
 	return e, nil
+}
+
+// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it removes
+// again. Should the process die before, that is a segment with nothing waiting.
+func (d *Disk) Probe() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return errClosed
+	}
+	err := d.check()
+	path := d.segmentPath()
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	b, _ := appendRecord(appendHeader(nil), &Record{Payload: make([]byte, probeSize)}, [16]byte{})
+	b[segmentHeader+stateOffset] = stateDone
+	if _, err = f.WriteAt(b, 0); err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, d.sys.remove(path), f.Close())
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
 }
 
 // newSegment begins a segment. Its first write is the first record's.
