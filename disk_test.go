@@ -8,8 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+
+	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
 	"github.com/autoservice/sentryconfig/sentrytest"
@@ -211,4 +214,34 @@ func TestPurgeOutbox(t *testing.T) {
 	if events := server.Events(); len(events) != 1 {
 		t.Errorf("%d events afterwards", len(events))
 	}
+}
+
+// TestOffFromTheStart: an opt-out in the Options holds for what earlier processes left, from the first moment on.
+func TestOffFromTheStart(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server.Respond(offline)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	for range 20 {
+		if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
+			t.Fatal("not captured")
+		}
+	}
+	sentryconfig.Close(0)
+	server.Respond(nil)
+	// A host's own code may take its time within Init, when the outbox is open already.
+	slow := func(co *sentry.ClientOptions) {
+		co.Integrations = func(all []sentry.Integration) []sentry.Integration {
+			for end := time.Now().Add(200 * time.Millisecond); len(server.Events()) == 0 && time.Now().Before(end); {
+				runtime.Gosched()
+			}
+			return all
+		}
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false), ClientOptions: slow})
+	sentryconfig.Close(0)
+	if n := len(server.Events()); n > 0 {
+		t.Fatalf("%d events were sent while reporting was off", n)
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	server.WaitEvents(20, 10*time.Second)
 }

@@ -90,11 +90,13 @@ func Init(opts Options) error {
 		}
 		return ErrInitialized
 	}
+	before := !switchedOff.Load()
+	SetEnabled(s.enabled) // first: the outbox begins with what earlier processes left
 	r, err := newReporter(opts, s)
 	if err != nil {
+		SetEnabled(before)
 		return err
 	}
-	SetEnabled(s.enabled)
 	current.Store(r)
 	if s.usesDefault {
 		s.logger.Info("sentryconfig: neither Options.DSN nor $SENTRY_DSN is set: reporting to DefaultDSN")
