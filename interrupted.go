@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -43,22 +44,51 @@ func (r *reporter) countDamage(n int) {
 	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
-// watchCrashes has the runtime write its last words into the outbox.
+// A crashOutput is the runtime's one crash output, while it is ours.
+type crashOutput struct {
+	mu    sync.Mutex
+	fd    uintptr
+	ours  bool
+	ended bool
+}
+
+// watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of its
+// own keeps it.
 func (r *reporter) watchCrashes(disk *outbox.Disk) {
+	c := &r.crashes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	if _, taken := crashFD(); taken {
+		r.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+		return
+	}
 	f, err := disk.CrashFile()
 	if err == nil {
 		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
 	}
 	if err != nil {
 		r.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+		return
 	}
+	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
+	c.fd, _ = crashFD()
+	c.ours = true
 }
 
-// endCrashes gives the crash output back, before its file is closed.
+// endCrashes gives the crash output back, before its file is closed, unless the program has set another since.
 func (r *reporter) endCrashes() {
-	if r.crashReports && r.disk.Load() != nil {
-		_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
+	c := &r.crashes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if fd, _ := crashFD(); !c.ours || fd != c.fd {
+		return
 	}
+	_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
+	debug.SetTraceback("single")                        // the default; $GOTRACEBACK may raise it
 }
 
 // journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.

@@ -40,6 +40,7 @@ type reporter struct {
 
 	disk         atomic.Pointer[outbox.Disk] // once it is open
 	crashReports bool
+	crashes      crashOutput
 	ready        chan struct{} // closed when all of the above is set
 	background   context.Context
 }
