@@ -46,6 +46,10 @@ func runChild(role string) {
 	case "killed":
 		fmt.Println(sentryconfig.CaptureTaskException(ctx, errors.New("before the end"), "", nil, nil))
 		time.Sleep(time.Minute) // until it is killed
+	case "goes off":
+		sentryconfig.SetEnabled(false)
+		fmt.Println("off")
+		time.Sleep(time.Minute) // until it is killed
 	case "crashes":
 		go func() { panic("out of the blue") }()
 		time.Sleep(time.Minute)
@@ -126,6 +130,30 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	sentryconfig.Close(5 * time.Second)
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
 		t.Errorf("with nothing waiting there are files: %v", left)
+	}
+}
+
+// TestSwitchedOffIsNotInterrupted: a task that was switched off is dropped whole, also when its process is killed.
+func TestSwitchedOffIsNotInterrupted(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	cmd := child(t, "goes off", server.DSN(), dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	if _, err := fmt.Fscanln(out, &said); err != nil || said != "off" {
+		t.Fatal(said, err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	flush(t)
+	if events := server.Events(); len(events) > 0 {
+		t.Errorf("%d events, the first %q", len(events), events[0].Message)
 	}
 }
 

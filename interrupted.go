@@ -130,6 +130,10 @@ func (t *TaskSpan) root() *TaskSpan {
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
 func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+	if !active() {
+		r.journal().EndAll() // of a task that began just when reporting went off
+		return
+	}
 	r.journal().NoteAll(outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory})
 }
 

@@ -35,7 +35,7 @@ var (
 // what waits in the outbox stays there. A task that was off at any time is dropped whole.
 func SetEnabled(on bool) {
 	if !switchedOff.Swap(!on) && !on {
-		offs.Add(1)
+		wentOff()
 	}
 	if on {
 		wake()
@@ -56,10 +56,18 @@ func reporting() *reporter {
 func noticeEnabled() {
 	on := Enabled
 	if !seenDisabled.Swap(!on) && !on {
-		offs.Add(1)
+		wentOff()
 	}
 	if on {
 		wake()
+	}
+}
+
+// wentOff drops the tasks that run: they are not reported as interrupted either.
+func wentOff() {
+	offs.Add(1)
+	if r := current.Load(); r != nil {
+		r.journal().EndAll()
 	}
 }
 

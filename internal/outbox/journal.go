@@ -151,10 +151,32 @@ func (j *Journal) end(s Slot) bool {
 	if r := j.running[s.index]; j.file == nil || r == nil || r.sequence != s.sequence {
 		return false
 	}
-	_, _ = j.file.WriteAt(make([]byte, partHead), int64(s.index)*slotSize) // if it fails, the task is reported once too often
-	delete(j.running, s.index)
-	j.free = append(j.free, s.index)
+	j.clear(s.index)
 	return true
+}
+
+func (j *Journal) clear(index int) {
+	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize) // if it fails, the task is reported once too often
+	delete(j.running, index)
+	j.free = append(j.free, index)
+}
+
+// EndAll ends all tasks.
+func (j *Journal) EndAll() {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	some := j.file != nil && len(j.running) > 0
+	if some {
+		for index := range j.running {
+			j.clear(index)
+		}
+	}
+	j.mu.Unlock()
+	if some {
+		j.touched()
+	}
 }
 
 // Breadcrumb remembers the task's last breadcrumb for its next note. It writes nothing.

@@ -1,0 +1,56 @@
+package sentryconfig
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+// TestSignsOfLifeWithoutSystemInfo: without system information the journal has a task's last breadcrumb and sign of life all
+// the same, and events nothing of the machine.
+func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: dir, SendSystemInfo: sentry.Set(false)}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(5 * time.Second)
+	ctx, span := CreateTaskSpan(context.Background(), "slow", 0, 1, nil)
+	defer span.Finish()
+	AddBreadcrumb(ctx, "half-way", "step", "", nil)
+	c := current.Load().collector
+	c.mu.Lock()
+	c.refresh() // as every five seconds
+	c.mu.Unlock()
+	journals, err := filepath.Glob(filepath.Join(dir, "*", "*.journal"))
+	if err != nil || len(journals) != 1 {
+		t.Fatal(journals, err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		noted, err := os.ReadFile(journals[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(noted, []byte("half-way")) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the breadcrumb isn't noted")
+		}
+	}
+	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
+	for _, e := range server.WaitEvents(1, 10*time.Second) {
+		for _, name := range []string{"system", "memory", "cpu", "process"} {
+			if e.Contexts[name] != nil {
+				t.Errorf("context %s: %v", name, e.Contexts[name])
+			}
+		}
+	}
+}
