@@ -235,6 +235,7 @@ func (d *Disk) adoptSegment(path string) (found []*Entry, damage int, err error)
 	if s.waiting == 0 {
 		return nil, damage, d.sys.remove(path)
 	}
+	_ = f.Sync() // its process may have died before it did
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {

@@ -76,8 +76,9 @@ type Disk struct {
 	next     *batch
 	timer    *time.Timer
 	syncing  bool
-	newNames bool // in dir, since the last sync
-	noted    bool // in the journal, likewise
+	newNames bool     // in dir, since the last sync
+	parents  []string // folders above it with new names, likewise
+	noted    bool     // in the journal, likewise
 }
 
 const (
@@ -230,6 +231,15 @@ func (d *Disk) same(f file, path string) bool {
 // makeFolders makes sure that the folders are there and can be used. OutboxDir itself is the host's choice, links and
 // permissions included; what is below it is ours.
 func (d *Disk) makeFolders() error {
+	for path := d.dir; ; path = filepath.Dir(path) {
+		parent := filepath.Dir(path)
+		if _, err := os.Lstat(path); err == nil || parent == path {
+			break
+		}
+		if !slices.Contains(d.parents, parent) {
+			d.parents = append(d.parents, parent)
+		}
+	}
 	err := d.sys.makeFolder(d.cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(d.cfg.Dir), 0o700); err == nil {
