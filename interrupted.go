@@ -218,8 +218,10 @@ func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
-	if boot, ok := bootID(); ok && dead.Process.Boot != "" {
-		c["machine_restarted"] = boot != dead.Process.Boot
+	if boot, sure := bootID(); boot != "" && dead.Process.Boot != "" {
+		if restarted := boot != dead.Process.Boot; restarted || sure {
+			c["machine_restarted"] = restarted
+		}
 	}
 	return c
 }

@@ -11,8 +11,28 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
+
+// TestMachineRestarted: another boot ID is another boot; the same one is the same boot only where that is sure.
+func TestMachineRestarted(t *testing.T) {
+	boot, sure := bootID()
+	var same, other any
+	if boot != "" {
+		other = true
+		if sure {
+			same = false
+		}
+	}
+	for noted, want := range map[string]any{boot: same, boot + "1": other} {
+		var r reporter
+		got := r.deathContext(outbox.Dead{Process: outbox.Process{Boot: noted}})["machine_restarted"]
+		if got != want {
+			t.Errorf("noted %q, now %q: machine_restarted is %v, want %v", noted, boot, got, want)
+		}
+	}
+}
 
 // TestSignsOfLifeWithoutSystemInfo: without system information the journal has a task's last breadcrumb and sign of life all
 // the same, and events nothing of the machine.
