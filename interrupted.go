@@ -159,9 +159,16 @@ func (r *reporter) reportDead(dead outbox.Dead) bool {
 	return done
 }
 
+// maxDeadAge is how old a report may claim to be. Sentry refuses what is older than 30 days or from the future, and this one
+// may have to wait for the server.
+const maxDeadAge = 20 * 24 * time.Hour
+
 func (r *reporter) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
 	e.Level = sentry.LevelFatal
 	e.Timestamp = dead.LastAlive
+	if age := time.Since(dead.LastAlive); age > maxDeadAge || age < 0 {
+		e.Timestamp = time.Now() // the machine was off for long, or its clock was wrong: last_alive tells
+	}
 	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
 	r.commonTags(e.Tags)
 	details := &captureDetails{fingerprint: fingerprint}

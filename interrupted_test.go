@@ -74,3 +74,33 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 		}
 	}
 }
+
+// TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses events
+// of long ago and from the future.
+func TestDeadForLong(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(5 * time.Second)
+	now := time.Now()
+	for id, c := range map[string]struct{ died, told time.Time }{
+		"00000000000000000000000000000001": {now.Add(-time.Hour), now.Add(-time.Hour)},
+		"00000000000000000000000000000002": {now.AddDate(0, 0, -29), now},
+		"00000000000000000000000000000003": {now.AddDate(-3, 0, 0), now},
+		"00000000000000000000000000000004": {now.AddDate(3, 0, 0), now},
+	} {
+		dead := outbox.Dead{LastAlive: c.died, Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: id}}}
+		if !current.Load().reportDead(dead) || !Flush(10*time.Second) {
+			t.Errorf("%v isn't reported: %+v", c.died, ReadStats())
+		}
+		events := server.Events()
+		e := events[len(events)-1]
+		if e.ID != id || e.Time.Sub(c.told).Abs() > time.Minute {
+			t.Errorf("event %s of %v for a death at %v", e.ID, e.Time, c.died)
+		}
+		if want := c.died.UTC().Format(time.RFC3339Nano); e.Contexts["interrupted"]["last_alive"] != want {
+			t.Errorf("last_alive %v, want %v", e.Contexts["interrupted"]["last_alive"], want)
+		}
+	}
+}
