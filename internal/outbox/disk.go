@@ -66,9 +66,9 @@ type Disk struct {
 	journal  *Journal
 	folder   fs.FileInfo // dir, as it was when checked
 	checked  time.Time
-	active   *segment
+	active   [2]*segment // see part
 	segments map[*segment]struct{}
-	opened   []*segment // not the active one, oldest first
+	opened   []*segment // not the active ones, oldest first
 	number   int        // of the newest segment
 	buf      []byte
 	failed   error // of the last sync
@@ -334,15 +334,16 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if s := d.active; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
-		d.finish()
+	p := part(r.Category)
+	if s := d.active[p]; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
+		d.finish(p)
 	}
-	if d.active == nil {
-		if err := d.newSegment(); err != nil {
+	if d.active[p] == nil {
+		if err := d.newSegment(p); err != nil {
 			return nil, err
 		}
 	}
-	s := d.active
+	s := d.active[p]
 	b := d.buf[:0]
 	if s.size == 0 {
 		b = appendHeader(b)
@@ -355,7 +356,7 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	if _, err := s.file.WriteAt(b, s.size); err != nil {
 		// A part may have been written. The next record goes to the same place, so this matters only if there is none.
 		if s.file.Truncate(s.size) != nil || s.waiting == 0 {
-			d.finish()
+			d.finish(p)
 		}
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
@@ -399,8 +400,17 @@ func (d *Disk) Probe() error {
 	return nil
 }
 
-// newSegment begins a segment. Its first write is the first record's.
-func (d *Disk) newSegment() error {
+// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit them
+// for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
+func part(c Category) int {
+	if c == CategoryError {
+		return 0
+	}
+	return 1
+}
+
+// newSegment begins a part's segment. Its first write is the first record's.
+func (d *Disk) newSegment(part int) error {
 	path := d.segmentPath()
 	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -412,17 +422,17 @@ func (d *Disk) newSegment() error {
 	if err != nil {
 		return err
 	}
-	d.active = &segment{path: path, file: f}
-	d.segments[d.active] = struct{}{}
+	d.active[part] = &segment{path: path, file: f}
+	d.segments[d.active[part]] = struct{}{}
 	d.newNames = true
 	d.lookAround()
 	return nil
 }
 
-// finish ends the active segment: it is only read from now on.
-func (d *Disk) finish() {
-	s := d.active
-	d.active = nil
+// finish ends a part's active segment: it is only read from now on.
+func (d *Disk) finish(part int) {
+	s := d.active[part]
+	d.active[part] = nil
 	if s.waiting == 0 {
 		_ = d.drop(s)
 		return
@@ -518,7 +528,7 @@ func (d *Disk) Done(e *Entry) error {
 	s.bytes -= e.Size
 	d.waiting.Add(-e.Size)
 	if s.waiting == 0 {
-		if s != d.active {
+		if !slices.Contains(d.active[:], s) {
 			return d.drop(s)
 		}
 		if s.file.Truncate(segmentHeader) == nil { // and is filled again
@@ -562,7 +572,7 @@ func (d *Disk) lookAround() {
 // each write and the folder once a second.
 func (d *Disk) check() error {
 	now := time.Now()
-	if d.active == nil || !d.active.file.deleted() {
+	if !slices.ContainsFunc(d.active[:], func(s *segment) bool { return s != nil && s.file.deleted() }) {
 		if since := now.Sub(d.checked); since >= 0 && since < checkEvery {
 			return nil
 		}
@@ -681,7 +691,7 @@ func (d *Disk) Close() error {
 			errs = append(errs, s.file.Close())
 		}
 	}
-	d.active, d.opened = nil, nil
+	d.active, d.opened = [2]*segment{}, nil
 	if info, err := d.sys.stat(d.path(".crash")); err == nil && info.Size() == 0 {
 		errs = append(errs, d.sys.remove(d.path(".crash")))
 	}

@@ -116,8 +116,10 @@ func (d *Disk) takeDirty() (files []file, folders []string) {
 // clean: another sync would say that all is well. The next Put fails, which tells the queue.
 func (d *Disk) syncFailed(err error) {
 	d.failed = err
-	if d.active != nil {
-		d.finish()
+	for p, s := range d.active {
+		if s != nil {
+			d.finish(p)
+		}
 	}
 }
 

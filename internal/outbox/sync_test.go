@@ -75,7 +75,7 @@ func TestSynced(t *testing.T) {
 	if err := d.Sync(); err != nil { // should the disk be slower than Put is patient
 		t.Fatal(err)
 	}
-	for _, path := range []string{d.active.path, d.dir, dir, filepath.Dir(dir), filepath.Join(top, "new"), top} {
+	for _, path := range []string{d.active[0].path, d.dir, dir, filepath.Dir(dir), filepath.Join(top, "new"), top} {
 		if !log.has(path) {
 			t.Errorf("%s isn't synced", path)
 		}
@@ -84,7 +84,7 @@ func TestSynced(t *testing.T) {
 		t.Errorf("%s is synced, and has no new name", filepath.Dir(top))
 	}
 
-	left := d.active.path
+	left := d.active[0].path
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
