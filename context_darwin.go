@@ -22,10 +22,10 @@ func currentUser() string {
 	return os.Getenv("USER")
 }
 
-// bootID names this boot of the machine.
-func bootID() (string, bool) {
-	id, err := unix.Sysctl("kern.bootsessionuuid")
-	return id, err == nil && id != ""
+// bootID names this boot of the machine, "" when it can't be told. sure says that another boot has another ID.
+func bootID() (id string, sure bool) {
+	id, _ = unix.Sysctl("kern.bootsessionuuid")
+	return id, true
 }
 
 func platformProbes(bool) []probe {

@@ -27,10 +27,10 @@ func currentUser() string {
 	return os.Getenv("USER")
 }
 
-// bootID names this boot of the machine.
-func bootID() (string, bool) {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(id)), err == nil
+// bootID names this boot of the machine, "" when it can't be told. sure says that another boot has another ID.
+func bootID() (id string, sure bool) {
+	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(b)), true
 }
 
 func platformProbes(pii bool) []probe {

@@ -31,9 +31,21 @@ func currentUser() string {
 	return ""
 }
 
-// bootID is the time of the boot, to the minute. With Fast Startup it survives a shutdown, so it can't tell a restart for
-// sure: ok is false.
-func bootID() (string, bool) { return "", false }
+// bootID is the number of the boot, as the prefetcher counts them. It is not sure to count all: Fast Startup resumes a
+// kernel, and the prefetcher may be off.
+func bootID() (id string, sure bool) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE,
+		`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`, registry.QUERY_VALUE)
+	if err != nil {
+		return "", false
+	}
+	defer func() { _ = k.Close() }()
+	n, _, err := k.GetIntegerValue("BootId")
+	if err != nil {
+		return "", false
+	}
+	return strconv.FormatUint(n, 10), false
+}
 
 func platformProbes(bool) []probe {
 	var system, own share

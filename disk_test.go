@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
 	"github.com/autoservice/sentryconfig/sentrytest"
@@ -24,6 +30,8 @@ func runChild(role string) {
 		complainingChild()
 	case "crashes in private", "crashes in public":
 		privateChild(role == "crashes in public")
+	case "has a crash output", "gets a crash output":
+		ownCrashOutput(role == "gets a crash output")
 	}
 	must := func(err error) {
 		if err != nil {
@@ -38,8 +46,22 @@ func runChild(role string) {
 	case "killed":
 		fmt.Println(sentryconfig.CaptureTaskException(ctx, errors.New("before the end"), "", nil, nil))
 		time.Sleep(time.Minute) // until it is killed
+	case "goes off":
+		sentryconfig.SetEnabled(false)
+		fmt.Println("off")
+		time.Sleep(time.Minute) // until it is killed
 	case "crashes":
 		go func() { panic("out of the blue") }()
+		time.Sleep(time.Minute)
+	case "crashes in a map":
+		m := make(map[int]int)
+		for range 8 {
+			go func() {
+				for i := 0; ; i++ {
+					m[i%100] = i
+				}
+			}()
+		}
 		time.Sleep(time.Minute)
 	}
 }
@@ -51,7 +73,7 @@ func child(t *testing.T, role, dsn, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childRole+"="+role, "CHILD_DSN="+dsn, "CHILD_OUTBOX="+dir)
+	cmd.Env = append(os.Environ(), childRole+"="+role, "CHILD_DSN="+dsn, "CHILD_OUTBOX="+dir, "GOTRACEBACK=")
 	return cmd
 }
 
@@ -111,28 +133,125 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	}
 }
 
-func TestCrashIsReported(t *testing.T) {
+// TestSwitchedOffIsNotInterrupted: a task that was switched off is dropped whole, also when its process is killed.
+func TestSwitchedOffIsNotInterrupted(t *testing.T) {
 	server, dir := sentrytest.NewServer(t), t.TempDir()
-	cmd := child(t, "crashes", server.DSN(), dir)
-	if err := cmd.Run(); err == nil {
-		t.Fatal("the child didn't crash")
+	cmd := child(t, "goes off", server.DSN(), dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	if _, err := fmt.Fscanln(out, &said); err != nil || said != "off" {
+		t.Fatal(said, err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
-	var crash sentrytest.Event
-	for _, e := range server.WaitEvents(2, 10*time.Second) {
-		if e.Tags["failure_type"] == "process_crash" {
-			crash = e
+	flush(t)
+	if events := server.Events(); len(events) > 0 {
+		t.Errorf("%d events, the first %q", len(events), events[0].Message)
+	}
+}
+
+func TestCrashIsReported(t *testing.T) {
+	for role, want := range map[string]struct{ kind, value, frame string }{
+		"crashes":          {"panic", "out of the blue", "runChild.func"},
+		"crashes in a map": {"fatal error", "concurrent map", "runChild.func"},
+	} {
+		if raceDetector && role == "crashes in a map" {
+			continue // the race detector sees it in its own way
+		}
+		t.Run(role, func(t *testing.T) {
+			server, dir := sentrytest.NewServer(t), t.TempDir()
+			cmd := child(t, role, server.DSN(), dir)
+			if err := cmd.Run(); err == nil {
+				t.Fatal("the child didn't crash")
+			}
+			initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+			var crash sentrytest.Event
+			for _, e := range server.WaitEvents(2, 10*time.Second) {
+				if e.Tags["failure_type"] == "process_crash" {
+					crash = e
+				}
+			}
+			sentryconfig.Close(5 * time.Second)
+			if len(crash.Exceptions) != 1 || crash.Level != "fatal" {
+				t.Fatalf("crash event %+v", crash)
+			}
+			x := crash.Exceptions[0]
+			if x.Type != want.kind || !strings.Contains(x.Value, want.value) || *x.Mechanism.Handled || len(x.Frames) == 0 {
+				t.Fatalf("exception %+v", x)
+			}
+			if top := x.Frames[len(x.Frames)-1]; !strings.Contains(top.Function, want.frame) {
+				t.Errorf("the crash is in %s of %s, want %s", top.Function, top.Module, want.frame)
+			}
+			sleeps := false
+			for _, thread := range crash.Threads {
+				for _, f := range thread.Frames {
+					sleeps = sleeps || f.Function == "runChild"
+				}
+			}
+			if !sleeps {
+				t.Errorf("of %d threads none is the main goroutine", len(crash.Threads))
+			}
+			if got := fmt.Sprint(crash.Contexts["crash"]["interrupted_tasks"]); got != "[slow_task]" {
+				t.Errorf("interrupted tasks %s", got)
+			}
+		})
+	}
+}
+
+// ownCrashOutput is a program that has a crash output of its own, set before Init or after it, and crashes.
+func ownCrashOutput(after bool) {
+	set := func() {
+		f, err := os.Create(filepath.Join(os.Getenv("CHILD_OUTBOX"), "own"))
+		if err == nil {
+			err = debug.SetCrashOutput(f, debug.CrashOptions{})
+		}
+		if err != nil {
+			panic(err)
 		}
 	}
-	if len(crash.Exceptions) != 1 || crash.Level != "fatal" {
-		t.Fatalf("crash event %+v", crash)
+	if !after {
+		set()
 	}
-	x := crash.Exceptions[0]
-	if x.Type != "panic" || x.Value != "out of the blue" || *x.Mechanism.Handled || len(x.Frames) == 0 || len(crash.Threads) == 0 {
-		t.Errorf("exception %+v, %d threads", x, len(crash.Threads))
+	err := sentryconfig.Init(sentryconfig.Options{
+		DSN: os.Getenv("CHILD_DSN"), OutboxDir: filepath.Join(os.Getenv("CHILD_OUTBOX"), "outbox"), CrashReports: true,
+		Logger: slog.New(slog.NewTextHandler(os.Stdout, nil)),
+	})
+	if err != nil {
+		panic(err)
 	}
-	if got := fmt.Sprint(crash.Contexts["crash"]["interrupted_tasks"]); got != "[slow_task]" {
-		t.Errorf("interrupted tasks %s", got)
+	if after {
+		set()
+		sentryconfig.Close(time.Second)
+	}
+	panic("out of the blue")
+}
+
+// TestOwnCrashOutputStays: a program that calls debug.SetCrashOutput itself keeps its output.
+func TestOwnCrashOutputStays(t *testing.T) {
+	for _, role := range []string{"has a crash output", "gets a crash output"} {
+		t.Run(role, func(t *testing.T) {
+			server, dir := sentrytest.NewServer(t), t.TempDir()
+			out, err := child(t, role, server.DSN(), dir).Output()
+			if err == nil {
+				t.Fatal("the child didn't crash")
+			}
+			if own, err := os.ReadFile(filepath.Join(dir, "own")); err != nil || !strings.Contains(string(own), "out of the blue") {
+				t.Errorf("the program's own crash output: %q, %v", own, err)
+			}
+			if warns := strings.Contains(string(out), "SetCrashOutput"); warns != (role == "has a crash output") {
+				t.Errorf("warned: %v: %s", warns, out)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "outbox", "*", "*.crash")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
 	}
 }
 
@@ -211,4 +330,34 @@ func TestPurgeOutbox(t *testing.T) {
 	if events := server.Events(); len(events) != 1 {
 		t.Errorf("%d events afterwards", len(events))
 	}
+}
+
+// TestOffFromTheStart: an opt-out in the Options holds for what earlier processes left, from the first moment on.
+func TestOffFromTheStart(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server.Respond(offline)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	for range 20 {
+		if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
+			t.Fatal("not captured")
+		}
+	}
+	sentryconfig.Close(0)
+	server.Respond(nil)
+	// A host's own code may take its time within Init, when the outbox is open already.
+	slow := func(co *sentry.ClientOptions) {
+		co.Integrations = func(all []sentry.Integration) []sentry.Integration {
+			for end := time.Now().Add(200 * time.Millisecond); len(server.Events()) == 0 && time.Now().Before(end); {
+				runtime.Gosched()
+			}
+			return all
+		}
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false), ClientOptions: slow})
+	sentryconfig.Close(0)
+	if n := len(server.Events()); n > 0 {
+		t.Fatalf("%d events were sent while reporting was off", n)
+	}
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	server.WaitEvents(20, 10*time.Second)
 }

@@ -131,7 +131,7 @@ const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
 // addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's maps
 // are shared between events; private asks for copies, for a hook that may write to them.
 func (r *reporter) addSystem(e *sentry.Event, private bool) {
-	if r.collector == nil {
+	if !r.systemInfo {
 		return
 	}
 	snapshot := r.collector.snapshot(firstSnapshotWait)

@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -42,22 +44,51 @@ func (r *reporter) countDamage(n int) {
 	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
-// watchCrashes has the runtime write its last words into the outbox.
+// A crashOutput is the runtime's one crash output, while it is ours.
+type crashOutput struct {
+	mu    sync.Mutex
+	fd    uintptr
+	ours  bool
+	ended bool
+}
+
+// watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of its
+// own keeps it.
 func (r *reporter) watchCrashes(disk *outbox.Disk) {
+	c := &r.crashes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	if _, taken := crashFD(); taken {
+		r.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+		return
+	}
 	f, err := disk.CrashFile()
 	if err == nil {
 		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
 	}
 	if err != nil {
 		r.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+		return
 	}
+	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
+	c.fd, _ = crashFD()
+	c.ours = true
 }
 
-// endCrashes gives the crash output back, before its file is closed.
+// endCrashes gives the crash output back, before its file is closed, unless the program has set another since.
 func (r *reporter) endCrashes() {
-	if r.crashReports && r.disk.Load() != nil {
-		_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
+	c := &r.crashes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if fd, _ := crashFD(); !c.ours || fd != c.fd {
+		return
 	}
+	_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
+	debug.SetTraceback("single")                        // the default; $GOTRACEBACK may raise it
 }
 
 // journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.
@@ -77,8 +108,11 @@ func (t *TaskSpan) noteStart() {
 	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
 		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
 	if t.data != nil {
-		if data, err := json.Marshal(t.r.scrubber.Value(t.data)); err == nil {
-			note.Data = data
+		var data bytes.Buffer
+		encoder := json.NewEncoder(&data)
+		encoder.SetEscapeHTML(false) // which would make six bytes of one
+		if encoder.Encode(t.r.scrubber.Value(t.data)) == nil {
+			note.Data = data.Bytes()
 		}
 	}
 	t.slot = j.Begin(note)
@@ -96,6 +130,10 @@ func (t *TaskSpan) root() *TaskSpan {
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
 func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+	if !active() {
+		r.journal().EndAll() // of a task that began just when reporting went off
+		return
+	}
 	r.journal().NoteAll(outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory})
 }
 
@@ -121,9 +159,16 @@ func (r *reporter) reportDead(dead outbox.Dead) bool {
 	return done
 }
 
+// maxDeadAge is how old a report may claim to be. Sentry refuses what is older than 30 days or from the future, and this one
+// may have to wait for the server.
+const maxDeadAge = 20 * 24 * time.Hour
+
 func (r *reporter) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
 	e.Level = sentry.LevelFatal
 	e.Timestamp = dead.LastAlive
+	if age := time.Since(dead.LastAlive); age > maxDeadAge || age < 0 {
+		e.Timestamp = time.Now() // the machine was off for long, or its clock was wrong: last_alive tells
+	}
 	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
 	r.commonTags(e.Tags)
 	details := &captureDetails{fingerprint: fingerprint}
@@ -180,8 +225,10 @@ func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
-	if boot, ok := bootID(); ok && dead.Process.Boot != "" {
-		c["machine_restarted"] = boot != dead.Process.Boot
+	if boot, sure := bootID(); boot != "" && dead.Process.Boot != "" {
+		if restarted := boot != dead.Process.Boot; restarted || sure {
+			c["machine_restarted"] = restarted
+		}
 	}
 	return c
 }

@@ -43,7 +43,7 @@ type Options struct {
 	// outbox_dir, default "": unsent events are kept in memory only.
 	OutboxDir string
 	// CrashReports reports crashes of the whole process at the next start. It needs OutboxDir and takes the process's
-	// one crash output, see runtime/debug.SetCrashOutput. JSON crash_reports.
+	// one crash output, see runtime/debug.SetCrashOutput, unless the program has set it before. JSON crash_reports.
 	CrashReports bool
 	// OutboxBytes is the room for unsent events, in bytes. JSON outbox_bytes, default 64 MiB on disk (all processes of
 	// a DSN together), 32 MiB in memory.

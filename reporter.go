@@ -32,7 +32,7 @@ type reporter struct {
 	box       *outbox.Outbox
 	transport *transport // nil with the user's own
 	scrubber  *scrub.Scrubber
-	collector *collector // nil without SendSystemInfo
+	collector *collector // nil with neither SendSystemInfo nor OutboxDir
 	user      string     // with SendPII
 	osName    string
 	hooks     hooks
@@ -40,6 +40,7 @@ type reporter struct {
 
 	disk         atomic.Pointer[outbox.Disk] // once it is open
 	crashReports bool
+	crashes      crashOutput
 	ready        chan struct{} // closed when all of the above is set
 	background   context.Context
 }
@@ -105,8 +106,12 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 	}
 	client.AddEventProcessor(r.finishCheckIn)
 	r.client = client
-	if s.systemInfo {
-		r.collector = newCollector(collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger})
+	if s.systemInfo || s.outboxDir != "" {
+		opts := collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger}
+		if !s.systemInfo {
+			opts.probes = []probe{} // it asks nothing, and gives the tasks' signs of life
+		}
+		r.collector = newCollector(opts)
 		r.collector.notify(r.noteMachine)
 	}
 	r.bindHub()

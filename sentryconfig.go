@@ -35,7 +35,7 @@ var (
 // what waits in the outbox stays there. A task that was off at any time is dropped whole.
 func SetEnabled(on bool) {
 	if !switchedOff.Swap(!on) && !on {
-		offs.Add(1)
+		wentOff()
 	}
 	if on {
 		wake()
@@ -56,10 +56,18 @@ func reporting() *reporter {
 func noticeEnabled() {
 	on := Enabled
 	if !seenDisabled.Swap(!on) && !on {
-		offs.Add(1)
+		wentOff()
 	}
 	if on {
 		wake()
+	}
+}
+
+// wentOff drops the tasks that run: they are not reported as interrupted either.
+func wentOff() {
+	offs.Add(1)
+	if r := current.Load(); r != nil {
+		r.journal().EndAll()
 	}
 }
 
@@ -90,11 +98,13 @@ func Init(opts Options) error {
 		}
 		return ErrInitialized
 	}
+	before := !switchedOff.Load()
+	SetEnabled(s.enabled) // first: the outbox begins with what earlier processes left
 	r, err := newReporter(opts, s)
 	if err != nil {
+		SetEnabled(before)
 		return err
 	}
-	SetEnabled(s.enabled)
 	current.Store(r)
 	if s.usesDefault {
 		s.logger.Info("sentryconfig: neither Options.DSN nor $SENTRY_DSN is set: reporting to DefaultDSN")

@@ -81,7 +81,7 @@ func completeFrame(f *sentry.Frame) bool {
 		file = f.Filename
 	}
 	switch {
-	case f.Module == "runtime", f.Module == "testing", strings.HasPrefix(f.Module, "runtime/"):
+	case f.Module == "runtime", f.Module == "testing", strings.HasPrefix(f.Module, "runtime/"), strings.HasPrefix(f.Module, "internal/runtime/"):
 		return false
 	case f.Module == ownPackage && !strings.HasSuffix(file, "_test.go"):
 		return false

@@ -235,6 +235,7 @@ func (d *Disk) adoptSegment(path string) (found []*Entry, damage int, err error)
 	if s.waiting == 0 {
 		return nil, damage, d.sys.remove(path)
 	}
+	_ = f.Sync() // its process may have died before it did
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -296,7 +297,13 @@ func (d *Disk) expire(name, why string) {
 	if err != nil || !info.Mode().IsRegular() {
 		return
 	}
-	if time.Since(info.ModTime()) > maxAge {
+	age := time.Since(info.ModTime())
+	if _, kind := parseName(name); kind != kindForeign && age.Abs() > maxPlausible {
+		now := time.Now() // a clock was wrong when it was written, or is now: it ages from here on
+		_ = os.Chtimes(path, now, now)
+		return
+	}
+	if age > maxAge {
 		d.log.Warn(why+", and removed", "file", path)
 		_ = d.sys.remove(path)
 		return

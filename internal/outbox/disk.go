@@ -66,9 +66,9 @@ type Disk struct {
 	journal  *Journal
 	folder   fs.FileInfo // dir, as it was when checked
 	checked  time.Time
-	active   *segment
+	active   [2]*segment // see part
 	segments map[*segment]struct{}
-	opened   []*segment // not the active one, oldest first
+	opened   []*segment // not the active ones, oldest first
 	number   int        // of the newest segment
 	buf      []byte
 	failed   error // of the last sync
@@ -76,8 +76,9 @@ type Disk struct {
 	next     *batch
 	timer    *time.Timer
 	syncing  bool
-	newNames bool // in dir, since the last sync
-	noted    bool // in the journal, likewise
+	newNames bool     // in dir, since the last sync
+	parents  []string // folders above it with new names, likewise
+	noted    bool     // in the journal, likewise
 }
 
 const (
@@ -92,6 +93,8 @@ const (
 	maxOpened = 16
 	// checkEvery is how often Put looks whether the folder is still there, still ours and still safe.
 	checkEvery = time.Second
+	// probeSize is what Probe writes: a disk with less room than some events need isn't one that works again.
+	probeSize = 64 << 10
 	// maxBuffer bounds what Put keeps between calls.
 	maxBuffer = 256 << 10
 	// openTries bounds the races with processes that remove the folder as they leave.
@@ -228,6 +231,15 @@ func (d *Disk) same(f file, path string) bool {
 // makeFolders makes sure that the folders are there and can be used. OutboxDir itself is the host's choice, links and
 // permissions included; what is below it is ours.
 func (d *Disk) makeFolders() error {
+	for path := d.dir; ; path = filepath.Dir(path) {
+		parent := filepath.Dir(path)
+		if _, err := os.Lstat(path); err == nil || parent == path {
+			break
+		}
+		if !slices.Contains(d.parents, parent) {
+			d.parents = append(d.parents, parent)
+		}
+	}
 	err := d.sys.makeFolder(d.cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(d.cfg.Dir), 0o700); err == nil {
@@ -322,15 +334,16 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if s := d.active; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
-		d.finish()
+	p := part(r.Category)
+	if s := d.active[p]; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
+		d.finish(p)
 	}
-	if d.active == nil {
-		if err := d.newSegment(); err != nil {
+	if d.active[p] == nil {
+		if err := d.newSegment(p); err != nil {
 			return nil, err
 		}
 	}
-	s := d.active
+	s := d.active[p]
 	b := d.buf[:0]
 	if s.size == 0 {
 		b = appendHeader(b)
@@ -343,7 +356,7 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	if _, err := s.file.WriteAt(b, s.size); err != nil {
 		// A part may have been written. The next record goes to the same place, so this matters only if there is none.
 		if s.file.Truncate(s.size) != nil || s.waiting == 0 {
-			d.finish()
+			d.finish(p)
 		}
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
@@ -357,8 +370,47 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	return e, nil
 }
 
-// newSegment begins a segment. Its first write is the first record's.
-func (d *Disk) newSegment() error {
+// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it removes
+// again. Should the process die before, that is a segment with nothing waiting.
+func (d *Disk) Probe() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return errClosed
+	}
+	err := d.check()
+	path := d.segmentPath()
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	b, _ := appendRecord(appendHeader(nil), &Record{Payload: make([]byte, probeSize)}, [16]byte{})
+	b[segmentHeader+stateOffset] = stateDone
+	if _, err = f.WriteAt(b, 0); err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, d.sys.remove(path), f.Close())
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
+}
+
+// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit them
+// for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
+func part(c Category) int {
+	if c == CategoryError {
+		return 0
+	}
+	return 1
+}
+
+// newSegment begins a part's segment. Its first write is the first record's.
+func (d *Disk) newSegment(part int) error {
 	path := d.segmentPath()
 	f, err := d.sys.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -370,17 +422,17 @@ func (d *Disk) newSegment() error {
 	if err != nil {
 		return err
 	}
-	d.active = &segment{path: path, file: f}
-	d.segments[d.active] = struct{}{}
+	d.active[part] = &segment{path: path, file: f}
+	d.segments[d.active[part]] = struct{}{}
 	d.newNames = true
 	d.lookAround()
 	return nil
 }
 
-// finish ends the active segment: it is only read from now on.
-func (d *Disk) finish() {
-	s := d.active
-	d.active = nil
+// finish ends a part's active segment: it is only read from now on.
+func (d *Disk) finish(part int) {
+	s := d.active[part]
+	d.active[part] = nil
 	if s.waiting == 0 {
 		_ = d.drop(s)
 		return
@@ -476,7 +528,7 @@ func (d *Disk) Done(e *Entry) error {
 	s.bytes -= e.Size
 	d.waiting.Add(-e.Size)
 	if s.waiting == 0 {
-		if s != d.active {
+		if !slices.Contains(d.active[:], s) {
 			return d.drop(s)
 		}
 		if s.file.Truncate(segmentHeader) == nil { // and is filled again
@@ -520,7 +572,7 @@ func (d *Disk) lookAround() {
 // each write and the folder once a second.
 func (d *Disk) check() error {
 	now := time.Now()
-	if d.active == nil || !d.active.file.deleted() {
+	if !slices.ContainsFunc(d.active[:], func(s *segment) bool { return s != nil && s.file.deleted() }) {
 		if since := now.Sub(d.checked); since >= 0 && since < checkEvery {
 			return nil
 		}
@@ -639,7 +691,7 @@ func (d *Disk) Close() error {
 			errs = append(errs, s.file.Close())
 		}
 	}
-	d.active, d.opened = nil, nil
+	d.active, d.opened = [2]*segment{}, nil
 	if info, err := d.sys.stat(d.path(".crash")); err == nil && info.Size() == 0 {
 		errs = append(errs, d.sys.remove(d.path(".crash")))
 	}

@@ -23,12 +23,6 @@ type diskHealth struct {
 	adoptedSeq uint64 // up to where it is
 }
 
-// diskWaits says whether there is anything to try a disk that fails with: to open it, or to move what waits in memory.
-// mu is held.
-func (o *Outbox) diskWaits() bool {
-	return o.disk.failed && !o.disk.busy && (o.main == nil || o.spareWaits())
-}
-
 func (o *Outbox) spareWaits() bool { return o.queue.spare() != nil }
 
 // usable says whether the main store is to be used. mu is held.
@@ -87,17 +81,18 @@ func (o *Outbox) pumpDisk(now time.Duration) {
 	if o.cfg.OpenStore == nil || o.disk.busy {
 		return
 	}
-	if o.disk.failed && (!o.diskWaits() || now < o.disk.again || now < o.disk.at && !o.spareWaits()) {
+	switch waits := o.spareWaits(); {
+	case !o.disk.failed && !waits:
 		return
-	}
-	if !o.disk.failed && !o.spareWaits() {
+	case o.disk.failed && (now < o.disk.again || now < o.disk.at && !waits):
 		return
 	}
 	o.disk.busy = true
 	o.background(o.restore)
 }
 
-// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture.
+// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture. When nothing waits, the
+// disk is tried by itself.
 func (o *Outbox) restore() {
 	o.mu.Lock()
 	main := o.main
@@ -130,11 +125,17 @@ func (o *Outbox) restore() {
 	for o.moveOne(main) {
 	}
 	o.mu.Lock()
-	o.disk.busy = false
-	if o.disk.failed { // with nothing to try it with, or again
-		now := o.now()
-		o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
+	if o.disk.failed && !o.spareWaits() {
+		o.mu.Unlock()
+		err := main.Probe()
+		o.mu.Lock()
+		if err != nil {
+			o.diskFails(err, o.now())
+		} else {
+			o.diskWorks()
+		}
 	}
+	o.disk.busy = false
 	o.pump(o.now())
 	o.notify()
 	o.unlock()

@@ -273,3 +273,41 @@ func TestUnusableFolder(t *testing.T) {
 		})
 	}
 }
+
+// TestDiskComesBack: a disk that works again is used again, and LastError is nil, also when the server has taken all that
+// waited in memory, so that nothing is left to try the disk with.
+func TestDiskComesBack(t *testing.T) {
+	dir := t.TempDir()
+	s := &faultySystem{system: osSystem{}, many: true}
+	server := &sink{}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir = dir
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, system: s})
+		}
+		c.Client = &http.Client{Transport: memoryTransport(server)}
+		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
+	})
+	if !o.Flush(within(10 * time.Second)) {
+		t.Fatal("Flush: false")
+	}
+	s.mu.Lock()
+	s.from = s.calls + 1
+	s.mu.Unlock()
+	if !o.Put(testRecord(0, 10)) || !o.Flush(within(10*time.Second)) {
+		t.Fatalf("the event is lost: %+v", o.Stats())
+	}
+	if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("LastError is %v, want one that names %s", err, dir)
+	}
+	s.heal()
+	eventually(t, "LastError is nil", func() bool { return o.Stats().LastError == nil })
+	server.respond(status(http.StatusServiceUnavailable))
+	if !o.Put(testRecord(1, 10)) || o.main.Bytes() == 0 {
+		t.Error("the disk isn't used again")
+	}
+	o.Close(ended())
+	if left, err := filepath.Glob(filepath.Join(dir, "*", "*")); err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v; want one segment", left, err)
+	}
+}

@@ -31,13 +31,13 @@ type Task struct {
 	TraceID string    `json:"trace_id,omitempty"` // of its transaction
 	SpanID  string    `json:"span_id,omitempty"`
 
-	Data json.RawMessage `json:"-"` // at most MaxTaskData bytes, else a text that says so is noted in its place
+	Data json.RawMessage `json:"-"` // about 10 KiB find room, else a text that says so is noted in its place
 }
 
 // A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
 type Note struct {
 	Time            time.Time `json:"time,omitzero"`
-	Breadcrumb      string    `json:"breadcrumb,omitempty"` // at most 1 KiB of it is kept
+	Breadcrumb      string    `json:"breadcrumb,omitempty"` // its beginning is kept
 	MemoryTotal     uint64    `json:"memory_total,omitempty"`
 	MemoryAvailable uint64    `json:"memory_available,omitempty"`
 	AppMemory       uint64    `json:"app_memory,omitempty"`
@@ -49,9 +49,6 @@ type Interrupted struct {
 	Note
 	EventID string // for its report: the same however often it is made, so that Sentry keeps one
 }
-
-// MaxTaskData is how many bytes of task data a journal keeps: what Relay keeps of a context.
-const MaxTaskData = 8 << 10
 
 // A journal is a file of slots. The first tells of the process, each other of one running task: the task at its
 // beginning, the last note behind it.
@@ -65,7 +62,9 @@ const (
 	slotSize   = 16 << 10
 	noteOffset = 12 << 10
 	partHead   = 20
-	maxText    = 1 << 10 // of a type or breadcrumb
+	// maxText is how many bytes of a type or breadcrumb are kept. JSON may make six of one ("<" is "\u003c"), and a note
+	// must not reach into the next slot.
+	maxText = 600
 
 	// maxSlots bounds what a reader believes of a journal's size.
 	maxSlots = 1 << 16
@@ -105,12 +104,12 @@ func (j *Journal) Begin(t Task) Slot {
 		return Slot{}
 	}
 	t.Type = cut(t.Type)
-	if len(t.Data) > MaxTaskData {
-		t.Data = json.RawMessage(`"[too long to be noted]"`)
-	}
 	meta, err := json.Marshal(t)
 	if err != nil {
 		return Slot{}
+	}
+	if partHead+len(meta)+len(t.Data) > noteOffset {
+		t.Data = json.RawMessage(`"[too long to be noted]"`)
 	}
 	s := j.begin(meta, t.Data)
 	if s.journal != nil {
@@ -152,10 +151,32 @@ func (j *Journal) end(s Slot) bool {
 	if r := j.running[s.index]; j.file == nil || r == nil || r.sequence != s.sequence {
 		return false
 	}
-	_, _ = j.file.WriteAt(make([]byte, partHead), int64(s.index)*slotSize) // if it fails, the task is reported once too often
-	delete(j.running, s.index)
-	j.free = append(j.free, s.index)
+	j.clear(s.index)
 	return true
+}
+
+func (j *Journal) clear(index int) {
+	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize) // if it fails, the task is reported once too often
+	delete(j.running, index)
+	j.free = append(j.free, index)
+}
+
+// EndAll ends all tasks.
+func (j *Journal) EndAll() {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	some := j.file != nil && len(j.running) > 0
+	if some {
+		for index := range j.running {
+			j.clear(index)
+		}
+	}
+	j.mu.Unlock()
+	if some {
+		j.touched()
+	}
 }
 
 // Breadcrumb remembers the task's last breadcrumb for its next note. It writes nothing.

@@ -55,6 +55,9 @@ func (m *Memory) Adopt() ([]*Entry, error) { return nil, nil }
 // Bytes implements Store.
 func (m *Memory) Bytes() int64 { return m.bytes.Load() }
 
+// Probe implements Store. Memory doesn't fail.
+func (m *Memory) Probe() error { return nil }
+
 // Sync implements Store. Nothing of it survives a power cut.
 func (m *Memory) Sync() error { return nil }
 

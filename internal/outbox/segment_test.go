@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -217,6 +218,18 @@ func TestDamagedFiles(t *testing.T) {
 			}
 			if !c.stays {
 				return
+			}
+			if strings.HasSuffix(c.file, ".seg") {
+				for _, jump := range []time.Duration{2 * maxPlausible, -2 * maxPlausible} {
+					wrong := time.Now().Add(-jump)
+					if err := os.Chtimes(path, wrong, wrong); err != nil {
+						t.Fatal(err)
+					}
+					deliver()
+					if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()).Abs() > time.Hour {
+						t.Errorf("with a clock that jumped by %v: %v, %v", jump, info, err)
+					}
+				}
 			}
 			old := time.Now().Add(-maxAge - time.Hour)
 			if err := os.Chtimes(path, old, old); err != nil {

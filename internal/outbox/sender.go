@@ -48,6 +48,7 @@ func (o *Outbox) pump(now time.Duration) {
 	if o.closed {
 		return
 	}
+	o.pumpDisk(now) // before what waits in memory, which is what the disk is tried with, is on its way to the server
 	if o.cfg.Active() {
 		o.expire(now)
 		if len(o.queue.delayed) > 0 {
@@ -59,7 +60,6 @@ func (o *Outbox) pump(now time.Duration) {
 		}
 		o.pumpReport(now)
 	}
-	o.pumpDisk(now)
 	if o.queue.count == 0 {
 		o.resolved("room", "")
 	}
@@ -161,7 +161,7 @@ func (o *Outbox) schedule(now time.Duration) {
 			at(max(o.reports.at, o.reportFrom()))
 		}
 	}
-	if o.diskWaits() {
+	if o.disk.failed && !o.disk.busy {
 		at(o.disk.at)
 	}
 	switch {

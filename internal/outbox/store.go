@@ -65,6 +65,8 @@ type Store interface {
 	Adopt() ([]*Entry, error)
 	// Bytes is what the limit counts: payload bytes that wait, those of other processes included.
 	Bytes() int64
+	// Probe tries whether a store that has failed works again. It keeps nothing.
+	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
 	Sync() error
 	// Close releases every file and lock; what waits stays for a later process.

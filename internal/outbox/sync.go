@@ -71,7 +71,7 @@ func (d *Disk) syncAll() {
 		if !d.closed {
 			_ = d.check() // the next Put meets the same error
 		}
-		files, names := d.takeDirty()
+		files, folders := d.takeDirty()
 		d.mu.Unlock()
 
 		for _, f := range files {
@@ -79,9 +79,10 @@ func (d *Disk) syncAll() {
 				b.err = fmt.Errorf("outbox: sync: %w", err)
 			}
 		}
-		if names {
-			if err := d.sys.syncFolder(d.dir); err != nil && !errors.Is(err, os.ErrNotExist) && b.err == nil {
-				b.err = err
+		for _, folder := range folders {
+			err := d.sys.syncFolder(folder)
+			if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && b.err == nil {
+				b.err = err // not that one above ours can't be opened
 			}
 		}
 		if b.err != nil {
@@ -93,8 +94,8 @@ func (d *Disk) syncAll() {
 	}
 }
 
-// takeDirty returns the files that a sync has to sync, and whether the folder has new names.
-func (d *Disk) takeDirty() (files []file, names bool) {
+// takeDirty returns the files that a sync has to sync, and the folders that have new names.
+func (d *Disk) takeDirty() (files []file, folders []string) {
 	for s := range d.segments {
 		if s.dirty && s.file != nil {
 			files = append(files, s.file)
@@ -104,16 +105,21 @@ func (d *Disk) takeDirty() (files []file, names bool) {
 	if f := d.journal.opened(); f != nil && (d.noted || d.newNames) {
 		files = append(files, f)
 	}
-	names, d.newNames, d.noted = d.newNames, false, false
-	return files, names
+	if d.newNames {
+		folders = append([]string{d.dir}, d.parents...)
+	}
+	d.newNames, d.parents, d.noted = false, nil, false
+	return files, folders
 }
 
 // syncFailed goes on in a new segment. After a failed sync the operating system takes the pages it couldn't write for
 // clean: another sync would say that all is well. The next Put fails, which tells the queue.
 func (d *Disk) syncFailed(err error) {
 	d.failed = err
-	if d.active != nil {
-		d.finish()
+	for p, s := range d.active {
+		if s != nil {
+			d.finish(p)
+		}
 	}
 }
 
