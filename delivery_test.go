@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -147,4 +149,63 @@ func TestUntrustedServer(t *testing.T) {
 		t.Errorf("%+v", stats)
 	}
 	sentryconfig.Close(0)
+}
+
+// TestHostsDefaultTransport: what the host program does with http.DefaultTransport is its own affair. It isn't parallel, as
+// it changes that.
+func TestHostsDefaultTransport(t *testing.T) {
+	var passed atomic.Int32
+	before := http.DefaultTransport
+	http.DefaultTransport = roundTripper(func(r *http.Request) (*http.Response, error) { // as instrumentation does
+		passed.Add(1)
+		return before.RoundTrip(r)
+	})
+	defer func() { http.DefaultTransport = before }()
+	server := start(t, sentryconfig.Options{})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	one(t, server)
+	if passed.Load() > 0 {
+		t.Error("the package's requests pass the host's instrumentation")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestProxyWords: a proxy that wants a login is known by its status, however it words that.
+func TestProxyWords(t *testing.T) {
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	defer func() { _ = proxy.Close(); <-done }()
+	go func() {
+		defer close(done)
+		for {
+			c, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4<<10))
+			_, _ = io.WriteString(c, "HTTP/1.1 407 authenticationrequired\r\nContent-Length: 0\r\n\r\n")
+			_ = c.Close()
+		}
+	}()
+	if err := sentryconfig.Init(sentryconfig.Options{
+		DSN:           "https://0123456789abcdef0123456789abcdef@sentry.invalid/1",
+		ClientOptions: func(o *sentry.ClientOptions) { o.HTTPSProxy = "http://" + proxy.Addr().String() },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer sentryconfig.Close(0)
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	began := time.Now()
+	if sentryconfig.Flush(20*time.Second) || time.Since(began) > 10*time.Second {
+		t.Errorf("Flush: true, or not at once: %v", time.Since(began))
+	}
+	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil || !strings.Contains(stats.LastError.Error(), "407") {
+		t.Errorf("%+v", stats)
+	}
 }

@@ -195,9 +195,14 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	if co.HTTPTransport != nil {
 		return &http.Client{Transport: co.HTTPTransport}, func() {}
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = outbox.Senders
-	t.Proxy = http.ProxyFromEnvironment
+	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: outbox.JudgeProxy,
+		ForceAttemptHTTP2:      true, // with CaCerts too
+		MaxIdleConnsPerHost:    outbox.Senders,
+		IdleConnTimeout:        90 * time.Second,
+	}
 	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
 		if proxy != "" {
 			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
