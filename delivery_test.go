@@ -209,3 +209,25 @@ func TestProxyWords(t *testing.T) {
 		t.Errorf("%+v", stats)
 	}
 }
+
+// TestNoClientReports: ClientOptions.DisableClientReports is the user's last word.
+func TestNoClientReports(t *testing.T) {
+	for _, disabled := range []bool{false, true} {
+		server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.DisableClientReports = disabled }})
+		server.Respond(func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			if n == 0 {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+			}
+			return n == 0
+		})
+		sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+		flush(t)
+		if stats := sentryconfig.ReadStats(); stats.DroppedBy["send_error"] != 1 {
+			t.Errorf("%+v", stats)
+		}
+		if reported := len(server.ClientReports()) > 0; reported == disabled {
+			t.Errorf("disabled %v, reported %v", disabled, reported)
+		}
+		sentryconfig.Close(0)
+	}
+}

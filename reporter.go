@@ -171,6 +171,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
 		SDK:       sdkHeader,
+		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,
 		MaxBytes:  r.outboxBytes,
