@@ -74,16 +74,21 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 	if err != nil {
 		cancel()
 		body.release()
+		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
+		if o.cfg.CloseIdle != nil {
+			o.cfg.CloseIdle()
+		}
 		return answer{verdict: judgeError(err), err: fmt.Errorf("outbox: send: %w", err)}
 	}
-	now := time.Now()
-	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, limits: answerLimits(resp.StatusCode, resp.Header, c, now)}
+	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}
 	if a.verdict != accepted {
 		a.err = fmt.Errorf("outbox: send to %s: HTTP status %s", req.URL.Host, resp.Status)
 	}
+	now := time.Now()
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		a.date = date
+		a.date, now = date, date // a date to retry after is by the same clock
 	}
+	a.limits = answerLimits(resp.StatusCode, resp.Header, c, now)
 	a.finish = func() {
 		defer func() { _ = recover() }()
 		stop := time.AfterFunc(o.timing.drain, cancel)
