@@ -173,6 +173,11 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// noNetwork has every request fail at once.
+func noNetwork(o *sentry.ClientOptions) {
+	o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no network") })
+}
+
 // TestProxyWords: a proxy that wants a login is known by its status, however it words that.
 func TestProxyWords(t *testing.T) {
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
@@ -207,6 +212,57 @@ func TestProxyWords(t *testing.T) {
 	}
 	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil || !strings.Contains(stats.LastError.Error(), "407") {
 		t.Errorf("%+v", stats)
+	}
+}
+
+// TestOffAtInit: Options.Enabled false holds for what earlier processes left from the first moment of Init on.
+func TestOffAtInit(t *testing.T) {
+	dir := t.TempDir()
+	server := sentrytest.NewServer(t)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, ClientOptions: noNetwork})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	sentryconfig.Close(0)
+
+	asked := make(chan struct{}, 1)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false), ClientOptions: func(o *sentry.ClientOptions) {
+		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+			asked <- struct{}{}
+			return nil, errors.New("no network")
+		})
+		o.Integrations = func(list []sentry.Integration) []sentry.Integration { // Init takes its time
+			select {
+			case <-asked:
+				t.Error("the backlog is sent while reporting is to be off")
+			case <-time.After(200 * time.Millisecond):
+			}
+			return list
+		}
+	}})
+	sentryconfig.Close(0)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	one(t, server)
+}
+
+// TestSwitchedOffDuringFlush: a Flush that can't succeed any more doesn't wait.
+func TestSwitchedOffDuringFlush(t *testing.T) {
+	var once sync.Once
+	start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+			once.Do(func() { time.AfterFunc(50*time.Millisecond, func() { sentryconfig.SetEnabled(false) }) })
+			return nil, errors.New("no network")
+		})
+	}})
+	defer sentryconfig.Close(0)
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	began := time.Now()
+	if sentryconfig.Flush(20 * time.Second) {
+		t.Error("Flush: true")
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("Flush took %v", took)
+	}
+	if n := sentryconfig.ReadStats().Pending; n != 1 {
+		t.Errorf("%d wait", n)
 	}
 }
 

@@ -37,9 +37,7 @@ func SetEnabled(on bool) {
 	if !switchedOff.Swap(!on) && !on {
 		offs.Add(1)
 	}
-	if on {
-		wake()
-	}
+	wake()
 }
 
 // reporting returns the reporter, or nil while reporting is off: the first line of every call. It costs two loads.
@@ -58,9 +56,7 @@ func noticeEnabled() {
 	if !seenDisabled.Swap(!on) && !on {
 		offs.Add(1)
 	}
-	if on {
-		wake()
-	}
+	wake()
 }
 
 func wake() {
@@ -90,11 +86,11 @@ func Init(opts Options) error {
 		}
 		return ErrInitialized
 	}
+	SetEnabled(s.enabled) // before the outbox opens: while reporting is off nothing leaves it
 	r, err := newReporter(opts, s)
 	if err != nil {
 		return err
 	}
-	SetEnabled(s.enabled)
 	current.Store(r)
 	if s.usesDefault {
 		s.logger.Info("sentryconfig: neither Options.DSN nor $SENTRY_DSN is set: reporting to DefaultDSN")

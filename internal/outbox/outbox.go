@@ -446,10 +446,11 @@ func (o *Outbox) Clear() {
 	o.unlock()
 }
 
-// Wake has the sender look again: reporting was switched on.
+// Wake has the sender, and each Flush that waits, look again: reporting was switched on or off.
 func (o *Outbox) Wake() {
 	o.mu.Lock()
 	o.pump(o.now())
+	o.notify()
 	o.unlock()
 }
 
