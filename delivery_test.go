@@ -266,6 +266,17 @@ func TestSwitchedOffDuringFlush(t *testing.T) {
 	}
 }
 
+// TestCloseTellsOfLogs: what sentry-go has collected and not yet handed over counts as captured.
+func TestCloseTellsOfLogs(t *testing.T) {
+	for range 20 { // whether Flush gets hold of it is up to chance
+		start(t, sentryconfig.Options{ClientOptions: noNetwork})
+		sentry.NewLogger(context.Background()).Info().Emit("out of paper")
+		if sentryconfig.Close(0) {
+			t.Fatal("Close with a log that is lost: true")
+		}
+	}
+}
+
 // TestNoClientReports: ClientOptions.DisableClientReports is the user's last word.
 func TestNoClientReports(t *testing.T) {
 	for _, disabled := range []bool{false, true} {

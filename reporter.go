@@ -242,7 +242,7 @@ func (r *reporter) close(timeout time.Duration) bool {
 	r.client.Close()
 	r.endCrashes()
 	if r.box != nil {
-		r.box.Close(cancelledContext())
+		ok = r.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
 	return ok
 }
