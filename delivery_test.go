@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -275,6 +276,42 @@ func TestCloseTellsOfLogs(t *testing.T) {
 			t.Fatal("Close with a log that is lost: true")
 		}
 	}
+}
+
+// TestNoNumbers: sentry-go's logs and metrics may hold numbers that JSON doesn't know.
+func TestNoNumbers(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx := context.Background()
+	sentry.NewLogger(ctx).Info().Float64("dpi", math.NaN()).Emit("out of paper")
+	sentry.NewLogger(ctx).Info().Emit("and of ink")
+	meter := sentry.NewMeter(ctx)
+	meter.Gauge("ink", math.Inf(1))
+	meter.Gauge("paper", 1)
+	flush(t)
+	if stats := sentryconfig.ReadStats(); stats.Dropped > 0 {
+		t.Errorf("%+v", stats)
+	}
+	text := ""
+	for _, e := range server.Envelopes() {
+		text += string(e.Raw)
+	}
+	for _, want := range []string{"out of paper", `"NaN"`, "and of ink", `"paper"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
+// TestEventOfAnotherType: a type that a hook invents doesn't make the event something that no server knows.
+func TestEventOfAnotherType(t *testing.T) {
+	server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			e.Type = "error"
+			return e
+		}
+	}})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	one(t, server)
 }
 
 // TestNoClientReports: ClientOptions.DisableClientReports is the user's last word.
