@@ -176,6 +176,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
 		SDK:       sdkHeader,
+		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,
 		MaxBytes:  r.outboxBytes,
@@ -200,9 +201,14 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	if co.HTTPTransport != nil {
 		return &http.Client{Transport: co.HTTPTransport}, func() {}
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = outbox.Senders
-	t.Proxy = http.ProxyFromEnvironment
+	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: outbox.JudgeProxy,
+		ForceAttemptHTTP2:      true, // with CaCerts too
+		MaxIdleConnsPerHost:    outbox.Senders,
+		IdleConnTimeout:        90 * time.Second,
+	}
 	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
 		if proxy != "" {
 			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
@@ -241,7 +247,7 @@ func (r *reporter) close(timeout time.Duration) bool {
 	r.client.Close()
 	r.endCrashes()
 	if r.box != nil {
-		r.box.Close(cancelledContext())
+		ok = r.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
 	return ok
 }

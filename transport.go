@@ -153,9 +153,9 @@ func (t *transport) encode(b *bytes.Buffer, e *sentry.Event) error {
 	case len(e.Metrics) > 0:
 		writeBatchHeader(b, "trace_metric", len(e.Metrics), "application/vnd.sentry.items.trace-metric+json", len(body))
 	default:
-		kind := e.Type
-		if kind == "" {
-			kind = "event"
+		kind := "event" // whatever else a hook has made its type, as in sentry-go
+		if e.Type == "transaction" || e.Type == "check_in" {
+			kind = e.Type
 		}
 		b.WriteString(`{"type":"` + kind + `","length":`)
 		b.WriteString(strconv.Itoa(len(body)))

@@ -1,7 +1,9 @@
 package scrub
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -97,6 +99,18 @@ func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute
 		if t != text {
 			return attribute.StringValue(t), true, true
 		}
+	case attribute.FLOAT64: // JSON has no NaN: one would cost all that is sent with it
+		if f := value.AsFloat64(); !finite(f) {
+			return attribute.StringValue(fmt.Sprint(f)), true, true
+		}
+	case attribute.FLOAT64SLICE:
+		if list := value.AsFloat64Slice(); !finite(list...) {
+			texts := make([]string, len(list))
+			for i, f := range list {
+				texts[i] = fmt.Sprint(f)
+			}
+			return attribute.StringSliceValue(texts), true, true
+		}
 	case attribute.STRINGSLICE:
 		w := walker{s: s}
 		if list, changed := w.stringList(value.AsStringSlice(), false); changed {
@@ -104,6 +118,10 @@ func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute
 		}
 	}
 	return value, true, false
+}
+
+func finite(list ...float64) bool {
+	return !slices.ContainsFunc(list, func(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) })
 }
 
 // TraceHeader removes what must not leave from the header of an envelope that tells the servers on the way about the trace.
