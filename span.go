@@ -82,7 +82,7 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := r.hostOf(ctx)
 	spanCtx := ctx
-	base := r.hub
+	base := r.ownHub()
 	switch {
 	case hostHub == nil && hostSpan == nil:
 		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == r.client {
@@ -623,7 +623,7 @@ func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if t != nil {
 		return t.hub
 	}
-	return r.hub
+	return r.ownHub()
 }
 
 // cancelTasks ends the tasks that run while the reporter is closed.

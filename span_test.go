@@ -369,6 +369,39 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	}
 }
 
+// A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
+func TestHostBindsItsClientLater(t *testing.T) {
+	ours, theirs := start(t, sentryconfig.Options{}), sentrytest.NewServer(t)
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentry.CurrentHub().BindClient(client)
+	defer client.Close()
+	defer sentry.CurrentHub().BindClient(nil)
+
+	if id := sentryconfig.CaptureTaskException(t.Context(), errors.New("no task"), "a", nil, nil); id == "" {
+		t.Error("without a task: no ID")
+	}
+	err = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "b"}, func(context.Context) error { return errors.New("in a task") })
+	var te *sentryconfig.TaskError
+	if !errors.As(err, &te) || te.EventID == "" {
+		t.Errorf("in a task: no ID, %v", err)
+	}
+	sentry.CaptureMessage("host")
+	transactions(t, ours, 1)
+	if list := ours.Events(); len(list) != 2 {
+		t.Errorf("our server got %d events, want 2", len(list))
+	}
+	if list := theirs.Events(); len(list) != 1 || list[0].Message != "host" || len(theirs.Transactions()) != 0 {
+		t.Errorf("the host's server got %v and %v", list, theirs.Transactions())
+	}
+	sentryconfig.Close(5 * time.Second)
+	if sentry.CurrentHub().Client() != client {
+		t.Error("Close unbound the host's client")
+	}
+}
+
 func TestPlainSentryCallsReport(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	sentry.CaptureMessage("plain")
