@@ -65,6 +65,10 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+type errorList []string
+
+func (l errorList) Error() string { return strings.Join(l, ", ") }
+
 func TestRunTaskOutcomes(t *testing.T) {
 	boom := errors.New("boom")
 	for _, test := range []struct {
@@ -108,6 +112,54 @@ func TestRunTaskOutcomes(t *testing.T) {
 			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
 			panic("boom")
 		}, false, "internal_error", 2, "fatal"},
+		{"captured by hand, of a type that can't be compared", func(ctx context.Context) error {
+			err := errorList{"a", "b"}
+			sentryconfig.CaptureTaskException(ctx, err, "", nil, nil)
+			return fmt.Errorf("more: %w", err)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, then another of that type", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, errorList{"a", "b"}, "", nil, nil)
+			return errorList{"a", "b"}
+		}, false, "internal_error", 2, "error"},
+		{"captured by hand, wrapped beside a sentinel", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("%w: %w", errors.ErrUnsupported, boom)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, joined with another", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("more: %w", errors.Join(boom, errors.New("close")))
+		}, false, "internal_error", 2, "error"},
+		{"nested tasks, joined", func(ctx context.Context) error {
+			fail := func(context.Context) error { return boom }
+			return errors.Join(sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "a"}, fail), nil, sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "b"}, fail))
+		}, false, "internal_error", 2, ""},
+		{"panic recovered and returned", func(ctx context.Context) (err error) {
+			defer func() { err = fmt.Errorf("recovered: %w", recover().(error)) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic(boom)
+		}, false, "internal_error", 1, "fatal"},
+		{"panic raised again on its way", func(ctx context.Context) error {
+			defer func() { panic(recover()) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic([]string{"boom"})
+		}, false, "internal_error", 1, "fatal"},
+		{"panic during a panic", func(ctx context.Context) error {
+			defer func() { panic("cleaning up") }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic("boom")
+		}, false, "internal_error", 2, "fatal"},
+		{"two panics, one error", func(ctx context.Context) error {
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic(boom) })
+			panic(boom)
+		}, false, "internal_error", 2, "fatal"},
+		{"status taken back", func(ctx context.Context) error {
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusUndefined)
+			return boom
+		}, false, "internal_error", 1, "error"},
 		{"status set by hand", func(ctx context.Context) error {
 			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
 			return boom
@@ -143,6 +195,9 @@ func TestRunTaskOutcomes(t *testing.T) {
 				if te.EventID != "" {
 					t.Errorf("EventID %s for no event", te.EventID)
 				}
+				return
+			}
+			if test.level == "" { // reported by tasks within it
 				return
 			}
 			last := events[len(events)-1]
