@@ -27,8 +27,9 @@ type reporter struct {
 	errorClass func(error) string
 
 	client    *sentry.Client
-	hub       *sentry.Hub // the package's own
+	hub       *sentry.Hub // where a call belongs that no task has: see ownHub
 	bound     bool        // hub is sentry.CurrentHub(), bound by us
+	apart     *sentry.Hub // what hub is from when the host program binds a client of its own there
 	box       *outbox.Outbox
 	transport *transport // nil with the user's own
 	scrubber  *scrub.Scrubber
@@ -223,13 +224,23 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 // bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
 // calls shall report as well.
 func (r *reporter) bindHub() {
+	r.apart = sentry.NewHub(r.client, sentry.NewScope())
 	global := sentry.CurrentHub()
 	if global.Client().IsEnabled() {
-		r.hub = sentry.NewHub(r.client, sentry.NewScope())
+		r.hub = r.apart
 		return
 	}
 	global.BindClient(r.client)
 	r.hub, r.bound = global, true
+}
+
+// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
+// calls sentry.Init after Init ends.
+func (r *reporter) ownHub() *sentry.Hub {
+	if r.hub.Client() != r.client {
+		return r.apart
+	}
+	return r.hub
 }
 
 // close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.

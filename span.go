@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,12 +31,11 @@ type TaskSpan struct {
 	finished atomic.Bool
 	slot     outbox.Slot // in the journal
 
-	mu        sync.Mutex
-	children  []*TaskSpan       // running now
-	status    sentry.SpanStatus // set by the user
-	implied   sentry.SpanStatus // by what was captured
-	captured  []capturedError
-	statusSet bool
+	mu       sync.Mutex
+	children []*TaskSpan       // running now
+	status   sentry.SpanStatus // set by the user
+	implied  sentry.SpanStatus // by what was captured
+	captured []capturedError
 }
 
 type capturedError struct {
@@ -82,7 +82,7 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := r.hostOf(ctx)
 	spanCtx := ctx
-	base := r.hub
+	base := r.ownHub()
 	switch {
 	case hostHub == nil && hostSpan == nil:
 		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == r.client {
@@ -211,13 +211,13 @@ func (t *TaskSpan) SetData(key string, value any) {
 	}
 }
 
-// SetStatus sets how the task ended; it wins over what follows from its errors.
+// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
-	t.status, t.statusSet = status, true
+	t.status = status
 	t.mu.Unlock()
 }
 
@@ -273,7 +273,7 @@ func (t *TaskSpan) finish() {
 	t.mu.Lock()
 	status := sentry.SpanStatusOK
 	switch {
-	case t.statusSet:
+	case t.status != sentry.SpanStatusUndefined:
 		status = t.status
 	case t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
 		status = t.span.Status
@@ -293,11 +293,14 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	}
 	t.imply(sentry.SpanStatusInternalError)
 	pcs := callers()
-	if raisedByFinish(pcs) {
-		return t.capturedPanic(p.Value)
+	again, earlier := raisedByFinish(pcs)
+	if again || earlier {
+		if id, same := t.capturedPanic(p.Value); again || same {
+			return id
+		}
 	}
 	if err := p.Unwrap(); err != nil {
-		if id, ok := t.capturedEarlier(err); ok {
+		if rest, id := t.uncaptured(err, earlier); rest == nil {
 			return id
 		}
 	}
@@ -308,10 +311,10 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
 }
 
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again: until the
-// panic is over its frame stays on the stack, calling gopanic.
-func raisedByFinish(pcs []uintptr) bool {
-	inPanic := false
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
+// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+func raisedByFinish(pcs []uintptr) (again, earlier bool) {
+	panics, inPanic := 0, false
 	for _, pc := range pcs {
 		f := runtime.FuncForPC(pc - 1)
 		if f == nil {
@@ -319,29 +322,31 @@ func raisedByFinish(pcs []uintptr) bool {
 		}
 		name := f.Name()
 		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
-			return true
+			return panics == 1, true
 		}
-		inPanic = name == "runtime.gopanic"
+		if inPanic = name == "runtime.gopanic"; inPanic {
+			panics++
+		}
 	}
-	return false
+	return false, false
 }
 
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it.
-func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID) {
-	defer func() { _ = recover() }() // values that can't be compared
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
+// is none, that for any panic.
+func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := len(t.captured) - 1; i >= 0; i-- {
 		if p, ok := t.captured[i].err.(*PanicError); ok {
+			if sameValue(p.Value, value) {
+				return t.captured[i].id, true
+			}
 			if id == "" {
 				id = t.captured[i].id
 			}
-			if p.Value == value {
-				return t.captured[i].id
-			}
 		}
 	}
-	return id
+	return id, false
 }
 
 // noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
@@ -366,24 +371,70 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 // maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
 const maxCaptured = 16
 
-// capturedEarlier reports whether err, or what it wraps, was captured in t or in a task within it, and the event's ID.
-func (t *TaskSpan) capturedEarlier(err error) (id sentry.EventID, ok bool) {
+// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
+// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
+// may also be what a panic was called with that has been reported.
+func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
-		return "", false
-	}
-	if inner, found := asError[*TaskError](err); found && inner != nil && inner.EventID != "" {
-		return inner.EventID, true
+		return err, ""
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := len(t.captured) - 1; i >= 0; i-- {
-		captured := t.captured[i]
-		// By identity alone: an Is method may say yes to an error that is another event.
-		if findError(err, func(e error) bool { return e == captured.err }) {
-			return captured.id, true
+	captured := slices.Clone(t.captured)
+	t.mu.Unlock()
+	left := maxErrors
+	var walk func(error) (error, sentry.EventID)
+	walk = func(err error) (error, sentry.EventID) {
+		if left--; left < 0 {
+			return err, ""
 		}
+		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" {
+			return nil, inner.EventID
+		}
+		for _, c := range slices.Backward(captured) {
+			// By identity alone: an Is method may say yes to an error that is another event.
+			p, panicked := c.err.(*PanicError)
+			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+				return nil, c.id
+			}
+		}
+		many, one := unwrapErrors(err)
+		if one != nil {
+			many = []error{one}
+		}
+		var id sentry.EventID
+		var rests []error
+		for _, child := range many {
+			if child == nil {
+				continue
+			}
+			rest, reported := walk(child)
+			if rest != nil {
+				rests = append(rests, rest)
+			}
+			if id == "" {
+				id = reported
+			}
+		}
+		switch {
+		case id == "":
+			return err, ""
+		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
+			return nil, id
+		case len(rests) == 1:
+			return rests[0], id
+		}
+		return errors.Join(rests...), id
 	}
-	return "", false
+	return walk(err)
+}
+
+// isJoined reports whether err only holds errors that have nothing to do with one another.
+func isJoined(err error) bool {
+	switch errorType(err).PkgPath() {
+	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
+		return true
+	}
+	return false
 }
 
 type unwind int
@@ -512,13 +563,15 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 	if err == nil {
 		return ""
 	}
-	if id, ok := t.capturedEarlier(err); ok {
+	rest, id := t.uncaptured(err, true)
+	if rest == nil {
 		t.imply(statusOf(err))
 		return id
 	}
+	err = rest
 	if isCancelled(ctx, err) {
 		t.imply(sentry.SpanStatusCanceled)
-		return ""
+		return id
 	}
 	r := reporting()
 	if r == nil {
@@ -623,7 +676,7 @@ func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if t != nil {
 		return t.hub
 	}
-	return r.hub
+	return r.ownHub()
 }
 
 // cancelTasks ends the tasks that run while the reporter is closed.

@@ -65,6 +65,10 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+type errorList []string
+
+func (l errorList) Error() string { return strings.Join(l, ", ") }
+
 func TestRunTaskOutcomes(t *testing.T) {
 	boom := errors.New("boom")
 	for _, test := range []struct {
@@ -108,6 +112,54 @@ func TestRunTaskOutcomes(t *testing.T) {
 			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
 			panic("boom")
 		}, false, "internal_error", 2, "fatal"},
+		{"captured by hand, of a type that can't be compared", func(ctx context.Context) error {
+			err := errorList{"a", "b"}
+			sentryconfig.CaptureTaskException(ctx, err, "", nil, nil)
+			return fmt.Errorf("more: %w", err)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, then another of that type", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, errorList{"a", "b"}, "", nil, nil)
+			return errorList{"a", "b"}
+		}, false, "internal_error", 2, "error"},
+		{"captured by hand, wrapped beside a sentinel", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("%w: %w", errors.ErrUnsupported, boom)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, joined with another", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("more: %w", errors.Join(boom, errors.New("close")))
+		}, false, "internal_error", 2, "error"},
+		{"nested tasks, joined", func(ctx context.Context) error {
+			fail := func(context.Context) error { return boom }
+			return errors.Join(sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "a"}, fail), nil, sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "b"}, fail))
+		}, false, "internal_error", 2, ""},
+		{"panic recovered and returned", func(ctx context.Context) (err error) {
+			defer func() { err = fmt.Errorf("recovered: %w", recover().(error)) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic(boom)
+		}, false, "internal_error", 1, "fatal"},
+		{"panic raised again on its way", func(ctx context.Context) error {
+			defer func() { panic(recover()) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic([]string{"boom"})
+		}, false, "internal_error", 1, "fatal"},
+		{"panic during a panic", func(ctx context.Context) error {
+			defer func() { panic("cleaning up") }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic("boom")
+		}, false, "internal_error", 2, "fatal"},
+		{"two panics, one error", func(ctx context.Context) error {
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic(boom) })
+			panic(boom)
+		}, false, "internal_error", 2, "fatal"},
+		{"status taken back", func(ctx context.Context) error {
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusUndefined)
+			return boom
+		}, false, "internal_error", 1, "error"},
 		{"status set by hand", func(ctx context.Context) error {
 			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
 			return boom
@@ -143,6 +195,9 @@ func TestRunTaskOutcomes(t *testing.T) {
 				if te.EventID != "" {
 					t.Errorf("EventID %s for no event", te.EventID)
 				}
+				return
+			}
+			if test.level == "" { // reported by tasks within it
 				return
 			}
 			last := events[len(events)-1]
@@ -362,6 +417,39 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	want := host.TraceID.String()
 	if e.Contexts["trace"]["trace_id"] != want || tx.Contexts["trace"]["trace_id"] != want {
 		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"], tx.Contexts["trace"]["trace_id"], want)
+	}
+	sentryconfig.Close(5 * time.Second)
+	if sentry.CurrentHub().Client() != client {
+		t.Error("Close unbound the host's client")
+	}
+}
+
+// A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
+func TestHostBindsItsClientLater(t *testing.T) {
+	ours, theirs := start(t, sentryconfig.Options{}), sentrytest.NewServer(t)
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentry.CurrentHub().BindClient(client)
+	defer client.Close()
+	defer sentry.CurrentHub().BindClient(nil)
+
+	if id := sentryconfig.CaptureTaskException(t.Context(), errors.New("no task"), "a", nil, nil); id == "" {
+		t.Error("without a task: no ID")
+	}
+	err = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "b"}, func(context.Context) error { return errors.New("in a task") })
+	var te *sentryconfig.TaskError
+	if !errors.As(err, &te) || te.EventID == "" {
+		t.Errorf("in a task: no ID, %v", err)
+	}
+	sentry.CaptureMessage("host")
+	transactions(t, ours, 1)
+	if list := ours.Events(); len(list) != 2 {
+		t.Errorf("our server got %d events, want 2", len(list))
+	}
+	if list := theirs.Events(); len(list) != 1 || list[0].Message != "host" || len(theirs.Transactions()) != 0 {
+		t.Errorf("the host's server got %v and %v", list, theirs.Transactions())
 	}
 	sentryconfig.Close(5 * time.Second)
 	if sentry.CurrentHub().Client() != client {
