@@ -140,10 +140,10 @@ func TestBarredAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := count(0)
 		var logs logBook
-		tries := 0
+		var tries atomic.Int32
 		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
 			if id == eventIDOf(0) {
-				tries++
+				tries.Add(1)
 				w.WriteHeader(403)
 			}
 			return id == eventIDOf(0)
@@ -164,8 +164,8 @@ func TestBarredAlone(t *testing.T) {
 		}
 		wantStats(t, o, Stats{Captured: 21, Delivered: 20, Pending: 1})
 		time.Sleep(time.Hour)
-		if tries < 12 || tries > 22 {
-			t.Errorf("tried %d times in an hour and a half", tries)
+		if n := tries.Load(); n < 12 || n > 22 {
+			t.Errorf("tried %d times in an hour and a half", n)
 		}
 		if n := logs.count("WARN"); n > 2 { // while it's the only one, it's taken for the way that is barred
 			t.Errorf("%d warnings: %q", n, logs.lines)
