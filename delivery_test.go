@@ -377,7 +377,7 @@ func TestCloseBeforeAServerThatHangs(t *testing.T) {
 				if err := sentryconfig.Init(sentryconfig.Options{DSN: c.dsn, OutboxDir: dir, ClientOptions: c.set}); err != nil {
 					t.Fatal(err)
 				}
-				for range 3000 {
+				for range 1000 {
 					sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
 				}
 				<-began

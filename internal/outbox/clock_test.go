@@ -173,6 +173,37 @@ func TestBarredAlone(t *testing.T) {
 	})
 }
 
+// TestManyBarred: when many envelopes are refused like a wrong key it is the way that is barred, though others pass: they
+// aren't all tried every 5 minutes.
+func TestManyBarred(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const each = 1000
+		c := count(0)
+		var refused atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id < eventIDOf(each) {
+				refused.Add(1)
+				w.WriteHeader(403)
+			}
+			return id < eventIDOf(each)
+		})
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		for i := range each {
+			o.Put(testRecord(i, 10))
+			time.Sleep(30 * time.Second)
+			o.Put(testRecord(each+i, 10))
+			time.Sleep(30 * time.Second)
+		}
+		if n := int(refused.Load()); n > each/5*3*Senders {
+			t.Errorf("%d refused in %d minutes", n, each)
+		}
+		c.respond(nil)
+		time.Sleep(10 * time.Minute)
+		sameIDs(t, c.got(), 2*each)
+	})
+}
+
 // TestReportRetries: client reports leave a server that fails alone as envelopes do.
 func TestReportRetries(t *testing.T) {
 	for code, most := range map[int]int{403: 13, 503: 16} {
