@@ -134,6 +134,29 @@ func TestFlushKeepsTheBackoff(t *testing.T) {
 	})
 }
 
+// TestSilence: a Flush that ends before the requests have failed says what it has waited for.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		answer := make(chan struct{})
+		c.respond(func(string, http.ResponseWriter, *http.Request) bool { <-answer; return false })
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		time.Sleep(time.Second)
+		o.Put(testRecord(0, 10))
+		if o.Flush(ended()) || o.Stats().LastError != nil {
+			t.Errorf("at once: %v", o.Stats().LastError)
+		}
+		if o.Flush(within(2*time.Second)) || o.Stats().LastError == nil || !strings.Contains(o.Stats().LastError.Error(), "no answer for 2s") {
+			t.Errorf("after 2 s: %v", o.Stats().LastError)
+		}
+		close(answer)
+		if !o.Flush(within(time.Second)) || o.Stats().LastError != nil {
+			t.Errorf("in the end: %v", o.Stats().LastError)
+		}
+	})
+}
+
 // TestBarredAlone: an envelope that a filter on the way takes for an attack waits for its turn every 5 minutes, and holds
 // up no other.
 func TestBarredAlone(t *testing.T) {
