@@ -167,7 +167,7 @@ func TestBarredAlone(t *testing.T) {
 		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
 			if id == eventIDOf(0) {
 				tries.Add(1)
-				w.WriteHeader(403)
+				w.WriteHeader(http.StatusForbidden)
 			}
 			return id == eventIDOf(0)
 		})
@@ -206,7 +206,7 @@ func TestManyBarred(t *testing.T) {
 		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
 			if id < eventIDOf(each) {
 				refused.Add(1)
-				w.WriteHeader(403)
+				w.WriteHeader(http.StatusForbidden)
 			}
 			return id < eventIDOf(each)
 		})
@@ -258,7 +258,7 @@ func TestRetryAfterByTheServersClock(t *testing.T) {
 				w.Header().Set("Date", now.Format(http.TimeFormat))
 				w.Header().Set("Retry-After", now.Add(2*time.Minute).Format(http.TimeFormat))
 				c.respond(nil)
-				w.WriteHeader(429)
+				w.WriteHeader(http.StatusTooManyRequests)
 				return true
 			})
 			o := openAtLeisure(c, nil)
