@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -334,4 +335,76 @@ func TestNoClientReports(t *testing.T) {
 		}
 		sentryconfig.Close(0)
 	}
+}
+
+// TestCloseBeforeAServerThatHangs: Close(0) returns at once and leaves nothing behind, however far the requests have come.
+func TestCloseBeforeAServerThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := make(chan struct{}, 64)
+	var server sync.WaitGroup
+	defer func() { _ = l.Close(); server.Wait() }()
+	server.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server.Go(func() {
+				_, _ = c.Read(make([]byte, 1))
+				began <- struct{}{}
+				_, _ = io.Copy(io.Discard, c) // until the client leaves
+				_ = c.Close()
+			})
+		}
+	})
+	const key = "0123456789abcdef0123456789abcdef"
+	for name, c := range map[string]struct {
+		dsn string
+		set func(*sentry.ClientOptions)
+	}{
+		"answer":        {"http://" + key + "@" + l.Addr().String() + "/1", nil},
+		"TLS handshake": {"https://" + key + "@" + l.Addr().String() + "/1", nil},
+		"proxy": {"https://" + key + "@sentry.invalid/1", func(o *sentry.ClientOptions) {
+			o.HTTPSProxy = "http://" + l.Addr().String()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, dir := range []string{"", t.TempDir()} {
+				before := clientGoroutines()
+				if err := sentryconfig.Init(sentryconfig.Options{DSN: c.dsn, OutboxDir: dir, ClientOptions: c.set}); err != nil {
+					t.Fatal(err)
+				}
+				for range 1000 {
+					sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+				}
+				<-began
+				start := time.Now()
+				if sentryconfig.Close(0) {
+					t.Error("Close: true")
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("Close(0) took %v", took)
+				}
+				for deadline := time.Now().Add(5 * time.Second); clientGoroutines() > before; runtime.Gosched() {
+					if time.Now().After(deadline) {
+						t.Fatal("goroutines of requests are left")
+					}
+				}
+			}
+		})
+	}
+}
+
+// clientGoroutines counts the goroutines of HTTP clients.
+func clientGoroutines() (n int) {
+	buf := make([]byte, 1<<20)
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(g, "net/http.(*Transport)") || strings.Contains(g, "net/http.(*persistConn)") {
+			n++
+		}
+	}
+	return n
 }

@@ -134,17 +134,40 @@ func TestFlushKeepsTheBackoff(t *testing.T) {
 	})
 }
 
+// TestSilence: a Flush that ends before the requests have failed says what it has waited for.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		answer := make(chan struct{})
+		c.respond(func(string, http.ResponseWriter, *http.Request) bool { <-answer; return false })
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		time.Sleep(time.Second)
+		o.Put(testRecord(0, 10))
+		if o.Flush(ended()) || o.Stats().LastError != nil {
+			t.Errorf("at once: %v", o.Stats().LastError)
+		}
+		if o.Flush(within(2*time.Second)) || o.Stats().LastError == nil || !strings.Contains(o.Stats().LastError.Error(), "no answer for 2s") {
+			t.Errorf("after 2 s: %v", o.Stats().LastError)
+		}
+		close(answer)
+		if !o.Flush(within(time.Second)) || o.Stats().LastError != nil {
+			t.Errorf("in the end: %v", o.Stats().LastError)
+		}
+	})
+}
+
 // TestBarredAlone: an envelope that a filter on the way takes for an attack waits for its turn every 5 minutes, and holds
 // up no other.
 func TestBarredAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := count(0)
 		var logs logBook
-		tries := 0
+		var tries atomic.Int32
 		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
 			if id == eventIDOf(0) {
-				tries++
-				w.WriteHeader(403)
+				tries.Add(1)
+				w.WriteHeader(http.StatusForbidden)
 			}
 			return id == eventIDOf(0)
 		})
@@ -164,12 +187,43 @@ func TestBarredAlone(t *testing.T) {
 		}
 		wantStats(t, o, Stats{Captured: 21, Delivered: 20, Pending: 1})
 		time.Sleep(time.Hour)
-		if tries < 12 || tries > 22 {
-			t.Errorf("tried %d times in an hour and a half", tries)
+		if n := tries.Load(); n < 12 || n > 22 {
+			t.Errorf("tried %d times in an hour and a half", n)
 		}
 		if n := logs.count("WARN"); n > 2 { // while it's the only one, it's taken for the way that is barred
 			t.Errorf("%d warnings: %q", n, logs.lines)
 		}
+	})
+}
+
+// TestManyBarred: when many envelopes are refused like a wrong key it is the way that is barred, though others pass: they
+// aren't all tried every 5 minutes.
+func TestManyBarred(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const each = 1000
+		c := count(0)
+		var refused atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id < eventIDOf(each) {
+				refused.Add(1)
+				w.WriteHeader(http.StatusForbidden)
+			}
+			return id < eventIDOf(each)
+		})
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		for i := range each {
+			o.Put(testRecord(i, 10))
+			time.Sleep(30 * time.Second)
+			o.Put(testRecord(each+i, 10))
+			time.Sleep(30 * time.Second)
+		}
+		if n := int(refused.Load()); n > each/5*3*Senders {
+			t.Errorf("%d refused in %d minutes", n, each)
+		}
+		c.respond(nil)
+		time.Sleep(10 * time.Minute)
+		sameIDs(t, c.got(), 2*each)
 	})
 }
 
@@ -204,7 +258,7 @@ func TestRetryAfterByTheServersClock(t *testing.T) {
 				w.Header().Set("Date", now.Format(http.TimeFormat))
 				w.Header().Set("Retry-After", now.Add(2*time.Minute).Format(http.TimeFormat))
 				c.respond(nil)
-				w.WriteHeader(429)
+				w.WriteHeader(http.StatusTooManyRequests)
 				return true
 			})
 			o := openAtLeisure(c, nil)

@@ -314,9 +314,10 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 }
 
 // bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
-// well: a filter on the way may take offence at one envelope's content. mu is held.
+// well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
 func (o *Outbox) bar(it *item, err error, now time.Duration) {
-	others := o.failedAlone(it, now)
+	others := o.failedAlone(it, now) && len(o.queue.delayed) < Senders
+	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
 	it.retry = now + o.timing.barred
 	o.way.err = err
 	o.way.barredCount++
