@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -37,8 +38,8 @@ func (r *reporter) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 	t := r.taskOf(ctx)
 	hub := r.hubOf(ctx, t)
 	r.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
-	if t.noted() {
-		t.root().slot.Breadcrumb(r.scrubber.Text(b.Message))
+	if slot := t.noted(); slot != (outbox.Slot{}) {
+		slot.Breadcrumb(r.scrubber.Text(b.Message))
 	}
 }
 

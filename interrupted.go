@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,10 +100,15 @@ func (r *reporter) journal() *outbox.Journal {
 	return nil
 }
 
-// noteStart notes that t runs.
+// noteStart notes that t runs, unless it is noted, over, or was switched off.
 func (t *TaskSpan) noteStart() {
 	j := t.r.journal()
 	if j == nil || t.parent != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != offs.Load() {
 		return
 	}
 	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
@@ -118,14 +124,17 @@ func (t *TaskSpan) noteStart() {
 	t.slot = j.Begin(note)
 }
 
-// noted reports whether t, or the task it is part of, is in the journal.
-func (t *TaskSpan) noted() bool { return t != nil && t.root().slot != outbox.Slot{} }
-
-func (t *TaskSpan) root() *TaskSpan {
+// noted returns the place in the journal of the task that t is, or is part of.
+func (t *TaskSpan) noted() outbox.Slot {
+	if t == nil {
+		return outbox.Slot{}
+	}
 	for t.parent != nil {
 		t = t.parent
 	}
-	return t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.slot
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
@@ -133,6 +142,12 @@ func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	if !active() {
 		r.journal().EndAll() // of a task that began just when reporting went off
 		return
+	}
+	r.tasks.mu.Lock()
+	running := slices.Clone(r.tasks.roots)
+	r.tasks.mu.Unlock()
+	for _, t := range running {
+		t.noteStart() // if that failed at its beginning, or the disk wasn't open yet
 	}
 	r.journal().NoteAll(outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory})
 }

@@ -49,6 +49,20 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	c.mu.Lock()
 	c.refresh() // as every five seconds
 	c.mu.Unlock()
+	waitForNote(t, dir, "half-way")
+	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
+	for _, e := range server.WaitEvents(1, 10*time.Second) {
+		for _, name := range []string{"system", "memory", "cpu", "process"} {
+			if e.Contexts[name] != nil {
+				t.Errorf("context %s: %v", name, e.Contexts[name])
+			}
+		}
+	}
+}
+
+// waitForNote waits until the only journal in dir has text in it.
+func waitForNote(t *testing.T, dir, text string) {
+	t.Helper()
 	journals, err := filepath.Glob(filepath.Join(dir, "*", "*.journal"))
 	if err != nil || len(journals) != 1 {
 		t.Fatal(journals, err)
@@ -58,21 +72,41 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(noted, []byte("half-way")) {
-			break
+		if bytes.Contains(noted, []byte(text)) {
+			return
 		}
 		if time.Now().After(end) {
-			t.Fatal("the breadcrumb isn't noted")
+			t.Fatalf("%q isn't noted", text)
 		}
 	}
-	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
-	for _, e := range server.WaitEvents(1, 10*time.Second) {
-		for _, name := range []string{"system", "memory", "cpu", "process"} {
-			if e.Contexts[name] != nil {
-				t.Errorf("context %s: %v", name, e.Contexts[name])
-			}
-		}
+}
+
+// TestNotedLater: a task that began before the disk could be used is noted once it can.
+func TestNotedLater(t *testing.T) {
+	server, dir := sentrytest.NewServer(t), t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: file}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(5 * time.Second)
+	_, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
+	defer span.Finish()
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	r := current.Load()
+	disk, err := r.openDisk() // as the outbox does after a while
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	r.collector.mu.Lock()
+	r.collector.refresh() // as every five seconds
+	r.collector.mu.Unlock()
+	waitForNote(t, file, "early_task")
 }
 
 // TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses events

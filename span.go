@@ -29,9 +29,9 @@ type TaskSpan struct {
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	finished atomic.Bool
-	slot     outbox.Slot // in the journal
 
 	mu       sync.Mutex
+	slot     outbox.Slot       // in the journal
 	children []*TaskSpan       // running now
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
@@ -258,11 +258,12 @@ func (t *TaskSpan) Finish() {
 func (t *TaskSpan) finish() {
 	t.mu.Lock()
 	first := t.finished.CompareAndSwap(false, true)
+	slot := t.slot
 	t.mu.Unlock()
 	if !first {
 		return
 	}
-	t.slot.End()
+	slot.End()
 	t.r.tasks.remove(t)
 	if t.r.collector != nil {
 		t.r.collector.taskFinished()
