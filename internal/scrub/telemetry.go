@@ -129,10 +129,12 @@ func (s *Scrubber) TraceHeader(entries map[string]string) {
 	for key, value := range entries {
 		switch key {
 		case "trace_id", "public_key", "org_id", "sample_rate", "sample_rand", "sampled":
-		case "release", "environment":
-			entries[key] = s.identifier(value)
+		case "release":
+			entries[key] = s.release(value) // as in the event; and so the others
+		case "environment":
+			entries[key] = s.environment(value)
 		case "transaction":
-			entries[key] = s.text(value, maxTransactionChars) // as in the event
+			entries[key] = s.text(value, maxTransactionChars)
 		default:
 			entries[key] = s.Text(value)
 		}
