@@ -549,7 +549,8 @@ func (e *PanicError) shown() error {
 // RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
 // It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
 // that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
-// event. The context that run gets carries the task; it is as [CreateTaskSpan] makes it.
+// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
+// that run gets carries the task; it is as [CreateTaskSpan] makes it.
 func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
