@@ -70,9 +70,6 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		EnableTracing:    true,
 		TracesSampleRate: s.sampleRate,
 	}
-	if !s.pii {
-		co.ServerName = withheld
-	}
 	if opts.ClientOptions != nil {
 		if err := callClientOptions(opts.ClientOptions, &co); err != nil {
 			return nil, err
@@ -84,6 +81,9 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 			return nil, err
 		}
 		r.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
+	}
+	if !r.pii && co.ServerName == "" {
+		co.ServerName = withheld
 	}
 	r.scrubber = scrub.New(scrubConfig(r.pii, opts.SecretKeys))
 	if r.pii {

@@ -75,8 +75,8 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	if taskData != nil {
 		t.data = safe.Value(taskData, maxTaskDataBytes)
 	}
-	if parent := TaskSpanFromContext(ctx); parent != nil && parent.r == r && !parent.finished.Load() {
-		t.parent = parent
+	if inner := TaskSpanFromContext(ctx); inner != nil && inner.r == r {
+		t.parent = inner.running()
 	}
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
@@ -89,6 +89,9 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 			base = h
 		} else if t.parent != nil {
 			base = t.parent.hub
+		}
+		if t.parent == nil && inEndedTask(ctx) {
+			spanCtx = spanless{ctx}
 		}
 	case t.parent != nil:
 		spanCtx, base = t.parent.span.Context(), t.parent.hub
@@ -118,6 +121,23 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 		r.collector.taskStarted()
 	}
 	return context.WithValue(ctx, taskKey{}, t), t
+}
+
+// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has ended.
+func (t *TaskSpan) running() *TaskSpan {
+	if t.root().finished.Load() {
+		return nil
+	}
+	for t != nil && t.finished.Load() {
+		t = t.parent
+	}
+	return t
+}
+
+// inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
+func inEndedTask(ctx context.Context) bool {
+	task, span := TaskSpanFromContext(ctx), sentry.SpanFromContext(ctx)
+	return task != nil && span != nil && span.GetTransaction() == task.root().span
 }
 
 // start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
@@ -282,8 +302,18 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
-	t.span.Status = status
+	t.setSpanStatus(status)
 	t.r.call("a hook of a transaction", t.span.Finish)
+	t.hub.Scope().SetSpan(t.span) // Finish has put the span around this one there, whose status is still to be written
+}
+
+// setSpanStatus writes the status of the span while the scope has a copy of it: captures with the task's context in other
+// goroutines read it, and what orders the two is the scope's lock.
+func (t *TaskSpan) setSpanStatus(status sentry.SpanStatus) {
+	s, scope := t.span, t.hub.Scope()
+	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op, Description: s.Description})
+	s.Status = status
+	scope.SetSpan(s)
 }
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
@@ -520,7 +550,8 @@ func (e *PanicError) shown() error {
 // RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
 // It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
 // that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
-// event. The context that run gets carries the task; it is as [CreateTaskSpan] makes it.
+// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
+// that run gets carries the task; it is as [CreateTaskSpan] makes it.
 func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()

@@ -424,6 +424,70 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	}
 }
 
+// Programs that write ctx, span = CreateTaskSpan(ctx, …) in a loop begin each task with the context of the one before.
+func TestTaskInEndedTask(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx, first := sentryconfig.CreateTaskSpan(t.Context(), "first", 0, 3, nil)
+	inner, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, nil)
+	nested.Finish()
+	_, beside := sentryconfig.CreateTaskSpan(inner, "beside", 0, 1, nil) // its task runs on
+	beside.Finish()
+	first.Finish()
+	second, span := sentryconfig.CreateTaskSpan(sentry.StartSpan(inner, "exec").Context(), "second", 1, 3, nil)
+	_, within := sentryconfig.CreateTaskSpan(second, "within", 0, 1, nil)
+	within.Finish()
+	span.Finish()
+	list := transactions(t, server, 2)
+	if list[0].Transaction != "task.first" || len(list[0].Spans) != 2 || list[1].Transaction != "task.second" || len(list[1].Spans) != 1 {
+		t.Errorf("transactions %q with %d spans, %q with %d", list[0].Transaction, len(list[0].Spans), list[1].Transaction, len(list[1].Spans))
+	}
+}
+
+// Run with -race: a goroutine of a task may go on capturing while the task, or the one around it, ends.
+func TestCapturesWhileTasksEnd(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	const rounds = 20
+	for range rounds {
+		captureWhileTasksEnd(t)
+	}
+	traces := make(map[any]bool)
+	for _, tx := range transactions(t, server, rounds) {
+		traces[tx.Contexts["trace"]["trace_id"]] = true
+	}
+	for _, e := range server.Events() {
+		if !traces[e.Contexts["trace"]["trace_id"]] {
+			t.Errorf("an event of another trace: %v", e.Contexts["trace"])
+		}
+	}
+}
+
+func captureWhileTasksEnd(t *testing.T) {
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+	innerCtx, inner := sentryconfig.CreateTaskSpan(ctx, "inner", 0, 1, nil)
+	captured, stop := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for _, ctx := range []context.Context{ctx, innerCtx} {
+		wg.Go(func() {
+			for {
+				sentryconfig.CaptureTaskFailure(ctx, "", "late", nil, nil)
+				select {
+				case captured <- struct{}{}:
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	for _, end := range []func(){func() {}, inner.Finish, outer.Finish} {
+		end()
+		for range 4 {
+			<-captured
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
 // A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
 func TestHostBindsItsClientLater(t *testing.T) {
 	ours, theirs := start(t, sentryconfig.Options{}), sentrytest.NewServer(t)
