@@ -123,6 +123,14 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	return context.WithValue(ctx, taskKey{}, t), t
 }
 
+// root returns the task that t is, or is part of, and that has a transaction.
+func (t *TaskSpan) root() *TaskSpan {
+	for t.parent != nil {
+		t = t.parent
+	}
+	return t
+}
+
 // running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has ended.
 func (t *TaskSpan) running() *TaskSpan {
 	if t.root().finished.Load() {

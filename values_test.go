@@ -228,6 +228,12 @@ func TestHugeValuesCostWhatIsKept(t *testing.T) {
 		return int(after.TotalAlloc - before.TotalAlloc)
 	}
 	cost(small) // what is made once
+	// What a server and a sender in the same process may happen to do: make a gzip.Writer when the pool of them is empty, which
+	// it is at random under the race detector.
+	other := 50_000
+	if raceDetector {
+		other = 1_000_000
+	}
 	for _, test := range []struct {
 		name        string
 		kept, whole any
@@ -238,13 +244,13 @@ func TestHugeValuesCostWhatIsKept(t *testing.T) {
 		{"both in a struct", record{Any: huge[:1000], M: map[string]any{"m": small}}, record{Any: huge, M: map[string]any{"m": large}}},
 	} {
 		kept, whole := cost(test.kept), cost(test.whole)
-		// Twice as much, and what a server and a sender in the same process may happen to do.
-		if whole > 2*kept+captures*50_000 {
+		whole = min(whole, cost(test.whole)) // a collection of garbage empties it, too
+		if whole > 2*kept+captures*other {
 			t.Errorf("%s: %d bytes for what is kept, %d for the whole", test.name, kept/captures, whole/captures)
 		}
 	}
-	if n := len(server.Events()); n != 9*captures {
-		t.Errorf("%d events arrived, want %d", n, 9*captures)
+	if n := len(server.Events()); n != 13*captures {
+		t.Errorf("%d events arrived, want %d", n, 13*captures)
 	}
 }
 
