@@ -72,7 +72,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (r *reporter) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class, condition := classify(err, r.errorClass, r.cleanMessage)
+	class := classOf(err, r.errorClass, r.cleanMessage)
 	e, t := r.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
@@ -83,7 +83,7 @@ func (r *reporter) captureException(ctx context.Context, err error, taskType str
 			shown = p.shown()
 		}
 	}
-	e.Exception = exceptionsOf(shown, classTitle(class), func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	e.Exception = exceptionsOf(shown, class.title(), func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
 	if isPanic {
 		handled := false
 		outermost := &e.Exception[len(e.Exception)-1]
@@ -95,11 +95,11 @@ func (r *reporter) captureException(ctx context.Context, err error, taskType str
 			outermost.Stacktrace = stacktraceOf(pcs, true)
 		}
 	}
-	e.Tags["error_type"] = class
-	fingerprint := []string{taskType, class}
-	if condition != "" {
-		e.Tags["error_condition"] = condition
-		fingerprint = append(fingerprint, condition)
+	e.Tags["error_type"] = class.name
+	fingerprint := []string{taskType, class.name}
+	if class.condition != "" {
+		e.Tags["error_condition"] = class.condition
+		fingerprint = append(fingerprint, class.condition)
 	}
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
@@ -132,8 +132,8 @@ func (r *reporter) captureFailure(ctx context.Context, taskType, reason string, 
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class, _ := classify(cause.Err, r.errorClass, r.cleanMessage)
-			details["class"], details["message"] = class, errorText(cause.Err)
+			class := classOf(cause.Err, r.errorClass, r.cleanMessage)
+			details["class"], details["message"] = class.name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}

@@ -81,12 +81,14 @@ func readMemory() map[string]sentry.Context {
 	if err != nil {
 		return nil
 	}
-	var pages uint64
-	for _, name := range []string{"vm.page_free_count", "vm.page_purgeable_count", "vm.page_speculative_count"} {
-		if n, err := unix.SysctlUint32(name); err == nil {
-			pages += uint64(n)
-		}
+	// What the system gives a program that asks for memory: free pages, and those of files, which it can read again. Pages
+	// read ahead are among the latter, or all there is to know of them.
+	count := func(name string) uint64 {
+		n, _ := unix.SysctlUint32(name) // 0 where the kernel doesn't tell
+		return uint64(n)
 	}
+	pages := count("vm.page_free_count") + count("vm.page_purgeable_count") +
+		max(count("vm.page_pageable_external_count"), count("vm.page_speculative_count"))
 	if pages == 0 {
 		return map[string]sentry.Context{"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}}
 	}

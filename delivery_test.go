@@ -5,11 +5,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,4 +151,260 @@ func TestUntrustedServer(t *testing.T) {
 		t.Errorf("%+v", stats)
 	}
 	sentryconfig.Close(0)
+}
+
+// TestHostsDefaultTransport: what the host program does with http.DefaultTransport is its own affair. It isn't parallel, as
+// it changes that.
+func TestHostsDefaultTransport(t *testing.T) {
+	var passed atomic.Int32
+	before := http.DefaultTransport
+	http.DefaultTransport = roundTripper(func(r *http.Request) (*http.Response, error) { // as instrumentation does
+		passed.Add(1)
+		return before.RoundTrip(r)
+	})
+	defer func() { http.DefaultTransport = before }()
+	server := start(t, sentryconfig.Options{})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	one(t, server)
+	if passed.Load() > 0 {
+		t.Error("the package's requests pass the host's instrumentation")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// noNetwork has every request fail at once.
+func noNetwork(o *sentry.ClientOptions) {
+	o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no network") })
+}
+
+// TestProxyWords: a proxy that wants a login is known by its status, however it words that.
+func TestProxyWords(t *testing.T) {
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	defer func() { _ = proxy.Close(); <-done }()
+	go func() {
+		defer close(done)
+		for {
+			c, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4<<10))
+			_, _ = io.WriteString(c, "HTTP/1.1 407 authenticationrequired\r\nContent-Length: 0\r\n\r\n")
+			_ = c.Close()
+		}
+	}()
+	if err := sentryconfig.Init(sentryconfig.Options{
+		DSN:           "https://0123456789abcdef0123456789abcdef@sentry.invalid/1",
+		ClientOptions: func(o *sentry.ClientOptions) { o.HTTPSProxy = "http://" + proxy.Addr().String() },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer sentryconfig.Close(0)
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	began := time.Now()
+	if sentryconfig.Flush(20*time.Second) || time.Since(began) > 10*time.Second {
+		t.Errorf("Flush: true, or not at once: %v", time.Since(began))
+	}
+	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil || !strings.Contains(stats.LastError.Error(), "407") {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestOffAtInit: Options.Enabled false holds for what earlier processes left from the first moment of Init on.
+func TestOffAtInit(t *testing.T) {
+	dir := t.TempDir()
+	server := sentrytest.NewServer(t)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, ClientOptions: noNetwork})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	sentryconfig.Close(0)
+
+	asked := make(chan struct{}, 1)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false), ClientOptions: func(o *sentry.ClientOptions) {
+		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+			asked <- struct{}{}
+			return nil, errors.New("no network")
+		})
+		o.Integrations = func(list []sentry.Integration) []sentry.Integration { // Init takes its time
+			select {
+			case <-asked:
+				t.Error("the backlog is sent while reporting is to be off")
+			case <-time.After(200 * time.Millisecond):
+			}
+			return list
+		}
+	}})
+	sentryconfig.Close(0)
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
+	one(t, server)
+}
+
+// TestSwitchedOffDuringFlush: a Flush that can't succeed any more doesn't wait.
+func TestSwitchedOffDuringFlush(t *testing.T) {
+	var once sync.Once
+	start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+			once.Do(func() { time.AfterFunc(50*time.Millisecond, func() { sentryconfig.SetEnabled(false) }) })
+			return nil, errors.New("no network")
+		})
+	}})
+	defer sentryconfig.Close(0)
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	began := time.Now()
+	if sentryconfig.Flush(20 * time.Second) {
+		t.Error("Flush: true")
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("Flush took %v", took)
+	}
+	if n := sentryconfig.ReadStats().Pending; n != 1 {
+		t.Errorf("%d wait", n)
+	}
+}
+
+// TestCloseTellsOfLogs: what sentry-go has collected and not yet handed over counts as captured.
+func TestCloseTellsOfLogs(t *testing.T) {
+	for range 20 { // whether Flush gets hold of it is up to chance
+		start(t, sentryconfig.Options{ClientOptions: noNetwork})
+		sentry.NewLogger(context.Background()).Info().Emit("out of paper")
+		if sentryconfig.Close(0) {
+			t.Fatal("Close with a log that is lost: true")
+		}
+	}
+}
+
+// TestNoNumbers: sentry-go's logs and metrics may hold numbers that JSON doesn't know.
+func TestNoNumbers(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx := context.Background()
+	sentry.NewLogger(ctx).Info().Float64("dpi", math.NaN()).Emit("out of paper")
+	sentry.NewLogger(ctx).Info().Emit("and of ink")
+	meter := sentry.NewMeter(ctx)
+	meter.Gauge("ink", math.Inf(1))
+	meter.Gauge("paper", 1)
+	flush(t)
+	if stats := sentryconfig.ReadStats(); stats.Dropped > 0 {
+		t.Errorf("%+v", stats)
+	}
+	text := ""
+	for _, e := range server.Envelopes() {
+		text += string(e.Raw)
+	}
+	for _, want := range []string{"out of paper", `"NaN"`, "and of ink", `"paper"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
+// TestEventOfAnotherType: a type that a hook invents doesn't make the event something that no server knows.
+func TestEventOfAnotherType(t *testing.T) {
+	server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			e.Type = "error"
+			return e
+		}
+	}})
+	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+	one(t, server)
+}
+
+// TestNoClientReports: ClientOptions.DisableClientReports is the user's last word.
+func TestNoClientReports(t *testing.T) {
+	for _, disabled := range []bool{false, true} {
+		server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.DisableClientReports = disabled }})
+		server.Respond(func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			if n == 0 {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+			}
+			return n == 0
+		})
+		sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+		flush(t)
+		if stats := sentryconfig.ReadStats(); stats.DroppedBy["send_error"] != 1 {
+			t.Errorf("%+v", stats)
+		}
+		if reported := len(server.ClientReports()) > 0; reported == disabled {
+			t.Errorf("disabled %v, reported %v", disabled, reported)
+		}
+		sentryconfig.Close(0)
+	}
+}
+
+// TestCloseBeforeAServerThatHangs: Close(0) returns at once and leaves nothing behind, however far the requests have come.
+func TestCloseBeforeAServerThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := make(chan struct{}, 64)
+	var server sync.WaitGroup
+	defer func() { _ = l.Close(); server.Wait() }()
+	server.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server.Go(func() {
+				_, _ = c.Read(make([]byte, 1))
+				began <- struct{}{}
+				_, _ = io.Copy(io.Discard, c) // until the client leaves
+				_ = c.Close()
+			})
+		}
+	})
+	const key = "0123456789abcdef0123456789abcdef"
+	for name, c := range map[string]struct {
+		dsn string
+		set func(*sentry.ClientOptions)
+	}{
+		"answer":        {"http://" + key + "@" + l.Addr().String() + "/1", nil},
+		"TLS handshake": {"https://" + key + "@" + l.Addr().String() + "/1", nil},
+		"proxy": {"https://" + key + "@sentry.invalid/1", func(o *sentry.ClientOptions) {
+			o.HTTPSProxy = "http://" + l.Addr().String()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, dir := range []string{"", t.TempDir()} {
+				before := clientGoroutines()
+				if err := sentryconfig.Init(sentryconfig.Options{DSN: c.dsn, OutboxDir: dir, ClientOptions: c.set}); err != nil {
+					t.Fatal(err)
+				}
+				for range 1000 {
+					sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
+				}
+				<-began
+				start := time.Now()
+				if sentryconfig.Close(0) {
+					t.Error("Close: true")
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("Close(0) took %v", took)
+				}
+				for deadline := time.Now().Add(5 * time.Second); clientGoroutines() > before; runtime.Gosched() {
+					if time.Now().After(deadline) {
+						t.Fatal("goroutines of requests are left")
+					}
+				}
+			}
+		})
+	}
+}
+
+// clientGoroutines counts the goroutines of HTTP clients.
+func clientGoroutines() (n int) {
+	buf := make([]byte, 1<<20)
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(g, "net/http.(*Transport)") || strings.Contains(g, "net/http.(*persistConn)") {
+			n++
+		}
+	}
+	return n
 }

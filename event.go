@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"math"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -45,9 +46,14 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 				m = given
 			}
 		}
-		if m != nil {
-			r.scrubber.Metric(m)
+		if m == nil {
+			return nil
 		}
+		if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
+			r.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
+			return nil
+		}
+		r.scrubber.Metric(m)
 		return m
 	}
 	co.Integrations = func(list []sentry.Integration) []sentry.Integration {

@@ -29,21 +29,6 @@ func (c errorClass) title() string {
 // textTitle is the exception type of errors that are known by their message alone: Sentry shows the message beside it.
 const textTitle = "error"
 
-// classify returns err's class and condition; "" and "" for nil.
-func classify(err error, user func(error) string, clean func(string) string) (class, condition string) {
-	c := classOf(err, user, clean)
-	return c.name, c.condition
-}
-
-// classTitle is errorClass.title of a class that is known by its name only: one word of a user's choice and one of a message
-// look the same, so a name has to look like a type, or be more than a plain word.
-func classTitle(class string) string {
-	if class == "" || strings.ContainsAny(class, " <…") || !strings.ContainsAny(class, "._-:/") {
-		return textTitle
-	}
-	return class
-}
-
 // maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the error of
 // each retry.
 const maxErrorNodes = 1024

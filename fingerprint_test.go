@@ -70,7 +70,8 @@ func TestClassOfRealErrors(t *testing.T) {
 					t.Errorf("%s: classOf(%#v: %v) = %+v, want %+v", wrapping, err, err, got, want)
 				}
 			}
-			class, condition := classify(err, nil, nil)
+			c := classOf(err, nil, nil)
+			class, condition := c.name, c.condition
 			if class != tt.class || condition != tt.condition {
 				t.Errorf("classify = %q, %q", class, condition)
 			}
@@ -639,8 +640,8 @@ func TestFingerprintHelper(t *testing.T) {
 
 func TestClassOfNil(t *testing.T) {
 	t.Parallel()
-	if class, condition := classify(nil, func(error) string { return "x" }, nil); class != "" || condition != "" {
-		t.Errorf("classify(nil) = %q, %q", class, condition)
+	if c := classOf(nil, func(error) string { return "x" }, nil); c.name != "" || c.condition != "" {
+		t.Errorf("classOf(nil) = %+v", c)
 	}
 	if errorDetails(nil) != nil {
 		t.Error("details of nil")
@@ -684,17 +685,26 @@ func TestUserErrorClass(t *testing.T) {
 
 func TestTitle(t *testing.T) {
 	t.Parallel()
-	for class, want := range map[string]string{"fs.PathError": "fs.PathError", "main.Box[int]": "main.Box[int]", "timeout after <n> s": "error",
-		"EOF": "error", "": "error", "db-quota": "db-quota", "worker<n>": "error"} {
-		if got := classTitle(class); got != want {
-			t.Errorf("classTitle(%q) = %q, want %q", class, got, want)
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, "fs.PathError"},
+		{box[int]{}, "sentryconfig.box[int]"},
+		{namedError("quota"), "quota"},
+		{namedError("disk is full"), "disk is full"},
+		{namedError("db-quota"), "db-quota"},
+		{errors.New("timeout after 3 s"), "error"},
+		{errors.New("quota"), "error"},
+		{errors.New("db-quota"), "error"},
+		{errors.New("db.Quota"), "error"},
+		{errors.New("worker3"), "error"},
+		{errors.New(""), "error"},
+		{io.EOF, "error"},
+	} {
+		if got := classOf(tt.err, nil, nil).title(); got != tt.want {
+			t.Errorf("title of %q: %q, want %q", tt.err, got, tt.want)
 		}
-	}
-	if got := classOf(namedError("quota"), nil, nil).title(); got != "quota" {
-		t.Errorf("title of a named class: %q", got)
-	}
-	if got := classOf(errors.New("quota"), nil, nil).title(); got != "error" {
-		t.Errorf("title of a text: %q", got)
 	}
 }
 

@@ -129,12 +129,17 @@ func (t *TaskSpan) noted() outbox.Slot {
 	if t == nil {
 		return outbox.Slot{}
 	}
-	for t.parent != nil {
-		t = t.parent
-	}
+	t = t.root()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.slot
+}
+
+func (t *TaskSpan) root() *TaskSpan {
+	for t.parent != nil {
+		t = t.parent
+	}
+	return t
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.

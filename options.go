@@ -147,6 +147,9 @@ func LoadOptions(path string) (Options, error) {
 		}
 		return off, fmt.Errorf("sentryconfig: load options from %s: %w", path, err)
 	}
+	if data = bytes.TrimSpace(data); string(data) == "null" {
+		return off, fmt.Errorf("sentryconfig: load options from %s: want a JSON object, not null", path)
+	}
 	var o Options
 	if len(file.Sentry) > 0 && string(file.Sentry) != "null" {
 		if err := o.UnmarshalJSON(file.Sentry); err != nil {

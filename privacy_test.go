@@ -541,6 +541,22 @@ func TestPersonalForms(t *testing.T) {
 }
 
 // sentry-go's check-ins pass none of its hooks.
+// The hostname may be too short to be recognised in a text.
+func TestNoServerNameByEitherSwitch(t *testing.T) {
+	for name, opts := range map[string]sentryconfig.Options{
+		"SendPII":        {SendPII: sentry.Set(false)},
+		"SendDefaultPII": {ClientOptions: func(co *sentry.ClientOptions) { co.SendDefaultPII = false }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, opts)
+			sentryconfig.CaptureTaskFailure(t.Context(), "a", "b", nil, nil)
+			if e := one(t, server); e.ServerName != "" {
+				t.Errorf("server_name %q", e.ServerName)
+			}
+		})
+	}
+}
+
 func TestCheckInsWhileOff(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	sentryconfig.SetEnabled(false)

@@ -27,8 +27,9 @@ type reporter struct {
 	errorClass func(error) string
 
 	client    *sentry.Client
-	hub       *sentry.Hub // the package's own
+	hub       *sentry.Hub // where a call belongs that no task has: see ownHub
 	bound     bool        // hub is sentry.CurrentHub(), bound by us
+	apart     *sentry.Hub // what hub is from when the host program binds a client of its own there
 	box       *outbox.Outbox
 	transport *transport // nil with the user's own
 	scrubber  *scrub.Scrubber
@@ -69,9 +70,6 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		EnableTracing:    true,
 		TracesSampleRate: s.sampleRate,
 	}
-	if !s.pii {
-		co.ServerName = withheld
-	}
 	if opts.ClientOptions != nil {
 		if err := callClientOptions(opts.ClientOptions, &co); err != nil {
 			return nil, err
@@ -83,6 +81,9 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 			return nil, err
 		}
 		r.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
+	}
+	if !r.pii && co.ServerName == "" {
+		co.ServerName = withheld
 	}
 	r.scrubber = scrub.New(scrubConfig(r.pii, opts.SecretKeys))
 	if r.pii {
@@ -176,6 +177,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
 		SDK:       sdkHeader,
+		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,
 		MaxBytes:  r.outboxBytes,
@@ -200,9 +202,14 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	if co.HTTPTransport != nil {
 		return &http.Client{Transport: co.HTTPTransport}, func() {}
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = outbox.Senders
-	t.Proxy = http.ProxyFromEnvironment
+	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: outbox.JudgeProxy,
+		ForceAttemptHTTP2:      true, // with CaCerts too
+		MaxIdleConnsPerHost:    outbox.Senders,
+		IdleConnTimeout:        90 * time.Second,
+	}
 	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
 		if proxy != "" {
 			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
@@ -217,13 +224,23 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 // bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
 // calls shall report as well.
 func (r *reporter) bindHub() {
+	r.apart = sentry.NewHub(r.client, sentry.NewScope())
 	global := sentry.CurrentHub()
 	if global.Client().IsEnabled() {
-		r.hub = sentry.NewHub(r.client, sentry.NewScope())
+		r.hub = r.apart
 		return
 	}
 	global.BindClient(r.client)
 	r.hub, r.bound = global, true
+}
+
+// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
+// calls sentry.Init after Init ends.
+func (r *reporter) ownHub() *sentry.Hub {
+	if r.hub.Client() != r.client {
+		return r.apart
+	}
+	return r.hub
 }
 
 // close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.
@@ -241,7 +258,7 @@ func (r *reporter) close(timeout time.Duration) bool {
 	r.client.Close()
 	r.endCrashes()
 	if r.box != nil {
-		r.box.Close(cancelledContext())
+		ok = r.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
 	return ok
 }

@@ -37,9 +37,7 @@ func SetEnabled(on bool) {
 	if !switchedOff.Swap(!on) && !on {
 		wentOff()
 	}
-	if on {
-		wake()
-	}
+	wake()
 }
 
 // reporting returns the reporter, or nil while reporting is off: the first line of every call. It costs two loads.
@@ -58,9 +56,7 @@ func noticeEnabled() {
 	if !seenDisabled.Swap(!on) && !on {
 		wentOff()
 	}
-	if on {
-		wake()
-	}
+	wake()
 }
 
 // wentOff drops the tasks that run: they are not reported as interrupted either.

@@ -323,6 +323,7 @@ func TestLoadOptions(t *testing.T) {
 		{"wrong type", `{"sentry": {"send_default_pii": "no"}}`, `"send_default_pii"`},
 		{"wrong switch", `{"sentry_enabled": "no"}`, `sentry_enabled`},
 		{"wrong section", `{"sentry": []}`, "object"},
+		{"nothing", " null\n", "object"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts, err := sentryconfig.LoadOptions(write(test.text))

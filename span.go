@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -29,13 +30,12 @@ type TaskSpan struct {
 	offs     uint64 // offs when it began
 	finished atomic.Bool
 
-	mu        sync.Mutex
-	slot      outbox.Slot       // in the journal
-	children  []*TaskSpan       // running now
-	status    sentry.SpanStatus // set by the user
-	implied   sentry.SpanStatus // by what was captured
-	captured  []capturedError
-	statusSet bool
+	mu       sync.Mutex
+	slot     outbox.Slot       // in the journal
+	children []*TaskSpan       // running now
+	status   sentry.SpanStatus // set by the user
+	implied  sentry.SpanStatus // by what was captured
+	captured []capturedError
 }
 
 type capturedError struct {
@@ -75,20 +75,23 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	if taskData != nil {
 		t.data = safe.Value(taskData, maxTaskDataBytes)
 	}
-	if parent := TaskSpanFromContext(ctx); parent != nil && parent.r == r && !parent.finished.Load() {
-		t.parent = parent
+	if inner := TaskSpanFromContext(ctx); inner != nil && inner.r == r {
+		t.parent = inner.running()
 	}
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := r.hostOf(ctx)
 	spanCtx := ctx
-	base := r.hub
+	base := r.ownHub()
 	switch {
 	case hostHub == nil && hostSpan == nil:
 		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == r.client {
 			base = h
 		} else if t.parent != nil {
 			base = t.parent.hub
+		}
+		if t.parent == nil && inEndedTask(ctx) {
+			spanCtx = spanless{ctx}
 		}
 	case t.parent != nil:
 		spanCtx, base = t.parent.span.Context(), t.parent.hub
@@ -118,6 +121,23 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 		r.collector.taskStarted()
 	}
 	return context.WithValue(ctx, taskKey{}, t), t
+}
+
+// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has ended.
+func (t *TaskSpan) running() *TaskSpan {
+	if t.root().finished.Load() {
+		return nil
+	}
+	for t != nil && t.finished.Load() {
+		t = t.parent
+	}
+	return t
+}
+
+// inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
+func inEndedTask(ctx context.Context) bool {
+	task, span := TaskSpanFromContext(ctx), sentry.SpanFromContext(ctx)
+	return task != nil && span != nil && span.GetTransaction() == task.root().span
 }
 
 // start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
@@ -211,13 +231,13 @@ func (t *TaskSpan) SetData(key string, value any) {
 	}
 }
 
-// SetStatus sets how the task ended; it wins over what follows from its errors.
+// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
-	t.status, t.statusSet = status, true
+	t.status = status
 	t.mu.Unlock()
 }
 
@@ -274,7 +294,7 @@ func (t *TaskSpan) finish() {
 	t.mu.Lock()
 	status := sentry.SpanStatusOK
 	switch {
-	case t.statusSet:
+	case t.status != sentry.SpanStatusUndefined:
 		status = t.status
 	case t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
 		status = t.span.Status
@@ -282,8 +302,18 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
-	t.span.Status = status
+	t.setSpanStatus(status)
 	t.r.call("a hook of a transaction", t.span.Finish)
+	t.hub.Scope().SetSpan(t.span) // Finish has put the span around this one there, whose status is still to be written
+}
+
+// setSpanStatus writes the status of the span while the scope has a copy of it: captures with the task's context in other
+// goroutines read it, and what orders the two is the scope's lock.
+func (t *TaskSpan) setSpanStatus(status sentry.SpanStatus) {
+	s, scope := t.span, t.hub.Scope()
+	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op, Description: s.Description})
+	s.Status = status
+	scope.SetSpan(s)
 }
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
@@ -294,11 +324,14 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	}
 	t.imply(sentry.SpanStatusInternalError)
 	pcs := callers()
-	if raisedByFinish(pcs) {
-		return t.capturedPanic(p.Value)
+	again, earlier := raisedByFinish(pcs)
+	if again || earlier {
+		if id, same := t.capturedPanic(p.Value); again || same {
+			return id
+		}
 	}
 	if err := p.Unwrap(); err != nil {
-		if id, ok := t.capturedEarlier(err); ok {
+		if rest, id := t.uncaptured(err, earlier); rest == nil {
 			return id
 		}
 	}
@@ -309,10 +342,10 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
 }
 
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again: until the
-// panic is over its frame stays on the stack, calling gopanic.
-func raisedByFinish(pcs []uintptr) bool {
-	inPanic := false
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
+// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+func raisedByFinish(pcs []uintptr) (again, earlier bool) {
+	panics, inPanic := 0, false
 	for _, pc := range pcs {
 		f := runtime.FuncForPC(pc - 1)
 		if f == nil {
@@ -320,29 +353,31 @@ func raisedByFinish(pcs []uintptr) bool {
 		}
 		name := f.Name()
 		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
-			return true
+			return panics == 1, true
 		}
-		inPanic = name == "runtime.gopanic"
+		if inPanic = name == "runtime.gopanic"; inPanic {
+			panics++
+		}
 	}
-	return false
+	return false, false
 }
 
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it.
-func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID) {
-	defer func() { _ = recover() }() // values that can't be compared
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
+// is none, that for any panic.
+func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := len(t.captured) - 1; i >= 0; i-- {
 		if p, ok := t.captured[i].err.(*PanicError); ok {
+			if sameValue(p.Value, value) {
+				return t.captured[i].id, true
+			}
 			if id == "" {
 				id = t.captured[i].id
 			}
-			if p.Value == value {
-				return t.captured[i].id
-			}
 		}
 	}
-	return id
+	return id, false
 }
 
 // noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
@@ -367,24 +402,70 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 // maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
 const maxCaptured = 16
 
-// capturedEarlier reports whether err, or what it wraps, was captured in t or in a task within it, and the event's ID.
-func (t *TaskSpan) capturedEarlier(err error) (id sentry.EventID, ok bool) {
+// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
+// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
+// may also be what a panic was called with that has been reported.
+func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
-		return "", false
-	}
-	if inner, found := asError[*TaskError](err); found && inner != nil && inner.EventID != "" {
-		return inner.EventID, true
+		return err, ""
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := len(t.captured) - 1; i >= 0; i-- {
-		captured := t.captured[i]
-		// By identity alone: an Is method may say yes to an error that is another event.
-		if findError(err, func(e error) bool { return e == captured.err }) {
-			return captured.id, true
+	captured := slices.Clone(t.captured)
+	t.mu.Unlock()
+	left := maxErrors
+	var walk func(error) (error, sentry.EventID)
+	walk = func(err error) (error, sentry.EventID) {
+		if left--; left < 0 {
+			return err, ""
 		}
+		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" {
+			return nil, inner.EventID
+		}
+		for _, c := range slices.Backward(captured) {
+			// By identity alone: an Is method may say yes to an error that is another event.
+			p, panicked := c.err.(*PanicError)
+			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+				return nil, c.id
+			}
+		}
+		many, one := unwrapErrors(err)
+		if one != nil {
+			many = []error{one}
+		}
+		var id sentry.EventID
+		var rests []error
+		for _, child := range many {
+			if child == nil {
+				continue
+			}
+			rest, reported := walk(child)
+			if rest != nil {
+				rests = append(rests, rest)
+			}
+			if id == "" {
+				id = reported
+			}
+		}
+		switch {
+		case id == "":
+			return err, ""
+		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
+			return nil, id
+		case len(rests) == 1:
+			return rests[0], id
+		}
+		return errors.Join(rests...), id
 	}
-	return "", false
+	return walk(err)
+}
+
+// isJoined reports whether err only holds errors that have nothing to do with one another.
+func isJoined(err error) bool {
+	switch errorType(err).PkgPath() {
+	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
+		return true
+	}
+	return false
 }
 
 type unwind int
@@ -469,7 +550,8 @@ func (e *PanicError) shown() error {
 // RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
 // It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
 // that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
-// event. The context that run gets carries the task; it is as [CreateTaskSpan] makes it.
+// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
+// that run gets carries the task; it is as [CreateTaskSpan] makes it.
 func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
@@ -513,13 +595,15 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 	if err == nil {
 		return ""
 	}
-	if id, ok := t.capturedEarlier(err); ok {
+	rest, id := t.uncaptured(err, true)
+	if rest == nil {
 		t.imply(statusOf(err))
 		return id
 	}
+	err = rest
 	if isCancelled(ctx, err) {
 		t.imply(sentry.SpanStatusCanceled)
-		return ""
+		return id
 	}
 	r := reporting()
 	if r == nil {
@@ -624,7 +708,7 @@ func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if t != nil {
 		return t.hub
 	}
-	return r.hub
+	return r.ownHub()
 }
 
 // cancelTasks ends the tasks that run while the reporter is closed.

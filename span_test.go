@@ -65,6 +65,10 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+type errorList []string
+
+func (l errorList) Error() string { return strings.Join(l, ", ") }
+
 func TestRunTaskOutcomes(t *testing.T) {
 	boom := errors.New("boom")
 	for _, test := range []struct {
@@ -108,6 +112,54 @@ func TestRunTaskOutcomes(t *testing.T) {
 			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
 			panic("boom")
 		}, false, "internal_error", 2, "fatal"},
+		{"captured by hand, of a type that can't be compared", func(ctx context.Context) error {
+			err := errorList{"a", "b"}
+			sentryconfig.CaptureTaskException(ctx, err, "", nil, nil)
+			return fmt.Errorf("more: %w", err)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, then another of that type", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, errorList{"a", "b"}, "", nil, nil)
+			return errorList{"a", "b"}
+		}, false, "internal_error", 2, "error"},
+		{"captured by hand, wrapped beside a sentinel", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("%w: %w", errors.ErrUnsupported, boom)
+		}, false, "internal_error", 1, "error"},
+		{"captured by hand, joined with another", func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, boom, "", nil, nil)
+			return fmt.Errorf("more: %w", errors.Join(boom, errors.New("close")))
+		}, false, "internal_error", 2, "error"},
+		{"nested tasks, joined", func(ctx context.Context) error {
+			fail := func(context.Context) error { return boom }
+			return errors.Join(sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "a"}, fail), nil, sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "b"}, fail))
+		}, false, "internal_error", 2, ""},
+		{"panic recovered and returned", func(ctx context.Context) (err error) {
+			defer func() { err = fmt.Errorf("recovered: %w", recover().(error)) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic(boom)
+		}, false, "internal_error", 1, "fatal"},
+		{"panic raised again on its way", func(ctx context.Context) error {
+			defer func() { panic(recover()) }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic([]string{"boom"})
+		}, false, "internal_error", 1, "fatal"},
+		{"panic during a panic", func(ctx context.Context) error {
+			defer func() { panic("cleaning up") }()
+			_, span := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
+			defer span.Finish()
+			panic("boom")
+		}, false, "internal_error", 2, "fatal"},
+		{"two panics, one error", func(ctx context.Context) error {
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic(boom) })
+			panic(boom)
+		}, false, "internal_error", 2, "fatal"},
+		{"status taken back", func(ctx context.Context) error {
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
+			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusUndefined)
+			return boom
+		}, false, "internal_error", 1, "error"},
 		{"status set by hand", func(ctx context.Context) error {
 			sentryconfig.TaskSpanFromContext(ctx).SetStatus(sentry.SpanStatusDataLoss)
 			return boom
@@ -143,6 +195,9 @@ func TestRunTaskOutcomes(t *testing.T) {
 				if te.EventID != "" {
 					t.Errorf("EventID %s for no event", te.EventID)
 				}
+				return
+			}
+			if test.level == "" { // reported by tasks within it
 				return
 			}
 			last := events[len(events)-1]
@@ -362,6 +417,103 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	want := host.TraceID.String()
 	if e.Contexts["trace"]["trace_id"] != want || tx.Contexts["trace"]["trace_id"] != want {
 		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"], tx.Contexts["trace"]["trace_id"], want)
+	}
+	sentryconfig.Close(5 * time.Second)
+	if sentry.CurrentHub().Client() != client {
+		t.Error("Close unbound the host's client")
+	}
+}
+
+// Programs that write ctx, span = CreateTaskSpan(ctx, …) in a loop begin each task with the context of the one before.
+func TestTaskInEndedTask(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx, first := sentryconfig.CreateTaskSpan(t.Context(), "first", 0, 3, nil)
+	inner, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, nil)
+	nested.Finish()
+	_, beside := sentryconfig.CreateTaskSpan(inner, "beside", 0, 1, nil) // its task runs on
+	beside.Finish()
+	first.Finish()
+	second, span := sentryconfig.CreateTaskSpan(sentry.StartSpan(inner, "exec").Context(), "second", 1, 3, nil)
+	_, within := sentryconfig.CreateTaskSpan(second, "within", 0, 1, nil)
+	within.Finish()
+	span.Finish()
+	list := transactions(t, server, 2)
+	if list[0].Transaction != "task.first" || len(list[0].Spans) != 2 || list[1].Transaction != "task.second" || len(list[1].Spans) != 1 {
+		t.Errorf("transactions %q with %d spans, %q with %d", list[0].Transaction, len(list[0].Spans), list[1].Transaction, len(list[1].Spans))
+	}
+}
+
+// Run with -race: a goroutine of a task may go on capturing while the task, or the one around it, ends.
+func TestCapturesWhileTasksEnd(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	const rounds = 20
+	for range rounds {
+		captureWhileTasksEnd(t)
+	}
+	traces := make(map[any]bool)
+	for _, tx := range transactions(t, server, rounds) {
+		traces[tx.Contexts["trace"]["trace_id"]] = true
+	}
+	for _, e := range server.Events() {
+		if !traces[e.Contexts["trace"]["trace_id"]] {
+			t.Errorf("an event of another trace: %v", e.Contexts["trace"])
+		}
+	}
+}
+
+func captureWhileTasksEnd(t *testing.T) {
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+	innerCtx, inner := sentryconfig.CreateTaskSpan(ctx, "inner", 0, 1, nil)
+	captured, stop := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for _, ctx := range []context.Context{ctx, innerCtx} {
+		wg.Go(func() {
+			for {
+				sentryconfig.CaptureTaskFailure(ctx, "", "late", nil, nil)
+				select {
+				case captured <- struct{}{}:
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	for _, end := range []func(){func() {}, inner.Finish, outer.Finish} {
+		end()
+		for range 4 {
+			<-captured
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
+func TestHostBindsItsClientLater(t *testing.T) {
+	ours, theirs := start(t, sentryconfig.Options{}), sentrytest.NewServer(t)
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentry.CurrentHub().BindClient(client)
+	defer client.Close()
+	defer sentry.CurrentHub().BindClient(nil)
+
+	if id := sentryconfig.CaptureTaskException(t.Context(), errors.New("no task"), "a", nil, nil); id == "" {
+		t.Error("without a task: no ID")
+	}
+	err = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "b"}, func(context.Context) error { return errors.New("in a task") })
+	var te *sentryconfig.TaskError
+	if !errors.As(err, &te) || te.EventID == "" {
+		t.Errorf("in a task: no ID, %v", err)
+	}
+	sentry.CaptureMessage("host")
+	transactions(t, ours, 1)
+	if list := ours.Events(); len(list) != 2 {
+		t.Errorf("our server got %d events, want 2", len(list))
+	}
+	if list := theirs.Events(); len(list) != 1 || list[0].Message != "host" || len(theirs.Transactions()) != 0 {
+		t.Errorf("the host's server got %v and %v", list, theirs.Transactions())
 	}
 	sentryconfig.Close(5 * time.Second)
 	if sentry.CurrentHub().Client() != client {

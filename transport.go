@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // transport is the seam between sentry-go and the outbox: it encodes an event into an envelope, once, in the goroutine that
@@ -150,9 +153,9 @@ func (t *transport) encode(b *bytes.Buffer, e *sentry.Event) error {
 	case len(e.Metrics) > 0:
 		writeBatchHeader(b, "trace_metric", len(e.Metrics), "application/vnd.sentry.items.trace-metric+json", len(body))
 	default:
-		kind := e.Type
-		if kind == "" {
-			kind = "event"
+		kind := "event" // whatever else a hook has made its type, as in sentry-go
+		if e.Type == "transaction" || e.Type == "check_in" {
+			kind = e.Type
 		}
 		b.WriteString(`{"type":"` + kind + `","length":`)
 		b.WriteString(strconv.Itoa(len(body)))
@@ -169,8 +172,39 @@ func marshalEvent(e *sentry.Event) (body []byte, err error) {
 			err = fmt.Errorf("encoding panicked: %v", v)
 		}
 	}()
-	return e.MarshalJSON()
+	if len(e.Contexts) == 0 || e.CheckIn != nil {
+		return e.MarshalJSON()
+	}
+	// The contexts are most of an event, and nearly all of them texts and numbers: they are encoded here, the rest by sentry-go.
+	rest := *e
+	rest.Contexts = nil
+	encoded, err := rest.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	body = make([]byte, 0, len(encoded)+contextBytes)
+	body = append(body, `{"contexts":{`...)
+	for i, name := range slices.Sorted(maps.Keys(e.Contexts)) {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		if body, err = safe.AppendJSON(body, name); err != nil {
+			return nil, err
+		}
+		body = append(body, ':')
+		if body, err = safe.AppendJSON(body, map[string]any(e.Contexts[name])); err != nil {
+			return nil, err
+		}
+	}
+	body = append(body, '}')
+	if len(encoded) > len("{}") {
+		body = append(body, ',')
+	}
+	return append(body, encoded[1:]...), nil
 }
+
+// contextBytes is about what the contexts of an event take.
+const contextBytes = 6 << 10
 
 func (t *transport) writeHeader(b *bytes.Buffer, e *sentry.Event) error {
 	b.WriteByte('{')

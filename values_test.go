@@ -88,6 +88,8 @@ func TestValuesRead(t *testing.T) {
 		{"broken raw JSON", json.RawMessage(`{"a":`), `"{\"a\":"`},
 		{"URL", *link, `"https://api.example/v1?page=2"`},
 		{"URL by pointer", link, `"https://api.example/v1?page=2"`},
+		{"URL with a password", &url.URL{Scheme: "ftp", User: url.UserPassword("bob", "hunter2"), Host: "h"}, `"ftp://bob:[Filtered]@h"`},
+		{"login of a URL", []any{url.UserPassword("bob", "hunter2"), url.User("bob")}, `["bob:xxxxx","bob"]`},
 		{"address", netip.MustParseAddr("192.0.2.7"), `"192.0.2.7"`},
 		{"LogValuer", login{"bob", "s3cr3t"}, `{"key":"hidden","user":"bob"}`},
 		{"struct with a cycle", list, `{"any":null,"name":"a","next":"<cycle>"}`},

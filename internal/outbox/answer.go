@@ -74,16 +74,21 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 	if err != nil {
 		cancel()
 		body.release()
+		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
+		if o.cfg.CloseIdle != nil {
+			o.cfg.CloseIdle()
+		}
 		return answer{verdict: judgeError(err), err: fmt.Errorf("outbox: send: %w", err)}
 	}
-	now := time.Now()
-	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, limits: answerLimits(resp.StatusCode, resp.Header, c, now)}
+	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}
 	if a.verdict != accepted {
 		a.err = fmt.Errorf("outbox: send to %s: HTTP status %s", req.URL.Host, resp.Status)
 	}
+	now := time.Now()
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		a.date = date
+		a.date, now = date, date // a date to retry after is by the same clock
 	}
+	a.limits = answerLimits(resp.StatusCode, resp.Header, c, now)
 	a.finish = func() {
 		defer func() { _ = recover() }()
 		stop := time.AfterFunc(o.timing.drain, cancel)
@@ -114,13 +119,37 @@ func (o *Outbox) request(ctx context.Context, body *wireBody) (*http.Request, er
 	return req, nil
 }
 
-// judgeError says what it means to get no answer. A proxy that doesn't let us through is one: for https, net/http tells of
-// it by an error whose text is that of the proxy's status.
+// A proxyError is a proxy's answer when it doesn't let a request for https through.
+type proxyError struct {
+	status int
+	text   string
+}
+
+func (e *proxyError) Error() string { return "the proxy answers with HTTP status " + e.text }
+
+// JudgeProxy is for http.Transport.OnProxyConnectResponse. Without it net/http tells of a proxy that refuses by an error
+// that is no more than the text of the proxy's status line, which each kind of proxy words as it likes.
+func JudgeProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{answer.StatusCode, answer.Status}
+}
+
+// judgeError says what it means to get no answer. A proxy that doesn't let us through is one.
 func judgeError(err error) verdict {
+	var refusal *proxyError
+	if errors.As(err, &refusal) {
+		if judge(refusal.status) == barred {
+			return barred
+		}
+		return unreachable
+	}
 	var wrapped *url.Error
 	if !errors.As(err, &wrapped) {
 		return unreachable
 	}
+	// The user's own client has no JudgeProxy.
 	for _, status := range []int{http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound} {
 		if wrapped.Err.Error() == http.StatusText(status) {
 			return barred

@@ -1,8 +1,13 @@
 package outbox
 
 import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -99,6 +104,246 @@ func TestBarred(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		sameIDs(t, c.got(), 6)
 	})
+}
+
+// TestFlushKeepsTheBackoff: the tries of a Flush, which come close together, say nothing about how long a server has
+// been down, so they don't make the delays after it longer.
+func TestFlushKeepsTheBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(500)
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		o.Put(testRecord(0, 10))
+		if o.Flush(within(15 * time.Second)) {
+			t.Error("Flush: true")
+		}
+		if n := len(c.asked()); n < 10 {
+			t.Errorf("asked %d times during a Flush of 15 s", n)
+		}
+		c.respond(nil)
+		time.Sleep(2 * time.Second)
+		sameIDs(t, c.got(), 1)
+
+		c.respond(status(500))
+		o.Put(testRecord(1, 10))
+		o.Flush(within(15 * time.Second))
+		time.Sleep(2 * time.Second) // the first try after the Flush fails as well
+		c.respond(nil)
+		time.Sleep(5 * time.Second)
+		sameIDs(t, c.got(), 2)
+	})
+}
+
+// TestSilence: a Flush that ends before the requests have failed says what it has waited for.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		answer := make(chan struct{})
+		c.respond(func(string, http.ResponseWriter, *http.Request) bool { <-answer; return false })
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		time.Sleep(time.Second)
+		o.Put(testRecord(0, 10))
+		if o.Flush(ended()) || o.Stats().LastError != nil {
+			t.Errorf("at once: %v", o.Stats().LastError)
+		}
+		if o.Flush(within(2*time.Second)) || o.Stats().LastError == nil || !strings.Contains(o.Stats().LastError.Error(), "no answer for 2s") {
+			t.Errorf("after 2 s: %v", o.Stats().LastError)
+		}
+		close(answer)
+		if !o.Flush(within(time.Second)) || o.Stats().LastError != nil {
+			t.Errorf("in the end: %v", o.Stats().LastError)
+		}
+	})
+}
+
+// TestBarredAlone: an envelope that a filter on the way takes for an attack waits for its turn every 5 minutes, and holds
+// up no other.
+func TestBarredAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		var logs logBook
+		var tries atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id == eventIDOf(0) {
+				tries.Add(1)
+				w.WriteHeader(http.StatusForbidden)
+			}
+			return id == eventIDOf(0)
+		})
+		o := openAtLeisure(c, func(cfg *Config) { cfg.Logger = slog.New(&logs) })
+		defer o.Close(ended())
+		o.Put(testRecord(0, 10))
+		for i := range 20 {
+			time.Sleep(time.Minute)
+			o.Put(testRecord(1+i, 10))
+		}
+		time.Sleep(10 * time.Minute)
+		if n := len(c.got()); n != 20 {
+			t.Errorf("%d others arrived, want 20", n)
+		}
+		if o.Flush(within(time.Minute)) {
+			t.Error("Flush that meets it: true")
+		}
+		wantStats(t, o, Stats{Captured: 21, Delivered: 20, Pending: 1})
+		time.Sleep(time.Hour)
+		if n := tries.Load(); n < 12 || n > 22 {
+			t.Errorf("tried %d times in an hour and a half", n)
+		}
+		if n := logs.count("WARN"); n > 2 { // while it's the only one, it's taken for the way that is barred
+			t.Errorf("%d warnings: %q", n, logs.lines)
+		}
+	})
+}
+
+// TestManyBarred: when many envelopes are refused like a wrong key it is the way that is barred, though others pass: they
+// aren't all tried every 5 minutes.
+func TestManyBarred(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const each = 1000
+		c := count(0)
+		var refused atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id < eventIDOf(each) {
+				refused.Add(1)
+				w.WriteHeader(http.StatusForbidden)
+			}
+			return id < eventIDOf(each)
+		})
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		for i := range each {
+			o.Put(testRecord(i, 10))
+			time.Sleep(30 * time.Second)
+			o.Put(testRecord(each+i, 10))
+			time.Sleep(30 * time.Second)
+		}
+		if n := int(refused.Load()); n > each/5*3*Senders {
+			t.Errorf("%d refused in %d minutes", n, each)
+		}
+		c.respond(nil)
+		time.Sleep(10 * time.Minute)
+		sameIDs(t, c.got(), 2*each)
+	})
+}
+
+// TestReportRetries: client reports leave a server that fails alone as envelopes do.
+func TestReportRetries(t *testing.T) {
+	for code, most := range map[int]int{403: 13, 503: 16} {
+		synctest.Test(t, func(t *testing.T) {
+			c := count(code)
+			o := openAtLeisure(c, nil)
+			defer o.Close(ended())
+			o.Discard(reasonSendError, CategoryError, 1)
+			time.Sleep(time.Hour)
+			if n := len(c.asked()); n < 10 || n > most {
+				t.Errorf("%d: asked %d times in an hour", code, n)
+			}
+			c.respond(nil)
+			time.Sleep(6*time.Minute + time.Second)
+			if reports := c.gotReports(); !strings.Contains(reports, `"quantity":1}`) {
+				t.Errorf("%d: reported %s", code, reports)
+			}
+		})
+	}
+}
+
+// TestRetryAfterByTheServersClock: a date to retry after is meant by the clock that says it.
+func TestRetryAfterByTheServersClock(t *testing.T) {
+	for _, ahead := range []time.Duration{-10 * 365 * 24 * time.Hour, 0, 10 * 365 * 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := count(0)
+			c.respond(func(_ string, w http.ResponseWriter, _ *http.Request) bool {
+				now := time.Now().Add(ahead).UTC()
+				w.Header().Set("Date", now.Format(http.TimeFormat))
+				w.Header().Set("Retry-After", now.Add(2*time.Minute).Format(http.TimeFormat))
+				c.respond(nil)
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			})
+			o := openAtLeisure(c, nil)
+			defer o.Close(ended())
+			o.Put(testRecord(0, 10))
+			time.Sleep(119 * time.Second)
+			if n := len(c.got()); n > 0 {
+				t.Errorf("%v ahead: sent before the date", ahead)
+			}
+			time.Sleep(2 * time.Second)
+			sameIDs(t, c.got(), 1)
+		})
+	}
+}
+
+// TestCountsAddUp: whatever the server answers, each envelope that was captured is delivered, dropped or pending.
+func TestCountsAddUp(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(1, seed))
+			roll := func(n int) int {
+				mu.Lock()
+				defer mu.Unlock()
+				return random.IntN(n)
+			}
+			answers := []func(string, http.ResponseWriter, *http.Request) bool{
+				status(500), status(503), status(408), status(413), status(400), status(403), status(302), status(429),
+				status(429, "Retry-After: 400"), status(429, "X-Sentry-Rate-Limits: 600:transaction:key"),
+				headersOf(200, "X-Sentry-Rate-Limits: 30:error:key"), headersOf(200, "X-Sentry-Rate-Limits: 86400:log_item"),
+			}
+			s := &sink{}
+			s.respond(func(id string, w http.ResponseWriter, r *http.Request) bool {
+				time.Sleep(time.Duration(roll(2000)) * time.Millisecond)
+				n := roll(2 * len(answers))
+				return n < len(answers) && answers[n](id, w, r)
+			})
+			var on atomic.Bool
+			on.Store(true)
+			serve := memoryTransport(s)
+			o := openAtLeisure(s, func(c *Config) {
+				c.MaxBytes, c.Active = 4<<10, on.Load
+				c.Client = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					if roll(8) == 0 {
+						return nil, errors.New("no network")
+					}
+					return serve.RoundTrip(r)
+				})}
+			})
+			defer o.Close(ended())
+			held := 0
+			for i := range 300 {
+				switch roll(40) {
+				case 0:
+					on.Store(!on.Load())
+					o.Wake()
+				case 1:
+					o.Flush(within(time.Duration(roll(3000)) * time.Millisecond))
+				case 2:
+					time.Sleep(10 * time.Minute)
+				}
+				r := ofCategory(testRecord(i, roll(700)), Category(roll(categoryCount)))
+				r.PII = roll(10) > 0
+				if o.Put(r) {
+					held++
+				}
+				st := o.Stats()
+				if st.Captured != st.Delivered+st.Dropped+st.Pending {
+					t.Fatalf("seed %d: after %d: %+v", seed, i, st)
+				}
+				wantStats(t, o, st) // by reason as well
+				time.Sleep(time.Duration(roll(500)) * time.Millisecond)
+			}
+			if held == 0 || len(s.got()) == 0 || o.Stats().Dropped == 0 {
+				t.Errorf("seed %d: %d held, %+v", seed, held, o.Stats())
+			}
+			on.Store(true)
+			s.respond(nil)
+			o.Wake()
+			time.Sleep(24*time.Hour + time.Minute)
+			if st := o.Stats(); st.Pending > 0 || st.Captured != st.Delivered+st.Dropped || int(st.Delivered) != len(s.got()) {
+				t.Errorf("seed %d: in the end %d arrived, %+v", seed, len(s.got()), st)
+			}
+		})
+	}
 }
 
 // TestAge: what can't be sent is dropped after 30 days, transactions after 5.

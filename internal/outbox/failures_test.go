@@ -440,3 +440,53 @@ func TestSlowBody(t *testing.T) {
 		sameIDs(t, s.got(), 20)
 	})
 }
+
+// TestDeadConnections: when the network has changed, kept-alive connections are dead without knowing it. That costs one
+// request's time, not one for each of them.
+func TestDeadConnections(t *testing.T) {
+	t.Parallel()
+	s := &sink{}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	var dead atomic.Bool
+	hold := make(chan struct{})
+	s.respond(func(string, http.ResponseWriter, *http.Request) bool { <-hold; return false })
+	transport := &http.Transport{MaxIdleConnsPerHost: Senders, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &mortal{Conn: c, dead: &dead, young: dead.Load()}, err
+	}}
+	o := openTest(t, server.URL, func(c *Config) {
+		c.Client, c.CloseIdle = &http.Client{Transport: transport}, transport.CloseIdleConnections
+		c.timing.retry, c.timing.retryMax = 10*time.Millisecond, 10*time.Millisecond
+	})
+	const n = perSender * Senders
+	for i := range n {
+		o.Put(testRecord(i, 10))
+	}
+	eventually(t, "all connections are in use", func() bool { return s.count() == Senders })
+	close(hold)
+	if !o.Flush(within(10 * time.Second)) {
+		t.Fatal("Flush: false")
+	}
+	dead.Store(true)
+	start := time.Now()
+	o.Put(testRecord(n, 10))
+	eventually(t, "the next arrives", func() bool { return len(s.got()) == n+1 })
+	if took := time.Since(start); took > 4*o.timing.request {
+		t.Errorf("it took %v, a request may take %v", took, o.timing.request)
+	}
+}
+
+// mortal swallows what is written once it is dead, unless it was made after that.
+type mortal struct {
+	net.Conn
+	dead  *atomic.Bool
+	young bool
+}
+
+func (m *mortal) Write(b []byte) (int, error) {
+	if m.dead.Load() && !m.young {
+		return len(b), nil
+	}
+	return m.Conn.Write(b)
+}

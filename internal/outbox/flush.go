@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -35,11 +36,24 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 		}
 		o.mu.Lock()
 	}
+	if !ok && ctx.Err() != nil {
+		o.noteSilence(o.now())
+	}
 	o.flushing--
 	o.lostReported = o.lost
 	o.reports.wanted = o.reports.wanted && o.flushing > 0
 	o.pump(o.now()) // the backlog has its pace again
 	return ok
+}
+
+// noteSilence makes it the last error, if there is none, that requests have had no answer for a while: why a Flush ended
+// without success is to be known before they have failed. mu is held.
+func (o *Outbox) noteSilence(now time.Duration) {
+	for _, it := range o.queue.flying {
+		if age := now - it.since; o.way.err == nil && it.since > 0 && age >= o.timing.slow {
+			o.way.err = fmt.Errorf("outbox: send: no answer for %v", age.Round(time.Millisecond))
+		}
+	}
 }
 
 // A flush is what a Flush goes by.

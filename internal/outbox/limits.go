@@ -66,7 +66,7 @@ func answerLimits(status int, h http.Header, c Category, now time.Time) limits {
 		d = defaultLimit
 	}
 	d = max(d, minLimit)
-	if len(header) > 0 { // which spoke of other categories
+	if strings.Join(header, "") != "" { // which spoke of other categories
 		l.raise(c, d)
 	} else {
 		l.raiseAll(d)
@@ -100,7 +100,7 @@ func (l *limits) parse(value string) {
 // parseRetryAfter reads a Retry-After header: seconds, or a date.
 func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
-	if d, ok := parseSeconds(value); ok {
+	if d, ok := parseSeconds(value); ok && !strings.HasPrefix(value, "-") {
 		return d, true
 	}
 	if t, err := http.ParseTime(value); err == nil {

@@ -73,6 +73,7 @@ func TestAnswerLimits(t *testing.T) {
 		{"429 with a date gone by", 429, "", now.Add(-time.Hour).Format(http.TimeFormat), all(1), 0},
 		{"429 with a date far away", 429, "", now.AddDate(50, 0, 0).Format(http.TimeFormat), all(day), 0},
 		{"429 with rubbish", 429, "", "soon", all(60), 0},
+		{"429 with less than 0", 429, "", "-5", all(60), 0},
 		{"429 with 0", 429, "", "0", all(1), 0},
 		{"429 with both", 429, "30:error", "7", l(30), 0},
 		{"429 that speaks of others", 429, "30:transaction", "7", l(7, 30), 0},
@@ -92,6 +93,12 @@ func TestAnswerLimits(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an empty header", func(t *testing.T) {
+		h := http.Header{"X-Sentry-Rate-Limits": {""}, "Retry-After": {"7"}}
+		if got := answerLimits(429, h, CategoryError, now); got != all(7) {
+			t.Errorf("got %v", got)
+		}
+	})
 	t.Run("several headers", func(t *testing.T) {
 		h := http.Header{"X-Sentry-Rate-Limits": {"1:error", "2:transaction"}}
 		if got := answerLimits(200, h, CategoryError, now); got != l(1, 2) {

@@ -17,6 +17,7 @@ type Config struct {
 	Auth      string       // the value of X-Sentry-Auth
 	UserAgent string       // of each request
 	SDK       string       // a JSON object for the envelope headers of client reports; may be ""
+	NoReports bool         // what is dropped is counted, but not reported to Sentry
 	Client    *http.Client // a copy of it is used that follows no redirects
 	CloseIdle func()       // closes the client's idle connections; nil: they are not the outbox's to close
 	MaxBytes  int64        // room for payloads that wait; <= 0: the default of the store
@@ -417,7 +418,7 @@ func (o *Outbox) lose(reason string, c Category, items, spans uint32) {
 func (o *Outbox) count(reason string, c Category, items, spans uint32) {
 	o.stats.Dropped++
 	o.stats.DroppedBy[reason]++
-	o.reports.add(reason, c, items, spans, o.now(), o.timing.report)
+	o.report(reason, c, items, spans)
 }
 
 // Discard counts n things of a category that were lost before they reached the outbox.
@@ -428,7 +429,7 @@ func (o *Outbox) Discard(reason string, c Category, n int) {
 	o.mu.Lock()
 	o.stats.Dropped += uint64(n)
 	o.stats.DroppedBy[reason] += uint64(n)
-	o.reports.add(reason, c, uint32(n), 0, o.now(), o.timing.report)
+	o.report(reason, c, uint32(n), 0)
 	o.pump(o.now())
 	o.unlock()
 }
@@ -445,10 +446,11 @@ func (o *Outbox) Clear() {
 	o.unlock()
 }
 
-// Wake has the sender look again: reporting was switched on.
+// Wake has the sender, and each Flush that waits, look again: reporting was switched on or off.
 func (o *Outbox) Wake() {
 	o.mu.Lock()
 	o.pump(o.now())
+	o.notify()
 	o.unlock()
 }
 

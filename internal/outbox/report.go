@@ -23,19 +23,25 @@ const (
 type reports struct {
 	lost    map[lostKey]uint64
 	at      time.Duration // when to send what was lost
+	tries   int           // that have failed in a row
 	wanted  bool          // a Flush wants it now
 	sending bool
 }
 
 type lostKey struct{ reason, category string }
 
-// add counts an envelope. The first one starts the wait for others to be reported with it.
-func (r *reports) add(reason string, c Category, items, spans uint32, now, wait time.Duration) {
+// report counts an envelope for the next client report. The first one starts the wait for others to be reported with it.
+// mu is held.
+func (o *Outbox) report(reason string, c Category, items, spans uint32) {
+	if o.cfg.NoReports {
+		return
+	}
+	r := &o.reports
 	if r.lost == nil {
 		r.lost = make(map[lostKey]uint64)
 	}
 	if len(r.lost) == 0 {
-		r.at = now + wait
+		r.at = o.now() + o.timing.report
 	}
 	r.lost[lostKey{reason, c.String()}] += uint64(max(items, 1))
 	if c == CategoryTransaction {
@@ -71,15 +77,20 @@ func (o *Outbox) sendReport(lost map[lostKey]uint64) {
 	o.limit(a.limits, now)
 	switch a.verdict {
 	case accepted, refused: // refused: it would be again
+		o.reports.tries = 0
 	default:
-		later := now + o.timing.report
+		o.reports.tries++
+		wait := jitter(doubled(o.timing.report, o.reports.tries, o.timing.retryMax))
+		if a.verdict == barred {
+			wait = o.timing.barred
+		}
 		if o.reports.lost == nil {
 			o.reports.lost = make(map[lostKey]uint64)
 		}
 		for key, n := range lost {
 			o.reports.lost[key] += n
 		}
-		o.reports.at = later
+		o.reports.at = now + wait
 	}
 	o.notify()
 	o.pump(now)

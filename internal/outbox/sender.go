@@ -62,6 +62,9 @@ func (o *Outbox) pump(now time.Duration) {
 	}
 	if o.queue.count == 0 {
 		o.resolved("room", "")
+		if o.way.clear() {
+			o.resolved("way", "") // it was one envelope that was barred
+		}
 	}
 	o.schedule(now)
 }
@@ -303,28 +306,45 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.way.err = a.err
 		o.queue.land(it)
 	case barred:
-		o.way.err = a.err
-		o.way.barredCount++
-		o.way.epoch++
-		o.way.barred, o.way.until = true, now+o.timing.barred
-		o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", a.err)
-		o.queue.land(it)
+		o.bar(it, a.err, now)
 	case failed, unreachable, unreadable:
 		o.fail(it, a, epoch, now)
 	}
 	o.limit(a.limits, now)
 }
 
-// fail delays an item that may be better off later, and with it all others unless they are doing well. mu is held.
-func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
+// bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
+// well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
+func (o *Outbox) bar(it *item, err error, now time.Duration) {
+	others := o.failedAlone(it, now) && len(o.queue.delayed) < Senders
+	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
+	it.retry = now + o.timing.barred
+	o.way.err = err
+	o.way.barredCount++
+	if !others {
+		o.way.epoch++
+		o.way.barred, o.way.until = true, it.retry
+	}
+	o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", err)
+	o.queue.delay(it)
+}
+
+// failedAlone counts a failure of it, and says whether others are accepted: while it was under way, since its last
+// failure, or just a moment ago and since its first. mu is held.
+func (o *Outbox) failedAlone(it *item, now time.Duration) bool {
 	if it.tries == 0 {
 		it.firstAccepted, it.lastAccepted = o.accepted, o.accepted
 	}
-	// Others are accepted: while this one was under way, since its last failure, or just a moment ago and since its first.
 	others := o.accepted > 0 && o.acceptAt > it.since || o.accepted > it.lastAccepted ||
 		o.accepted > it.firstAccepted && now-o.acceptAt < o.timing.poisonProof
 	it.lastAccepted = o.accepted
 	it.tries = min(it.tries, 250) + 1
+	return others
+}
+
+// fail delays an item that may be better off later, and with it all others unless they are doing well. mu is held.
+func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
+	others := o.failedAlone(it, now)
 	if a.verdict == failed && a.status >= 500 && (others || it.entry.failures == 0) {
 		it.entry.failures++
 	}
@@ -349,7 +369,9 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again", "error", a.err)
 		if epoch == o.way.epoch { // not one of several that began before the server was known to fail
 			o.way.epoch++
-			o.way.failures++
+			if o.flushing == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
+				o.way.failures++
+			}
 			o.way.until = now + o.retryDelay(o.way.failures)
 		}
 		it.retry = min(it.retry, max(o.way.until, now+o.timing.flushRetry/2))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"math"
+	"net/url"
 	"reflect"
 	"strconv"
 	"time"
@@ -58,6 +59,11 @@ func (k *keeper) value(v any) any {
 		return k.json(x)
 	case json.Number:
 		return k.number(string(x))
+	case url.Userinfo: // its String tells the password, where nothing shows that it is one
+		if _, set := x.Password(); set {
+			return k.text(x.Username()+":xxxxx", nil) // as url.URL.Redacted
+		}
+		return k.text(x.Username(), nil)
 	case slog.Value:
 		return k.logValue(x)
 	case slog.Attr:
@@ -86,6 +92,7 @@ var exact = map[reflect.Type]bool{
 	reflect.TypeFor[time.Duration]():     true,
 	reflect.TypeFor[json.RawMessage]():   true,
 	reflect.TypeFor[json.Number]():       true,
+	reflect.TypeFor[url.Userinfo]():      true,
 	reflect.TypeFor[slog.Value]():        true,
 	reflect.TypeFor[slog.Attr]():         true,
 	reflect.TypeFor[[]slog.Attr]():       true,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
 
@@ -41,13 +42,17 @@ const (
 	maxMessageChars     = 8192
 	maxTypeChars        = 256 // of an exception, and its module
 	maxTransactionChars = 200
-	maxTagChars         = 200 // key and value alike
+	maxTagChars         = 200 // key and value alike; a release too
+	maxNameChars        = 64  // a logger's, a distribution's, an environment's
+	maxMethodChars      = 32
 	maxCategoryChars    = 128 // of a breadcrumb; its type, a span's op and a mechanism's type too
 	maxFunctionChars    = 512
 	maxUserChars        = 128
 	maxMailChars        = 75
 	maxURLChars         = 256
 	maxThreadNameChars  = 1024
+	maxQueryBytes       = 1024
+	maxHeaderBytes      = 8192 // all of them together
 	maxLineChars        = 2048 // a line of source, a file's name: Relay keeps all, nobody reads it
 
 	maxFrames = 250 // of one stack trace
@@ -154,8 +159,9 @@ func (s *Scrubber) texts(e *sentry.Event) {
 	e.Message = s.text(e.Message, maxMessageChars)
 	e.Transaction = s.text(e.Transaction, maxTransactionChars)
 	e.ServerName = s.line(e.ServerName, maxTagChars)
-	e.Logger = s.text(e.Logger, maxTagChars)
-	e.Release, e.Environment, e.Dist = s.identifier(e.Release), s.identifier(e.Environment), s.text(e.Dist, maxTagChars)
+	e.Logger = s.line(e.Logger, maxNameChars)
+	e.Release, e.Environment = s.release(e.Release), s.environment(e.Environment)
+	e.Dist = cutBytes(strings.Map(distChar, s.short(e.Dist)), maxNameChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
 	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
@@ -171,6 +177,37 @@ func (s *Scrubber) identifier(t string) string {
 		return t
 	}
 	return s.short(t)
+}
+
+// release is identifier without what Relay drops a release for; environment the same.
+func (s *Scrubber) release(t string) string {
+	return cutBytes(strings.TrimSpace(strings.Map(releaseChar, s.identifier(t))), maxTagChars)
+}
+
+func (s *Scrubber) environment(t string) string {
+	return cutBytes(strings.TrimSpace(strings.Map(releaseChar, s.identifier(t))), maxNameChars)
+}
+
+func releaseChar(r rune) rune {
+	if r < ' ' || r == '/' || r == '\\' || r == '\x7f' {
+		return '-'
+	}
+	return r
+}
+
+func distChar(r rune) rune {
+	if r < utf8.RuneSelf && isTagByte(byte(r)) && r != ':' {
+		return r
+	}
+	return '_'
+}
+
+// cutBytes returns the beginning of t, without a mark, for names that may not hold one and are counted in bytes.
+func cutBytes(t string, limit int) string {
+	if len(t) <= limit {
+		return t
+	}
+	return t[:runeStart(t, limit)]
 }
 
 // level returns l when Sentry knows it.
@@ -316,6 +353,12 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 		kind = "generic" // Relay wants one
 	}
 	description, help, source := s.text(m.Description, maxMessageChars), s.text(m.HelpLink, maxMessageChars), s.text(m.Source, maxCategoryChars)
+	if !strings.HasPrefix(help, "http") { // Relay takes nothing else
+		help = ""
+	}
+	if strings.ContainsAny(source, " \r\n\t") {
+		source = ""
+	}
 	data, changed, _ := s.walk(m.Data, maxCrumbBytes, maxCrumbDepth)
 	if !changed && kind == m.Type && description == m.Description && help == m.HelpLink && source == m.Source {
 		return m
@@ -345,7 +388,7 @@ func (s *Scrubber) threads(e *sentry.Event) {
 }
 
 func (s *Scrubber) stacktrace(t *sentry.Stacktrace) *sentry.Stacktrace {
-	if t == nil {
+	if t == nil || len(t.Frames) == 0 { // Relay wants one
 		return nil
 	}
 	frames, changed := t.Frames, false
@@ -447,19 +490,85 @@ func (s *Scrubber) request(e *sentry.Event) {
 	}
 	r := *e.Request
 	r.URL = s.text(r.URL, maxURLChars)
-	r.Method = s.short(r.Method)
+	r.Method = method(r.Method)
 	r.Data = s.text(r.Data, maxMessageChars)
-	r.QueryString = s.text(r.QueryString, maxMessageChars)
-	if r.Cookies != "" {
-		r.Cookies = Filtered
-	}
+	r.QueryString = cutQuery(s.text(r.QueryString, maxMessageChars))
+	r.Cookies = s.cookies(r.Cookies)
 	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
 	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
+	r.Headers, r.Env = fitStrings(r.Headers, maxHeaderBytes), fitStrings(r.Env, maxHeaderBytes)
 	if s.personal != nil {
 		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
 		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
 	}
 	e.Request = &r
+}
+
+// method returns m when it is one.
+func method(m string) string {
+	for i := range len(m) {
+		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+			return ""
+		}
+	}
+	if len(m) > maxMethodChars {
+		return ""
+	}
+	return m
+}
+
+// cookies keeps the names, for Relay takes no cookies without.
+func (s *Scrubber) cookies(t string) string {
+	var out []string
+	for cookie := range strings.SplitSeq(t, ";") {
+		name, _, found := strings.Cut(cookie, "=")
+		if name = s.line(name, maxCategoryChars); found && name != "" {
+			out = append(out, name+"="+Filtered)
+		}
+	}
+	return strings.Join(out[:min(len(out), maxCookies)], "; ")
+}
+
+const maxCookies = 32
+
+// cutQuery leaves out the parameters of a query that are too much for Relay, which counts them as a list of pairs.
+func cutQuery(t string) string {
+	const pair = len(`["",""],`)
+	room := maxQueryBytes
+	for from := 0; from < len(t); {
+		end := strings.IndexByte(t[from:], '&')
+		if end < 0 {
+			end = len(t) - from
+		}
+		if room -= end + pair; room < len(cutMark) {
+			return t[:from] + cutMark
+		}
+		from += end + 1
+	}
+	return t
+}
+
+// fitStrings returns m, or a copy that takes at most maxBytes of JSON, the longest values cut.
+func fitStrings(m map[string]string, maxBytes int) map[string]string {
+	bytes := 0
+	for k, v := range m {
+		bytes += len(k) + len(v) + len(`["",""],`)
+	}
+	if bytes <= maxBytes/maxEscape {
+		return m
+	}
+	values := make(map[string]any, len(m))
+	for k, v := range m {
+		values[k] = v
+	}
+	fitted := safe.Fit(values, maxBytes-len(m)*len(`[],`), 2)
+	out := make(map[string]string, len(fitted))
+	for k, v := range fitted {
+		if text, ok := v.(string); ok {
+			out[k] = text
+		}
+	}
+	return out
 }
 
 // without returns m, or a copy, without the keys that gone names.
@@ -559,7 +668,11 @@ func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
 			n, differs = s.trace(c)
 		default:
 			var size int
-			n, differs, size = s.walk(c, maxContextBytes-len(name)-16, maxContextDepth)
+			room := maxContextBytes - len(name) - 16
+			if name == "os" || name == "runtime" || name == "browser" {
+				room /= 2 // Relay adds a key of name and version together
+			}
+			n, differs, size = s.walk(c, room, maxContextDepth)
 			if isData(name) {
 				bytes += size
 			}

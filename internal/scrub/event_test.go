@@ -207,7 +207,7 @@ func TestEventLimits(t *testing.T) {
 		text  string
 		limit int
 	}{
-		{"Message", e.Message, 8192}, {"Transaction", e.Transaction, 200}, {"ServerName", e.ServerName, 200}, {"Logger", e.Logger, 200},
+		{"Message", e.Message, 8192}, {"Transaction", e.Transaction, 200}, {"ServerName", e.ServerName, 200}, {"Logger", e.Logger, 64},
 		{"Exception.Type", e.Exception[0].Type, 256}, {"Exception.Value", e.Exception[0].Value, 8192}, {"Function", e.Exception[0].Stacktrace.Frames[0].Function, 512},
 		{"Mechanism.Type", e.Exception[0].Mechanism.Type, 128}, {"Thread.Name", e.Threads[0].Name, 1024}, {"Span.Op", e.Spans[0].Op, 128}, {"Request.URL", e.Request.URL, 256},
 		{"User.ID", e.User.ID, 128}, {"User.Email", e.User.Email, 75}, {"Breadcrumb.Category", e.Breadcrumbs[0].Category, 128}, {"Breadcrumb.Message", e.Breadcrumbs[0].Message, 8192},
@@ -251,6 +251,21 @@ func TestEventDetails(t *testing.T) {
 		{"release and environment", &sentry.Event{Release: "svc-box-1@2", Environment: "of-joanna.owner"}, `["svc-[host]@2","of-[user]"]`, func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
 		{"release of a service with a user of its own", &sentry.Event{Release: plantedUser + "@2", Environment: "box-1"}, `["joanna.owner@2","box-1"]`,
 			func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
+		{"release and environment that Relay takes for none", &sentry.Event{Release: " a/b\\c@1\n", Environment: strings.Repeat("e", 70)}, `["a-b-c@1-","` + strings.Repeat("e", 64) + `"]`,
+			func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
+		{"logger and distribution", &sentry.Event{Logger: " a\r\nb ", Dist: "1.2-ü/x"}, `["a b","1.2-__x"]`, func(e *sentry.Event) any { return []string{e.Logger, e.Dist} }},
+		{"empty stack traces", &sentry.Event{Exception: []sentry.Exception{{Type: "x", Stacktrace: &sentry.Stacktrace{}}}, Threads: []sentry.Thread{{ID: "1", Stacktrace: &sentry.Stacktrace{}}}}, `true`,
+			func(e *sentry.Event) any { return e.Exception[0].Stacktrace == nil && e.Threads[0].Stacktrace == nil }},
+		{"mechanism", &sentry.Event{Exception: []sentry.Exception{{Type: "x", Mechanism: &sentry.Mechanism{Type: "y", HelpLink: "see the manual", Source: "errors 0"}}}}, `["",""]`,
+			func(e *sentry.Event) any {
+				return []string{e.Exception[0].Mechanism.HelpLink, e.Exception[0].Mechanism.Source}
+			}},
+		{"method, cookies and query of a request", &sentry.Event{Request: &sentry.Request{Method: "GET 1", Cookies: "theme=dark; box-1=x; broken", QueryString: "a=1&b=" + strings.Repeat("x", 2000) + "&c=2"}},
+			`{"query_string":"a=1\u0026…","cookies":"theme=[Filtered]; [host]=[Filtered]"}`, func(e *sentry.Event) any { return e.Request }},
+		{"headers together", &sentry.Event{Request: &sentry.Request{Headers: map[string]string{"A": strings.Repeat("x", 6000), "B": strings.Repeat("y", 6000), "C": "z"}}}, `[true,true,"z"]`, func(e *sentry.Event) any {
+			h := e.Request.Headers
+			return []any{len(h["A"])+len(h["B"]) < 8192, len(h["A"]) > 3900, h["C"]}
+		}},
 		{"unknown level", &sentry.Event{Level: "loud"}, `"error"`, func(e *sentry.Event) any { return e.Level }},
 		{"warn", &sentry.Event{Level: "warn"}, `"warning"`, func(e *sentry.Event) any { return e.Level }},
 		{"time that JSON can't say", &sentry.Event{Timestamp: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}, `true`, func(e *sentry.Event) any { return e.Timestamp.IsZero() }},
@@ -267,7 +282,7 @@ func TestEventDetails(t *testing.T) {
 		{"user's data", &sentry.Event{User: sentry.User{ID: "7", Email: "a@b.c", Data: map[string]string{"plan": "gold", "user.email": "a@b.c", "pin": "1", "token": "x"}}},
 			`{"id":"7","data":{"pin":"1","plan":"gold","token":"[Filtered]"}}`, func(e *sentry.Event) any { return e.User }},
 		{"headers", &sentry.Event{Request: &sentry.Request{Cookies: "a=b", Headers: map[string]string{"Authorization": "Basic x", "X-Forwarded-For": "203.0.113.7", "Accept": "*/*"}, Env: map[string]string{"REMOTE_ADDR": "203.0.113.7", "A": "b"}}},
-			`{"cookies":"[Filtered]","headers":{"Accept":"*/*","Authorization":"[Filtered]"},"env":{"A":"b"}}`, func(e *sentry.Event) any { return e.Request }},
+			`{"cookies":"a=[Filtered]","headers":{"Accept":"*/*","Authorization":"[Filtered]"},"env":{"A":"b"}}`, func(e *sentry.Event) any { return e.Request }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			New(plantedConfig(false)).Event(test.in)

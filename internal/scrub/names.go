@@ -36,7 +36,7 @@ const (
 
 // secretWords are the names of secrets, in lower case and without separators.
 var secretWords = []string{
-	"password", "passwords", "passwd", "passwds", "pwd", "pwds", "passphrase", "passphrases", "passcode", "passcodes", "passkey",
+	"password", "passwords", "passwd", "passwds", "pwd", "pwds", "pswd", "pswds", "passphrase", "passphrases", "passcode", "passcodes", "passkey",
 	"passwort", "kennwort", "contraseña", "contrasena", "motdepasse", "senha", "htpasswd", "pgpass",
 	"dbpass", "userpass", "mypass", "smtppass", "mysqlpass", "rootpass", "adminpass", "loginpass", "authpass", "ftppass", "mailpass", "sshpass",
 	"secret", "secrets", "secretkey", "secretkeys", "clientsecret", "credential", "credentials", "cred", "creds",
@@ -44,7 +44,7 @@ var secretWords = []string{
 	"apikey", "apikeys", "accesskey", "accesskeys", "authkey", "authkeys", "privatekey", "privatekeys", "privkey", "signingkey",
 	"encryptionkey", "decryptionkey", "masterkey", "accountkey", "sharedkey", "sharedaccesskey", "sharedaccesssignature",
 	"presharedkey", "psk", "sshkey", "sshkeys", "licensekey", "licencekey", "activationkey", "productkey", "recoverykey", "storagekey", "sessionkey",
-	"deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey",
+	"deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey", "keymaterial", "keycontent",
 	"subscriptionkey", "vaultkey", "webhookkey", "saskey", "adminkey", "rootkey", "serviceaccountkey", "appkey", "consumerkey",
 	"auth", "oauth", "xauth", "basicauth", "proxyauth", "httpauth", "authorization", "authorisation", "xamzsignature", "xamzcredential",
 	"cookie", "cookies", "setcookie", "cookiejar", "sessionid", "sessionids", "sessid", "sid", "phpsessid", "jsessionid", "usersession",

@@ -160,11 +160,11 @@ func (p *personal) path(ed *editor, i, n int) int {
 			return ed.replace(start, end, f.mark)
 		}
 	}
-	start, name := homesOf(t, i, n)
+	start, name, windows := homesOf(t, i, n)
 	if name == 0 {
 		return 0
 	}
-	end := userEnd(t, name, t[name-1] != '/')
+	end := userEnd(t, name, windows)
 	if end == name || everyones(t[name:end]) {
 		return 0
 	}
@@ -271,15 +271,19 @@ func pathGoesOn(t string, i int) bool {
 		return false
 	}
 	c := t[i-1]
-	return (isAlnum(c) || c >= utf8.RuneSelf || strings.IndexByte("_-.~)]", c) >= 0) && (i < 3 || inWord(t, i) || !isAlnum(c))
+	if c >= utf8.RuneSelf {
+		r, _ := utf8.DecodeLastRuneInString(t[:i])
+		return isWordRune(r)
+	}
+	return (isAlnum(c) || strings.IndexByte("_-.~)]", c) >= 0) && (i < 3 || inWord(t, i) || !isAlnum(c))
 }
 
 // homesOf recognises the folder in which homes are, whose first separators are the n bytes at i. It returns where the
-// path begins and where the user's name begins; name is 0 if it is no such folder.
-func homesOf(t string, i, n int) (start, name int) {
+// path begins, where the user's name begins, and whether it is a home of Windows; name is 0 if it is no such folder.
+func homesOf(t string, i, n int) (start, name int, windows bool) {
 	k := i + n
 	if k >= len(t) {
-		return 0, 0
+		return 0, 0, false
 	}
 	folder := ""
 	switch t[k] | 0x20 {
@@ -291,34 +295,66 @@ func homesOf(t string, i, n int) (start, name int) {
 		folder = "documents and settings"
 	}
 	if folder == "" || !hasPrefixFold(t[k:], folder) {
-		return 0, 0
+		return 0, 0, false
 	}
-	after := separator(t, k+len(folder))
+	name = k + len(folder)
+	if t[i] == '\\' && name < len(t) && t[name] == '$' { // a hidden share
+		name++
+	}
+	after := separator(t, name)
 	if after == 0 {
-		return 0, 0
+		return 0, 0, false
 	}
-	name = k + len(folder) + after
+	name += after
 	start = driveStart(t, i)
+	windows = start < i || t[name-1] != '/'
 	switch {
 	case t[i] == '\\', start < i: // Windows
-		return start, name
+		return start, name, windows
 	case folder == "home" && t[k] != 'h' || folder == "users" && t[k] != 'U':
-		return 0, 0
+		return 0, 0, false
 	case n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
-		return 0, 0
+		return 0, 0, false
 	case n == 1 && pathGoesOn(t, i):
 		from := i
 		for from > 0 && !strings.ContainsRune(" \t\r\n\"'=:(,", rune(t[from-1])) && i-from < maxLookBack {
 			from--
 		}
-		for _, prefix := range [...]string{"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt", "/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d", "/System/Volumes/Data"} {
-			if t[from:i] == prefix {
-				return i, name
+		before := t[from:i]
+		for _, prefix := range [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"} {
+			if before == prefix {
+				return i, name, true
 			}
 		}
-		return 0, 0
+		for _, prefix := range [...]string{"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt", "/System/Volumes/Data"} {
+			if before == prefix {
+				return i, name, windows
+			}
+		}
+		for _, prefix := range [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} { // somebody's disk, of whatever system
+			if strings.HasPrefix(before, prefix) {
+				return i, name, windows || folder == "users"
+			}
+		}
+		switch {
+		case before[0] == '-' && !strings.Contains(before, "/"): // -I/home/name
+			return i, name, windows
+		case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+			return i, name, windows
+		}
+		return 0, 0, false
 	}
-	return start, name
+	return start, name, windows
+}
+
+// isFileScheme reports whether t ends in the scheme of URLs whose paths are those of files.
+func isFileScheme(t string) bool {
+	for _, scheme := range [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"} {
+		if len(t) >= len(scheme) && equalFold(t[len(t)-len(scheme):], scheme) {
+			return true
+		}
+	}
+	return false
 }
 
 // userEnd returns the end of the user's name that begins at k. Windows' names may hold blanks.
@@ -327,13 +363,20 @@ func userEnd(t string, k int, windows bool) int {
 	end, blank := k, -1
 	for ; end < len(t) && end-k < maxBytes; end++ {
 		c := t[end]
-		if strings.IndexByte("/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || separator(t, end) > 0 {
+		if c == '\'' && end > k && isAlnum(t[end-1]) && end+1 < len(t) && (isAlnum(t[end+1]) || t[end+1] >= utf8.RuneSelf) { // O'Brien
+			continue
+		}
+		if !windows && c == '\\' && end+1 < len(t) && t[end+1] == ' ' { // as for a shell
+			end++
+			continue
+		}
+		if strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || separator(t, end) > 0 {
 			break
 		}
 		if c == '%' && end+2 < len(t) && !windows && t[end+1] == '2' && t[end+2] == '0' {
 			continue
 		}
-		if !windows && strings.IndexByte(" ,;()[]{}=&", c) >= 0 {
+		if !windows && strings.IndexByte(" ,()[]{}=&", c) >= 0 {
 			break
 		}
 		if c == ' ' && blank < 0 {

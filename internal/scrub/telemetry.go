@@ -1,7 +1,9 @@
 package scrub
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -97,6 +99,18 @@ func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute
 		if t != text {
 			return attribute.StringValue(t), true, true
 		}
+	case attribute.FLOAT64: // JSON has no NaN: one would cost all that is sent with it
+		if f := value.AsFloat64(); !finite(f) {
+			return attribute.StringValue(fmt.Sprint(f)), true, true
+		}
+	case attribute.FLOAT64SLICE:
+		if list := value.AsFloat64Slice(); !finite(list...) {
+			texts := make([]string, len(list))
+			for i, f := range list {
+				texts[i] = fmt.Sprint(f)
+			}
+			return attribute.StringSliceValue(texts), true, true
+		}
 	case attribute.STRINGSLICE:
 		w := walker{s: s}
 		if list, changed := w.stringList(value.AsStringSlice(), false); changed {
@@ -106,15 +120,21 @@ func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute
 	return value, true, false
 }
 
+func finite(list ...float64) bool {
+	return !slices.ContainsFunc(list, func(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) })
+}
+
 // TraceHeader removes what must not leave from the header of an envelope that tells the servers on the way about the trace.
 func (s *Scrubber) TraceHeader(entries map[string]string) {
 	for key, value := range entries {
 		switch key {
 		case "trace_id", "public_key", "org_id", "sample_rate", "sample_rand", "sampled":
-		case "release", "environment":
-			entries[key] = s.identifier(value)
+		case "release":
+			entries[key] = s.release(value) // as in the event; and so the others
+		case "environment":
+			entries[key] = s.environment(value)
 		case "transaction":
-			entries[key] = s.text(value, maxTransactionChars) // as in the event
+			entries[key] = s.text(value, maxTransactionChars)
 		default:
 			entries[key] = s.Text(value)
 		}

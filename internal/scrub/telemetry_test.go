@@ -3,6 +3,7 @@ package scrub
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -40,6 +41,8 @@ func TestAttributes(t *testing.T) {
 		{"list", map[string]attribute.Value{"a": list([]string{"x", "/home/joanna.owner"})}, `{"a":["x","~"]}`},
 		{"arguments", map[string]attribute.Value{"a": list([]string{"tool", "--password", "x", "--verbose"})}, `{"a":["tool","--password","[Filtered]","--verbose"]}`},
 		{"clean list", map[string]attribute.Value{"a": list([]string{"x"}), "b": attribute.BoolSliceValue([]bool{true})}, `{"a":["x"],"b":[true]}`},
+		{"no numbers", map[string]attribute.Value{"a": attribute.Float64Value(math.NaN()), "b": attribute.Float64SliceValue([]float64{1, math.Inf(-1)}), "c": attribute.Float64Value(1.5)},
+			`{"a":"NaN","b":["1","-Inf"],"c":1.5}`},
 		{"name", map[string]attribute.Value{"of joanna.owner": attribute.BoolValue(true)}, `{"of [user]":true}`},
 		{"the machine's name", map[string]attribute.Value{"server.address": text("other"), "sentry.server.address": text("x"), "host.name": text("y"), "user.email": text("a@b.c"), "url": text("http://box-1/")},
 			`{"url":"http://[host]/"}`},

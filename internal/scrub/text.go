@@ -41,6 +41,8 @@ func (s *Scrubber) secrets(t string) string {
 			next = ed.userinfo(i)
 		case triggerElement:
 			next = s.element(&ed, i)
+		case triggerPercent:
+			next = s.encoded(&ed, i)
 		}
 		i = max(next, i+1)
 	}
@@ -54,6 +56,7 @@ const (
 	triggerLetter
 	triggerAt
 	triggerElement
+	triggerPercent
 )
 
 var secretTriggers = [256]uint8{
@@ -63,6 +66,7 @@ var secretTriggers = [256]uint8{
 	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
 	'@': triggerAt,
 	'>': triggerElement,
+	'%': triggerPercent,
 }
 
 // An editor replaces parts of a text, from left to right.
@@ -99,6 +103,7 @@ func (e *editor) done() string {
 const (
 	maxLookBack  = maxNameBytes
 	maxLookAhead = 4096
+	maxBlanks    = 32 // between a name and its sign: tools align them
 )
 
 // A valueRule says how a value in a text ends.
@@ -110,6 +115,8 @@ type valueRule struct {
 	bare      bool // the name isn't quoted
 	query     bool // ?name= or &name=
 	chain     bool // ;name=, as in connection strings: the value may hold blanks
+	path      bool // /name: the last element of a path
+	start     int  // where the name begins
 }
 
 // assignment handles the ":" or "=" at i: a URL's password, or the value of a secret name.
@@ -127,14 +134,14 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 	if name == "" {
 		return 0
 	}
-	if t[i] == ':' && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
+	if t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
 		return 0 // a host and its port
 	}
 	last := lastComponent(name)
-	rule := valueRule{name: last, sep: t[i], bare: !quoted}
+	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
 	if !s.names.secret(last) {
 		switch {
-		case equalFold(last, "key") || equalFold(last, "keys") || equalFold(last, "string"):
+		case equalFold(last, "key") || equalFold(last, "keys") || equalFold(last, "string") || equalFold(last, "content") || equalFold(last, "phrase"):
 			// "API key: …" in two words
 			if quoted || start == 0 || t[start-1] != ' ' {
 				return s.pair(ed, i, last)
@@ -143,7 +150,7 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 			if before == "" || !s.names.secret(lastComponent(before)+"_"+last) {
 				return s.pair(ed, i, last)
 			}
-			start = from
+			start, rule.start = from, from
 		case equalFold(last, "name"):
 			return s.pair(ed, i, last)
 		case len(last) == 3 && equalFold(last, "sig") && start > 0 && (t[start-1] == '?' || t[start-1] == '&'):
@@ -158,6 +165,8 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 			if !quoted {
 				rule.enclosing = p
 			}
+		case '/':
+			rule.path = true
 		case '?', '&':
 			rule.query = t[i] == '='
 		case ';':
@@ -188,6 +197,15 @@ func (s *Scrubber) pair(ed *editor, i int, what string) int {
 	if end < 0 || !s.names.secret(t[from:end]) {
 		return 0
 	}
+	for _, blank := range [...]string{"\r\n\r\n", "\n\n"} { // a part of a multipart form
+		if from := end + 1 + len(blank); strings.HasPrefix(t[end+1:], blank) {
+			to := strings.Index(t[from:], blank[:len(blank)/2]+"--")
+			if to < 0 {
+				to = len(t) - from
+			}
+			return ed.replace(from, from+to, Filtered)
+		}
+	}
 	k = end
 	for k < len(t) && (t[k] == '\\' || t[k] == quote || t[k] == ',' || t[k] == ' ' || t[k] == '\n' || t[k] == '\r' || t[k] == '\t') {
 		k++
@@ -212,7 +230,15 @@ func (s *Scrubber) pair(ed *editor, i int, what string) int {
 func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	t := ed.text
 	start := skipBlanks(t, k)
-	rule.spaced = start > k
+	if rule.sep == ':' && rule.bare {
+		if from, end := block(t, rule.start, start); end > from {
+			return ed.replace(from, end, Filtered)
+		}
+	}
+	for rule.sep == ':' && !rule.bare && start < len(t) && strings.IndexByte(" \t\r\n", t[start]) >= 0 { // JSON
+		start++
+	}
+	rule.spaced = start > k || rule.sep == 0
 	k = start
 	if k >= len(t) {
 		return 0
@@ -220,8 +246,8 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	if strings.HasPrefix(t[k:], Filtered) {
 		return k + len(Filtered)
 	}
-	if rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") {
-		return 0 // PASS: 12, FAIL: 3
+	if rule.bare && rule.sep == ':' && rule.spaced && (equalFold(rule.name, "pass") || equalFold(rule.name, "oauth2")) {
+		return 0 // PASS: 12, FAIL: 3; and the package with its errors
 	}
 	if from, quote, escapes := opening(t, k); quote != 0 && quote != rule.enclosing {
 		end := closing(t, from, quote, escapes)
@@ -230,14 +256,11 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 		}
 		return ed.replace(from, end, Filtered)
 	}
-	switch {
-	case t[k] == '{' || t[k] == '[':
-		return ed.replace(k, balanced(t, k), Filtered)
-	case strings.HasPrefix(t[k:], "map[") || strings.HasPrefix(t[k:], "&{"):
-		return ed.replace(k, balanced(t, k+strings.IndexAny(t[k:k+4], "[{")), Filtered)
+	if end := composite(t, k); end > 0 {
+		return ed.replace(k, end, Filtered)
 	}
 	end := wordEnd(t, k, rule)
-	if end == k {
+	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' { // a name in quotes: "Passwords:Default":
 		return 0
 	}
 	word := t[k:end]
@@ -252,8 +275,127 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	}
 	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
 		end--
+	} else if rule.isPhrase(t) {
+		end = phraseEnd(t, end, rule)
 	}
 	return ed.replace(k, end, Filtered)
+}
+
+// isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
+func (r valueRule) isPhrase(t string) bool {
+	if !r.bare || !r.spaced || r.sep == 0 || !containsFold(r.name, "pass") && !containsFold(r.name, "phrase") && !containsFold(r.name, "mnemonic") {
+		return false
+	}
+	_, ok := indent(t, r.start)
+	return ok
+}
+
+// phraseEnd returns the end of the phrase whose first word ends at end: of its line, or where another name follows.
+func phraseEnd(t string, end int, rule valueRule) int {
+	for end < len(t) && (t[end] == ' ' || t[end] == '\t') {
+		next := skipBlanks(t, end)
+		after := wordEnd(t, next, rule)
+		if after == next || t[next] == '#' || t[next] == '(' || pairFollows(t, next) {
+			break
+		}
+		end = after
+	}
+	return end
+}
+
+// indent returns how far the name at start is from the beginning of its line; false if something stands before it but the
+// dash of a list.
+func indent(t string, start int) (n int, ok bool) {
+	for n = 0; n < start && n < maxLookBack; n++ {
+		switch t[start-n-1] {
+		case ' ', '-':
+		case '\n':
+			return n, true
+		default:
+			return 0, false
+		}
+	}
+	return n, n == start
+}
+
+// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it that
+// are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there are none.
+func block(t string, start, k int) (from, end int) {
+	from = k
+	literal := k < len(t) && (t[k] == '|' || t[k] == '>')
+	for literal && k < len(t) && strings.IndexByte("|>+-123456789 ", t[k]) >= 0 {
+		k++
+	}
+	if strings.HasPrefix(t[k:], "\r\n") {
+		k++
+	}
+	if k == len(t) || t[k] != '\n' {
+		return 0, 0
+	}
+	outer, ok := indent(t, start)
+	if !ok {
+		return 0, 0
+	}
+	for k < len(t) {
+		line := k + 1
+		content := line
+		for content < len(t) && t[content] == ' ' {
+			content++
+		}
+		next := len(t)
+		if n := strings.IndexByte(t[content:], '\n'); n >= 0 {
+			next = content + n
+		}
+		text := strings.TrimRight(t[content:next], "\r")
+		switch {
+		case text == "" && end > 0:
+		case content-line < outer || content-line == outer && !strings.HasPrefix(text, "- ") || text == "":
+			return from, end
+		case end == 0 && !literal:
+			if !strings.HasPrefix(text, "- ") && strings.IndexByte(text, ' ') >= 0 && !pairFollows(text, 0) {
+				return 0, 0 // a sentence
+			}
+			from = content
+			fallthrough
+		default:
+			end = content + len(text)
+		}
+		k = next
+	}
+	return from, end
+}
+
+// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…], &{…}, and
+// with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
+func composite(t string, k int) (end int) {
+	i := k
+	for i < len(t) && (t[i] == '&' || t[i] == '*') {
+		i++
+	}
+	for {
+		name := i
+		for i < len(t) && i-name < maxLookBack && (isNameByte(t[i]) || t[i] == '*') {
+			i++
+		}
+		if i == len(t) {
+			return end
+		}
+		named := t[name:i]
+		switch c := t[i]; {
+		case c == '(' && end > 0 && i > name:
+			if n := strings.IndexByte(t[i:min(len(t), i+maxLookBack)], ')'); n > 0 {
+				return i + n + 1
+			}
+			return end
+		case c != '{' && c != '[', end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
+			return end
+		}
+		closed := balanced(t, i)
+		if end = closed; t[i] == '{' {
+			return end
+		}
+		i = end
+	}
 }
 
 // nameBefore returns the name that ends before i, where it starts, and whether it stands in quotes. It doesn't look
@@ -261,11 +403,13 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
 	from = max(from, i-maxLookBack)
 	j := i
-	for n := 0; n < 3 && j > from && (t[j-1] == ' ' || t[j-1] == '\t'); n++ {
+	for n := 0; n < maxBlanks && j > from && (t[j-1] == ' ' || t[j-1] == '\t'); n++ {
 		j--
 	}
 	if j > from && t[j-1] == ']' { // config["password"] =
 		j--
+	} else if j > from+3 && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
+		j -= 3
 	}
 	if j <= from {
 		return "", 0, false
@@ -277,7 +421,7 @@ func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
 			end--
 		}
 		start = end
-		for start > from && (isNameByte(t[start-1]) || t[start-1] == ' ') {
+		for start > from && (isNameByte(t[start-1]) || strings.IndexByte(" []:$@*#", t[start-1]) >= 0) {
 			start--
 		}
 		if start == end || start == 0 || t[start-1] != q {
@@ -288,6 +432,9 @@ func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
 		start = j
 		for start > from && isNameByte(t[start-1]) {
 			start--
+		}
+		if start > from && t[start-1] == '%' && j-start >= 2 && isHex(t[start]) && isHex(t[start+1]) { // %26name
+			start += 2
 		}
 		for start < j && (t[start] == '-' || t[start] == '.') {
 			start++
@@ -471,6 +618,11 @@ func headerEnd(t string, k, end int, rule valueRule) int {
 			return line()
 		}
 	}
+	if containsFold(rule.name, "authori") && isPlainWord(word) { // a scheme of somebody's own
+		if after := wordEnd(t, next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
+			return after
+		}
+	}
 	for _, scheme := range [...]string{"basic", "bearer", "negotiate", "ntlm", "token", "apikey", "key", "bot", "sharedkey", "splunk"} {
 		if equalFold(word, scheme) {
 			after := wordEnd(t, next, rule)
@@ -486,8 +638,10 @@ func headerEnd(t string, k, end int, rule valueRule) int {
 // isNothing reports whether a value says that there is none.
 func isNothing(word string) bool {
 	switch len(word) {
+	case 2:
+		return equalFold(word, "no")
 	case 3:
-		return equalFold(word, "nil")
+		return equalFold(word, "nil") || equalFold(word, "yes")
 	case 4:
 		return equalFold(word, "null") || equalFold(word, "none") || equalFold(word, "true")
 	case 5:
@@ -505,8 +659,19 @@ func isProse(t string, k, end int, rule valueRule) bool {
 	if isProseWord(word) {
 		return true
 	}
-	if !rule.bare || rule.sep != ':' || !isPlainWord(word) || end+1 >= len(t) || t[end] != ' ' || !isAlnum(t[end+1]) {
+	if rule.sep != ':' || end+1 >= len(t) || t[end] != ' ' {
 		return false
+	}
+	next := t[end+1]
+	if isOperation(word) && strings.IndexByte(`/\".`, next) >= 0 || end+3 < len(t) && t[end+2] == ':' && t[end+3] == '\\' {
+		return true // open /…: the error of Go's that follows
+	}
+	status := len(word) == 3 && word[0] >= '3' && word[0] <= '5' && isDigits(word) && next >= 'A' && next <= 'Z' // 401 Unauthorized
+	if !isPlainWord(word) && !status || !isAlnum(next) {
+		return false
+	}
+	if rule.path || !rule.bare { // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
+		return !status
 	}
 	for _, prefix := range [...]string{"auth", "authorization", "oauth", "session", "cookie", "cookies", "credentials", "creds", "token", "dsn"} {
 		if equalFold(rule.name, prefix) {
@@ -514,6 +679,24 @@ func isProse(t string, k, end int, rule valueRule) bool {
 		}
 	}
 	return false
+}
+
+// isOperation reports whether word is what package os or net/http begins its errors with.
+func isOperation(word string) bool {
+	switch word {
+	case "open", "stat", "lstat", "read", "write", "mkdir", "remove", "rename", "exec", "parse", "dial", "Get", "Post", "Put", "Head", "Delete", "Patch":
+		return true
+	}
+	return false
+}
+
+func isDigits(word string) bool {
+	for i := range len(word) {
+		if word[i] < '0' || word[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func isPlainWord(word string) bool {
@@ -542,7 +725,8 @@ var proseWords = map[string]bool{"must": true, "is": true, "was": true, "were": 
 	"expired": true, "failed": true, "denied": true, "unexpected": true, "expected": true, "unknown": true, "unable": true, "too": true, "permission": true, "connection": true,
 	"unauthorized": true, "forbidden": true, "rejected": true, "revoked": true, "error": true, "context": true, "illegal": true, "malformed": true, "unsupported": true,
 	"authentication": true, "authorization": true, "auth": true, "token": true, "tokens": true, "scheme": true, "header": true, "headers": true, "credentials": true, "challenge": true,
-	"realm": true, "scope": true, "understanding": true, "functionality": true}
+	"no": true, "access": true, "already": true, "closed": true, "refused": true, "canceled": true, "cancelled": true, "timeout": true, "executable": true,
+	"flag": true, "realm": true, "scope": true, "understanding": true, "functionality": true}
 
 // flag handles the command-line flag that may begin with the dash at i and has its value in the next argument.
 func (s *Scrubber) flag(ed *editor, i int) int {
@@ -644,12 +828,20 @@ func (e *editor) userinfo(i int) int {
 	t := e.text
 	rest := t[i+1:]
 	function := strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(")
+	port := false
 	if !function {
 		k := 0
 		for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
 			k++
 		}
-		if k == 0 || k == len(rest) || rest[k] != ':' || k+1 == len(rest) || rest[k+1] < '0' || rest[k+1] > '9' {
+		if k > 0 && k < len(rest) && rest[k] == ':' {
+			end := k + 1
+			for end < len(rest) && isAlnum(rest[end]) {
+				end++
+			}
+			port = end-k-1 <= len("65535") && isPort(rest[k+1:end])
+		}
+		if !port && (k == 0 || !isHostname(rest[:k]) || k < len(rest) && rest[k] == ':') {
 			return 0
 		}
 	}
@@ -663,7 +855,83 @@ func (e *editor) userinfo(i int) int {
 	if colon <= start || colon+1 >= i {
 		return 0
 	}
+	if !function && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
+		return 0
+	}
 	return e.replace(colon+1, i, Filtered)
+}
+
+// isHostname reports whether t is a name rather than a version, or an IPv4 address.
+func isHostname(t string) bool {
+	return isLetter(t[0]) || strings.Count(t, ".") == 3
+}
+
+// isRandomish reports whether t, which may be the name in a mail address, is more like a password.
+func isRandomish(t string) bool {
+	letters, others := 0, 0
+	for i := range len(t) {
+		switch c := t[i]; {
+		case isLetter(c):
+			letters++
+		case c != '.' && c != '-' && c != '_' && c != '+':
+			others++
+		}
+	}
+	return len(t) >= 6 && letters > 0 && others > 0
+}
+
+// mailWords stand before a colon and a mail address.
+var mailWords = setOf("mailto from to cc bcc sender reply-to acct sip sips xmpp mail email e-mail user owner contact author by")
+
+// encoded handles the "%" at i where it begins the "=" or the "://" of a URL that was escaped to be a part of another,
+// perhaps more than once: next=%2F%3Ftoken%3Dabc.
+func (s *Scrubber) encoded(ed *editor, i int) int {
+	t := ed.text
+	k := i + 1
+	for strings.HasPrefix(t[k:], "25") {
+		k += 2
+	}
+	escape := t[i:k]
+	// escaped returns the two digits at j when an escape begins there, and where it ends.
+	escaped := func(j int) (code string, end int) {
+		if end = j + len(escape) + 2; end > len(t) || !strings.HasPrefix(t[j:], escape) {
+			return "", j + 1
+		}
+		return t[end-2 : end], end
+	}
+	switch code, from := escaped(i); {
+	case equalFold(code, "3d"):
+		name, _, quoted := nameBefore(t, ed.last, i)
+		if name == "" || quoted || !s.names.secret(lastComponent(name)) {
+			return 0
+		}
+		end := from
+		for end < len(t) && (isTokenByte(t[end]) || strings.IndexByte(".~+*!%", t[end]) >= 0) {
+			code, next := escaped(end)
+			if code == "26" || code == "23" || code == "22" {
+				break
+			}
+			end = next
+		}
+		return ed.replace(from, end, Filtered)
+	case equalFold(code, "3a") && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
+		from += 2 * (len(escape) + 2)
+		colon := -1
+		for j := from; j < len(t) && j-from < maxLookAhead && (isTokenByte(t[j]) || strings.IndexByte(".~+*!%:", t[j]) >= 0); {
+			code, next := escaped(j)
+			switch {
+			case colon < 0 && (t[j] == ':' || equalFold(code, "3a")):
+				colon = next
+			case code == "40" && colon > 0:
+				return ed.replace(colon, j, Filtered)
+			case code == "40" || equalFold(code, "2f"):
+				return from
+			}
+			j = next
+		}
+		return from
+	}
+	return 0
 }
 
 // element handles the ">" at i of <Password>…</Password>.

@@ -40,6 +40,16 @@ func TestTextSecrets(t *testing.T) {
 		{"slack webhook", "post https://hooks.slack.com/services/T0/B0/xyz: 404", "post https://hooks.slack.com/services/[Filtered] 404"},
 		{"go mysql dsn", "bob:hunter2@tcp(127.0.0.1:3306)/db", "bob:[Filtered]@tcp(127.0.0.1:3306)/db"},
 		{"proxy without scheme", "proxy bob:hunter2@proxy.example:3128 refused", "proxy bob:[Filtered]@proxy.example:3128 refused"},
+		{"login without scheme or port", "login bob:hunter2@db.example failed", "login bob:[Filtered]@db.example failed"},
+		{"login at an address", "bob:hunter2@10.0.0.5/app", "bob:[Filtered]@10.0.0.5/app"},
+		{"mail addresses", "mailto:bob2@example.com To:anna.b@example.com ssh:git@example.com", ""},
+		{"versions", "npm:lodash4x@1.2.3 golang:1.25rc1@sha256:0a1b2c app:v1a2b3c@sha256:f", ""},
+		{"url in a url", "?next=https%3A%2F%2Fbob%3Ahun%2540ter2%40db.example%2Fx&y=1", "?next=https%3A%2F%2Fbob%3A[Filtered]%40db.example%2Fx&y=1"},
+		{"url in a url, no password", "?next=https%3A%2F%2Fdb.example%3A80%2Fx%40y", ""},
+		{"query in a query", "?next=%2Fx%3Fuser%3Dbob%26accessToken%3Dabc%26page%3D2&y=1", "?next=%2Fx%3Fuser%3Dbob%26accessToken%3D[Filtered]%26page%3D2&y=1"},
+		{"query in a query in a query", "next=%252Fx%253Ftoken%253Da%252Fb%2526y%253D1", "next=%252Fx%253Ftoken%253D[Filtered]%2526y%253D1"},
+		{"form of fields", "user%5Bname%5D=bob&user%5Bpassword%5D=hunter2&x=1", "user%5Bname%5D=bob&user%5Bpassword%5D=[Filtered]&x=1"},
+		{"multipart form", "Content-Disposition: form-data; name=\"password\"\r\n\r\nhun ter2\r\n--b1--", "Content-Disposition: form-data; name=\"password\"\r\n\r\n[Filtered]\r\n--b1--"},
 		{"mail address", "mail to bob@example.com: 550", ""},
 		{"ssh address", "git@github.com:autoservice/x.git", ""},
 
@@ -48,6 +58,16 @@ func TestTextSecrets(t *testing.T) {
 		{"equals spaced", "password = hunter2", "password = [Filtered]"},
 		{"export quoted", `export API_KEY="a b" && x`, `export API_KEY="[Filtered]" && x`},
 		{"yaml", "user: bob\npassword: hunter2\nhost: x", "user: bob\npassword: [Filtered]\nhost: x"},
+		{"yaml of several words", "user: bob b\npassword: correct horse battery\nhost: x y", "user: bob b\npassword: [Filtered]\nhost: x y"},
+		{"yaml block", "a: 1\nsecret: |-\n  hunter2\n\n  hunter3\nhost: x", "a: 1\nsecret: [Filtered]\nhost: x"},
+		{"yaml below", "db:\n  password:\n    hunter2\n  host: x", "db:\n  password:\n    [Filtered]\n  host: x"},
+		{"yaml list", "tokens: 3\napi_keys:\r\n- hunter2\r\n- hunter3\r\nhost: x", "tokens: 3\napi_keys:\r\n[Filtered]\r\nhost: x"},
+		{"yaml mapping", "credentials:\n  user: bob\n  pw: hunter2\nhost: x", "credentials:\n  [Filtered]\nhost: x"},
+		{"lines below that are none of it", "no token:\n  see the manual\nsecret:\nx: 1\ntoken:\n\t/src/x.go:12", ""},
+		{"ini of several words", "password = correct horse # of Friday", "password = [Filtered] # of Friday"},
+		{"aligned", "Password              : hunter2\nKey Content            : hunter2", "Password              : [Filtered]\nKey Content            : [Filtered]"},
+		{"names in brackets", `{"user[password]":"hunter2","ConnectionStrings:Default":"hunter2","$token":"hunter2"}`, `{"user[password]":"[Filtered]","ConnectionStrings:Default":"[Filtered]","$token":"[Filtered]"}`},
+		{"json over lines", "{\n \"password\" :\n  \"hunter2\"\n}", "{\n \"password\" :\n  \"[Filtered]\"\n}"},
 		{"ini with ampersand", "password=a&b,c;d", "password=[Filtered];d"},
 		{"json", `{"user":"bob","password":"hun\"ter2","n":1}`, `{"user":"bob","password":"[Filtered]","n":1}`},
 		{"json spaced", `{"apiKey" : "abc", "b": 2}`, `{"apiKey" : "[Filtered]", "b": 2}`},
@@ -64,6 +84,9 @@ func TestTextSecrets(t *testing.T) {
 		{"go struct", "&{User:bob Password:hunter2 N:1}", "&{User:bob Password:[Filtered] N:1}"},
 		{"go struct last", "{User:bob Password:hunter2}", "{User:bob Password:[Filtered]}"},
 		{"go %#v", `conf{User:"bob", Password:"hunter2"}`, `conf{User:"bob", Password:"[Filtered]"}`},
+		{"go %#v of lists", `{"X-Api-Key":[]string{"hunter2"}, "Accept":[]string{"x"}}`, `{"X-Api-Key":[Filtered], "Accept":[]string{"x"}}`},
+		{"go %#v of a map", `x{Credentials:map[string]string{"user":"bob"}, N:1}`, `x{Credentials:[Filtered], N:1}`},
+		{"go %#v of a struct", `x{Secret:&main.Pair{A:"hunter2"}, Token:[]uint8(nil), N:1}`, `x{Secret:[Filtered], Token:[Filtered], N:1}`},
 		{"index", `config["password"] = "hunter2"`, `config["password"] = "[Filtered]"`},
 		{"properties", "spring.datasource.password=hunter2", "spring.datasource.password=[Filtered]"},
 		{"two words", "API KEY: abc123", "API KEY: [Filtered]"},
@@ -80,6 +103,7 @@ func TestTextSecrets(t *testing.T) {
 		{"authorization", "Authorization: Basic " + basic + "\nHost: x", "Authorization: [Filtered]\nHost: x"},
 		{"authorization bearer", `curl -H "Authorization: Bearer abc" https://x`, `curl -H "Authorization: [Filtered]" https://x`},
 		{"digest", "Authorization: Digest username=\"bob\", response=\"12\"\nA: b", "Authorization: [Filtered]\nA: b"},
+		{"authorization of a scheme of its own", "Authorization: Custom abc123\nHost: x", "Authorization: [Filtered]\nHost: x"},
 		{"cookie", "Cookie: a=b; sid=c\nHost: x", "Cookie: [Filtered]\nHost: x"},
 		{"set-cookie", "Set-Cookie: id=abc; HttpOnly", "Set-Cookie: [Filtered]"},
 		{"header map", "map[Authorization:[Basic " + basic + "] Accept:[x]]", "map[Authorization:[Filtered] Accept:[x]]"},
@@ -136,6 +160,11 @@ func TestTextSecrets(t *testing.T) {
 		{"prose bearer", "a bearer token is missing", ""},
 		{"prose basic", "Basic authentication required", ""},
 		{"challenge", `WWW-Authenticate: Bearer realm="x"`, ""},
+		{"prose of flags", "flag needs an argument: --password\n--token must be set, or --api-key is wrong; see --password to set it", ""},
+		{"prose of paths", `stat /etc/passwd: no such file; open /run/token: device busy; exec: "passwd": executable file not found`, ""},
+		{"prose of operations", `secret: open /x: denied; token: Get "https://x/": EOF; password: open C:\x: denied`, ""},
+		{"prose of statuses", "oauth2: cannot fetch token: 401 Unauthorized\noauth2: \"invalid_grant\" \"expired\"", ""},
+		{"prose of MySQL", "Access denied for user 'bob' (using password: YES)", ""},
 		{"file and line", "token.go:17: password_test.go:3:2: undefined", ""},
 		{"go test", "PASS: 12, FAIL: 3; --- PASS: TestX (0.00s)", ""},
 		{"counts", "token_count=12 max_tokens: 100 tokens=3 author=bob sort_key: name", ""},
@@ -193,7 +222,8 @@ func typicalText(n int) string {
 func TestTextIsLinear(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Dirs: []string{"/a/a/a"}})
-	for _, part := range []string{"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
+	for _, part := range []string{"token%3D", "%3A%2F%2Fa", "%25", "token:\n ", "token:\n - a\n", "password: |\n ", "password: a ", "token=a.b{", "token=[]", "passwords:a", "a1:bcdef1@c", `"a:`, `name="token"` + "\n\n", "token          ",
+		"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
 		begin := time.Now()
 		if got := s.Text(strings.Repeat(part, (1<<20)/len(part))); !utf8.ValidString(got) {
 			t.Errorf("%q: invalid UTF-8", part)
