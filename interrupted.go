@@ -129,10 +129,10 @@ func (t *TaskSpan) noted() outbox.Slot {
 	if t == nil {
 		return outbox.Slot{}
 	}
-	root := t.root()
-	root.mu.Lock()
-	defer root.mu.Unlock()
-	return root.slot
+	t = t.root()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.slot
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
