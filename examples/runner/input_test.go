@@ -66,6 +66,25 @@ func TestParseListErrors(t *testing.T) {
 	}
 }
 
+func TestRemedyForOneArgumentIsTheWholeCommand(t *testing.T) {
+	t.Parallel()
+	_, err := parseList([]byte(`{"type":"command","command":["sleep",5]}`), "list.json")
+	if want := `write "command": ["program", "argument"]`; err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "field command[1]") {
+		t.Errorf("%v, want field command[1] and %s", err, want)
+	}
+}
+
+func TestNegativeTimeLimit(t *testing.T) {
+	t.Parallel()
+	l, err := parseList([]byte(`{"type":"system_info","timeout_seconds":-1}`), "list.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.tasks[0].run(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "timeout_seconds is -1, want 0 or more") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestConfigureNamesTheLine(t *testing.T) {
 	t.Parallel()
 	l, err := parseList([]byte("{\"tasks\":[],\"sentry_config\":{\"environment\":\"x\",\n\"traces_sample_rate\":\"all\"}}"), "list.json")

@@ -87,6 +87,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(handler))) // the log of a task becomes its breadcrumbs
 	opts.Logger = slog.New(handler)
 
+	off := !opts.Enabled.Or(true)
 	var local *sentrytest.Server
 	if opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
 		local = sentrytest.NewServer(nil)
@@ -120,7 +121,9 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	sentryconfig.Flush(timeout)
 	stats := sentryconfig.ReadStats()
 	sentryconfig.Close(0)
-	if local != nil {
+	if off {
+		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
+	} else if local != nil {
 		showLocal(p, local)
 	}
 	showDelivery(p, stats, opts.OutboxDir)
@@ -189,7 +192,8 @@ func export(dir, to string, stdout, stderr *os.File) error {
 	if err := writeFile(to, func(w io.Writer) error { return sentryconfig.ExportOutbox(dir, w) }); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. On a machine that is online:\n"+
-		"  tar -xf %s\n  sentry-cli send-envelope --raw *.envelope\n", dir, to, filepath.Base(to))
+	// sentry-cli takes one path or pattern, so the shell must leave the pattern alone.
+	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. On a machine that is online:\n"+
+		"  tar -xf %s\n  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n", dir, to, filepath.Base(to))
 	return nil
 }

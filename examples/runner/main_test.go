@@ -501,6 +501,9 @@ func TestOptions(t *testing.T) {
 		if n := len(server.Events()) + len(server.Transactions()); n > 0 {
 			t.Errorf("%d events in spite of it", n)
 		}
+		if !strings.Contains(o.stderr, "reporting is off") {
+			t.Errorf("stderr doesn't say that nothing was reported: %s", o.stderr)
+		}
 	})
 	t.Run("the environment's DSN", func(t *testing.T) {
 		t.Parallel()

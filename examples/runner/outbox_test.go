@@ -40,7 +40,7 @@ func TestOutbox(t *testing.T) {
 
 	archive := filepath.Join(t.TempDir(), "waiting.tar")
 	exported := command(t, "-outbox", outbox, "-export", archive)
-	if out, err := exported.CombinedOutput(); err != nil || !strings.Contains(string(out), "sentry-cli send-envelope --raw") {
+	if out, err := exported.CombinedOutput(); err != nil || !strings.Contains(string(out), "send-envelope --raw '<its folder>/*.envelope'") {
 		t.Fatalf("-export: %v: %s", err, out)
 	}
 	streamed, err := command(t, "-outbox", outbox, "-export", "-").Output()

@@ -75,7 +75,10 @@ func (p *params) texts(name, example string) []string {
 	var all []string
 	for i, e := range v.elements() {
 		if e.kind() != kindString {
-			p.wrongType(fmt.Sprintf("%s[%d]", name, i), e, "a text", example)
+			p.wrongType(name, e, "a text", example)
+			if p.wrong.offset == e.offset {
+				p.wrong.name = fmt.Sprintf("%s[%d]", name, i) // the remedy is of the whole list
+			}
 			return nil
 		}
 		var s string
@@ -90,15 +93,19 @@ func (p *params) bool(name string) bool {
 	return ok && string(v.raw) == "true"
 }
 
-// number reads a number from low to high; absent, it is otherwise.
+// number reads a number from low to high, which may be +Inf; absent, it is otherwise.
 func (p *params) number(name string, otherwise, low, high float64) float64 {
 	v, ok := p.get(name, kindNumber, strconv.FormatFloat(otherwise, 'g', -1, 64))
 	if !ok {
 		return otherwise
 	}
-	n, _ := strconv.ParseFloat(string(v.raw), 64) // out of range it is ±Inf, which the next line refuses
+	n, _ := strconv.ParseFloat(string(v.raw), 64) // out of range it is ±Inf, compared as such
 	if !(n >= low && n <= high) {
-		p.refuse("%s is %.20s, want %v to %v", name, v.raw, low, high)
+		want := fmt.Sprintf("%v to %v", low, high)
+		if math.IsInf(high, 1) {
+			want = fmt.Sprintf("%v or more", low)
+		}
+		p.refuse("%s is %.20s, want %s", name, v.raw, want)
 		return otherwise
 	}
 	return n
@@ -121,7 +128,7 @@ const maxTimeLimit = 365 * 24 * time.Hour
 
 // seconds reads a time limit; absent or 0, it is otherwise.
 func (p *params) seconds(name string, otherwise time.Duration) time.Duration {
-	n := p.number(name, 0, 0, math.MaxFloat64)
+	n := p.number(name, 0, 0, math.Inf(1))
 	if n == 0 {
 		return otherwise
 	}
