@@ -67,8 +67,13 @@ func TestPing(t *testing.T) {
 	if err != nil || sum["connected"] != 2 || sum["max_ms"].(float64) < sum["min_ms"].(float64) {
 		t.Errorf("%v, %v", sum, err)
 	}
-	_ = l.Close()
-	sum, err = do(t, ctx, map[string]any{"type": "ping", "host": "127.0.0.1", "port": address.Port, "count": 2})
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	taken := conn.LocalAddr().(*net.TCPAddr).Port // so that nobody else listens there meanwhile
+	sum, err = do(t, ctx, map[string]any{"type": "ping", "host": "127.0.0.1", "port": taken, "count": 2})
 	wantFailure(t, err, "none of 2 connections")
 	if sum["connected"] != 0 {
 		t.Errorf("%v", sum)
