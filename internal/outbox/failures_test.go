@@ -73,13 +73,18 @@ func listen(t *testing.T, f func(*net.TCPConn)) (addr string) {
 // hear waits for a request to begin: what comes before is no answer.
 func hear(c *net.TCPConn) { _, _ = c.Read(make([]byte, 1)) }
 
+// closedPort is one where nobody listens, nor can meanwhile: a connection's own end.
 func closedPort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = l.Close()
-	return l.Addr().String()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = conn.Close(), l.Close() })
+	return conn.LocalAddr().String()
 }
 
 // status answers every envelope with a status, headers as "Name: value".
