@@ -219,7 +219,7 @@ func (d *Disk) adoptSegment(path string) (found []*Entry, damage int, err error)
 		return nil, 0, err
 	}
 	s := &segment{}
-	damage, err = scan(f, info.Size(), func(e *Entry) {
+	stretches, err := scan(f, info.Size(), func(e *Entry) {
 		e.Backlog = true
 		e.where.segment = s
 		s.waiting++
@@ -229,11 +229,15 @@ func (d *Disk) adoptSegment(path string) (found []*Entry, damage int, err error)
 	if err != nil {
 		return nil, 0, err
 	}
+	damage = len(stretches)
 	if damage > 0 || info.Size() == 0 {
 		d.log.Warn("outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
 	}
 	if s.waiting == 0 {
 		return nil, damage, d.sys.remove(path)
+	}
+	for _, damaged := range stretches {
+		heal(f, info.Size(), damaged)
 	}
 	_ = f.Sync() // its process may have died before it did
 	d.mu.Lock()

@@ -388,8 +388,7 @@ func (d *Disk) Probe() error {
 	if err != nil {
 		return err
 	}
-	b, _ := appendRecord(appendHeader(nil), &Record{Payload: make([]byte, probeSize)}, [16]byte{})
-	b[segmentHeader+stateOffset] = stateDone
+	b := append(appendDone(appendHeader(nil), probeSize), make([]byte, probeSize)...)
 	if _, err = f.WriteAt(b, 0); err == nil {
 		err = f.Sync()
 	}

@@ -120,17 +120,24 @@ var errFuture = errors.New("outbox: segment of a newer version")
 // maxReadErrors bounds how many bad sectors a scan steps over: each can take a dying disk seconds.
 const maxReadErrors = 64
 
-// scan calls found with each waiting record of a segment, oldest first, and returns how many stretches of it are
+// A stretch is a part of a segment that is damaged.
+type stretch struct {
+	from, to int64
+	unread   bool // some of it couldn't be read, which may pass
+}
+
+// scan calls found with each waiting record of a segment, oldest first, and returns the stretches of it that are
 // damaged. It reads heads alone, in memory that doesn't grow with the segment: a payload's sum is checked by who reads
 // it. The entry is found's to keep.
-func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage int, err error) {
+func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage []stretch, err error) {
 	w := window{r: r, size: size}
 	damaged := false
 	for off := int64(0); off < size; {
+		failures := w.failures
 		if off == 0 {
 			version, ok := parseHeader(w.at(0, segmentHeader))
 			if ok && version > segmentVersion {
-				return 0, errFuture
+				return nil, errFuture
 			}
 			if ok {
 				off = segmentHeader
@@ -151,14 +158,50 @@ func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage int, err error)
 		}
 		if !damaged {
 			damaged = true
-			damage++
+			damage = append(damage, stretch{from: off})
 		}
 		off = w.next(off + 1)
+		last := &damage[len(damage)-1]
+		last.to, last.unread = off, last.unread || w.failures > failures
 		if w.failures > maxReadErrors {
+			last.to = size
 			return damage, nil
 		}
 	}
 	return damage, nil
+}
+
+// heal makes a damaged stretch of a segment one that says nothing, so that it is counted once: what is at the end is cut off,
+// what is between records becomes a record that is done. It is tried, no more: a stretch that stays is counted again.
+func heal(f file, size int64, s stretch) {
+	if s.unread {
+		return
+	}
+	if s.to == size {
+		_ = f.Truncate(s.from)
+		return
+	}
+	var b []byte
+	if s.from == 0 {
+		b = appendHeader(b)
+	}
+	if length := s.to - s.from - int64(len(b)); length > 0 {
+		if length -= recordHead; length < 0 || length > maxPayload {
+			return
+		}
+		b = appendDone(b, uint32(length))
+	}
+	_, _ = f.WriteAt(b, s.from)
+}
+
+// appendDone appends the head of a record that is done, with length bytes of payload.
+func appendDone(b []byte, length uint32) []byte {
+	at := len(b)
+	b, _ = appendRecord(b, &Record{}, [16]byte{})
+	b[at+stateOffset] = stateDone
+	binary.LittleEndian.PutUint32(b[at+16:], length)
+	binary.LittleEndian.PutUint32(b[at+8:], crc32.Checksum(b[at+12:at+recordHead], castagnoli))
+	return b
 }
 
 // parseHeader returns the version of a segment, and false when b doesn't begin one.

@@ -34,10 +34,11 @@ func readAll(t testing.TB, b []byte) (numbers []int, damage int) {
 	t.Helper()
 	r := bytes.NewReader(b)
 	var found []*Entry
-	damage, err := scan(r, int64(len(b)), func(e *Entry) { found = append(found, e) })
+	stretches, err := scan(r, int64(len(b)), func(e *Entry) { found = append(found, e) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	damage = len(stretches)
 	for _, e := range found {
 		p, err := readPayload(r, e, nil)
 		if err != nil {
@@ -150,6 +151,73 @@ func TestDeceivingRecords(t *testing.T) {
 	binary.LittleEndian.PutUint32(long[segmentHeader+8:], crc32.Checksum(long[segmentHeader+12:segmentHeader+recordHead], castagnoli))
 	if got, damage := readAll(t, long); !slices.Contains(got, 2) || damage == 0 {
 		t.Errorf("a length beyond the end: got %v, damage %d", got, damage)
+	}
+}
+
+// TestDamageIsCountedOnce has process after process adopt a damaged segment and deliver nothing: the first one counts the
+// damage, and all find the records around it.
+func TestDamageIsCountedOnce(t *testing.T) {
+	intact, ends := makeSegment(6, 300)
+	overwritten := func(from, to int) []byte {
+		b := bytes.Clone(intact)
+		clear(b[from:to])
+		return b
+	}
+	for _, c := range []struct {
+		name    string
+		content []byte
+		damage  int
+		arrive  []int
+	}{
+		{"intact", intact, 0, []int{0, 1, 2, 3, 4, 5}},
+		{"a record's head", overwritten(ends[1], ends[1]+10), 1, []int{0, 1, 3, 4, 5}},
+		{"two records", overwritten(ends[1]+5, ends[3]-5), 1, []int{0, 1, 4, 5}},
+		{"two stretches", append(overwritten(ends[0], ends[0]+20)[:ends[3]], overwritten(ends[3], ends[3]+20)[ends[3]:]...), 2, []int{0, 2, 3, 5}},
+		{"the header", overwritten(0, segmentHeader), 1, []int{0, 1, 2, 3, 4, 5}},
+		{"the header and a record", overwritten(0, ends[0]-1), 1, []int{1, 2, 3, 4, 5}},
+		{"the end", intact[:len(intact)-1], 1, []int{0, 1, 2, 3, 4}},
+		{"the beginning is lost", intact[ends[0]+7:], 1, []int{2, 3, 4, 5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			const dsn = "http://key@127.0.0.1/1"
+			dir := t.TempDir()
+			folder := filepath.Join(dir, folderName(dsn))
+			if err := os.MkdirAll(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, "20260102T030405Z-1-01234567.000001.seg"), c.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for process := range 3 {
+				damage := 0
+				d, err := OpenDisk(DiskConfig{Dir: dir, DSN: dsn, MaxBytes: 1 << 20, OnDamage: func(n int) { damage += n }})
+				if err != nil {
+					t.Fatal(err)
+				}
+				entries, err := d.Adopt()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []int
+				for _, e := range entries {
+					if _, err := d.Payload(e, nil); err != nil {
+						t.Error(err)
+					}
+					got = append(got, int(e.EventID[15]))
+				}
+				want := c.damage
+				if process > 0 {
+					want = 0
+				}
+				if !slices.Equal(got, c.arrive) || damage != want {
+					t.Errorf("process %d: records %v, damage %d; want %v, %d", process, got, damage, c.arrive, want)
+				}
+				if err := d.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
