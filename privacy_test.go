@@ -545,7 +545,7 @@ func TestPersonalForms(t *testing.T) {
 func TestNoServerNameByEitherSwitch(t *testing.T) {
 	for name, opts := range map[string]sentryconfig.Options{
 		"SendPII":        {SendPII: sentry.Set(false)},
-		"SendDefaultPII": {ClientOptions: func(co *sentry.ClientOptions) { co.SendDefaultPII = false }},
+		"SendDefaultPII": {ClientOptions: func(co *sentry.ClientOptions) { co.SendDefaultPII = false }}, //nolint:staticcheck // deprecated, and in use
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, opts)

@@ -192,7 +192,7 @@ func marshalEvent(e *sentry.Event) (body []byte, err error) {
 			return nil, err
 		}
 		body = append(body, ':')
-		if body, err = safe.AppendJSON(body, map[string]any(e.Contexts[name])); err != nil {
+		if body, err = safe.AppendJSON(body, e.Contexts[name]); err != nil {
 			return nil, err
 		}
 	}
