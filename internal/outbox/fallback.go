@@ -289,8 +289,11 @@ func (o *Outbox) adoptFrom(main Store) (entries []*Entry, err error) {
 // closeStores moves what waits in memory to the disk, if that is possible after all, and closes it.
 func (o *Outbox) closeStores() {
 	o.mu.Lock()
-	main := o.main
+	main, waits := o.main, o.spareWaits()
 	o.mu.Unlock()
+	if main == nil && waits {
+		main, _ = o.open() // why it fails has been said
+	}
 	if o.cfg.OpenStore != nil && main != nil {
 		for o.moveOne(main) {
 		}
@@ -314,7 +317,11 @@ func (o *Outbox) closeStores() {
 		}
 	}
 	if lost > 0 {
-		o.say(slog.LevelWarn, "sentryconfig: events that waited in memory are lost; Options.OutboxDir would have kept them", "count", lost)
+		remedy := "Options.OutboxDir would have kept them"
+		if o.cfg.OpenStore != nil {
+			remedy = "the outbox on disk can't be used"
+		}
+		o.say(slog.LevelWarn, "sentryconfig: events that waited in memory are lost; "+remedy, "count", lost)
 	}
 	o.unlock()
 	for _, it := range undone {

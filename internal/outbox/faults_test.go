@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -310,4 +311,42 @@ func TestDiskComesBack(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, "*", "*")); err != nil || len(left) != 1 {
 		t.Errorf("left: %v, %v; want one segment", left, err)
 	}
+}
+
+// TestDiskThatWorksAtTheEnd has a disk that can't be opened work again just before Close: what waited in memory is there for
+// the next process.
+func TestDiskThatWorksAtTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	fails := errors.New("no disk yet")
+	s := &sink{}
+	s.respond(status(http.StatusServiceUnavailable))
+	open := func() *Outbox {
+		return openTest(t, "http://127.0.0.1/", func(c *Config) {
+			c.Dir = dir
+			c.OpenStore = func() (Store, error) {
+				if fails != nil {
+					return nil, fails
+				}
+				return openTestDisk(dir)
+			}
+			c.Client = &http.Client{Transport: memoryTransport(s)}
+			c.timing = &timing{}
+			*c.timing = defaultTiming
+			c.timing.diskRetry, c.timing.diskIdle = time.Hour, time.Hour
+		})
+	}
+	o := open()
+	for i := range 3 {
+		if !o.Put(testRecord(i, 100)) {
+			t.Error("not held")
+		}
+	}
+	fails = nil
+	o.Close(ended())
+	s.respond(nil)
+	next := open()
+	if !next.Flush(within(10 * time.Second)) {
+		t.Errorf("Flush: false; %+v", next.Stats())
+	}
+	sameIDs(t, s.got(), 3)
 }
