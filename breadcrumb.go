@@ -8,7 +8,6 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
-	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -37,10 +36,13 @@ func AddBreadcrumb(ctx context.Context, message, category string, level sentry.L
 func (r *reporter) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 	t := r.taskOf(ctx)
 	hub := r.hubOf(ctx, t)
-	r.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
-	if slot := t.noted(); slot != (outbox.Slot{}) {
-		slot.Breadcrumb(r.scrubber.Text(b.Message))
+	if t != nil && r.outboxDir != "" {
+		root := t.root()
+		root.mu.Lock()
+		root.lastStep = b.Message
+		root.mu.Unlock()
 	}
+	r.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
 }
 
 // NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the context's,

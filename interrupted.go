@@ -1,7 +1,6 @@
 package sentryconfig
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it: so
@@ -114,25 +114,11 @@ func (t *TaskSpan) noteStart() {
 	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
 		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
 	if t.data != nil {
-		var data bytes.Buffer
-		encoder := json.NewEncoder(&data)
-		encoder.SetEscapeHTML(false) // which would make six bytes of one
-		if encoder.Encode(t.r.scrubber.Value(t.data)) == nil {
-			note.Data = data.Bytes()
+		if data, err := safe.AppendJSON(nil, t.r.scrubber.Value(t.data)); err == nil {
+			note.Data = data
 		}
 	}
 	t.slot = j.Begin(note)
-}
-
-// noted returns the place in the journal of the task that t is, or is part of.
-func (t *TaskSpan) noted() outbox.Slot {
-	if t == nil {
-		return outbox.Slot{}
-	}
-	t = t.root()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.slot
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
@@ -144,10 +130,21 @@ func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	r.tasks.mu.Lock()
 	running := slices.Clone(r.tasks.roots)
 	r.tasks.mu.Unlock()
+	note := outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory}
 	for _, t := range running {
 		t.noteStart() // if that failed at its beginning, or the disk wasn't open yet
+		t.note(note)
 	}
-	r.journal().NoteAll(outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory})
+}
+
+// note notes a sign of life, and the newest breadcrumb with it.
+func (t *TaskSpan) note(n outbox.Note) {
+	t.mu.Lock()
+	slot, step := t.slot, t.lastStep
+	t.lastStep = ""
+	t.mu.Unlock()
+	n.Breadcrumb = t.r.scrubber.Text(step)
+	slot.Note(n)
 }
 
 // reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that it

@@ -32,6 +32,7 @@ type TaskSpan struct {
 
 	mu       sync.Mutex
 	slot     outbox.Slot       // in the journal
+	lastStep string            // the newest breadcrumb's message, until it is noted there
 	children []*TaskSpan       // running now
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
@@ -709,7 +710,7 @@ func (r *reporter) taskOf(ctx context.Context) *TaskSpan {
 // hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
 func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
-		if hub := sentry.GetHubFromContext(ctx); hub != nil && hub.Client() == r.client {
+		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == r.client) {
 			return hub
 		}
 	}

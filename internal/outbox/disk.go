@@ -76,9 +76,9 @@ type Disk struct {
 	next     *batch
 	timer    *time.Timer
 	syncing  bool
-	newNames bool     // in dir, since the last sync
-	parents  []string // folders above it with new names, likewise
-	noted    bool     // in the journal, likewise
+	newNames bool        // in dir, since the last sync
+	parents  []string    // folders above it with new names, likewise
+	noted    atomic.Bool // in the journal, likewise
 }
 
 const (
@@ -651,10 +651,12 @@ func copyFile(to, from file) error {
 
 // touched is the journal's: it was written to.
 func (d *Disk) touched() {
+	if d.noted.Swap(true) {
+		return // a sync is on its way
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
-		d.noted = true
 		d.syncSoon(false)
 	}
 }

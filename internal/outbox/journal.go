@@ -179,45 +179,20 @@ func (j *Journal) EndAll() {
 	}
 }
 
-// Breadcrumb remembers the task's last breadcrumb for its next note. It writes nothing.
-func (s Slot) Breadcrumb(text string) {
-	j := s.journal
-	if j == nil {
-		return
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if r := j.running[s.index]; r != nil && r.sequence == s.sequence {
-		r.note.Breadcrumb = cut(text)
-	}
-}
-
-// Note writes a sign of life of one task.
+// Note writes a sign of life of the task: one write. It is meant for each new reading of the machine's state, not for more.
 func (s Slot) Note(n Note) {
 	j := s.journal
 	if j == nil {
 		return
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if r := j.running[s.index]; r != nil && r.sequence == s.sequence {
+	r := j.running[s.index]
+	runs := r != nil && r.sequence == s.sequence
+	if runs {
 		j.note(s.index, r, n)
 	}
-}
-
-// NoteAll writes a sign of life of every running task. It is meant for each new reading of the machine's state, not for
-// more.
-func (j *Journal) NoteAll(n Note) {
-	if j == nil {
-		return
-	}
-	j.mu.Lock()
-	for index, r := range j.running {
-		j.note(index, r, n)
-	}
-	some := len(j.running) > 0
 	j.mu.Unlock()
-	if some {
+	if runs {
 		j.touched()
 	}
 }

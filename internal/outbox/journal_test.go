@@ -42,9 +42,8 @@ func TestNotesKeepToTheirSlots(t *testing.T) {
 				}))
 			}
 			for _, slot := range slots {
-				slot.Breadcrumb(long)
+				slot.Note(Note{Breadcrumb: long, Time: time.Unix(9, 999_999_999), MemoryTotal: 1 << 63, MemoryAvailable: 1 << 63, AppMemory: 1 << 63})
 			}
-			d.Journal().NoteAll(Note{Time: time.Unix(9, 999_999_999), MemoryTotal: 1 << 63, MemoryAvailable: 1 << 63, AppMemory: 1 << 63})
 			_, got := noted(t, d)
 			if len(got) != tasks {
 				t.Fatalf("%d tasks of %d", len(got), tasks)

@@ -102,13 +102,14 @@ func (d *Disk) takeDirty() (files []file, folders []string) {
 			s.dirty = false
 		}
 	}
-	if f := d.journal.opened(); f != nil && (d.noted || d.newNames) {
+	noted := d.noted.Swap(false) // before the sync: what is noted during it asks for another
+	if f := d.journal.opened(); f != nil && (noted || d.newNames) {
 		files = append(files, f)
 	}
 	if d.newNames {
 		folders = append([]string{d.dir}, d.parents...)
 	}
-	d.newNames, d.parents, d.noted = false, nil, false
+	d.newNames, d.parents = false, nil
 	return files, folders
 }
 

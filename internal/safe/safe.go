@@ -24,7 +24,6 @@
 package safe
 
 import (
-	"maps"
 	"reflect"
 	"runtime/debug"
 	"sync"
@@ -87,10 +86,9 @@ const (
 // cloneSimple copies a map in which a keeper would change nothing but the types of integers; it returns nil for any other.
 // Most breadcrumbs have such data, and this costs them half of what a keeper does.
 func cloneSimple(m map[string]any) map[string]any {
-	var integers [maxSimple]string
-	n := 0
+	out := make(map[string]any, len(m))
 	for key, v := range m {
-		if !isSimpleText(key) || n == maxSimple {
+		if !isSimpleText(key) {
 			return nil
 		}
 		switch v := v.(type) {
@@ -99,8 +97,8 @@ func cloneSimple(m map[string]any) map[string]any {
 			if v > 1<<53 || v < -1<<53 {
 				return nil
 			}
-			integers[n] = key
-			n++
+			out[key] = int64(v)
+			continue
 		case string:
 			if !isSimpleText(v) {
 				return nil
@@ -108,12 +106,7 @@ func cloneSimple(m map[string]any) map[string]any {
 		default:
 			return nil
 		}
-	}
-	out := maps.Clone(m)
-	for _, key := range integers[:n] {
-		if v, ok := out[key].(int); ok {
-			out[key] = int64(v)
-		}
+		out[key] = v
 	}
 	return out
 }
