@@ -282,8 +282,10 @@ func (d *Disk) report(stem string, journal file) bool {
 		_ = f.Close()
 	}
 	for _, t := range dead.Tasks {
-		if dead.LastAlive.Before(t.Note.Time) {
-			dead.LastAlive = t.Note.Time
+		for _, sign := range [...]time.Time{t.Started, t.Note.Time} { // a file's time may be some milliseconds behind
+			if dead.LastAlive.Before(sign) {
+				dead.LastAlive = sign
+			}
 		}
 	}
 	if (len(dead.Tasks) > 0 || len(dead.Crash) > 0) && d.cfg.OnDead != nil && !d.cfg.OnDead(dead) {
