@@ -1,5 +1,5 @@
-// Package compat tests sentryconfig with the error libraries that programs use. It is a module of its own so that those
-// who import sentryconfig don't depend on them.
+// Package compat tests sentryconfig together with libraries that it doesn't need: the error libraries that programs use, and
+// goleak. It is a module of its own so that those who import sentryconfig don't depend on them.
 package compat
 
 import (

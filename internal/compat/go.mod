@@ -10,6 +10,7 @@ require (
 	github.com/go-errors/errors v1.5.1
 	github.com/jackc/pgx/v5 v5.7.2
 	github.com/pkg/errors v0.9.1
+	go.uber.org/goleak v1.3.0
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da
 )
 
