@@ -173,7 +173,10 @@ func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage []stretch, err 
 
 // heal makes a damaged stretch of a segment one that says nothing, so that it is counted once: what is at the end is cut off,
 // what is between records becomes a record that is done. It is tried, no more: a stretch that stays is counted again.
-func heal(f file, size int64, s stretch) {
+func heal(f interface {
+	io.WriterAt
+	Truncate(size int64) error
+}, size int64, s stretch) {
 	if s.unread {
 		return
 	}
@@ -185,9 +188,9 @@ func heal(f file, size int64, s stretch) {
 	if s.from == 0 {
 		b = appendHeader(b)
 	}
-	if length := s.to - s.from - int64(len(b)); length > 0 {
+	if length := s.to - s.from - int64(len(b)); length != 0 {
 		if length -= recordHead; length < 0 || length > maxPayload {
-			return
+			return // no room for a head
 		}
 		b = appendDone(b, uint32(length))
 	}

@@ -317,9 +317,20 @@ func FuzzScan(f *testing.F) {
 	f.Add(b[:ends[1]-3])
 	f.Add(append(bytes.Clone(b[:ends[0]]), b...))
 	f.Add([]byte(segmentMagic))
+	f.Add(appendDone(nil, 118)) // a head alone, which claims what comes behind it
 	intact, _ := appendRecord(nil, testRecord(7, 40), [16]byte{15: 7})
+	// claims says whether a head in b, with a sum that is right, reaches beyond its end.
+	claims := func(b []byte) bool {
+		for i := 0; i+recordHead <= len(b); i++ {
+			e := &Entry{}
+			if _, ok := parseHead(b[i:i+recordHead], e); ok && int64(i)+recordHead+e.Size > int64(len(b)) {
+				return true
+			}
+		}
+		return false
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		// Whatever is before it, an intact record is found, unless something claims its bytes with sums that are right.
+		// Whatever is before it, an intact record is found, unless something claims its bytes with a sum that is right.
 		before := 0
 		if _, err := scan(bytes.NewReader(b), int64(len(b)), func(*Entry) { before++ }); err != nil {
 			return // of a newer version
@@ -335,8 +346,48 @@ func FuzzScan(f *testing.F) {
 				t.Error(err)
 			}
 		})
-		if err == nil && after <= before {
+		if err == nil && after <= before && !claims(b) {
 			t.Errorf("%d records, with an intact one more %d", before, after)
+		}
+	})
+}
+
+// A patient is a file in memory, to be healed.
+type patient []byte
+
+func (p *patient) WriteAt(b []byte, at int64) (int, error) { return copy((*p)[at:], b), nil }
+func (p *patient) Truncate(size int64) error               { *p = (*p)[:size]; return nil }
+
+// FuzzHeal heals segments with any damage: the same records are found as before, and nothing is damaged any more but stretches
+// that have no room for a record.
+func FuzzHeal(f *testing.F) {
+	intact, ends := makeSegment(6, 40)
+	f.Add(intact, uint16(ends[0]), uint16(30), uint16(ends[2]+3), uint16(400))
+	f.Add(intact, uint16(0), uint16(20), uint16(ends[5]-1), uint16(1))
+	f.Fuzz(func(t *testing.T, b []byte, at, length, at2, length2 uint16) {
+		p := patient(bytes.Clone(b))
+		for _, hit := range [][2]int{{int(at), int(length)}, {int(at2), int(length2)}} {
+			clear(p[min(hit[0], len(p)):min(hit[0]+hit[1], len(p))])
+		}
+		look := func() (places []int64, damage []stretch) {
+			damage, err := scan(bytes.NewReader(p), int64(len(p)), func(e *Entry) { places = append(places, e.where.offset) })
+			if err != nil {
+				return nil, nil // of a newer version
+			}
+			return places, damage
+		}
+		before, damage := look()
+		narrow := 0
+		size := int64(len(p))
+		for _, s := range damage {
+			if s.to < size && s.to-s.from < recordHead+segmentHeader {
+				narrow++
+			}
+			heal(&p, size, s)
+		}
+		after, left := look()
+		if !slices.Equal(before, after) || len(left) > narrow {
+			t.Errorf("records at %v, healed %v; damage %v, healed %v", before, after, damage, left)
 		}
 	})
 }
