@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -182,21 +180,10 @@ func marshalEvent(e *sentry.Event) (body []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	body = make([]byte, 0, len(encoded)+contextBytes)
-	body = append(body, `{"contexts":{`...)
-	for i, name := range slices.Sorted(maps.Keys(e.Contexts)) {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		if body, err = safe.AppendJSON(body, name); err != nil {
-			return nil, err
-		}
-		body = append(body, ':')
-		if body, err = safe.AppendJSON(body, e.Contexts[name]); err != nil {
-			return nil, err
-		}
+	body = append(make([]byte, 0, len(encoded)+contextBytes), `{"contexts":`...)
+	if body, err = safe.AppendJSON(body, e.Contexts); err != nil {
+		return nil, err
 	}
-	body = append(body, '}')
 	if len(encoded) > len("{}") {
 		body = append(body, ',')
 	}

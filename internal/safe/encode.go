@@ -31,6 +31,8 @@ func AppendJSON(b []byte, v any) ([]byte, error) {
 		}
 	case map[string]any:
 		return appendMap(b, v)
+	case map[string]map[string]any:
+		return appendMap(b, v)
 	case []any:
 		return appendList(b, v)
 	}
@@ -38,7 +40,7 @@ func AppendJSON(b []byte, v any) ([]byte, error) {
 	return append(b, encoded...), err
 }
 
-func appendMap(b []byte, m map[string]any) ([]byte, error) {
+func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
 	}

@@ -43,7 +43,8 @@ func TestAppendJSON(t *testing.T) {
 		"smallest": math.SmallestNonzeroFloat64, "large": 9.9e20, "larger": 1e21, "largest": -math.MaxFloat64,
 		"quotes": `a"b\c`, "control": "a\nb\tc\r\v\f\b\x00\x1f\x7f", "HTML": "<a href='x'>&amp;</a>", "other alphabets": "äöü 日本 🙂\u2028\u2029", "invalid": "a\xff\xc3b\xc3\xa4\xe2\x82",
 		"map": map[string]any{"b": 1, "a": []any{1.5, "x", nil, map[string]any{}}, `"`: true}, "list": []any{}, "many keys": many,
-		"nil map": map[string]any(nil), "nil list": []any(nil),
+		"map of maps": map[string]map[string]any{"b": {"x": 1}, "a": nil, "c": {}},
+		"nil map":     map[string]any(nil), "nil list": []any(nil),
 		"of other types": map[string]any{"s": []string{"a"}, "i": int8(1), "n": json.Number("12"), "m": map[string]string{"a": "b"}, "raw": json.RawMessage(`{"x":1}`)},
 	} {
 		got, err := AppendJSON([]byte(" "), v)
