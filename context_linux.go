@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -41,7 +40,7 @@ func platformProbes(pii bool) []probe {
 		{name: "memory", every: staleAfter, read: readMemory},
 		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
 		{name: "process", every: staleAfter, read: readProcess},
-		{name: "disks", every: disksAfter, read: newDiskReader().read},
+		{name: "disks", every: disksAfter, read: new(diskReader).read},
 	}
 }
 
@@ -169,14 +168,8 @@ func readProcess() map[string]sentry.Context {
 	return map[string]sentry.Context{"process": c}
 }
 
-// A diskReader reads the mounted file systems. A network drive that is gone hangs in statfs for ever: each has a goroutine
-// of its own, once at a time, and is left out until it answers.
-type diskReader struct {
-	mu      sync.Mutex
-	hanging map[string]bool
-}
-
-func newDiskReader() *diskReader { return &diskReader{hanging: make(map[string]bool)} }
+// A diskReader reads the mounted file systems.
+type diskReader struct{ network networkDrives[unix.Statfs_t] }
 
 func (d *diskReader) read() map[string]sentry.Context {
 	text, err := os.ReadFile("/proc/self/mountinfo")
@@ -205,40 +198,15 @@ func (d *diskReader) read() map[string]sentry.Context {
 	return map[string]sentry.Context{"disks": disks, "device": device}
 }
 
-// networkWait is how long a network drive may take to answer.
-const networkWait = 300 * time.Millisecond
-
-func (d *diskReader) stat(m mount) (st unix.Statfs_t, ok bool) {
-	if !m.network {
-		return st, retryInterrupted(func() error { return unix.Statfs(m.point, &st) }) == nil
+func (d *diskReader) stat(m mount) (unix.Statfs_t, bool) {
+	read := func() (st unix.Statfs_t, ok bool) {
+		ok = retryInterrupted(func() error { return unix.Statfs(m.point, &st) }) == nil
+		return st, ok
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.hanging[m.point] {
-		return st, false
+	if m.network {
+		return d.network.ask(m.point, read)
 	}
-	d.hanging[m.point] = true
-	answer := make(chan unix.Statfs_t, 1)
-	go func() {
-		var st unix.Statfs_t
-		err := retryInterrupted(func() error { return unix.Statfs(m.point, &st) })
-		d.mu.Lock()
-		delete(d.hanging, m.point)
-		d.mu.Unlock()
-		if err == nil {
-			answer <- st
-		}
-	}()
-	d.mu.Unlock()
-	defer d.mu.Lock()
-	timer := time.NewTimer(networkWait)
-	defer timer.Stop()
-	select {
-	case st = <-answer:
-		return st, true
-	case <-timer.C:
-		return st, false
-	}
+	return read()
 }
 
 func retryInterrupted(f func() error) error {

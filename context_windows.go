@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unsafe"
 
@@ -209,15 +208,8 @@ func readProcess() map[string]sentry.Context {
 	return map[string]sentry.Context{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
 }
 
-// A driveReader reads the drives with letters. A network drive that is gone may hang: it has a goroutine of its own, once
-// at a time, and is left out until it answers.
-type driveReader struct {
-	mu      sync.Mutex
-	hanging map[string]bool
-}
-
-// networkWait is how long a network drive may take to answer.
-const networkWait = 300 * time.Millisecond
+// A driveReader reads the drives with letters.
+type driveReader struct{ network networkDrives[drive] }
 
 func (d *driveReader) read() map[string]sentry.Context {
 	mask, err := windows.GetLogicalDrives()
@@ -231,13 +223,13 @@ func (d *driveReader) read() map[string]sentry.Context {
 			continue
 		}
 		root := string(rune('A'+i)) + `:\`
-		info, total, free := d.stat(root)
-		if info == nil {
+		s, ok := d.stat(root)
+		if !ok {
 			continue
 		}
-		disks[root[:2]] = info
+		disks[root[:2]] = s.info
 		if root[:2] == system {
-			device["storage_size"], device["free_storage"] = total, free
+			device["storage_size"], device["free_storage"] = s.total, s.free
 		}
 	}
 	return map[string]sentry.Context{"disks": disks, "device": device}
@@ -248,53 +240,27 @@ type drive struct {
 	total, free uint64
 }
 
-func (d *driveReader) stat(root string) (map[string]any, uint64, uint64) {
+func (d *driveReader) stat(root string) (drive, bool) {
 	path, err := windows.UTF16PtrFromString(root)
 	if err != nil {
-		return nil, 0, 0
+		return drive{}, false
 	}
+	read := func() (drive, bool) { return readDrive(root, path) }
 	switch windows.GetDriveType(path) {
 	case windows.DRIVE_FIXED, windows.DRIVE_REMOVABLE, windows.DRIVE_RAMDISK:
-		s := readDrive(root, path)
-		return s.info, s.total, s.free
+		return read()
 	case windows.DRIVE_REMOTE:
-	default:
-		return nil, 0, 0
+		return d.network.ask(root, read)
 	}
-	d.mu.Lock()
-	if d.hanging[root] {
-		d.mu.Unlock()
-		return nil, 0, 0
-	}
-	if d.hanging == nil {
-		d.hanging = make(map[string]bool)
-	}
-	d.hanging[root] = true
-	d.mu.Unlock()
-	answer := make(chan drive, 1)
-	go func() {
-		s := readDrive(root, path)
-		d.mu.Lock()
-		delete(d.hanging, root)
-		d.mu.Unlock()
-		answer <- s
-	}()
-	timer := time.NewTimer(networkWait)
-	defer timer.Stop()
-	select {
-	case s := <-answer:
-		return s.info, s.total, s.free
-	case <-timer.C:
-		return nil, 0, 0
-	}
+	return drive{}, false
 }
 
-func readDrive(root string, path *uint16) drive {
+func readDrive(root string, path *uint16) (drive, bool) {
 	var available, total, free uint64
 	if windows.GetDiskFreeSpaceEx(path, &available, &total, &free) != nil || total == 0 {
-		return drive{}
+		return drive{}, false
 	}
 	var fstype [windows.MAX_PATH + 1]uint16
 	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype))) // the type stays "" then
-	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}
+	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}, true
 }
