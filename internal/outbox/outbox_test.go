@@ -309,14 +309,20 @@ func wantStats(t *testing.T, o *Outbox, want Stats) {
 }
 
 func TestBurst(t *testing.T) {
-	for _, goroutines := range []int{1, 64} {
-		t.Run(fmt.Sprintf("%d goroutines", goroutines), func(t *testing.T) {
-			for _, size := range []int{100, 6000} {
-				t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) { burst(t, nil, goroutines, 10_000, size) })
-			}
+	for _, c := range []struct {
+		store               string
+		goroutines, n, size int
+	}{
+		{"memory", 1, 3000, 100},
+		{"memory", 1, 3000, 6000},
+		{"memory", 64, 3000, 100},
+		{"memory", 64, 10_000, 6000},
+		{"disk", 64, 10_000, 6000},
+	} {
+		t.Run(fmt.Sprintf("%s/%d goroutines/%d bytes", c.store, c.goroutines, c.size), func(t *testing.T) {
+			burst(t, stores(t)[c.store], c.goroutines, c.n, c.size)
 		})
 	}
-	t.Run("disk", func(t *testing.T) { burst(t, stores(t)["disk"], 64, 10_000, 6000) })
 }
 
 func burst(t *testing.T, open func() (Store, error), goroutines, n, size int) {
