@@ -87,7 +87,9 @@ func (w *walker) value(v any, level int, inList bool) (any, bool) {
 		w.bytes += 8
 		return v, false
 	case float64:
-		w.bytes += 12
+		if w.bytes += 12; math.Abs(x) > 1e50 || x != 0 && math.Abs(x) < 1e-50 {
+			w.bytes += 48 // Relay counts the zeros, up to 327 characters
+		}
 		if math.IsNaN(x) || math.Abs(x) >= 1<<63 {
 			return safe.Value(v, maxForeignBytes), true
 		}
