@@ -158,7 +158,8 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 	return out, changed
 }
 
-// freeKey makes room in m for the entry of key under its new name.
+// freeKey makes room in m for the entry of key under its new name, text. What it adds to a name that is taken may stand in a
+// tag's.
 func freeKey[V any](m map[string]V, key, text string) string {
 	if text == key {
 		return key
@@ -168,7 +169,7 @@ func freeKey[V any](m map[string]V, key, text string) string {
 		if _, taken := m[text]; !taken {
 			return text
 		}
-		text += "'"
+		text += "_"
 	}
 }
 
