@@ -216,14 +216,17 @@ func (r *reporter) send(ctx context.Context, t *TaskSpan, e *sentry.Event, finge
 	return *sent
 }
 
-// reservedContexts are names that mean something to Sentry or are filled by this package.
+// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a kind
+// of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and drops values
+// of other types than it expects.
 var reservedContexts = func() map[string]bool {
 	names := make(map[string]bool)
 	for _, name := range strings.Fields(
 		"os device runtime app cpu memory disks process environment system task error " +
 			"browser gpu trace profile response monitor state reprocessing otel cloud_resource culture " +
 			"replay feedback flags nel performance_score spring unity ota_updates user_report missing_instrumentation " +
-			"laravel art react llm chrome current_feature") {
+			"laravel art react llm chrome current_feature " +
+			"client_os memory_info threadpool_info chromiumstabilityreport cloudresource otaupdates performancescore") {
 		names[name] = true
 	}
 	return names

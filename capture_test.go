@@ -77,6 +77,25 @@ func TestExceptionEvent(t *testing.T) {
 	}
 }
 
+// By these names Relay parses a context as something of its own, and drops what it doesn't expect there.
+func TestNamesOfSentrysContexts(t *testing.T) {
+	names := strings.Fields("app browser chromiumstabilityreport client_os cloud_resource cloudresource culture device feedback flags gpu " +
+		"memory_info monitor nel os ota_updates otaupdates otel performance_score performancescore profile replay reprocessing response " +
+		"runtime spring threadpool_info trace unity")
+	server := start(t, sentryconfig.Options{})
+	extra := make(map[string]any)
+	for _, name := range names {
+		extra[name] = map[string]any{"mine": true}
+	}
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, extra)
+	e := one(t, server)
+	for _, name := range names {
+		if e.Contexts[name]["mine"] != nil || e.Contexts["extra_"+name]["mine"] != true {
+			t.Errorf("%s: %v, extra_%s: %v", name, e.Contexts[name], name, e.Contexts["extra_"+name])
+		}
+	}
+}
+
 func TestFailureEvent(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	id := sentryconfig.CaptureTaskFailure(t.Context(), "backup", "3 files differ", []string{"a"}, nil)

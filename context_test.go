@@ -3,6 +3,7 @@ package sentryconfig_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"runtime"
@@ -209,6 +210,31 @@ func TestContextOfTheHostWins(t *testing.T) {
 	}
 	if len(theirs) != 2 {
 		t.Errorf("the host's context was changed: %v", theirs)
+	}
+}
+
+// Relay counts a number's digits without an exponent: 5e-324 takes as much of a context as a paragraph does. The server
+// complains of what it would drop.
+func TestTinyAndHugeNumbers(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	data := map[string]any{"few": []any{math.SmallestNonzeroFloat64, -1e-200, 1e-7}}
+	var many []float64
+	for i := range 200 {
+		many = append(many, 1.2345678901234567e-40/float64(i+1), -math.MaxFloat64/float64(i+1))
+	}
+	data["many"] = many
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, data)
+	sentryconfig.AddBreadcrumb(ctx, "few", "", "", map[string]any{"a": 1e-300, "b": 1e-300, "c": 1e-300, "d": 1e-300, "e": 1e-300, "f": 1e-300, "g": 1e-300})
+	sentryconfig.AddBreadcrumb(ctx, "many", "", "", data)
+	sentryconfig.CaptureTaskFailure(ctx, "x", "y", nil, map[string]any{"numbers": many, "short": 1})
+	span.Finish()
+	e := one(t, server)
+	kept, _ := e.Contexts["task"]["data"].(map[string]any)
+	if few, _ := kept["few"].([]any); len(few) != 3 || few[0] != math.SmallestNonzeroFloat64 {
+		t.Errorf("task data %.500v", kept)
+	}
+	if e.Contexts["short"]["value"] != 1.0 {
+		t.Errorf("context short %v", e.Contexts["short"])
 	}
 }
 

@@ -535,3 +535,23 @@ func TestPlainSentryCallsReport(t *testing.T) {
 		t.Error("Close left our client bound")
 	}
 }
+
+// Keys of tags that fall together once they are as Sentry takes them keep their values.
+func TestTagKeysThatFallTogether(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	_, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
+	long := strings.Repeat("k", 200)
+	values := make(map[string]bool)
+	for i, key := range []string{"disk c", "disk/c", "disk_c", "disk\nc", long, long + "1", long + "2"} {
+		value := fmt.Sprint("value ", i)
+		values[value] = true
+		span.SetTag(key, value)
+	}
+	span.Finish()
+	for _, value := range transactions(t, server, 1)[0].Tags {
+		delete(values, value)
+	}
+	if len(values) > 0 {
+		t.Errorf("tags lost: %v", values)
+	}
+}

@@ -43,8 +43,8 @@ func fits(m map[string]any, maxBytes, maxLevels int) bool {
 	return s.size(m) && s.left >= 0
 }
 
-// Size returns the length of v as encoding/json writes it, give or take a byte for a float. v is a value
-// that Value returned; the size of others is that of what Value would make of them.
+// Size returns the length of v as encoding/json writes it, or more for a float, which Relay counts without an exponent. v is
+// a value that Value returned; the size of others is that of what Value would make of them.
 func Size(v any) int {
 	s := sizer{left: math.MaxInt, levels: maxSizeLevels, convert: true}
 	s.size(v)

@@ -520,7 +520,7 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
 		nil, true, false, "", "a\"<\u2028\x00é\n\x7f", int64(-10), int64(math.MinInt64), uint64(math.MaxUint64), 7, uint32(9),
-		0.1, 1.0, -2.5e-9, 1e300, 123456789.125,
+		0.1, 1.0, -2.5e-6, 1e20, 123456789.125,
 		map[string]any(nil), map[string]any{}, map[string]any{"a": 1, "b<": []any{}}, []any(nil), []any{nil, "x", []any{1}},
 		map[string]string{"a": "b"}, []string{"a", ""}, []int{1, 2, 3}, time.Second,
 	} {
@@ -534,6 +534,11 @@ func TestSize(t *testing.T) {
 		}
 		if n, m := Size(v), Size(safe); v != nil && n != m && reflect.ValueOf(v).Kind() != reflect.Map && reflect.ValueOf(v).Kind() != reflect.Slice {
 			t.Errorf("Size(%#v) = %d, after Value %d", v, n, m)
+		}
+	}
+	for f, want := range map[float64]int{-2.5e-9: len("-0.0000000025"), 1e300: 301, math.SmallestNonzeroFloat64: 326} { // as Relay counts
+		if n := Size(f); n != want {
+			t.Errorf("Size(%v) = %d, want %d", f, n, want)
 		}
 	}
 	loop := map[string]any{}

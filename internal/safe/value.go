@@ -327,15 +327,12 @@ func uintLen(n uint64) int {
 	return l
 }
 
-// floatLen is the length of f as encoding/json writes it, or one more.
+// floatLen is the length of f as Relay counts it: without an exponent, up to 327 characters. It is never less than what
+// encoding/json writes.
 func floatLen(f float64) int {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return intLen(int64(f)) + 1
 	}
 	var buf [32]byte
-	format := byte('f')
-	if a := math.Abs(f); a < 1e-6 || a >= 1e21 {
-		format = 'e'
-	}
-	return len(strconv.AppendFloat(buf[:0], f, format, -1, 64))
+	return len(strconv.AppendFloat(buf[:0], f, 'f', -1, 64))
 }

@@ -303,7 +303,7 @@ func tagKey(key string) string {
 	}
 	if !valid {
 		b := make([]byte, 0, len(key))
-		for i := 0; i < len(key) && len(b) < maxTagChars; i++ {
+		for i := 0; i < len(key) && len(b) < maxTagChars-8; i++ { // freeKey may add to it
 			if c := key[i]; isTagByte(c) {
 				b = append(b, c)
 			} else if len(b) > 0 && b[len(b)-1] != '_' {

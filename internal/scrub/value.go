@@ -87,7 +87,9 @@ func (w *walker) value(v any, level int, inList bool) (any, bool) {
 		w.bytes += 8
 		return v, false
 	case float64:
-		w.bytes += 12
+		if w.bytes += 12; math.Abs(x) > 1e50 || x != 0 && math.Abs(x) < 1e-50 {
+			w.bytes += 48 // Relay counts the zeros, up to 327 characters
+		}
 		if math.IsNaN(x) || math.Abs(x) >= 1<<63 {
 			return safe.Value(v, maxForeignBytes), true
 		}
@@ -156,7 +158,8 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 	return out, changed
 }
 
-// freeKey makes room in m for the entry of key under its new name.
+// freeKey makes room in m for the entry of key under its new name, text. What it adds to a name that is taken may stand in a
+// tag's.
 func freeKey[V any](m map[string]V, key, text string) string {
 	if text == key {
 		return key
@@ -166,7 +169,7 @@ func freeKey[V any](m map[string]V, key, text string) string {
 		if _, taken := m[text]; !taken {
 			return text
 		}
-		text += "'"
+		text += "_"
 	}
 }
 
