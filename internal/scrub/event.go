@@ -193,7 +193,7 @@ func name(t string, clean func(string) string, allowed func(rune) rune, maxBytes
 	for range 2 {
 		t = strings.Map(allowed, clean(t))
 	}
-	return cutBytes(strings.TrimSpace(t), maxBytes)
+	return strings.TrimSpace(cutBytes(strings.TrimSpace(t), maxBytes))
 }
 
 func releaseChar(r rune) rune {
@@ -273,8 +273,8 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 			key = k
 		}
 		if valid := tagKey(key); valid != key { // what looked harmless may be a name and its secret now
-			key, _ = s.known(valid)
-			key = tagKey(key)
+			known, also := s.known(valid)
+			key, secret = tagKey(known), secret || also
 		}
 		nv := Filtered
 		if !secret {
