@@ -38,6 +38,9 @@ type walker struct {
 	levels int // the deepest seen
 }
 
+// grown counts what a replacement is longer than the text in whose place it stands.
+func (w *walker) grown(text, replacement string) { w.bytes += max(0, len(replacement)-len(text)) }
+
 // tooLarge reports whether the walk should be ended and the value be cut first.
 func (w *walker) tooLarge() bool { return w.bytes > maxWalkBytes || w.values > maxWalkValues }
 
@@ -80,6 +83,7 @@ func (w *walker) value(v any, level int, inList bool) (any, bool) {
 			return nil, true
 		}
 		if t := w.s.Text(x); t != x {
+			w.grown(x, t)
 			return t, true
 		}
 		return v, false
@@ -134,6 +138,7 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 	for key, v := range m {
 		w.bytes += len(key) + 4
 		text, secret := w.s.known(key)
+		w.grown(key, text)
 		var nv any
 		var differs bool
 		if secret || key == pair && pair != "" {
@@ -251,6 +256,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 			nv = w.s.Text(t)
 		}
 		if nv != t {
+			w.grown(t, nv)
 			if !changed {
 				out, changed = slices.Clone(l), true
 			}
@@ -261,10 +267,17 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 }
 
 func (w *walker) strings(m map[string]string) (any, bool) {
+	out, changed := w.s.stringMap(m, 0)
+	before, after := stringBytes(m), stringBytes(out)
+	w.bytes += max(before, after)
+	return out, changed
+}
+
+func stringBytes(m map[string]string) (bytes int) {
 	for k, v := range m {
-		w.bytes += len(k) + len(v) + 6
+		bytes += len(k) + len(v) + 6
 	}
-	return w.s.stringMap(m, 0)
+	return bytes
 }
 
 // stringMap returns what m becomes; values have at most maxChars characters unless that is 0.
