@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -201,7 +202,12 @@ func TestServerFails(t *testing.T) {
 				if !o.Flush(within(20 * time.Second)) {
 					t.Errorf("Flush after the trouble: false; %v", o.Stats().LastError)
 				}
-				sameIDs(t, w.got(), 5)
+				got := w.got()
+				if strings.HasPrefix(c.name, "hangs") { // a request may get through in the moment in which it is given up, and is sent again
+					slices.Sort(got)
+					got = slices.Compact(got)
+				}
+				sameIDs(t, got, 5)
 				w.check(t)
 				if n := logs.count("WARN"); n != 1 {
 					t.Errorf("%d warnings, want one: %q", n, logs.lines)

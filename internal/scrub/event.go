@@ -161,7 +161,7 @@ func (s *Scrubber) texts(e *sentry.Event) {
 	e.ServerName = s.line(e.ServerName, maxTagChars)
 	e.Logger = s.line(e.Logger, maxNameChars)
 	e.Release, e.Environment = s.release(e.Release), s.environment(e.Environment)
-	e.Dist = cutBytes(strings.Map(distChar, s.short(e.Dist)), maxNameChars)
+	e.Dist = name(e.Dist, s.short, distChar, maxNameChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
 	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
@@ -181,11 +181,19 @@ func (s *Scrubber) identifier(t string) string {
 
 // release is identifier without what Relay drops a release for; environment the same.
 func (s *Scrubber) release(t string) string {
-	return cutBytes(strings.TrimSpace(strings.Map(releaseChar, s.identifier(t))), maxTagChars)
+	return name(t, s.identifier, releaseChar, maxTagChars)
 }
 
 func (s *Scrubber) environment(t string) string {
-	return cutBytes(strings.TrimSpace(strings.Map(releaseChar, s.identifier(t))), maxNameChars)
+	return name(t, s.identifier, releaseChar, maxNameChars)
+}
+
+// name is t of allowed characters, after clean, and once more for what the others' replacements have brought together.
+func name(t string, clean func(string) string, allowed func(rune) rune, maxBytes int) string {
+	for range 2 {
+		t = strings.Map(allowed, clean(t))
+	}
+	return strings.TrimSpace(cutBytes(strings.TrimSpace(t), maxBytes))
 }
 
 func releaseChar(r rune) rune {
@@ -265,8 +273,8 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 			key = k
 		}
 		if valid := tagKey(key); valid != key { // what looked harmless may be a name and its secret now
-			key, _ = s.known(valid)
-			key = tagKey(key)
+			known, also := s.known(valid)
+			key, secret = tagKey(known), secret || also
 		}
 		nv := Filtered
 		if !secret {

@@ -235,8 +235,8 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 			return ed.replace(from, end, Filtered)
 		}
 	}
-	for rule.sep == ':' && !rule.bare && start < len(t) && strings.IndexByte(" \t\r\n", t[start]) >= 0 { // JSON
-		start++
+	if rule.sep == ':' && !rule.bare {
+		start = jsonValue(t, start)
 	}
 	rule.spaced = start > k || rule.sep == 0
 	k = start
@@ -279,6 +279,39 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 		end = phraseEnd(t, end, rule)
 	}
 	return ed.replace(k, end, Filtered)
+}
+
+// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be nothing but a
+// value, a text in quotes that isn't a name itself or something in brackets.
+func jsonValue(t string, k int) int {
+	next := k
+	for next < len(t) && strings.IndexByte(" \t\r\n", t[next]) >= 0 {
+		next++
+	}
+	if next == len(t) {
+		return k
+	}
+	if t[next] == '{' || t[next] == '[' {
+		return next
+	}
+	if _, quote, _ := opening(t, next); quote == 0 || isQuotedName(t, next) {
+		return k
+	}
+	return next
+}
+
+// isQuotedName reports whether the text in quotes at k has a value of its own.
+func isQuotedName(t string, k int) bool {
+	from, quote, escapes := opening(t, k)
+	if quote == 0 {
+		return false
+	}
+	end := closing(t, from, quote, escapes)
+	if end < 0 {
+		return false
+	}
+	after := skipBlanks(t, end+escapes+1)
+	return after < len(t) && t[after] == ':'
 }
 
 // isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
@@ -753,7 +786,7 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	for k < len(t) && (t[k] == ' ' || t[k] == '\t' || t[k] == ',' || t[k] == '\r' || t[k] == '\n') {
 		k++
 	}
-	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) {
+	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
 		return 0
 	}
 	return s.value(ed, k, valueRule{name: t[j:end], spaced: true})

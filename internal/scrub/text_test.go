@@ -239,6 +239,8 @@ func FuzzText(f *testing.F) {
 	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x"} {
 		f.Add(seed, seed)
 	}
+	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
+	f.Add("-token", "--token x")              // nor has a flag
 	scrubbers := []*Scrubber{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
 	const planted = "Pl4ntedS3cretValue0"
 	f.Fuzz(func(t *testing.T, before, after string) {
