@@ -23,7 +23,6 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
-	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestBurst: each of 10,000 captures that come as fast as they can arrives, once.
@@ -98,7 +97,7 @@ func TestWaysToTheServer(t *testing.T) {
 		"HTTPTransport": func(o *sentry.ClientOptions, _ *httptest.Server) { o.HTTPTransport = counting{&passed} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := sentrytest.NewServer(t)
+			server := newServer(t)
 			target, err := url.Parse("http://" + hostOf(server.DSN()))
 			if err != nil {
 				t.Fatal(err)
@@ -134,7 +133,7 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestUntrustedServer: a certificate that nobody vouches for is an error that can be read, and nothing is lost.
 func TestUntrustedServer(t *testing.T) {
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
@@ -220,7 +219,7 @@ func TestProxyWords(t *testing.T) {
 // TestOffAtInit: Options.Enabled false holds for what earlier processes left from the first moment of Init on.
 func TestOffAtInit(t *testing.T) {
 	dir := t.TempDir()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir, ClientOptions: noNetwork})
 	sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil)
 	sentryconfig.Close(0)

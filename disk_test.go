@@ -86,7 +86,7 @@ func offline(_ int, w http.ResponseWriter, _ *http.Request) bool {
 }
 
 func TestKilledProcessLosesNothing(t *testing.T) {
-	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server, dir := newServer(t), t.TempDir()
 	server.Respond(offline)
 	cmd := child(t, "killed", server.DSN(), dir)
 	out, err := cmd.StdoutPipe()
@@ -135,7 +135,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 
 // TestSwitchedOffIsNotInterrupted: a task that was switched off is dropped whole, also when its process is killed.
 func TestSwitchedOffIsNotInterrupted(t *testing.T) {
-	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server, dir := newServer(t), t.TempDir()
 	cmd := child(t, "goes off", server.DSN(), dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -166,7 +166,7 @@ func TestCrashIsReported(t *testing.T) {
 			continue // the race detector sees it in its own way
 		}
 		t.Run(role, func(t *testing.T) {
-			server, dir := sentrytest.NewServer(t), t.TempDir()
+			server, dir := newServer(t), t.TempDir()
 			cmd := child(t, role, server.DSN(), dir)
 			if err := cmd.Run(); err == nil {
 				t.Fatal("the child didn't crash")
@@ -237,7 +237,7 @@ func ownCrashOutput(after bool) {
 func TestOwnCrashOutputStays(t *testing.T) {
 	for _, role := range []string{"has a crash output", "gets a crash output"} {
 		t.Run(role, func(t *testing.T) {
-			server, dir := sentrytest.NewServer(t), t.TempDir()
+			server, dir := newServer(t), t.TempDir()
 			out, err := child(t, role, server.DSN(), dir).Output()
 			if err == nil {
 				t.Fatal("the child didn't crash")
@@ -256,7 +256,7 @@ func TestOwnCrashOutputStays(t *testing.T) {
 }
 
 func TestCloseLeavesOnDisk(t *testing.T) {
-	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server, dir := newServer(t), t.TempDir()
 	server.Respond(offline)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
 	id := sentryconfig.CaptureTaskException(t.Context(), errors.New("offline"), "x", nil, nil)
@@ -278,7 +278,7 @@ func TestCloseLeavesOnDisk(t *testing.T) {
 }
 
 func TestUnusableDisk(t *testing.T) {
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func TestUnusableDisk(t *testing.T) {
 
 // TestPurgeOutbox: somebody opts out while the program runs, and nothing that waits is ever sent.
 func TestPurgeOutbox(t *testing.T) {
-	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server, dir := newServer(t), t.TempDir()
 	server.Respond(offline)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
 	for range 3 {
@@ -334,7 +334,7 @@ func TestPurgeOutbox(t *testing.T) {
 
 // TestOffFromTheStart: an opt-out in the Options holds for what earlier processes left, from the first moment on.
 func TestOffFromTheStart(t *testing.T) {
-	server, dir := sentrytest.NewServer(t), t.TempDir()
+	server, dir := newServer(t), t.TempDir()
 	server.Respond(offline)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
 	for range 20 {

@@ -364,7 +364,7 @@ func mustNotTell(t *testing.T, server *sentrytest.Server, words ...string) {
 
 func TestNothingPersonalLeaves(t *testing.T) {
 	dir := becomePerson(t)
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	headers := recordHeaders(server)
 	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), SecretKeys: []string{"kundennummer"}, ClientOptions: tellingServerName, Release: "svc-" + personHost + "@1", Environment: "of-" + personUser})
 	tell(t, dir)
@@ -441,7 +441,7 @@ func mustStayReadable(t *testing.T, server *sentrytest.Server) {
 
 func TestSecretsNeverLeave(t *testing.T) {
 	dir := becomePerson(t)
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	initialise(t, server, sentryconfig.Options{SecretKeys: []string{"kundennummer"}})
 	tell(t, dir)
 	flush(t)
@@ -573,7 +573,7 @@ func TestCheckInsWhileOff(t *testing.T) {
 // What a process that died left behind passes the scrubber of the one that reports it.
 func TestNothingPersonalSurvivesDeath(t *testing.T) {
 	dir := becomePerson(t)
-	server, outbox := sentrytest.NewServer(t), t.TempDir()
+	server, outbox := newServer(t), t.TempDir()
 	server.Respond(offline)
 	if err := child(t, "crashes in private", server.DSN(), outbox).Run(); err == nil {
 		t.Fatal("the child didn't crash")
@@ -598,7 +598,7 @@ func TestNothingPersonalSurvivesDeath(t *testing.T) {
 // What was stored while personal data might be sent isn't sent once it may not.
 func TestStoredWithPersonalDataIsDropped(t *testing.T) {
 	dir := becomePerson(t)
-	server, outbox := sentrytest.NewServer(t), t.TempDir()
+	server, outbox := newServer(t), t.TempDir()
 	server.Respond(offline)
 	if err := child(t, "crashes in public", server.DSN(), outbox).Run(); err == nil {
 		t.Fatal("the child didn't crash")

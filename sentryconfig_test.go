@@ -61,10 +61,22 @@ func leakedGoroutines() string {
 	}
 }
 
+// newServer makes a server at which nothing may go wrong that the test doesn't ask for.
+func newServer(t *testing.T) *sentrytest.Server {
+	t.Helper()
+	server := sentrytest.NewServer(t)
+	t.Cleanup(func() {
+		for _, err := range server.Refused() {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
 // start makes a server and initialises the package to report to it.
 func start(t *testing.T, opts sentryconfig.Options) *sentrytest.Server {
 	t.Helper()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	initialise(t, server, opts)
 	return server
 }

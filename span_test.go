@@ -372,7 +372,7 @@ func TestContinueTrace(t *testing.T) {
 
 // A program that uses Sentry itself keeps its client, its hub and its transaction; ours ride beside them.
 func TestHostWithItsOwnSentry(t *testing.T) {
-	theirs := sentrytest.NewServer(t)
+	theirs := newServer(t)
 	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
 	if err != nil {
 		t.Fatal(err)
@@ -490,7 +490,7 @@ func captureWhileTasksEnd(t *testing.T) {
 
 // A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
 func TestHostBindsItsClientLater(t *testing.T) {
-	ours, theirs := start(t, sentryconfig.Options{}), sentrytest.NewServer(t)
+	ours, theirs := start(t, sentryconfig.Options{}), newServer(t)
 	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
 	if err != nil {
 		t.Fatal(err)

@@ -237,21 +237,25 @@ var (
 	extraValueBudget = budget{16_384, 6}
 )
 
+// An untimely is a fault in the times of an event, which are often a test's own.
+type untimely struct{ error }
+
 // faults finds what Sentry takes but changes or drops.
 func (e *Event) faults(received time.Time) (faults []error) {
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s %s: %s", e.Type, e.ID, fmt.Sprintf(format, args...)))
+	describe := func(format string, args ...any) error {
+		return fmt.Errorf("%s %s: %s", e.Type, e.ID, fmt.Sprintf(format, args...))
 	}
+	fault := func(format string, args ...any) { faults = append(faults, describe(format, args...)) }
 	tooLong := func(name, value string, limit int) {
 		if n := chars(value, limit); n > limit {
 			fault("%s of %d characters, Sentry keeps %d", name, n, limit)
 		}
 	}
 	if what := e.ageFault(received); what != "" {
-		fault("%s", what)
+		faults = append(faults, untimely{describe("%s", what)})
 	}
 	if at, err := sentAt(e.Header); err == nil && !at.IsZero() && received.Sub(at).Abs() > maxDrift {
-		fault("sent_at is %v, and it arrived at %v: Sentry takes the clock to be wrong and moves the event's times", at, received)
+		faults = append(faults, untimely{describe("sent_at is %v, and it arrived at %v: Sentry takes the clock to be wrong and moves the event's times", at, received)})
 	}
 	for name, value := range e.Tags {
 		if what := tagFault(name, value); what != "" {

@@ -59,6 +59,7 @@ type fakeTB struct {
 	mu       sync.Mutex
 	cleanups []func()
 	errors   []string
+	logs     []string
 	fatal    string
 }
 
@@ -70,6 +71,12 @@ func (tb *fakeTB) Errorf(format string, args ...any) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	tb.errors = append(tb.errors, fmt.Sprintf(format, args...))
+}
+
+func (tb *fakeTB) Logf(format string, args ...any) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	tb.logs = append(tb.logs, fmt.Sprintf(format, args...))
 }
 
 func (tb *fakeTB) Fatalf(format string, args ...any) {
@@ -90,17 +97,23 @@ func (tb *fakeTB) run(f func()) {
 	}
 }
 
-func TestRefusalFailsTest(t *testing.T) {
+// What the client was told, and may have been tried on purpose, doesn't fail the test; what nobody noticed does.
+func TestEndOfTest(t *testing.T) {
 	t.Parallel()
+	old := `"timestamp":"2024-01-02T03:04:05Z"`
 	for _, test := range []struct {
-		name, body string
-		ask        bool
-		want       int
+		name, body   string
+		ask          bool
+		logs, errors int
 	}{
-		{"taken", eventItem(""), false, 0},
-		{"refused", "rubbish", false, 1},
-		{"refused and asked for", "rubbish", true, 0},
-		{"with a fault", eventItem(`,"tags":{"a b":"c"}`), false, 1},
+		{"taken", eventItem(""), false, 0, 0},
+		{"refused", "rubbish", false, 1, 0},
+		{"refused and asked for", "rubbish", true, 0, 0},
+		{"with a fault", eventItem(`,"tags":{"a b":"c"}`), false, 0, 1},
+		{"with a fault and asked for", eventItem(`,"tags":{"a b":"c"}`), true, 0, 0},
+		{"old", eventItem("," + old), false, 1, 0},
+		{"sent long ago", envelope(`{"event_id":"`+testID+`","sent_at":"2024-01-02T03:04:05Z"}`, `{"type":"event"}`, `{}`), false, 1, 0},
+		{"old and with a fault", eventItem("," + old + `,"tags":{"a b":"c"}`), false, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,8 +125,8 @@ func TestRefusalFailsTest(t *testing.T) {
 					t.Error("nothing was refused")
 				}
 			})
-			if len(tb.errors) != test.want {
-				t.Errorf("errors %q, want %d", tb.errors, test.want)
+			if len(tb.errors) != test.errors || len(tb.logs) != test.logs {
+				t.Errorf("errors %q, want %d; logs %q, want %d", tb.errors, test.errors, tb.logs, test.logs)
 			}
 		})
 	}

@@ -195,6 +195,18 @@ func (o *outcome) statuses() string {
 	return strings.Join(all, " ")
 }
 
+// newServer makes a server that refuses nothing the test doesn't ask for.
+func newServer(t *testing.T) *sentrytest.Server {
+	t.Helper()
+	server := sentrytest.NewServer(t)
+	t.Cleanup(func() {
+		for _, err := range server.Refused() {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
 func writeList(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "list.json")
@@ -238,7 +250,7 @@ func TestSample(t *testing.T) {
 
 func TestServerGetsAll(t *testing.T) {
 	t.Parallel()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	o := execute(t, exitFailed, "", "-parallel", "4", "-dsn", server.DSN())
 	transactions := server.WaitTransactions(5, 10*time.Second)
 	if len(transactions) != 5 {
@@ -325,7 +337,7 @@ func TestNotRun(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing.json")
 	broken := writeList(t, `{"sentry": {"enabled": "perhaps"}}`)
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	for name, c := range map[string]struct {
 		args []string
 		list string
@@ -378,7 +390,7 @@ func TestHelp(t *testing.T) {
 
 func TestHostileList(t *testing.T) {
 	t.Parallel()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	const secret = "hunter2-do-not-leak"
 	nested := strings.Repeat(`{"a":[`, 2000) + strings.Repeat(`]}`, 2000)
 	victim := filepath.Join(t.TempDir(), "victim.txt")
@@ -472,7 +484,7 @@ func TestOptions(t *testing.T) {
 	}
 	t.Run("the list wins over the settings, field by field", func(t *testing.T) {
 		t.Parallel()
-		server := sentrytest.NewServer(t)
+		server := newServer(t)
 		path := settings(t, `{"sentry":{"environment":"from-settings","dsn":`+toJSON(server.DSN())+`}}`)
 		execute(t, exitFailed, `{"sentry_config":{"environment":"from-list"},`+tasks, "-settings", path, "-")
 		if got := environmentOf(t, server); got != "from-list" {
@@ -481,7 +493,7 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("flags win over the list", func(t *testing.T) {
 		t.Parallel()
-		server, other := sentrytest.NewServer(t), sentrytest.NewServer(t)
+		server, other := newServer(t), newServer(t)
 		execute(t, exitFailed, `{"sentry_config":{"dsn":`+toJSON(other.DSN())+`},`+tasks, "-", "-dsn", server.DSN())
 		server.WaitEvents(1, 10*time.Second)
 		if n := len(other.Events()); n != 0 {
@@ -490,7 +502,7 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("an opt-out holds", func(t *testing.T) {
 		t.Parallel()
-		server := sentrytest.NewServer(t)
+		server := newServer(t)
 		path := settings(t, `{"sentry_enabled":false}`)
 		o := execute(t, exitFailed, `{`+tasks, "-settings", path, "-dsn", server.DSN(), "-")
 		if r := o.report.Results[0]; r.Status != statusError || r.EventID != "" {
@@ -505,7 +517,7 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("the environment's DSN", func(t *testing.T) {
 		t.Parallel()
-		server := sentrytest.NewServer(t)
+		server := newServer(t)
 		cmd := command(t, writeList(t, `{`+tasks))
 		cmd.Env = append(cmd.Env, "SENTRY_DSN="+server.DSN())
 		_ = cmd.Run()
@@ -556,7 +568,7 @@ func TestStdoutIsTheReportAlone(t *testing.T) {
 // TestInterrupt interrupts the program as soon as the second of three tasks runs.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	leaves := listen(t)
 	self, err := os.Executable()
 	if err != nil {

@@ -12,14 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestOutbox runs while the server drops every connection, exports what waits, and runs again when the server is back.
 func TestOutbox(t *testing.T) {
 	t.Parallel()
-	server := sentrytest.NewServer(t)
+	server := newServer(t)
 	var away atomic.Bool
 	away.Store(true)
 	server.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
