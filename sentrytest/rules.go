@@ -214,15 +214,16 @@ func (e *Event) ageFault(received time.Time) string {
 const (
 	maxTagChars           = 200 // of a tag's key and value, each
 	maxTransactionChars   = 200
-	maxReleaseChars       = 200
+	maxReleaseChars       = 200 // bytes, in fact
 	maxServerNameChars    = 200 // it becomes a tag
-	maxEnvironmentChars   = 64
+	maxEnvironmentChars   = 64  // bytes, in fact
 	maxDistChars          = 64
 	maxLoggerChars        = 64
 	maxUserChars          = 128 // of id, username and name, each
 	maxEmailChars         = 75
 	maxTextChars          = 8_192 + 200 // of a message, an exception's value and a breadcrumb's message
 	maxExceptionTypeChars = 256 + 20
+	maxMechanismChars     = 128
 	maxFrames             = 250 // of a stack trace; this one in frames
 )
 
@@ -264,8 +265,12 @@ func (e *Event) faults(received time.Time) (faults []error) {
 	}
 	tooLong("message", e.Message, maxTextChars)
 	tooLong("transaction name", e.Transaction, maxTransactionChars)
-	tooLong("release", e.Release, maxReleaseChars)
-	tooLong("environment", e.Environment, maxEnvironmentChars)
+	if n := len(e.Release); n > maxReleaseChars {
+		fault("release of %d bytes, Sentry keeps %d", n, maxReleaseChars)
+	}
+	if n := len(e.Environment); n > maxEnvironmentChars {
+		fault("environment of %d bytes, Sentry keeps %d", n, maxEnvironmentChars)
+	}
 	tooLong("dist", e.Dist, maxDistChars)
 	tooLong("logger", e.Logger, maxLoggerChars)
 	tooLong("server_name", e.ServerName, maxServerNameChars)
@@ -278,12 +283,15 @@ func (e *Event) faults(received time.Time) (faults []error) {
 			fault("user.ip_address %.100q is no IP address, Sentry drops it", ip)
 		}
 	}
-	if strings.ContainsAny(e.Release, "/\\\n\t") || e.Release == "." || e.Release == ".." || e.Release == "latest" ||
+	if strings.ContainsAny(e.Release, "/\\\n\t") || e.Release == "." || e.Release == ".." || strings.EqualFold(e.Release, "latest") ||
 		e.Release != "" && strings.TrimSpace(e.Release) == "" {
 		fault("release %.210q isn't valid, Sentry drops it", e.Release)
 	}
-	if strings.ContainsAny(e.Environment, "/\n\r\f\t") || strings.EqualFold(e.Environment, "None") {
+	if strings.ContainsAny(e.Environment, "/\\\n\r\f\t") || strings.EqualFold(e.Environment, "None") {
 		fault("environment %.100q isn't valid, Sentry drops it", e.Environment)
+	}
+	if strings.ContainsFunc(strings.TrimSpace(e.Dist), func(r rune) bool { return r == ':' || notInTagKey(r) }) {
+		fault("dist %.100q: it is made of letters, digits and _.-; Sentry drops it", e.Dist)
 	}
 	if strings.Contains(e.ServerName, "\n") || strings.Contains(e.Logger, "\n") {
 		fault("server_name %.210q or logger %.100q with a line break, Sentry drops it", e.ServerName, e.Logger)
@@ -299,6 +307,9 @@ func (e *Event) faults(received time.Time) (faults []error) {
 		}
 		if x.Mechanism != nil && x.Mechanism.Type == "" {
 			fault("exception %d with a mechanism without a type", i)
+		}
+		if x.Mechanism != nil {
+			tooLong(fmt.Sprintf("exception %d: mechanism type", i), x.Mechanism.Type, maxMechanismChars)
 		}
 		if n := len(x.Frames); n > maxFrames {
 			fault("exception %d with %d frames, Sentry keeps %d", i, n, maxFrames)

@@ -181,11 +181,19 @@ func (s *Scrubber) identifier(t string) string {
 
 // release is identifier without what Relay drops a release for; environment the same.
 func (s *Scrubber) release(t string) string {
-	return name(t, s.identifier, releaseChar, maxTagChars)
+	t = name(t, s.identifier, releaseChar, maxTagChars)
+	if t == "." || t == ".." || strings.EqualFold(t, "latest") { // which Relay takes for no name
+		t += "_"
+	}
+	return t
 }
 
 func (s *Scrubber) environment(t string) string {
-	return name(t, s.identifier, releaseChar, maxNameChars)
+	t = name(t, s.identifier, releaseChar, maxNameChars)
+	if strings.EqualFold(t, "none") {
+		t += "_"
+	}
+	return t
 }
 
 // name is t of allowed characters, after clean, and once more for what the others' replacements have brought together.

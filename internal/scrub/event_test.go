@@ -251,6 +251,7 @@ func TestEventDetails(t *testing.T) {
 		{"release and environment", &sentry.Event{Release: "svc-box-1@2", Environment: "of-joanna.owner"}, `["svc-[host]@2","of-[user]"]`, func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
 		{"release of a service with a user of its own", &sentry.Event{Release: plantedUser + "@2", Environment: "box-1"}, `["joanna.owner@2","box-1"]`,
 			func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
+		{"names that Relay takes for none", &sentry.Event{Release: "Latest", Environment: "none"}, `["Latest_","none_"]`, func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
 		{"release and environment that Relay takes for none", &sentry.Event{Release: " a/b\\c@1\n", Environment: strings.Repeat("e", 70)}, `["a-b-c@1-","` + strings.Repeat("e", 64) + `"]`,
 			func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
 		{"logger and distribution", &sentry.Event{Logger: " a\r\nb ", Dist: "1.2-ü/x"}, `["a b","1.2-__x"]`, func(e *sentry.Event) any { return []string{e.Logger, e.Dist} }},
