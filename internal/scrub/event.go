@@ -118,7 +118,7 @@ func (s *Scrubber) place(e *sentry.Event, p int) (bytes int) {
 	case placeBreadcrumbs:
 		return s.breadcrumbs(e)
 	case placeShare:
-		shareData(e)
+		s.shareData(e)
 	}
 	return bytes
 }
@@ -512,7 +512,7 @@ func (s *Scrubber) request(e *sentry.Event) {
 	r.Cookies = s.cookies(r.Cookies)
 	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
 	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
-	r.Headers, r.Env = fitStrings(r.Headers, maxHeaderBytes), fitStrings(r.Env, maxHeaderBytes)
+	r.Headers, r.Env = s.fitStrings(r.Headers, maxHeaderBytes), s.fitStrings(r.Env, maxHeaderBytes)
 	if s.personal != nil {
 		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
 		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
@@ -565,7 +565,7 @@ func cutQuery(t string) string {
 }
 
 // fitStrings returns m, or a copy that takes at most maxBytes of JSON, the longest values cut.
-func fitStrings(m map[string]string, maxBytes int) map[string]string {
+func (s *Scrubber) fitStrings(m map[string]string, maxBytes int) map[string]string {
 	bytes := 0
 	for k, v := range m {
 		bytes += len(k) + len(v) + len(`["",""],`)
@@ -577,7 +577,7 @@ func fitStrings(m map[string]string, maxBytes int) map[string]string {
 	for k, v := range m {
 		values[k] = v
 	}
-	fitted := safe.Fit(values, maxBytes-len(m)*len(`[],`), 2)
+	fitted := s.fit(values, maxBytes-len(m)*len(`[],`), 2)
 	out := make(map[string]string, len(fitted))
 	for k, v := range fitted {
 		if text, ok := v.(string); ok {
@@ -720,7 +720,9 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 	w := walker{s: s}
 	out, changed := w.mapping(c, 1)
 	if w.tooLarge() {
-		return safe.Map(c, maxContextBytes), true
+		w = walker{s: s}
+		out, _ = w.mapping(safe.Map(c, maxContextBytes), 1)
+		changed = true
 	}
 	for key, limit := range map[string]int{"op": maxCategoryChars, "description": maxLineChars} {
 		if t, ok := out[key].(string); ok && len(t) > limit {
@@ -736,7 +738,7 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 		}
 		delete(out, "data")
 		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
-		out["data"] = safe.Fit(data, max(room, minShareBytes), maxContextDepth-1)
+		out["data"] = s.fit(data, max(room, minShareBytes), maxContextDepth-1)
 	}
 	return out, changed
 }
@@ -781,7 +783,7 @@ func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) 
 
 // shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
 // then the largest contexts are cut.
-func shareData(e *sentry.Event) {
+func (s *Scrubber) shareData(e *sentry.Event) {
 	type sized struct {
 		name  string
 		bytes int
@@ -838,7 +840,7 @@ func shareData(e *sentry.Event) {
 			}
 			continue
 		}
-		e.Contexts[c.name] = safe.Fit(e.Contexts[c.name], share, maxContextDepth)
+		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
 	}
 	if dropped > 0 {
 		note(e, "contexts_left_out", dropped)

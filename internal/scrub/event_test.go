@@ -9,6 +9,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -429,6 +430,43 @@ func FuzzEvent(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is too large to be walked through is cut first, and then scrubbed like all else.
+func TestHugeTrace(t *testing.T) {
+	data := map[string]any{"password": plantedSecret, "big": strings.Repeat("x", 2<<20)}
+	for i := range 100 {
+		data["key"+strconv.Itoa(i)] = planted
+	}
+	e := &sentry.Event{Contexts: map[string]sentry.Context{"trace": {"trace_id": sentry.TraceID{1}, "data": data}, "task": {"data": data}}}
+	New(plantedConfig(false)).Event(e)
+	b, err := e.MarshalJSON()
+	if err != nil || len(b) > 2*maxContextBytes {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	for _, word := range []string{plantedSecret, plantedUser} {
+		if bytes.Contains(b, []byte(word)) {
+			t.Errorf("%q is in %.2000s", word, b)
+		}
+	}
+}
+
+// The beginning of a name that was cut may be the name of a secret.
+func TestCutNames(t *testing.T) {
+	long := "token" + strings.Repeat("\x01b", 300) // which takes more room in JSON and is cut to what is short enough for a name
+	for name, c := range map[string]sentry.Context{
+		"task":  {long: "x", "other": strings.Repeat("y", 9000)},
+		"trace": {"data": map[string]any{long: "x", "other": strings.Repeat("y", 9000)}},
+	} {
+		e := &sentry.Event{Contexts: map[string]sentry.Context{name: c}}
+		s := New(plantedConfig(true))
+		s.Event(e)
+		first, _ := e.MarshalJSON()
+		s.Event(e)
+		if second, _ := e.MarshalJSON(); !bytes.Equal(first, second) {
+			t.Errorf("%s: %.300s, then %.300s", name, first, second)
+		}
+	}
 }
 
 // A context that came from elsewhere, such as a journal, may be one level too deep for Relay, which would make text of it.

@@ -3,6 +3,7 @@ package scrub
 import (
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -55,11 +56,25 @@ func (s *Scrubber) walk(m map[string]any, maxBytes, maxDepth int) (out map[strin
 	}
 	bytes = w.bytes * maxEscape
 	if bytes > maxBytes || w.levels >= maxDepth { // a walk doesn't count what it need not look at; Fit does
-		fitted := safe.Fit(out, maxBytes, maxDepth)
-		bytes = safe.Size(fitted)
-		return fitted, true, bytes
+		fitted := s.fit(out, maxBytes, maxDepth)
+		return fitted, true, safe.Size(fitted)
 	}
 	return out, changed, bytes
+}
+
+// fit is safe.Fit for a map that has been scrubbed. The beginning of a name too long to be one may be the name of a secret, so
+// what was cut is scrubbed once more.
+func (s *Scrubber) fit(m map[string]any, maxBytes, maxDepth int) map[string]any {
+	fitted := safe.Fit(m, maxBytes, maxDepth)
+	if reflect.ValueOf(fitted).Pointer() == reflect.ValueOf(m).Pointer() {
+		return m
+	}
+	w := walker{s: s}
+	again, changed := w.mapping(fitted, 1)
+	if !changed {
+		return fitted
+	}
+	return safe.Fit(again, maxBytes, maxDepth)
 }
 
 // maxEscape is what one byte of text takes in JSON at most: \u0000.
