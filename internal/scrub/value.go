@@ -14,10 +14,14 @@ import (
 
 // Value returns v without what is secret or personal in it: v itself when there is nothing, otherwise a copy of what
 // changes and of what holds it; v is never written to. What isn't of the kinds that safe.Value makes, goes through
-// safe.Value first.
+// safe.Value first; what is much too large to be sent is cut by it.
 func (s *Scrubber) Value(v any) any {
 	w := walker{s: s}
 	out, _ := w.value(v, 0, false)
+	if w.tooLarge() {
+		w = walker{s: s}
+		out, _ = w.value(safe.Value(v, maxForeignBytes), 0, false)
+	}
 	return out
 }
 

@@ -101,4 +101,7 @@ func TestValueTooLarge(t *testing.T) {
 			t.Errorf("context %s still tells: %.200s", name, text)
 		}
 	}
+	if text, err := json.Marshal(New(plantedConfig(false)).Value(many)); err != nil || len(text) > 2*maxForeignBytes || strings.Contains(string(text), "token=x") {
+		t.Errorf("a value: %d bytes %.200s, %v", len(text), text, err)
+	}
 }
