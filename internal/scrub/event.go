@@ -248,8 +248,8 @@ func encodable(t time.Time) time.Time {
 // line is text without line breaks and outer blanks.
 func (s *Scrubber) line(t string, limit int) string {
 	t = s.text(t, limit)
-	if strings.ContainsAny(t, "\r\n") {
-		t = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(t)
+	if strings.ContainsAny(t, "\r\n") { // which may have kept a name and its value apart
+		t = s.text(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(t), limit)
 	}
 	return strings.TrimSpace(t)
 }
@@ -538,7 +538,7 @@ func (s *Scrubber) cookies(t string) string {
 	var out []string
 	for cookie := range strings.SplitSeq(t, ";") {
 		name, _, found := strings.Cut(cookie, "=")
-		if name = s.line(name, maxCategoryChars); found && name != "" {
+		if name = s.line(strings.TrimSpace(name), maxCategoryChars); found && name != "" {
 			out = append(out, name+"="+Filtered)
 		}
 	}
