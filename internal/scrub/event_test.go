@@ -374,11 +374,12 @@ func FuzzEvent(f *testing.F) {
 		f.Add(seed, seed, uint16(0))
 		f.Add("password", seed, uint16(0xffff))
 	}
-	f.Add("password", " pAss\x03:00", uint16(0))                           // which becomes a name with a secret
-	f.Add(" pAss\u0475", planted, uint16(0))                               // likewise as a tag's
-	f.Add("", strings.Repeat("x", maxNameChars-1)+" y", uint16(0))         // a blank at the end once it is cut
-	f.Add("", "password=\rH", uint16(0))                                   // a name and a value once a line break is a blank
-	f.Add("", "a=;"+strings.Repeat("x", maxCategoryChars)+"y=", uint16(0)) // cookies
+	f.Add("password", " pAss\x03:00", uint16(0))                                     // which becomes a name with a secret
+	f.Add(" pAss\u0475", planted, uint16(0))                                         // likewise as a tag's
+	f.Add("", strings.Repeat("x", maxNameChars-1)+" y", uint16(0))                   // a blank at the end once it is cut
+	f.Add("", "password=\rH", uint16(0))                                             // a name and a value once a line break is a blank
+	f.Add("", "a=;"+strings.Repeat("x", maxCategoryChars)+"y=", uint16(0))           // cookies
+	f.Add("", strings.Repeat("x", maxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
 	scrubbers := []*Scrubber{New(plantedConfig(false)), New(plantedConfig(true))}
 	f.Fuzz(func(t *testing.T, name, text string, bits uint16) {
 		for _, s := range scrubbers {

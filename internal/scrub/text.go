@@ -77,10 +77,13 @@ type editor struct {
 	noAt int // url found no "@" in what it read so far; it needn't read it again
 }
 
-// replace puts with in place of text[from:to] and returns to.
+// replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
 func (e *editor) replace(from, to int, with string) int {
 	from = max(from, e.last)
 	if to <= from || e.text[from:to] == with {
+		return to
+	}
+	if begun, cut := strings.CutSuffix(e.text[from:to], cutMark); cut && strings.HasPrefix(with, begun) {
 		return to
 	}
 	if e.out == nil {
@@ -859,28 +862,13 @@ func isPort(t string) bool {
 // userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
 func (e *editor) userinfo(i int) int {
 	t := e.text
-	rest := t[i+1:]
-	function := strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(")
-	port := false
-	if !function {
-		k := 0
-		for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
-			k++
-		}
-		if k > 0 && k < len(rest) && rest[k] == ':' {
-			end := k + 1
-			for end < len(rest) && isAlnum(rest[end]) {
-				end++
-			}
-			port = end-k-1 <= len("65535") && isPort(rest[k+1:end])
-		}
-		if !port && (k == 0 || !isHostname(rest[:k]) || k < len(rest) && rest[k] == ':') {
-			return 0
-		}
+	driver, host, port := hostAfter(t, i)
+	if !driver && !host {
+		return 0
 	}
 	from := max(e.last, i-maxLookBack)
 	start, colon := i, -1
-	for start > from && strings.IndexByte(" \t\r\n\"'`<>,;", t[start-1]) < 0 && (function || t[start-1] != '/' && t[start-1] != '=') {
+	for start > from && !endsUserinfo(t[start-1]) && (driver || t[start-1] != '/' && t[start-1] != '=') {
 		if start--; t[start] == ':' {
 			colon = start
 		}
@@ -888,10 +876,47 @@ func (e *editor) userinfo(i int) int {
 	if colon <= start || colon+1 >= i {
 		return 0
 	}
-	if !function && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
+	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
 		return 0
 	}
-	return e.replace(colon+1, i, Filtered)
+	// A password may hold an "@": it ends at the last.
+	to, path := i, false
+	for k := i + 1; k < len(t) && k < i+maxLookBack && !endsUserinfo(t[k]); k++ {
+		switch t[k] {
+		case '/', '=':
+			path = true
+		case '@':
+			if driver, host, _ := hostAfter(t, k); driver || host && !path {
+				to = k
+			}
+		}
+	}
+	return e.replace(colon+1, to, Filtered)
+}
+
+func endsUserinfo(c byte) bool { return strings.IndexByte(" \t\r\n\"'`<>,;", c) >= 0 }
+
+// hostAfter says what follows the "@" at i: the network of a database driver's DSN, or a host, with or without a port.
+func hostAfter(t string, i int) (driver, host, port bool) {
+	rest := t[i+1:]
+	if strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(") {
+		return true, false, false
+	}
+	k := 0
+	for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
+		k++
+	}
+	if k > 0 && k < len(rest) && rest[k] == ':' {
+		end := k + 1
+		for end < len(rest) && isAlnum(rest[end]) {
+			end++
+		}
+		if end-k-1 <= len("65535") && isPort(rest[k+1:end]) {
+			return false, true, true
+		}
+		return false, false, false
+	}
+	return false, k > 0 && isHostname(rest[:k]), false
 }
 
 // isHostname reports whether t is a name rather than a version, or an IPv4 address.

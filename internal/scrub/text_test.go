@@ -42,6 +42,7 @@ func TestTextSecrets(t *testing.T) {
 		{"proxy without scheme", "proxy bob:hunter2@proxy.example:3128 refused", "proxy bob:[Filtered]@proxy.example:3128 refused"},
 		{"login without scheme or port", "login bob:hunter2@db.example failed", "login bob:[Filtered]@db.example failed"},
 		{"login at an address", "bob:hunter2@10.0.0.5/app", "bob:[Filtered]@10.0.0.5/app"},
+		{"passwords with an at", "bob:S3cr3t9@x@db.example:3306/a bob:hunter2@y/z@tcp(127.0.0.1:3306)/db", "bob:[Filtered]@db.example:3306/a bob:[Filtered]@tcp(127.0.0.1:3306)/db"},
 		{"mail addresses", "mailto:bob2@example.com To:anna.b@example.com ssh:git@example.com", ""},
 		{"versions", "npm:lodash4x@1.2.3 golang:1.25rc1@sha256:0a1b2c app:v1a2b3c@sha256:f", ""},
 		{"url in a url", "?next=https%3A%2F%2Fbob%3Ahun%2540ter2%40db.example%2Fx&y=1", "?next=https%3A%2F%2Fbob%3A[Filtered]%40db.example%2Fx&y=1"},
