@@ -764,6 +764,30 @@ var proseWords = map[string]bool{"must": true, "is": true, "was": true, "were": 
 	"no": true, "access": true, "already": true, "closed": true, "refused": true, "canceled": true, "cancelled": true, "timeout": true, "executable": true,
 	"flag": true, "realm": true, "scope": true, "understanding": true, "functionality": true}
 
+// isCurlLogin reports whether curl takes user:password after this flag.
+func isCurlLogin(flag string) bool {
+	return flag == "-u" || flag == "--user" || flag == "-U" || flag == "--proxy-user"
+}
+
+func isCurl(command string) bool { return strings.Contains(command, "curl") }
+
+// login handles the user:password at k, an argument that may be in quotes.
+func (e *editor) login(k int) int {
+	t := e.text
+	end := len(t)
+	if from, quote, escapes := opening(t, k); quote != 0 {
+		if k = from; closing(t, from, quote, escapes) > 0 {
+			end = closing(t, from, quote, escapes)
+		}
+	} else if i := strings.IndexAny(t[k:], " \t\r\n\"'`"); i >= 0 {
+		end = k + i
+	}
+	if colon := strings.IndexByte(t[k:end], ':'); colon >= 0 {
+		return e.replace(k+colon+1, end, Filtered)
+	}
+	return 0
+}
+
 // flag handles the command-line flag that may begin with the dash at i and has its value in the next argument.
 func (s *Scrubber) flag(ed *editor, i int) int {
 	t := ed.text
@@ -788,6 +812,9 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	gap := k
 	for k < len(t) && (t[k] == ' ' || t[k] == '\t' || t[k] == ',' || t[k] == '\r' || t[k] == '\n') {
 		k++
+	}
+	if k > gap && isCurlLogin(t[i:end]) && isCurl(t[max(0, i-maxLookBack):i]) {
+		return ed.login(k)
 	}
 	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
 		return 0

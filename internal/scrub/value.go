@@ -240,7 +240,12 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 			continue
 		}
 		hide = isText && w.s.isSecretFlag(text)
-		if nv, differs := w.value(v, level+1, true); differs {
+		nv, differs := w.value(v, level+1, true)
+		if t, ok := nv.(string); ok && i > 1 && isLogin(l[0], l[i-1]) {
+			nv = withoutPassword(t)
+			differs = differs || nv != v
+		}
+		if differs {
 			set(i, nv)
 		}
 		if w.tooLarge() {
@@ -263,6 +268,24 @@ func (s *Scrubber) isSecretFlag(arg string) bool {
 	return s.names.secret(strings.TrimLeft(arg, "-/"))
 }
 
+// isLogin reports whether the argument after flag is user:password.
+func isLogin(command, flag any) bool {
+	f, ok := flag.(string)
+	if !ok || !isCurlLogin(f) {
+		return false
+	}
+	c, ok := command.(string)
+	return ok && isCurl(c)
+}
+
+func withoutPassword(login string) string {
+	user, password, _ := strings.Cut(login, ":")
+	if password == "" {
+		return login
+	}
+	return user + ":" + Filtered
+}
+
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
 	for i, t := range l {
@@ -273,6 +296,9 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.isSecretFlag(t)
 			nv = w.s.Text(t)
+			if i > 1 && isLogin(l[0], l[i-1]) {
+				nv = withoutPassword(nv)
+			}
 		}
 		if nv != t {
 			w.grown(t, nv)
