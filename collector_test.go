@@ -204,10 +204,10 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 	quick("CaptureTaskException", limit, func() { CaptureTaskException(ctx, errors.New("x"), "", nil, nil) })
 	quick("CaptureTaskFailure", limit, func() { CaptureTaskFailure(ctx, "", "x", nil, nil) })
 	quick("Finish", limit, span.Finish)
-	if !Flush(10 * time.Second) {
+	if !Flush(time.Minute) {
 		t.Error("Flush = false")
 	}
-	quick("Close", limit, func() { Close(5 * time.Second) })
+	quick("Close", limit, func() { Close(time.Minute) })
 	if n := asked.Load(); n != 1 {
 		t.Errorf("the hanging probe was asked %d times", n)
 	}
@@ -249,13 +249,13 @@ func TestIdleHasNoGoroutine(t *testing.T) {
 	if err := Init(Options{DSN: server.DSN(), Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	defer Close(5 * time.Second)
+	defer Close(time.Minute)
 	await("after Init")
 	_, span := CreateTaskSpan(t.Context(), "x", 0, 1, nil)
 	await("while a task runs, between two readings,")
 	span.Finish()
 	await("after a task")
-	Close(5 * time.Second)
+	Close(time.Minute)
 	if all := stacks(); strings.Contains(all, "(*collector)") || strings.Contains(all, "(*probeState)") {
 		t.Errorf("after Close a goroutine of the collector runs:\n%s", all)
 	}

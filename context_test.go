@@ -94,7 +94,7 @@ func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event 
 	span.Finish()
 	flush(t)
 	events := server.Events()
-	return append(events[len(events)-2:], server.WaitTransactions(1, 5*time.Second)...)
+	return append(events[len(events)-2:], server.WaitTransactions(1, time.Minute)...)
 }
 
 func TestContextTable(t *testing.T) {
@@ -199,7 +199,7 @@ func TestContextOfTheHostWins(t *testing.T) {
 	sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
 	span.Finish()
 	flush(t)
-	for _, e := range append(server.WaitEvents(1, 5*time.Second), server.WaitTransactions(1, 5*time.Second)...) {
+	for _, e := range append(server.WaitEvents(1, time.Minute), server.WaitTransactions(1, time.Minute)...) {
 		device := e.Contexts["device"]
 		if device["arch"] != "abacus" || device["model"] != "desk" || device["processor_count"] != float64(runtime.NumCPU()) {
 			t.Errorf("%s: device %v", e.Type, device)

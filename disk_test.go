@@ -104,7 +104,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	_ = cmd.Wait()
 	server.Respond(nil)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Release: "parent@1"})
-	events := server.WaitEvents(2, 10*time.Second)
+	events := server.WaitEvents(2, time.Minute)
 	byID := map[string]sentrytest.Event{}
 	var interrupted sentrytest.Event
 	for _, e := range events {
@@ -127,7 +127,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	if got := fmt.Sprint(task); got != "map[data:map[drive:D password:[Filtered]] index:1 task_type:slow_task total:4]" {
 		t.Errorf("context task = %s", got)
 	}
-	sentryconfig.Close(5 * time.Second)
+	sentryconfig.Close(time.Minute)
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
 		t.Errorf("with nothing waiting there are files: %v", left)
 	}
@@ -173,12 +173,12 @@ func TestCrashIsReported(t *testing.T) {
 			}
 			initialise(t, server, sentryconfig.Options{OutboxDir: dir})
 			var crash sentrytest.Event
-			for _, e := range server.WaitEvents(2, 10*time.Second) {
+			for _, e := range server.WaitEvents(2, time.Minute) {
 				if e.Tags["failure_type"] == "process_crash" {
 					crash = e
 				}
 			}
-			sentryconfig.Close(5 * time.Second)
+			sentryconfig.Close(time.Minute)
 			if len(crash.Exceptions) != 1 || crash.Level != "fatal" {
 				t.Fatalf("crash event %+v", crash)
 			}
@@ -359,5 +359,5 @@ func TestOffFromTheStart(t *testing.T) {
 		t.Fatalf("%d events were sent while reporting was off", n)
 	}
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
-	server.WaitEvents(20, 10*time.Second)
+	server.WaitEvents(20, time.Minute)
 }

@@ -41,7 +41,7 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: dir, SendSystemInfo: sentry.Set(false)}); err != nil {
 		t.Fatal(err)
 	}
-	defer Close(5 * time.Second)
+	defer Close(time.Minute)
 	ctx, span := CreateTaskSpan(context.Background(), "slow", 0, 1, nil)
 	defer span.Finish()
 	AddBreadcrumb(ctx, "half-way", "step", "", nil)
@@ -51,7 +51,7 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	c.mu.Unlock()
 	waitForNote(t, dir, "half-way")
 	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
-	for _, e := range server.WaitEvents(1, 10*time.Second) {
+	for _, e := range server.WaitEvents(1, time.Minute) {
 		for _, name := range []string{"system", "memory", "cpu", "process"} {
 			if e.Contexts[name] != nil {
 				t.Errorf("context %s: %v", name, e.Contexts[name])
@@ -91,7 +91,7 @@ func TestNotedLater(t *testing.T) {
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: file}); err != nil {
 		t.Fatal(err)
 	}
-	defer Close(5 * time.Second)
+	defer Close(time.Minute)
 	_, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
 	defer span.Finish()
 	if err := os.Remove(file); err != nil {
@@ -116,7 +116,7 @@ func TestDeadForLong(t *testing.T) {
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
-	defer Close(5 * time.Second)
+	defer Close(time.Minute)
 	now := time.Now()
 	for id, c := range map[string]struct{ died, told time.Time }{
 		"00000000000000000000000000000001": {now.Add(-time.Hour), now.Add(-time.Hour)},
@@ -125,7 +125,7 @@ func TestDeadForLong(t *testing.T) {
 		"00000000000000000000000000000004": {now.AddDate(3, 0, 0), now},
 	} {
 		dead := outbox.Dead{LastAlive: c.died, Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: id}}}
-		if !current.Load().reportDead(dead) || !Flush(10*time.Second) {
+		if !current.Load().reportDead(dead) || !Flush(time.Minute) {
 			t.Errorf("%v isn't reported: %+v", c.died, ReadStats())
 		}
 		events := server.Events()

@@ -87,14 +87,14 @@ func initialise(t *testing.T, server *sentrytest.Server, opts sentryconfig.Optio
 	if err := sentryconfig.Init(opts); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sentryconfig.Close(5 * time.Second) })
+	t.Cleanup(func() { sentryconfig.Close(time.Minute) })
 }
 
 // one waits for exactly one event.
 func one(t *testing.T, server *sentrytest.Server) sentrytest.Event {
 	t.Helper()
 	flush(t)
-	events := server.WaitEvents(1, 5*time.Second)
+	events := server.WaitEvents(1, time.Minute)
 	if len(events) != 1 {
 		t.Fatalf("got %d events, want 1", len(events))
 	}
@@ -103,7 +103,7 @@ func one(t *testing.T, server *sentrytest.Server) sentrytest.Event {
 
 func flush(t *testing.T) {
 	t.Helper()
-	if !sentryconfig.Flush(10 * time.Second) {
+	if !sentryconfig.Flush(time.Minute) {
 		t.Fatalf("Flush = false; stats %+v", sentryconfig.ReadStats())
 	}
 }
@@ -153,10 +153,10 @@ func TestInitTwice(t *testing.T) {
 	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@2"}); !errors.Is(err, sentryconfig.ErrInitialized) {
 		t.Errorf("another release: %v, want ErrInitialized", err)
 	}
-	if !sentryconfig.Close(5 * time.Second) {
+	if !sentryconfig.Close(time.Minute) {
 		t.Error("Close = false")
 	}
-	if !sentryconfig.Close(5 * time.Second) {
+	if !sentryconfig.Close(time.Minute) {
 		t.Error("second Close = false")
 	}
 	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@2"}); err != nil {
@@ -194,7 +194,7 @@ func TestNothingPanics(t *testing.T) {
 	start(t, sentryconfig.Options{})
 	calls()
 	flush(t)
-	sentryconfig.Close(5 * time.Second)
+	sentryconfig.Close(time.Minute)
 	calls()
 }
 

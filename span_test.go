@@ -19,7 +19,7 @@ import (
 func transactions(t *testing.T, server *sentrytest.Server, n int) []sentrytest.Event {
 	t.Helper()
 	flush(t)
-	list := server.WaitTransactions(n, 5*time.Second)
+	list := server.WaitTransactions(n, time.Minute)
 	if len(list) != n {
 		t.Fatalf("got %d transactions, want %d", len(list), n)
 	}
@@ -291,7 +291,7 @@ func TestTaskDuringCleanup(t *testing.T) {
 func TestCloseCancelsRunningTasks(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	_, span := sentryconfig.CreateTaskSpan(t.Context(), "slow", 0, 1, nil)
-	if !sentryconfig.Close(5 * time.Second) {
+	if !sentryconfig.Close(time.Minute) {
 		t.Error("Close = false")
 	}
 	span.Finish()
@@ -418,7 +418,7 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	if e.Contexts["trace"]["trace_id"] != want || tx.Contexts["trace"]["trace_id"] != want {
 		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"], tx.Contexts["trace"]["trace_id"], want)
 	}
-	sentryconfig.Close(5 * time.Second)
+	sentryconfig.Close(time.Minute)
 	if sentry.CurrentHub().Client() != client {
 		t.Error("Close unbound the host's client")
 	}
@@ -515,7 +515,7 @@ func TestHostBindsItsClientLater(t *testing.T) {
 	if list := theirs.Events(); len(list) != 1 || list[0].Message != "host" || len(theirs.Transactions()) != 0 {
 		t.Errorf("the host's server got %v and %v", list, theirs.Transactions())
 	}
-	sentryconfig.Close(5 * time.Second)
+	sentryconfig.Close(time.Minute)
 	if sentry.CurrentHub().Client() != client {
 		t.Error("Close unbound the host's client")
 	}
@@ -530,7 +530,7 @@ func TestPlainSentryCallsReport(t *testing.T) {
 	if !sentry.Flush(time.Second) {
 		t.Error("sentry.Flush = false")
 	}
-	sentryconfig.Close(5 * time.Second)
+	sentryconfig.Close(time.Minute)
 	if sentry.CurrentHub().Client().IsEnabled() {
 		t.Error("Close left our client bound")
 	}

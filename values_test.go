@@ -113,7 +113,7 @@ func TestValuesRead(t *testing.T) {
 			sentryconfig.CaptureTaskFailure(ctx, "", "y", map[string]any{"v": test.value}, map[string]any{"wrapped": map[string]any{"v": test.value}})
 			span.Finish()
 			e := one(t, server)
-			tx := server.WaitTransactions(1, 5*time.Second)[0]
+			tx := server.WaitTransactions(1, time.Minute)[0]
 			var wire struct {
 				Contexts struct {
 					Task    struct{ Data map[string]json.RawMessage }

@@ -547,11 +547,11 @@ func TestRealClient(t *testing.T) {
 			hub.CaptureCheckIn(&sentry.CheckIn{MonitorSlug: "nightly", Status: sentry.CheckInStatusOK}, nil)
 			sentry.NewLogger(ctx).Info().String("k", "v").Emit("a log")
 			sentry.NewMeter(ctx).WithCtx(ctx).Count("jobs", 1)
-			if !hub.Flush(10 * time.Second) {
+			if !hub.Flush(time.Minute) {
 				t.Error("Flush = false")
 			}
 
-			events := s.WaitEvents(2, 10*time.Second)
+			events := s.WaitEvents(2, time.Minute)
 			byID := make(map[string]Event)
 			for _, e := range events {
 				byID[e.ID] = e
@@ -575,13 +575,13 @@ func TestRealClient(t *testing.T) {
 			if a := x.Attachments; len(a) != 1 || a[0].Filename != "a.bin" || a[0].ContentType != "application/x" || !bytes.Equal(a[0].Data, []byte("\x00\n\xff\n")) {
 				t.Errorf("attachments %+v", a)
 			}
-			tx := s.WaitTransactions(1, 10*time.Second)[0]
+			tx := s.WaitTransactions(1, time.Minute)[0]
 			if tx.Transaction != "work" || tx.Contexts["trace"]["op"] != "task" || len(tx.Spans) != 1 || tx.Spans[0].Op != "step" ||
 				tx.Spans[0].ParentSpanID != tx.Contexts["trace"]["span_id"] || tx.Duration() < 0 || tx.Start.IsZero() {
 				t.Errorf("transaction %s", tx.Raw)
 			}
 			for kind, want := range map[string]string{"log": "a log", "trace_metric": "jobs", "check_in": "nightly"} {
-				if items := s.WaitItems(kind, 1, 10*time.Second); !bytes.Contains(items[0].Payload, []byte(want)) {
+				if items := s.WaitItems(kind, 1, time.Minute); !bytes.Contains(items[0].Payload, []byte(want)) {
 					t.Errorf("%s: %s", kind, items[0].Payload)
 				}
 			}
@@ -609,7 +609,7 @@ func TestRealClientLimited(t *testing.T) {
 	hub.CaptureMessage("dropped")
 	sentry.StartTransaction(ctx, "goes on").Finish()
 	hub.Flush(5 * time.Second)
-	s.WaitTransactions(1, 5*time.Second)
+	s.WaitTransactions(1, time.Minute)
 	if n := len(s.Events()); n != 0 {
 		t.Errorf("%d events", n)
 	}

@@ -252,7 +252,7 @@ func TestServerGetsAll(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
 	o := execute(t, exitFailed, "", "-parallel", "4", "-dsn", server.DSN())
-	transactions := server.WaitTransactions(5, 10*time.Second)
+	transactions := server.WaitTransactions(5, time.Minute)
 	if len(transactions) != 5 {
 		t.Errorf("%d transactions, want 5: none for a skipped task", len(transactions))
 	}
@@ -265,7 +265,7 @@ func TestServerGetsAll(t *testing.T) {
 		t.Errorf("statuses of the transactions: %v", statuses)
 	}
 	events := map[string]sentrytest.Event{}
-	for _, e := range server.WaitEvents(4, 10*time.Second) {
+	for _, e := range server.WaitEvents(4, time.Minute) {
 		events[e.ID] = e
 	}
 	if len(events) != 4 {
@@ -440,11 +440,11 @@ func TestHostileList(t *testing.T) {
 		t.Errorf("a file outside the list's folder: %v", err)
 	}
 	started := ordinary + strings.Count(want, "error") + strings.Count(want, "failure") + 2
-	if n := len(server.WaitTransactions(started, 20*time.Second)); n != started {
+	if n := len(server.WaitTransactions(started, time.Minute)); n != started {
 		t.Errorf("%d transactions, want %d", n, started)
 	}
 	failed := strings.Count(want, "error") + strings.Count(want, "failure")
-	events := server.WaitEvents(failed, 20*time.Second)
+	events := server.WaitEvents(failed, time.Minute)
 	if len(events) != failed {
 		t.Errorf("%d events, want %d", len(events), failed)
 	}
@@ -477,7 +477,7 @@ func TestOptions(t *testing.T) {
 		var e struct {
 			Environment string `json:"environment"`
 		}
-		if err := json.Unmarshal(server.WaitEvents(1, 10*time.Second)[0].Raw, &e); err != nil {
+		if err := json.Unmarshal(server.WaitEvents(1, time.Minute)[0].Raw, &e); err != nil {
 			t.Fatal(err)
 		}
 		return e.Environment
@@ -495,7 +495,7 @@ func TestOptions(t *testing.T) {
 		t.Parallel()
 		server, other := newServer(t), newServer(t)
 		execute(t, exitFailed, `{"sentry_config":{"dsn":`+toJSON(other.DSN())+`},`+tasks, "-", "-dsn", server.DSN())
-		server.WaitEvents(1, 10*time.Second)
+		server.WaitEvents(1, time.Minute)
 		if n := len(other.Events()); n != 0 {
 			t.Errorf("%d events at the list's own server", n)
 		}
@@ -521,7 +521,7 @@ func TestOptions(t *testing.T) {
 		cmd := command(t, writeList(t, `{`+tasks))
 		cmd.Env = append(cmd.Env, "SENTRY_DSN="+server.DSN())
 		_ = cmd.Run()
-		server.WaitEvents(1, 10*time.Second)
+		server.WaitEvents(1, time.Minute)
 	})
 }
 
@@ -615,7 +615,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	ended(t, leaf)
 	statuses := map[string]bool{}
-	for _, tr := range server.WaitTransactions(2, 10*time.Second) {
+	for _, tr := range server.WaitTransactions(2, time.Minute) {
 		status, _ := tr.Contexts["trace"]["status"].(string)
 		statuses[status] = true
 	}

@@ -60,10 +60,10 @@ func TestOutbox(t *testing.T) {
 	if !strings.Contains(second.stderr, ": nothing waits; all 2 that earlier runs had left have arrived") {
 		t.Errorf("stderr doesn't say what has arrived: %s", second.stderr)
 	}
-	if events := server.WaitEvents(1, 10*time.Second); events[0].ID != id {
+	if events := server.WaitEvents(1, time.Minute); events[0].ID != id {
 		t.Errorf("arrived %s, want %s", events[0].ID, id)
 	}
-	server.WaitTransactions(2, 10*time.Second)
+	server.WaitTransactions(2, time.Minute)
 }
 
 func unpack(t *testing.T, stream []byte) (files []string) {

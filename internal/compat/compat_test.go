@@ -122,11 +122,11 @@ func TestErrorLibraries(t *testing.T) {
 			if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN()}); err != nil {
 				t.Fatal(err)
 			}
-			defer sentryconfig.Close(5 * time.Second)
+			defer sentryconfig.Close(time.Minute)
 			if id := sentryconfig.CaptureTaskException(t.Context(), tt.err, taskType, nil, nil); id == "" {
 				t.Fatal("not captured")
 			}
-			events := server.WaitEvents(1, 10*time.Second)
+			events := server.WaitEvents(1, time.Minute)
 			if len(events) != 1 {
 				t.Fatalf("%d events", len(events))
 			}
@@ -182,14 +182,14 @@ func TestOneIssueAcrossLibraries(t *testing.T) {
 	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN()}); err != nil {
 		t.Fatal(err)
 	}
-	defer sentryconfig.Close(5 * time.Second)
+	defer sentryconfig.Close(time.Minute)
 	same := []error{errors.New("device 1 is busy"), pkgNew(2), goErrorsNew(3), xerrorsNew(4), fmt.Errorf("x: %w", pkgerrors.WithStack(xerrorsNew(5)))}
 	for _, err := range same {
 		if sentryconfig.CaptureTaskException(t.Context(), err, taskType, nil, nil) == "" {
 			t.Errorf("%v is not captured", err)
 		}
 	}
-	server.WaitEvents(len(same), 10*time.Second)
+	server.WaitEvents(len(same), time.Minute)
 	if issues := server.Issues(); len(issues) != 1 || len(issues[0].Events) != len(same) {
 		t.Errorf("%d issues: %+v", len(issues), issues)
 	}

@@ -199,7 +199,7 @@ func TestServerFails(t *testing.T) {
 				w.respond(nil)
 				w.dial(nil)
 				transport.CloseIdleConnections()
-				if !o.Flush(within(20 * time.Second)) {
+				if !o.Flush(within(time.Minute)) {
 					t.Errorf("Flush after the trouble: false; %v", o.Stats().LastError)
 				}
 				got := w.got()
@@ -262,7 +262,7 @@ func TestProxyWantsLogin(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	open.Store(true)
-	if !o.Flush(within(20 * time.Second)) {
+	if !o.Flush(within(time.Minute)) {
 		t.Errorf("Flush: false; %v", o.Stats().LastError)
 	}
 	sameIDs(t, s.got(), 1)
@@ -288,7 +288,7 @@ func TestRefusedEnvelopes(t *testing.T) {
 				for i := range 3 {
 					o.Put(testRecord(i, 100))
 				}
-				if !o.Flush(within(20 * time.Second)) {
+				if !o.Flush(within(time.Minute)) {
 					t.Error("Flush: false")
 				}
 				wantStats(t, o, Stats{Captured: 3, Delivered: 2, Dropped: 1, DroppedBy: map[string]uint64{reasonSendError: 1}})
@@ -445,7 +445,7 @@ func TestSlowBody(t *testing.T) {
 		for i := range 20 {
 			o.Put(testRecord(i, 10))
 		}
-		if !o.Flush(within(20 * time.Second)) {
+		if !o.Flush(within(time.Minute)) {
 			t.Error("Flush: false")
 		}
 		sameIDs(t, s.got(), 20)
@@ -476,7 +476,7 @@ func TestDeadConnections(t *testing.T) {
 	}
 	eventually(t, "all connections are in use", func() bool { return s.count() == Senders })
 	close(hold)
-	if !o.Flush(within(10 * time.Second)) {
+	if !o.Flush(within(time.Minute)) {
 		t.Fatal("Flush: false")
 	}
 	dead.Store(true)

@@ -267,7 +267,7 @@ func TestUnusableFolder(t *testing.T) {
 				c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
 				c.Client = &http.Client{Transport: memoryTransport(server)}
 			})
-			if !next.Flush(within(10 * time.Second)) {
+			if !next.Flush(within(time.Minute)) {
 				t.Error("Flush: false")
 			}
 			sameIDs(t, server.got(), 3)
@@ -289,13 +289,13 @@ func TestDiskComesBack(t *testing.T) {
 		c.Client = &http.Client{Transport: memoryTransport(server)}
 		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
 	})
-	if !o.Flush(within(10 * time.Second)) {
+	if !o.Flush(within(time.Minute)) {
 		t.Fatal("Flush: false")
 	}
 	s.mu.Lock()
 	s.from = s.calls + 1
 	s.mu.Unlock()
-	if !o.Put(testRecord(0, 10)) || !o.Flush(within(10*time.Second)) {
+	if !o.Put(testRecord(0, 10)) || !o.Flush(within(time.Minute)) {
 		t.Fatalf("the event is lost: %+v", o.Stats())
 	}
 	if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) {
@@ -345,7 +345,7 @@ func TestDiskThatWorksAtTheEnd(t *testing.T) {
 	o.Close(ended())
 	s.respond(nil)
 	next := open()
-	if !next.Flush(within(10 * time.Second)) {
+	if !next.Flush(within(time.Minute)) {
 		t.Errorf("Flush: false; %+v", next.Stats())
 	}
 	sameIDs(t, s.got(), 3)

@@ -103,7 +103,7 @@ func TestFolderUnderUs(t *testing.T) {
 				t.Errorf("LastError %v", err)
 			}
 			s.respond(nil)
-			if !o.Flush(within(10 * time.Second)) {
+			if !o.Flush(within(time.Minute)) {
 				t.Errorf("Flush: false; %+v", o.Stats())
 			}
 			sameIDs(t, s.got(), 4)

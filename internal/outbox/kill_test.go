@@ -284,7 +284,7 @@ func TestAdoptWhileOthersRun(t *testing.T) {
 		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
 		c.timing.adopt = 10 * time.Millisecond
 	})
-	if !o.Flush(within(10 * time.Second)) {
+	if !o.Flush(within(time.Minute)) {
 		t.Error("Flush: false")
 	}
 	if n := len(s.got()); n != 0 {

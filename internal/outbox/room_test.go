@@ -59,7 +59,7 @@ func TestRoomIsShared(t *testing.T) {
 		c.OpenStore, c.MaxBytes = open, room
 		c.Client = &http.Client{Transport: memoryTransport(s)}
 	})
-	if !next.Flush(within(10 * time.Second)) {
+	if !next.Flush(within(time.Minute)) {
 		t.Error("Flush: false")
 	}
 	if got, want := len(s.got()), n/2+int(st.Pending); got != want {

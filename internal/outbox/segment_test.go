@@ -268,7 +268,7 @@ func TestDamagedFiles(t *testing.T) {
 					}
 					cfg.Client = &http.Client{Transport: memoryTransport(s)}
 				})
-				if !o.Flush(within(10 * time.Second)) {
+				if !o.Flush(within(time.Minute)) {
 					t.Errorf("Flush: false; %+v", o.Stats())
 				}
 				o.Close(ended())

@@ -71,7 +71,7 @@ func onTinyDisk() {
 	if len(arrived) != n {
 		fmt.Println("arrived:", len(arrived))
 	}
-	if !o.Close(within(10 * time.Second)) {
+	if !o.Close(within(time.Minute)) {
 		fmt.Println("Close: false")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
