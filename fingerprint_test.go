@@ -528,7 +528,7 @@ func resetConnection(t *testing.T) error {
 	client, server := connection(t)
 	_ = server.(*net.TCPConn).SetLinger(0) // closing resets
 	_ = server.Close()
-	_ = client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = client.SetReadDeadline(time.Now().Add(time.Minute))
 	_, err := client.Read(make([]byte, 1))
 	return err
 }

@@ -67,7 +67,7 @@ func waitForNote(t *testing.T, dir, text string) {
 	if err != nil || len(journals) != 1 {
 		t.Fatal(journals, err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		noted, err := os.ReadFile(journals[0])
 		if err != nil {
 			t.Fatal(err)

@@ -606,7 +606,7 @@ func TestStoredWithPersonalDataIsDropped(t *testing.T) {
 	server.Respond(nil)
 	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), OutboxDir: outbox, Release: "svc@1"})
 	events := server.WaitEvents(2, time.Minute)
-	for end := time.Now().Add(10 * time.Second); sentryconfig.ReadStats().Dropped == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); sentryconfig.ReadStats().Dropped == 0 && time.Now().Before(end); {
 		flush(t) // which waits for what this process knows of
 	}
 	if n := len(server.Events()); n != 2 {

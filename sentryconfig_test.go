@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 // leakedGoroutines waits until no goroutine runs code of ours or of sentry-go, for at most five seconds, and returns the
 // stacks of those that still do.
 func leakedGoroutines() string {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		buf := make([]byte, 1<<20)
 		buf = buf[:runtime.Stack(buf, true)]

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	client.CloseIdleConnections()
 	if code == 0 {
-		if stacks := leaked(5 * time.Second); stacks != "" {
+		if stacks := leaked(time.Minute); stacks != "" {
 			fmt.Fprintln(os.Stderr, "goroutines outlive the tests:\n"+stacks)
 			code = 1
 		}
@@ -608,7 +608,7 @@ func TestRealClientLimited(t *testing.T) {
 	hub.CaptureMessage("limits")
 	hub.CaptureMessage("dropped")
 	sentry.StartTransaction(ctx, "goes on").Finish()
-	hub.Flush(5 * time.Second)
+	hub.Flush(time.Minute)
 	s.WaitTransactions(1, time.Minute)
 	if n := len(s.Events()); n != 0 {
 		t.Errorf("%d events", n)

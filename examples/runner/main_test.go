@@ -668,7 +668,7 @@ func listen(t *testing.T) net.Listener {
 // accept waits for a leaf.
 func accept(t *testing.T, l net.Listener) net.Conn {
 	t.Helper()
-	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -680,7 +680,7 @@ func accept(t *testing.T, l net.Listener) net.Conn {
 // ended waits until the leaf at the other end of conn is no more.
 func ended(t *testing.T, conn net.Conn) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	_, err := conn.Read(make([]byte, 1))
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -292,7 +292,7 @@ func TestAdoptWhileOthersRun(t *testing.T) {
 	}
 	dying.killAfter(t, 50, 0)
 	eventually(t, "adoption", func() bool { return len(s.got()) > 0 })
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	o.Flush(ctx)
 	arrived := make(map[string]bool)
