@@ -221,3 +221,33 @@ func TestOwnTransportReplacesOurs(t *testing.T) {
 		t.Errorf("%d events went to the server", n)
 	}
 }
+
+// several is an error of many, as hashicorp/go-multierror makes them: its Unwrap hides that they are many.
+type several []error
+
+func (s several) Error() string          { return fmt.Sprintf("%d errors", len(s)) }
+func (s several) WrappedErrors() []error { return s }
+func (s several) Unwrap() error          { return s[0] }
+
+// The parts of an error that wraps several are a group in Sentry, and each hangs on the one that wraps it.
+func TestExceptionGroups(t *testing.T) {
+	a, b := errors.New("a"), errors.New("b")
+	for name, err := range map[string]error{"joined": errors.Join(a, fmt.Errorf("in: %w", b)), "many": several{a, fmt.Errorf("in: %w", b)}, "both": fmt.Errorf("%w, %w", a, fmt.Errorf("in: %w", b))} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, sentryconfig.Options{})
+			sentryconfig.CaptureTaskException(t.Context(), err, "t", nil, nil)
+			var got []string
+			for _, x := range one(t, server).Exceptions { // the outermost last
+				parent := -1
+				if x.Mechanism.ParentID != nil {
+					parent = *x.Mechanism.ParentID
+				}
+				got = append(got, fmt.Sprintf("%d %d %q %t %t", x.Mechanism.ExceptionID, parent, x.Mechanism.Source, x.Mechanism.IsExceptionGroup, x.Value == err.Error()))
+			}
+			want := []string{`3 2 "unwrap" false false`, `2 0 "errors[1]" false false`, `1 0 "errors[0]" false false`, `0 -1 "" true true`}
+			if !slices.Equal(got, want) {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+}

@@ -48,7 +48,7 @@ func (b *exceptionBuilder) add(err error, parent *int, source string) {
 		b.seen[err] = struct{}{}
 	}
 	id := len(b.list)
-	children, group := unwrapAll(err)
+	many, one := unwrapErrors(err)
 	x := sentry.Exception{
 		Type:       reflect.TypeOf(err).String(),
 		Value:      errorText(err),
@@ -58,7 +58,7 @@ func (b *exceptionBuilder) add(err error, parent *int, source string) {
 			ExceptionID:      id,
 			ParentID:         parent,
 			Source:           source,
-			IsExceptionGroup: group,
+			IsExceptionGroup: len(many) > 0,
 		},
 	}
 	if parent != nil {
@@ -66,35 +66,10 @@ func (b *exceptionBuilder) add(err error, parent *int, source string) {
 	}
 	b.carried = b.carried || x.Stacktrace != nil
 	b.list = append(b.list, x)
-	for i, child := range children {
-		source := sentry.MechanismTypeUnwrap
-		if group {
-			source = fmt.Sprintf("errors[%d]", i)
-		}
-		b.add(child, &id, source)
+	b.add(one, &id, sentry.MechanismTypeUnwrap)
+	for i, child := range many[:min(len(many), maxExceptions)] {
+		b.add(child, &id, fmt.Sprintf("errors[%d]", i))
 	}
-}
-
-// unwrapAll returns what err wraps, and whether it may wrap several.
-func unwrapAll(err error) (children []error, group bool) {
-	defer func() {
-		if recover() != nil { // a method of err's, called on a nil receiver for example
-			children = nil
-		}
-	}()
-	switch e := err.(type) {
-	case interface{ Unwrap() []error }:
-		return e.Unwrap(), true
-	case interface{ Unwrap() error }:
-		if child := e.Unwrap(); child != nil {
-			return []error{child}, false
-		}
-	case interface{ Cause() error }:
-		if child := e.Cause(); child != nil {
-			return []error{child}, false
-		}
-	}
-	return nil, false
 }
 
 // maxErrorText is what is kept of one error's message, in bytes; Sentry cuts at 8,192 characters.
@@ -140,13 +115,8 @@ func findError(err error, match func(error) bool) bool {
 		if safely(e, match) {
 			return true
 		}
-		children, _ := unwrapAll(e)
-		for _, child := range children {
-			if walk(child) {
-				return true
-			}
-		}
-		return false
+		many, one := unwrapErrors(e)
+		return walk(one) || slices.ContainsFunc(many, walk)
 	}
 	return walk(err)
 }
