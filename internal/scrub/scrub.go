@@ -1,8 +1,9 @@
 // Package scrub removes secrets and personal data from what is about to leave the machine.
 //
-// Secrets are found by the name beside a value (names.go) and by their form in a text (text.go), and become [Filtered].
-// Unless it may be sent, personal data becomes ~, [dir], [host] and [user] (personal.go). Whole events are cut to what
-// Sentry takes at the same time (event.go, limits.go).
+// Secrets are found by the name beside a value (names.go for the names, value.go for values, assignment.go, flag.go and
+// extent.go for texts) and by their form in a text (token.go, url.go), and become [Filtered]. Unless it may be sent, personal
+// data becomes ~, [dir], [host] and [user] (personal.go). Whole events (event.go, and a file for each of its larger parts) are
+// cut at the same time to what Sentry takes.
 package scrub
 
 import "unicode/utf8"

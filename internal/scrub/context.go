@@ -1,0 +1,248 @@
+package scrub
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+func (s *Scrubber) spans(e *sentry.Event) {
+	var out []*sentry.Span
+	for i, old := range e.Spans {
+		if n := s.span(old); n != old || n == nil {
+			if out == nil {
+				out = slices.Clone(e.Spans)
+			}
+			out[i] = n
+		}
+	}
+	if out != nil {
+		e.Spans = slices.DeleteFunc(out, func(span *sentry.Span) bool { return span == nil })
+	}
+}
+
+// span returns a copy of old, whose exported fields are all that is encoded, if anything changes.
+func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
+	if old == nil {
+		return nil
+	}
+	name, op := s.text(old.Name, maxMessageChars), cutRunes(s.short(old.Op), maxCategoryChars)
+	description := s.text(old.Description, maxMessageChars)
+	tags, tagsChanged := s.stringMap(old.Tags, maxTagChars)
+	data, dataChanged, _ := s.walk(old.Data, maxSpanDataBytes, maxSpanDataDepth)
+	start, end := encodable(old.StartTime), encodable(old.EndTime)
+	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description && start.Equal(old.StartTime) && end.Equal(old.EndTime) {
+		return old
+	}
+	return &sentry.Span{TraceID: old.TraceID, SpanID: old.SpanID, ParentSpanID: old.ParentSpanID, Name: name, Op: op, Description: description,
+		Status: old.Status, Tags: tags, StartTime: start, EndTime: end, Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin}
+}
+
+// contexts scrubs the contexts and returns the bytes of those that hold the host program's data.
+func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
+	out, changed := e.Contexts, false
+	for name, c := range e.Contexts {
+		text, secret := s.known(name)
+		if reservedContexts[name] {
+			text, secret = name, false
+		}
+		var n sentry.Context
+		var differs bool
+		switch {
+		case c == nil:
+		case secret:
+			n, differs = sentry.Context{"value": Filtered}, true
+		case name == "trace":
+			n, differs = s.trace(c)
+		default:
+			var size int
+			room := maxContextBytes - len(name) - 16
+			if name == "os" || name == "runtime" || name == "browser" {
+				room /= 2 // Relay adds a key of name and version together
+			}
+			n, differs, size = s.walk(c, room, maxContextDepth)
+			if isData(name) {
+				bytes += size
+			}
+		}
+		if len(text) > maxContextName {
+			text = text[:runeStart(text, maxContextName)]
+		}
+		if !differs && text == name && c != nil {
+			continue
+		}
+		if !changed {
+			out, changed = maps.Clone(e.Contexts), true
+		}
+		if c == nil {
+			delete(out, name)
+			continue
+		}
+		out[freeKey(out, name, text)] = n
+	}
+	e.Contexts = out
+	return bytes
+}
+
+// isData reports whether a context holds data of the host program: those of the system don't grow.
+func isData(name string) bool { return name == "task" || name == "error" || !reservedContexts[name] }
+
+// trace scrubs the context trace, whose IDs are of sentry-go's own types.
+func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
+	w := walker{s: s}
+	out, changed := w.mapping(c, 1)
+	if w.tooLarge() {
+		w = walker{s: s}
+		out, _ = w.mapping(safe.Map(c, maxContextBytes), 1)
+		changed = true
+	}
+	for key, limit := range map[string]int{"op": maxCategoryChars, "description": maxLineChars} {
+		if t, ok := out[key].(string); ok && len(t) > limit {
+			if !changed {
+				out, changed = maps.Clone(c), true
+			}
+			out[key] = cutRunes(t, limit)
+		}
+	}
+	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > maxContextBytes {
+		if !changed {
+			out, changed = maps.Clone(c), true
+		}
+		delete(out, "data")
+		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
+		out["data"] = s.fit(data, max(room, minShareBytes), maxContextDepth-1)
+	}
+	return out, changed
+}
+
+func (s *Scrubber) breadcrumbs(e *sentry.Event) (bytes int) {
+	out, changed := e.Breadcrumbs, false
+	for i, old := range e.Breadcrumbs {
+		n, size := s.breadcrumb(old)
+		bytes += size
+		if n == old && old != nil {
+			continue
+		}
+		if !changed {
+			out, changed = slices.Clone(e.Breadcrumbs), true
+		}
+		out[i] = n
+	}
+	if changed {
+		e.Breadcrumbs = slices.DeleteFunc(out, func(b *sentry.Breadcrumb) bool { return b == nil })
+	}
+	return bytes
+}
+
+// breadcrumb returns old, which belongs to a scope, or what it becomes.
+func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) {
+	if old == nil {
+		return nil, 0
+	}
+	message, category, kind := s.text(old.Message, maxMessageChars), cutRunes(s.short(old.Category), maxCategoryChars), cutRunes(s.short(old.Type), maxCategoryChars)
+	severity, at := level(old.Level, sentry.LevelInfo), encodable(old.Timestamp)
+	data, changed, bytes := old.Data, false, 0
+	if data != nil {
+		data, changed, bytes = s.walk(data, maxCrumbBytes, maxCrumbDepth)
+	}
+	if !changed && message == old.Message && category == old.Category && kind == old.Type && severity == old.Level && at.Equal(old.Timestamp) {
+		return old, bytes
+	}
+	b := *old
+	b.Message, b.Category, b.Type, b.Level, b.Timestamp, b.Data = message, category, kind, severity, at, data
+	return &b, bytes
+}
+
+// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
+// then the largest contexts are cut.
+func (s *Scrubber) shareData(e *sentry.Event) {
+	type sized struct {
+		name  string
+		bytes int
+	}
+	var list []sized
+	total := 0
+	for name, c := range e.Contexts {
+		if isData(name) {
+			size := safe.Size(c)
+			total += size
+			list = append(list, sized{name, size})
+		}
+	}
+	crumbs := make([]int, len(e.Breadcrumbs))
+	for i, b := range e.Breadcrumbs {
+		crumbs[i] = safe.Size(b.Data)
+		total += crumbs[i]
+	}
+	if total <= maxDataBytes {
+		return
+	}
+	e.Breadcrumbs = slices.Clone(e.Breadcrumbs)
+	for i, size := range crumbs {
+		if total <= maxDataBytes {
+			return
+		}
+		if size > len(cutData)+16 {
+			b := *e.Breadcrumbs[i]
+			b.Data = map[string]any{"cut": cutData}
+			e.Breadcrumbs[i] = &b
+			total -= size - len(cutData) - 10
+		}
+	}
+	slices.SortFunc(list, func(a, b sized) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
+	})
+	e.Contexts = maps.Clone(e.Contexts)
+	// The largest are cut to a common size, those that are smaller stay.
+	share, room, rest := 0, maxDataBytes, len(list)
+	for _, c := range slices.Backward(list) {
+		if share = room / rest; c.bytes > share {
+			break
+		}
+		room -= c.bytes
+		rest--
+	}
+	dropped := 0
+	for _, c := range list[:rest] {
+		if share < minShareBytes {
+			delete(e.Contexts, c.name)
+			dropped++
+			if total -= c.bytes; total <= maxDataBytes {
+				break
+			}
+			continue
+		}
+		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
+	}
+	if dropped > 0 {
+		note(e, "contexts_left_out", dropped)
+	}
+}
+
+const (
+	cutData       = "left out: the data of this event is too large"
+	minShareBytes = 256 // a context that is cut to less tells nothing
+)
+
+// noteContext says what Event and Shrink left out of an event.
+const noteContext = "cut"
+
+// note adds n to what e says was left out.
+func note(e *sentry.Event, what string, n int) {
+	old := e.Contexts[noteContext]
+	c := make(sentry.Context, len(old)+1)
+	maps.Copy(c, old)
+	if before, ok := c[what].(int); ok {
+		n += before
+	}
+	c[what] = n
+	e.Contexts = maps.Clone(e.Contexts)
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, 1)
+	}
+	e.Contexts[noteContext] = c
+}

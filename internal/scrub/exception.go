@@ -1,0 +1,138 @@
+package scrub
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
+)
+
+func (s *Scrubber) exceptions(e *sentry.Event) {
+	var out []sentry.Exception
+	for i := range e.Exception {
+		old := &e.Exception[i]
+		x := *old
+		x.Type, x.Module = cutRunes(s.short(x.Type), maxTypeChars), cutRunes(s.short(x.Module), maxTypeChars)
+		x.Value = s.text(x.Value, maxMessageChars)
+		x.Stacktrace = s.stacktrace(x.Stacktrace)
+		x.Mechanism = s.mechanism(x.Mechanism)
+		if x.Type == "" && x.Value == "" {
+			x.Type = "error" // Relay drops one without both
+		}
+		if x.Type == old.Type && x.Module == old.Module && x.Value == old.Value && x.Stacktrace == old.Stacktrace && x.Mechanism == old.Mechanism {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(e.Exception)
+		}
+		out[i] = x
+	}
+	if out != nil {
+		e.Exception = out
+	}
+}
+
+func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
+	if m == nil {
+		return nil
+	}
+	kind := cutRunes(s.short(m.Type), maxCategoryChars)
+	if kind == "" {
+		kind = "generic" // Relay wants one
+	}
+	description, help, source := s.text(m.Description, maxMessageChars), s.text(m.HelpLink, maxMessageChars), s.text(m.Source, maxCategoryChars)
+	if !strings.HasPrefix(help, "http") { // Relay takes nothing else
+		help = ""
+	}
+	if strings.ContainsAny(source, " \r\n\t") {
+		source = ""
+	}
+	data, changed, _ := s.walk(m.Data, maxCrumbBytes, maxCrumbDepth)
+	if !changed && kind == m.Type && description == m.Description && help == m.HelpLink && source == m.Source {
+		return m
+	}
+	n := *m
+	n.Type, n.Description, n.HelpLink, n.Source, n.Data = kind, description, help, source, data
+	return &n
+}
+
+func (s *Scrubber) threads(e *sentry.Event) {
+	var out []sentry.Thread
+	for i, old := range e.Threads {
+		t := old
+		t.ID, t.Name = s.short(t.ID), s.text(t.Name, maxThreadNameChars)
+		t.Stacktrace = s.stacktrace(t.Stacktrace)
+		if t == old {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(e.Threads)
+		}
+		out[i] = t
+	}
+	if out != nil {
+		e.Threads = out
+	}
+}
+
+func (s *Scrubber) stacktrace(t *sentry.Stacktrace) *sentry.Stacktrace {
+	if t == nil || len(t.Frames) == 0 { // Relay wants one
+		return nil
+	}
+	frames, changed := t.Frames, false
+	if n := len(frames); n > maxFrames { // the middle goes, as at Relay: a recursion
+		frames = slices.Concat(frames[:maxFrames/2], frames[n-maxFrames/2:])
+		changed = true
+	}
+	for i := range frames {
+		f := frames[i]
+		if !s.frame(&f) {
+			continue
+		}
+		if !changed {
+			frames, changed = slices.Clone(frames), true
+		}
+		frames[i] = f
+	}
+	if !changed {
+		return t
+	}
+	n := *t
+	n.Frames = frames
+	return &n
+}
+
+// frame scrubs f, a copy, and reports whether anything changed.
+func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
+	for _, t := range [...]struct {
+		text  *string
+		limit int
+	}{
+		{&f.Function, maxFunctionChars}, {&f.Symbol, maxFunctionChars}, {&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
+		{&f.AbsPath, maxLineChars}, {&f.Package, maxLineChars}, {&f.ContextLine, maxLineChars},
+	} {
+		if *t.text == "" {
+			continue
+		}
+		n := *t.text
+		if len(n) > maxCachedBytes {
+			n = s.text(n, t.limit)
+		} else {
+			n, _ = s.known(n)
+		}
+		if n != *t.text {
+			*t.text, changed = n, true
+		}
+	}
+	for _, list := range [...]*[]string{&f.PreContext, &f.PostContext} {
+		if n, differs := s.lines(*list, maxLineChars); differs {
+			*list, changed = n, true
+		}
+	}
+	if f.Vars != nil {
+		if vars, differs, _ := s.walk(f.Vars, maxCrumbBytes, maxCrumbDepth); differs {
+			f.Vars, changed = vars, true
+		}
+	}
+	return changed
+}

@@ -1,0 +1,136 @@
+package scrub
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// addressHeaders name the sender of a request.
+var addressHeaders = setOf("x-forwarded-for x-real-ip forwarded x-client-ip x-cluster-client-ip cf-connecting-ip true-client-ip fastly-client-ip x-original-forwarded-for remote-addr remote-user x-forwarded-user")
+
+func (s *Scrubber) request(e *sentry.Event) {
+	if e.Request == nil {
+		return
+	}
+	r := *e.Request
+	r.URL = s.text(r.URL, maxURLChars)
+	r.Method = method(r.Method)
+	r.Data = s.text(r.Data, maxMessageChars)
+	r.QueryString = cutQuery(s.text(r.QueryString, maxMessageChars))
+	r.Cookies = s.cookies(r.Cookies)
+	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
+	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
+	r.Headers, r.Env = s.fitStrings(r.Headers, maxHeaderBytes), s.fitStrings(r.Env, maxHeaderBytes)
+	if s.personal != nil {
+		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
+		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
+	}
+	e.Request = &r
+}
+
+// method returns m when it is one.
+func method(m string) string {
+	for i := range len(m) {
+		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+			return ""
+		}
+	}
+	if len(m) > maxMethodChars {
+		return ""
+	}
+	return m
+}
+
+// cookies keeps the names, for Relay takes no cookies without.
+func (s *Scrubber) cookies(t string) string {
+	var out []string
+	for cookie := range strings.SplitSeq(t, ";") {
+		name, _, found := strings.Cut(cookie, "=")
+		if name = s.line(strings.TrimSpace(name), maxCategoryChars); found && name != "" {
+			out = append(out, name+"="+Filtered)
+		}
+	}
+	return strings.Join(out[:min(len(out), maxCookies)], "; ")
+}
+
+const maxCookies = 32
+
+// cutQuery leaves out the parameters of a query that are too much for Relay, which counts them as a list of pairs.
+func cutQuery(t string) string {
+	const pair = len(`["",""],`)
+	room := maxQueryBytes
+	for from := 0; from < len(t); {
+		end := strings.IndexByte(t[from:], '&')
+		if end < 0 {
+			end = len(t) - from
+		}
+		if room -= end + pair; room < len(cutMark) {
+			return t[:from] + cutMark
+		}
+		from += end + 1
+	}
+	return t
+}
+
+// fitStrings returns m, or a copy that takes at most maxBytes of JSON, the longest values cut.
+func (s *Scrubber) fitStrings(m map[string]string, maxBytes int) map[string]string {
+	bytes := 0
+	for k, v := range m {
+		bytes += len(k) + len(v) + len(`["",""],`)
+	}
+	if bytes <= maxBytes/maxEscape {
+		return m
+	}
+	values := make(map[string]any, len(m))
+	for k, v := range m {
+		values[k] = v
+	}
+	fitted := s.fit(values, maxBytes-len(m)*len(`[],`), 2)
+	out := make(map[string]string, len(fitted))
+	for k, v := range fitted {
+		if text, ok := v.(string); ok {
+			out[k] = text
+		}
+	}
+	return out
+}
+
+// without returns m, or a copy, without the keys that gone names.
+func without(m map[string]string, gone func(string) bool) map[string]string {
+	for k := range m {
+		if gone(k) {
+			m = maps.Clone(m)
+			maps.DeleteFunc(m, func(k, _ string) bool { return gone(k) })
+			break
+		}
+	}
+	return m
+}
+
+func (s *Scrubber) user(u *sentry.User) {
+	if u.IsEmpty() {
+		return
+	}
+	if s.personal != nil {
+		u.Email, u.IPAddress, u.Username, u.Name = "", "", "", ""
+	}
+	if u.IPAddress != "" && u.IPAddress != "{{auto}}" {
+		// With its port it is not an address for Relay.
+		if host, _, err := net.SplitHostPort(u.IPAddress); err == nil {
+			u.IPAddress = host
+		}
+		if _, err := netip.ParseAddr(u.IPAddress); err != nil {
+			u.IPAddress = ""
+		}
+	}
+	u.ID, u.Username, u.Name = s.text(u.ID, maxUserChars), s.text(u.Username, maxUserChars), s.text(u.Name, maxUserChars)
+	u.Email = s.text(u.Email, maxMailChars)
+	u.Data, _ = s.stringMap(u.Data, maxMessageChars)
+	if s.personal != nil {
+		u.Data = without(u.Data, func(k string) bool { return isPersonalAttribute(strings.ToLower(k)) })
+	}
+}

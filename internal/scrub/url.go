@@ -1,0 +1,149 @@
+package scrub
+
+import "strings"
+
+// url handles the "://" at i: the password in the userinfo, and webhooks whose path is the secret.
+func (e *editor) url(i int) int {
+	t := e.text
+	start := i + len("://")
+	if start < e.noAt {
+		return start // in the path or query of another
+	}
+	end, slash := start, -1
+	at, atBeforeSlash, colon := -1, -1, -1
+loop:
+	for ; end < len(t) && end-start < maxLookAhead; end++ {
+		switch c := t[end]; c {
+		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<', '>':
+			break loop
+		case '/', '?', '#':
+			if slash < 0 {
+				slash = end
+			}
+		case '@':
+			if at = end; slash < 0 {
+				atBeforeSlash = end
+			}
+		case ':':
+			if colon < 0 && at < 0 {
+				colon = end
+			}
+		}
+	}
+	switch {
+	case atBeforeSlash >= 0:
+		at = atBeforeSlash
+	case at >= 0 && colon >= 0 && (slash < 0 || colon < slash) && !isPort(t[colon+1:end]):
+		// A password with an unescaped slash.
+	default:
+		at = -1
+		e.noAt = end
+	}
+	if at >= 0 && colon >= 0 && colon < at {
+		if at > colon+1 {
+			return e.replace(colon+1, at, Filtered)
+		}
+		return at
+	}
+	if slash > 0 && at < 0 {
+		host := t[start:slash]
+		for _, hook := range [...]struct{ host, path string }{
+			{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"}, {"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
+		} {
+			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
+				return e.replace(slash+len(hook.path), end, Filtered)
+			}
+		}
+	}
+	return start
+}
+
+func isPort(t string) bool {
+	i := 0
+	for i < len(t) && t[i] >= '0' && t[i] <= '9' {
+		i++
+	}
+	return i > 0 && (i == len(t) || t[i] == '/' || t[i] == '?' || t[i] == '#')
+}
+
+// userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
+func (e *editor) userinfo(i int) int {
+	t := e.text
+	driver, host, port := hostAfter(t, i)
+	if !driver && !host {
+		return 0
+	}
+	from := max(e.last, i-maxLookBack)
+	start, colon := i, -1
+	for start > from && !endsUserinfo(t[start-1]) && (driver || t[start-1] != '/' && t[start-1] != '=') {
+		if start--; t[start] == ':' {
+			colon = start
+		}
+	}
+	if colon <= start || colon+1 >= i {
+		return 0
+	}
+	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
+		return 0
+	}
+	// A password may hold an "@": it ends at the last.
+	to, path := i, false
+	for k := i + 1; k < len(t) && k < i+maxLookBack && !endsUserinfo(t[k]); k++ {
+		switch t[k] {
+		case '/', '=':
+			path = true
+		case '@':
+			if driver, host, _ := hostAfter(t, k); driver || host && !path {
+				to = k
+			}
+		}
+	}
+	return e.replace(colon+1, to, Filtered)
+}
+
+func endsUserinfo(c byte) bool { return strings.IndexByte(" \t\r\n\"'`<>,;", c) >= 0 }
+
+// hostAfter says what follows the "@" at i: the network of a database driver's DSN, or a host, with or without a port.
+func hostAfter(t string, i int) (driver, host, port bool) {
+	rest := t[i+1:]
+	if strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(") {
+		return true, false, false
+	}
+	k := 0
+	for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
+		k++
+	}
+	if k > 0 && k < len(rest) && rest[k] == ':' {
+		end := k + 1
+		for end < len(rest) && isAlnum(rest[end]) {
+			end++
+		}
+		if end-k-1 <= len("65535") && isPort(rest[k+1:end]) {
+			return false, true, true
+		}
+		return false, false, false
+	}
+	return false, k > 0 && isHostname(rest[:k]), false
+}
+
+// isHostname reports whether t is a name rather than a version, or an IPv4 address.
+func isHostname(t string) bool {
+	return isLetter(t[0]) || strings.Count(t, ".") == 3
+}
+
+// isRandomish reports whether t, which may be the name in a mail address, is more like a password.
+func isRandomish(t string) bool {
+	letters, others := 0, 0
+	for i := range len(t) {
+		switch c := t[i]; {
+		case isLetter(c):
+			letters++
+		case c != '.' && c != '-' && c != '_' && c != '+':
+			others++
+		}
+	}
+	return len(t) >= 6 && letters > 0 && others > 0
+}
+
+// mailWords stand before a colon and a mail address.
+var mailWords = setOf("mailto from to cc bcc sender reply-to acct sip sips xmpp mail email e-mail user owner contact author by")
