@@ -1,7 +1,6 @@
 package scrub
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -155,94 +154,4 @@ func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) 
 	b := *old
 	b.Message, b.Category, b.Type, b.Level, b.Timestamp, b.Data = message, category, kind, severity, at, data
 	return &b, bytes
-}
-
-// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
-// then the largest contexts are cut.
-func (s *Scrubber) shareData(e *sentry.Event) {
-	type sized struct {
-		name  string
-		bytes int
-	}
-	var list []sized
-	total := 0
-	for name, c := range e.Contexts {
-		if isData(name) {
-			size := safe.Size(c)
-			total += size
-			list = append(list, sized{name, size})
-		}
-	}
-	crumbs := make([]int, len(e.Breadcrumbs))
-	for i, b := range e.Breadcrumbs {
-		crumbs[i] = safe.Size(b.Data)
-		total += crumbs[i]
-	}
-	if total <= maxDataBytes {
-		return
-	}
-	e.Breadcrumbs = slices.Clone(e.Breadcrumbs)
-	for i, size := range crumbs {
-		if total <= maxDataBytes {
-			return
-		}
-		if size > len(cutData)+16 {
-			b := *e.Breadcrumbs[i]
-			b.Data = map[string]any{"cut": cutData}
-			e.Breadcrumbs[i] = &b
-			total -= size - len(cutData) - 10
-		}
-	}
-	slices.SortFunc(list, func(a, b sized) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
-	})
-	e.Contexts = maps.Clone(e.Contexts)
-	// The largest are cut to a common size, those that are smaller stay.
-	share, room, rest := 0, maxDataBytes, len(list)
-	for _, c := range slices.Backward(list) {
-		if share = room / rest; c.bytes > share {
-			break
-		}
-		room -= c.bytes
-		rest--
-	}
-	dropped := 0
-	for _, c := range list[:rest] {
-		if share < minShareBytes {
-			delete(e.Contexts, c.name)
-			dropped++
-			if total -= c.bytes; total <= maxDataBytes {
-				break
-			}
-			continue
-		}
-		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
-	}
-	if dropped > 0 {
-		note(e, "contexts_left_out", dropped)
-	}
-}
-
-const (
-	cutData       = "left out: the data of this event is too large"
-	minShareBytes = 256 // a context that is cut to less tells nothing
-)
-
-// noteContext says what Event and Shrink left out of an event.
-const noteContext = "cut"
-
-// note adds n to what e says was left out.
-func note(e *sentry.Event, what string, n int) {
-	old := e.Contexts[noteContext]
-	c := make(sentry.Context, len(old)+1)
-	maps.Copy(c, old)
-	if before, ok := c[what].(int); ok {
-		n += before
-	}
-	c[what] = n
-	e.Contexts = maps.Clone(e.Contexts)
-	if e.Contexts == nil {
-		e.Contexts = make(map[string]sentry.Context, 1)
-	}
-	e.Contexts[noteContext] = c
 }

@@ -6,12 +6,9 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
 	"github.com/getsentry/sentry-go/attribute"
-
-	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // isPersonalAttribute reports whether an attribute of sentry-go's own names the machine or its user.
@@ -138,86 +135,5 @@ func (s *Scrubber) TraceHeader(entries map[string]string) {
 		default:
 			entries[key] = s.Text(value)
 		}
-	}
-}
-
-// Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
-// What was cut is said in the context "cut".
-func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
-	// What e points to may be shared.
-	e.Contexts, e.Exception, e.Threads = maps.Clone(e.Contexts), slices.Clone(e.Exception), slices.Clone(e.Threads)
-	if c := e.Contexts["cut"]; c != nil {
-		e.Contexts["cut"] = maps.Clone(c)
-	}
-	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
-	size := func() (n int) {
-		n = fixed + len(e.Message)
-		for _, c := range e.Contexts {
-			n += safe.Size(c)
-		}
-		for _, b := range e.Breadcrumbs {
-			n += len(b.Message) + safe.Size(b.Data) + 128
-		}
-		for _, x := range e.Exception {
-			n += len(x.Value) + 256
-			if x.Stacktrace != nil {
-				n += 320 * len(x.Stacktrace.Frames)
-			}
-		}
-		for _, t := range e.Threads {
-			if t.Stacktrace != nil {
-				n += 320 * len(t.Stacktrace.Frames)
-			}
-		}
-		for _, span := range e.Spans {
-			n += 512 + len(span.Description) + safe.Size(span.Data)
-		}
-		return n
-	}
-	cut := func(what string) {
-		if e.Contexts == nil {
-			e.Contexts = make(map[string]sentry.Context)
-		}
-		if e.Contexts["cut"] == nil {
-			e.Contexts["cut"] = sentry.Context{"reason": "the event was larger than Sentry takes"}
-		}
-		e.Contexts["cut"][what] = true
-	}
-	for len(e.Breadcrumbs) > 0 && size() > maxBytes {
-		e.Breadcrumbs = e.Breadcrumbs[(len(e.Breadcrumbs)+1)/2:]
-		cut("breadcrumbs")
-	}
-	if size() > maxBytes {
-		for i := range e.Threads {
-			e.Threads[i].Stacktrace = nil
-		}
-		cut("threads")
-	}
-	for len(e.Spans) > 1 && size() > maxBytes {
-		e.Spans = e.Spans[:len(e.Spans)/2]
-		cut("spans")
-	}
-	for size() > maxBytes {
-		largest := ""
-		for name, c := range e.Contexts {
-			if name != "trace" && name != "cut" && name != "task" && (largest == "" || safe.Size(c) > safe.Size(e.Contexts[largest])) {
-				largest = name
-			}
-		}
-		if largest == "" {
-			break
-		}
-		delete(e.Contexts, largest)
-		cut("context " + largest)
-	}
-	for i := 0; i < len(e.Exception) && size() > maxBytes; i++ {
-		e.Exception[i].Value = cutRunes(e.Exception[i].Value, 512)
-		if st := e.Exception[i].Stacktrace; st != nil && len(st.Frames) > 20 {
-			e.Exception[i].Stacktrace = &sentry.Stacktrace{Frames: st.Frames[len(st.Frames)-20:]}
-		}
-		cut("exceptions")
-	}
-	if !utf8.ValidString(e.Message) || size() > maxBytes {
-		e.Message = cutRunes(strings.ToValidUTF8(e.Message, "�"), 1024)
 	}
 }

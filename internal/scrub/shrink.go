@@ -1,0 +1,184 @@
+package scrub
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
+// What was cut is said in the context noteContext.
+func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
+	// What e points to may be shared.
+	e.Contexts, e.Exception, e.Threads = maps.Clone(e.Contexts), slices.Clone(e.Exception), slices.Clone(e.Threads)
+	if c := e.Contexts[noteContext]; c != nil {
+		e.Contexts[noteContext] = maps.Clone(c)
+	}
+	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
+	size := func() (n int) {
+		n = fixed + len(e.Message)
+		for _, c := range e.Contexts {
+			n += safe.Size(c)
+		}
+		for _, b := range e.Breadcrumbs {
+			n += len(b.Message) + safe.Size(b.Data) + 128
+		}
+		for _, x := range e.Exception {
+			n += len(x.Value) + 256
+			if x.Stacktrace != nil {
+				n += 320 * len(x.Stacktrace.Frames)
+			}
+		}
+		for _, t := range e.Threads {
+			if t.Stacktrace != nil {
+				n += 320 * len(t.Stacktrace.Frames)
+			}
+		}
+		for _, span := range e.Spans {
+			n += 512 + len(span.Description) + safe.Size(span.Data)
+		}
+		return n
+	}
+	cut := func(what string) {
+		if e.Contexts == nil {
+			e.Contexts = make(map[string]sentry.Context)
+		}
+		if e.Contexts[noteContext] == nil {
+			e.Contexts[noteContext] = sentry.Context{"reason": "the event was larger than Sentry takes"}
+		}
+		e.Contexts[noteContext][what] = true
+	}
+	for len(e.Breadcrumbs) > 0 && size() > maxBytes {
+		e.Breadcrumbs = e.Breadcrumbs[(len(e.Breadcrumbs)+1)/2:]
+		cut("breadcrumbs")
+	}
+	if size() > maxBytes {
+		for i := range e.Threads {
+			e.Threads[i].Stacktrace = nil
+		}
+		cut("threads")
+	}
+	for len(e.Spans) > 1 && size() > maxBytes {
+		e.Spans = e.Spans[:len(e.Spans)/2]
+		cut("spans")
+	}
+	for size() > maxBytes {
+		largest := ""
+		for name, c := range e.Contexts {
+			if name != "trace" && name != noteContext && name != "task" && (largest == "" || safe.Size(c) > safe.Size(e.Contexts[largest])) {
+				largest = name
+			}
+		}
+		if largest == "" {
+			break
+		}
+		delete(e.Contexts, largest)
+		cut("context " + largest)
+	}
+	for i := 0; i < len(e.Exception) && size() > maxBytes; i++ {
+		e.Exception[i].Value = cutRunes(e.Exception[i].Value, 512)
+		if st := e.Exception[i].Stacktrace; st != nil && len(st.Frames) > 20 {
+			e.Exception[i].Stacktrace = &sentry.Stacktrace{Frames: st.Frames[len(st.Frames)-20:]}
+		}
+		cut("exceptions")
+	}
+	if !utf8.ValidString(e.Message) || size() > maxBytes {
+		e.Message = cutRunes(strings.ToValidUTF8(e.Message, "�"), 1024)
+	}
+}
+
+// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
+// then the largest contexts are cut.
+func (s *Scrubber) shareData(e *sentry.Event) {
+	type sized struct {
+		name  string
+		bytes int
+	}
+	var list []sized
+	total := 0
+	for name, c := range e.Contexts {
+		if isData(name) {
+			size := safe.Size(c)
+			total += size
+			list = append(list, sized{name, size})
+		}
+	}
+	crumbs := make([]int, len(e.Breadcrumbs))
+	for i, b := range e.Breadcrumbs {
+		crumbs[i] = safe.Size(b.Data)
+		total += crumbs[i]
+	}
+	if total <= maxDataBytes {
+		return
+	}
+	e.Breadcrumbs = slices.Clone(e.Breadcrumbs)
+	for i, size := range crumbs {
+		if total <= maxDataBytes {
+			return
+		}
+		if size > len(cutData)+16 {
+			b := *e.Breadcrumbs[i]
+			b.Data = map[string]any{"cut": cutData}
+			e.Breadcrumbs[i] = &b
+			total -= size - len(cutData) - 10
+		}
+	}
+	slices.SortFunc(list, func(a, b sized) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
+	})
+	e.Contexts = maps.Clone(e.Contexts)
+	// The largest are cut to a common size, those that are smaller stay.
+	share, room, rest := 0, maxDataBytes, len(list)
+	for _, c := range slices.Backward(list) {
+		if share = room / rest; c.bytes > share {
+			break
+		}
+		room -= c.bytes
+		rest--
+	}
+	dropped := 0
+	for _, c := range list[:rest] {
+		if share < minShareBytes {
+			delete(e.Contexts, c.name)
+			dropped++
+			if total -= c.bytes; total <= maxDataBytes {
+				break
+			}
+			continue
+		}
+		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
+	}
+	if dropped > 0 {
+		note(e, "contexts_left_out", dropped)
+	}
+}
+
+const (
+	cutData       = "left out: the data of this event is too large"
+	minShareBytes = 256 // a context that is cut to less tells nothing
+)
+
+// noteContext says what Event and Shrink left out of an event.
+const noteContext = "cut"
+
+// note adds n to what e says was left out.
+func note(e *sentry.Event, what string, n int) {
+	old := e.Contexts[noteContext]
+	c := make(sentry.Context, len(old)+1)
+	maps.Copy(c, old)
+	if before, ok := c[what].(int); ok {
+		n += before
+	}
+	c[what] = n
+	e.Contexts = maps.Clone(e.Contexts)
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, 1)
+	}
+	e.Contexts[noteContext] = c
+}
