@@ -3,8 +3,6 @@ package sentryconfig
 import (
 	"encoding/json"
 	"errors"
-	"io"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -17,33 +15,6 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
-
-// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it: so
-// that the next process can report what this one could not.
-
-// openDisk opens the outbox on disk. The outbox calls it, again when it failed.
-func (r *reporter) openDisk() (outbox.Store, error) {
-	process := outbox.Process{Started: processStart, Release: r.release, Environment: r.environment}
-	process.Boot, _ = bootID()
-	disk, err := outbox.OpenDisk(outbox.DiskConfig{
-		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
-		OnDamage: r.countDamage,
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.disk.Store(disk)
-	if r.crashReports {
-		r.watchCrashes(disk)
-	}
-	return disk, nil
-}
-
-// countDamage counts records of earlier processes that can't be read any more.
-func (r *reporter) countDamage(n int) {
-	<-r.ready // it may be called while Init is still at work
-	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
-}
 
 // A crashOutput is the runtime's one crash output, while it is ours.
 type crashOutput struct {
@@ -323,27 +294,3 @@ func crashStack(g outbox.Goroutine) *sentry.Stacktrace {
 	}
 	return &sentry.Stacktrace{Frames: frames}
 }
-
-// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
-// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
-// and an error names them; so does an envelope that this one is sending just now.
-func PurgeOutbox(dir string) error {
-	if r := current.Load(); r != nil && r.box != nil && sameFolder(r.outboxDir, dir) {
-		r.box.Clear()
-	}
-	return outbox.Purge(dir)
-}
-
-func sameFolder(a, b string) bool {
-	one, err := os.Stat(a)
-	if a == "" || err != nil {
-		return false
-	}
-	other, err := os.Stat(b)
-	return err == nil && os.SameFile(one, other)
-}
-
-// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder for
-// each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine. Nothing
-// is changed; processes that use dir go on.
-func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }

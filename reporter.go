@@ -2,11 +2,8 @@ package sentryconfig
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -159,88 +156,6 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 		add(&c.Dirs, filepath.Dir(exe))
 	}
 	return c
-}
-
-func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
-	dsn, err := sentry.NewDsn(co.Dsn)
-	if err != nil {
-		return fmt.Errorf("sentryconfig: %w", err)
-	}
-	client, closeIdle := httpClient(co)
-	auth := "Sentry sentry_version=7, sentry_client=sentry.go/" + sentry.SDKVersion + ", sentry_key=" + dsn.GetPublicKey()
-	if secret := dsn.GetSecretKey(); secret != "" {
-		auth += ", sentry_secret=" + secret
-	}
-	r.dsn = co.Dsn
-	config := outbox.Config{
-		URL:       dsn.GetAPIURL().String(),
-		Auth:      auth,
-		UserAgent: "sentry.go/" + sentry.SDKVersion,
-		SDK:       sdkHeader,
-		NoReports: co.DisableClientReports,
-		Client:    client,
-		CloseIdle: closeIdle,
-		MaxBytes:  r.outboxBytes,
-		Logger:    r.logger,
-		PII:       r.pii,
-		Active:    active,
-	}
-	if r.outboxDir != "" {
-		config.Dir, config.OpenStore = r.outboxDir, r.openDisk
-	}
-	r.transport = newTransport(r)
-	r.box = outbox.Open(config)
-	return nil
-}
-
-// httpClient returns the client to send with: the user's own, or one with sentry-go's settings for proxies and
-// certificates. Connections are kept open between requests and closed by closeIdle; those of the user's client are his.
-func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()) {
-	if co.HTTPClient != nil {
-		return co.HTTPClient, func() {}
-	}
-	if co.HTTPTransport != nil {
-		return &http.Client{Transport: co.HTTPTransport}, func() {}
-	}
-	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
-	t := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: outbox.JudgeProxy,
-		ForceAttemptHTTP2:      true, // with CaCerts too
-		MaxIdleConnsPerHost:    outbox.Senders,
-		IdleConnTimeout:        90 * time.Second,
-	}
-	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
-		if proxy != "" {
-			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
-		}
-	}
-	if co.CaCerts != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: co.CaCerts, MinVersion: tls.VersionTLS12}
-	}
-	return &http.Client{Transport: t}, t.CloseIdleConnections
-}
-
-// bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
-// calls shall report as well.
-func (r *reporter) bindHub() {
-	r.apart = sentry.NewHub(r.client, sentry.NewScope())
-	global := sentry.CurrentHub()
-	if global.Client().IsEnabled() {
-		r.hub = r.apart
-		return
-	}
-	global.BindClient(r.client)
-	r.hub, r.bound = global, true
-}
-
-// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
-// calls sentry.Init after Init ends.
-func (r *reporter) ownHub() *sentry.Hub {
-	if r.hub.Client() != r.client {
-		return r.apart
-	}
-	return r.hub
 }
 
 // close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.

@@ -145,24 +145,6 @@ func Close(timeout time.Duration) bool {
 	return r.close(timeout)
 }
 
-// Stats counts envelopes since Init; for health pages and tests.
-type Stats struct {
-	Captured, Delivered, Dropped uint64
-	Pending                      uint64            // waiting now, from earlier processes included
-	PendingBytes                 int64             // what they take in the outbox
-	DroppedBy                    map[string]uint64 // by reason, as in client reports
-	OldestPending                time.Time         // when the oldest was captured; zero when none waits
-	LastError                    error             // of the disk or the server; nil once it works again
-}
-
-// ReadStats returns the counts of now; zero without Init, and with a Transport of the user's own.
-func ReadStats() Stats {
-	if r := current.Load(); r != nil && r.box != nil {
-		return Stats(r.box.Stats())
-	}
-	return Stats{}
-}
-
 // call runs the user's code f and reports a panic of it on the logger instead of passing it on.
 func (r *reporter) call(what string, f func()) (ok bool) {
 	defer func() {

@@ -3,9 +3,7 @@ package sentryconfig
 import (
 	"context"
 	"errors"
-	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,11 +35,6 @@ type TaskSpan struct {
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
 	captured []capturedError
-}
-
-type capturedError struct {
-	err error
-	id  sentry.EventID
 }
 
 type taskKey struct{}
@@ -143,12 +136,6 @@ func (t *TaskSpan) running() *TaskSpan {
 	return t
 }
 
-// inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
-func inEndedTask(ctx context.Context) bool {
-	task, span := TaskSpanFromContext(ctx), sentry.SpanFromContext(ctx)
-	return task != nil && span != nil && span.GetTransaction() == task.root().span
-}
-
 // start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
 func (t *TaskSpan) start(s *sentry.Span) {
 	s.Description = "Execute " + t.taskType
@@ -180,38 +167,6 @@ func (t *TaskSpan) describe(c sentry.Context) {
 	if t.data != nil {
 		c["data"] = t.data
 	}
-}
-
-// hostOf returns the hub and the span in ctx that belong to another client than ours.
-func (r *reporter) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
-	hub := sentry.GetHubFromContext(ctx)
-	if hub != nil && (hub.Client() == r.client || !hub.Client().IsEnabled()) {
-		hub = nil
-	}
-	span := sentry.SpanFromContext(ctx)
-	if span != nil {
-		// A span's own context names the hub it was started on; without one it was the current hub.
-		owner := sentry.GetHubFromContext(span.Context())
-		if owner == nil {
-			owner = sentry.CurrentHub()
-		}
-		if owner.Client() == r.client {
-			span = nil
-		}
-	}
-	return hub, span
-}
-
-// spanless is a context without its sentry-go span, so that a span started in it begins a transaction. The key of that
-// value is sentry-go's own, hence the look at the value.
-type spanless struct{ context.Context }
-
-func (c spanless) Value(key any) any {
-	v := c.Context.Value(key)
-	if _, ok := v.(*sentry.Span); ok {
-		return nil
-	}
-	return v
 }
 
 // SetTag sets a tag of the task's span and of all events of the task.
@@ -323,189 +278,6 @@ func (t *TaskSpan) setSpanStatus(status sentry.SpanStatus) {
 	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op, Description: s.Description})
 	s.Status = status
 	scope.SetSpan(s)
-}
-
-// capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
-// deferred function that recovered p.
-func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
-	if t == nil {
-		return ""
-	}
-	t.imply(sentry.SpanStatusInternalError)
-	pcs := callers()
-	again, earlier := raisedByFinish(pcs)
-	if again || earlier {
-		if id, same := t.capturedPanic(p.Value); again || same {
-			return id
-		}
-	}
-	if err := p.Unwrap(); err != nil {
-		if rest, id := t.uncaptured(err, earlier); rest == nil {
-			return id
-		}
-	}
-	r := reporting()
-	if r != t.r {
-		return ""
-	}
-	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
-}
-
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
-// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
-func raisedByFinish(pcs []uintptr) (again, earlier bool) {
-	panics, inPanic := 0, false
-	for _, pc := range pcs {
-		f := runtime.FuncForPC(pc - 1)
-		if f == nil {
-			continue
-		}
-		name := f.Name()
-		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
-			return panics == 1, true
-		}
-		if inPanic = name == "runtime.gopanic"; inPanic {
-			panics++
-		}
-	}
-	return false, false
-}
-
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
-// is none, that for any panic.
-func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := len(t.captured) - 1; i >= 0; i-- {
-		if p, ok := t.captured[i].err.(*PanicError); ok {
-			if sameValue(p.Value, value) {
-				return t.captured[i].id, true
-			}
-			if id == "" {
-				id = t.captured[i].id
-			}
-		}
-	}
-	return id, false
-}
-
-// noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
-func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.SpanStatus) {
-	if t == nil {
-		return
-	}
-	t.imply(status)
-	if err == nil || id == "" {
-		return
-	}
-	for ; t != nil; t = t.parent {
-		t.mu.Lock()
-		if len(t.captured) >= maxCaptured {
-			t.captured = append(t.captured[:0], t.captured[1:]...)
-		}
-		t.captured = append(t.captured, capturedError{err, id})
-		t.mu.Unlock()
-	}
-}
-
-// maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
-const maxCaptured = 16
-
-// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
-// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
-// may also be what a panic was called with that has been reported.
-func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
-	if t == nil {
-		return err, ""
-	}
-	t.mu.Lock()
-	captured := slices.Clone(t.captured)
-	t.mu.Unlock()
-	left := maxErrors
-	var walk func(error) (error, sentry.EventID)
-	walk = func(err error) (error, sentry.EventID) {
-		if left--; left < 0 {
-			return err, ""
-		}
-		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" {
-			return nil, inner.EventID
-		}
-		for _, c := range slices.Backward(captured) {
-			// By identity alone: an Is method may say yes to an error that is another event.
-			p, panicked := c.err.(*PanicError)
-			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
-				return nil, c.id
-			}
-		}
-		many, one := unwrapErrors(err)
-		if one != nil {
-			many = []error{one}
-		}
-		var id sentry.EventID
-		var rests []error
-		for _, child := range many {
-			if child == nil {
-				continue
-			}
-			rest, reported := walk(child)
-			if rest != nil {
-				rests = append(rests, rest)
-			}
-			if id == "" {
-				id = reported
-			}
-		}
-		switch {
-		case id == "":
-			return err, ""
-		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
-			return nil, id
-		case len(rests) == 1:
-			return rests[0], id
-		}
-		return errors.Join(rests...), id
-	}
-	return walk(err)
-}
-
-// isJoined reports whether err only holds errors that have nothing to do with one another.
-func isJoined(err error) bool {
-	switch errorType(err).PkgPath() {
-	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
-		return true
-	}
-	return false
-}
-
-type unwind int
-
-const (
-	unwindNone unwind = iota
-	unwindPanic
-	unwindGoexit
-)
-
-// unwindFrames is how far above Finish the runtime's own frame is looked for: Finish deferred itself, or called by a
-// deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
-const unwindFrames = 2
-
-// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover alone
-// can't tell Goexit from a return.
-func unwinding() unwind {
-	var pcs [unwindFrames]uintptr
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
-		f := runtime.FuncForPC(pc - 1)
-		if f == nil {
-			continue
-		}
-		switch f.Name() {
-		case "runtime.gopanic":
-			return unwindPanic
-		case "runtime.Goexit":
-			return unwindGoexit
-		}
-	}
-	return unwindNone
 }
 
 // A Task names one task for [RunTask]: Index is its place from 0 among Total; a Total of 0 or less means unknown.
@@ -633,91 +405,6 @@ func statusOf(err error) sentry.SpanStatus {
 
 func isCancelled(ctx context.Context, err error) bool {
 	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
-}
-
-// tasks are those running now.
-type tasks struct {
-	mu    sync.Mutex
-	roots []*TaskSpan
-	only  atomic.Pointer[TaskSpan] // where a call without a task in its context belongs
-}
-
-func (l *tasks) add(t *TaskSpan) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := t.parent; p != nil {
-		p.mu.Lock()
-		p.children = append(p.children, t)
-		p.mu.Unlock()
-	} else {
-		l.roots = append(l.roots, t)
-	}
-	l.findOnly()
-}
-
-func (l *tasks) remove(t *TaskSpan) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := t.parent; p != nil {
-		p.mu.Lock()
-		p.children = without(p.children, t)
-		p.mu.Unlock()
-	} else {
-		l.roots = without(l.roots, t)
-	}
-	l.findOnly()
-}
-
-func without(list []*TaskSpan, t *TaskSpan) []*TaskSpan {
-	for i, other := range list {
-		if other == t {
-			last := len(list) - 1
-			list[i], list[last] = list[last], nil
-			return list[:last]
-		}
-	}
-	return list
-}
-
-// findOnly follows the only running task to the innermost task in it, as long as there is one at a time.
-func (l *tasks) findOnly() {
-	if len(l.roots) != 1 {
-		l.only.Store(nil)
-		return
-	}
-	t := l.roots[0]
-	for {
-		t.mu.Lock()
-		if len(t.children) != 1 {
-			t.mu.Unlock()
-			break
-		}
-		child := t.children[0]
-		t.mu.Unlock()
-		t = child
-	}
-	l.only.Store(t)
-}
-
-// taskOf returns the task that a call with ctx belongs to: the one in ctx, or the only one running, or nil.
-func (r *reporter) taskOf(ctx context.Context) *TaskSpan {
-	if t := TaskSpanFromContext(ctx); t != nil && t.r == r {
-		return t
-	}
-	return r.tasks.only.Load()
-}
-
-// hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
-func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
-	if ctx != nil {
-		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == r.client) {
-			return hub
-		}
-	}
-	if t != nil {
-		return t.hub
-	}
-	return r.ownHub()
 }
 
 // cancelTasks ends the tasks that run while the reporter is closed.

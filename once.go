@@ -1,0 +1,198 @@
+package sentryconfig
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+
+	"github.com/getsentry/sentry-go"
+)
+
+type capturedError struct {
+	err error
+	id  sentry.EventID
+}
+
+// capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
+// deferred function that recovered p.
+func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
+	if t == nil {
+		return ""
+	}
+	t.imply(sentry.SpanStatusInternalError)
+	pcs := callers()
+	again, earlier := raisedByFinish(pcs)
+	if again || earlier {
+		if id, same := t.capturedPanic(p.Value); again || same {
+			return id
+		}
+	}
+	if err := p.Unwrap(); err != nil {
+		if rest, id := t.uncaptured(err, earlier); rest == nil {
+			return id
+		}
+	}
+	r := reporting()
+	if r != t.r {
+		return ""
+	}
+	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+}
+
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
+// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+func raisedByFinish(pcs []uintptr) (again, earlier bool) {
+	panics, inPanic := 0, false
+	for _, pc := range pcs {
+		f := runtime.FuncForPC(pc - 1)
+		if f == nil {
+			continue
+		}
+		name := f.Name()
+		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
+			return panics == 1, true
+		}
+		if inPanic = name == "runtime.gopanic"; inPanic {
+			panics++
+		}
+	}
+	return false, false
+}
+
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
+// is none, that for any panic.
+func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.captured) - 1; i >= 0; i-- {
+		if p, ok := t.captured[i].err.(*PanicError); ok {
+			if sameValue(p.Value, value) {
+				return t.captured[i].id, true
+			}
+			if id == "" {
+				id = t.captured[i].id
+			}
+		}
+	}
+	return id, false
+}
+
+// noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
+func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.SpanStatus) {
+	if t == nil {
+		return
+	}
+	t.imply(status)
+	if err == nil || id == "" {
+		return
+	}
+	for ; t != nil; t = t.parent {
+		t.mu.Lock()
+		if len(t.captured) >= maxCaptured {
+			t.captured = append(t.captured[:0], t.captured[1:]...)
+		}
+		t.captured = append(t.captured, capturedError{err, id})
+		t.mu.Unlock()
+	}
+}
+
+// maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
+const maxCaptured = 16
+
+// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
+// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
+// may also be what a panic was called with that has been reported.
+func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
+	if t == nil {
+		return err, ""
+	}
+	t.mu.Lock()
+	captured := slices.Clone(t.captured)
+	t.mu.Unlock()
+	left := maxErrors
+	var walk func(error) (error, sentry.EventID)
+	walk = func(err error) (error, sentry.EventID) {
+		if left--; left < 0 {
+			return err, ""
+		}
+		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" {
+			return nil, inner.EventID
+		}
+		for _, c := range slices.Backward(captured) {
+			// By identity alone: an Is method may say yes to an error that is another event.
+			p, panicked := c.err.(*PanicError)
+			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+				return nil, c.id
+			}
+		}
+		many, one := unwrapErrors(err)
+		if one != nil {
+			many = []error{one}
+		}
+		var id sentry.EventID
+		var rests []error
+		for _, child := range many {
+			if child == nil {
+				continue
+			}
+			rest, reported := walk(child)
+			if rest != nil {
+				rests = append(rests, rest)
+			}
+			if id == "" {
+				id = reported
+			}
+		}
+		switch {
+		case id == "":
+			return err, ""
+		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
+			return nil, id
+		case len(rests) == 1:
+			return rests[0], id
+		}
+		return errors.Join(rests...), id
+	}
+	return walk(err)
+}
+
+// isJoined reports whether err only holds errors that have nothing to do with one another.
+func isJoined(err error) bool {
+	switch errorType(err).PkgPath() {
+	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
+		return true
+	}
+	return false
+}
+
+type unwind int
+
+const (
+	unwindNone unwind = iota
+	unwindPanic
+	unwindGoexit
+)
+
+// unwindFrames is how far above Finish the runtime's own frame is looked for: Finish deferred itself, or called by a
+// deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
+const unwindFrames = 2
+
+// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover alone
+// can't tell Goexit from a return.
+func unwinding() unwind {
+	var pcs [unwindFrames]uintptr
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
+		f := runtime.FuncForPC(pc - 1)
+		if f == nil {
+			continue
+		}
+		switch f.Name() {
+		case "runtime.gopanic":
+			return unwindPanic
+		case "runtime.Goexit":
+			return unwindGoexit
+		}
+	}
+	return unwindNone
+}

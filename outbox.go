@@ -1,0 +1,144 @@
+package sentryconfig
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/outbox"
+)
+
+// Stats counts envelopes since Init; for health pages and tests.
+type Stats struct {
+	Captured, Delivered, Dropped uint64
+	Pending                      uint64            // waiting now, from earlier processes included
+	PendingBytes                 int64             // what they take in the outbox
+	DroppedBy                    map[string]uint64 // by reason, as in client reports
+	OldestPending                time.Time         // when the oldest was captured; zero when none waits
+	LastError                    error             // of the disk or the server; nil once it works again
+}
+
+// ReadStats returns the counts of now; zero without Init, and with a Transport of the user's own.
+func ReadStats() Stats {
+	if r := current.Load(); r != nil && r.box != nil {
+		return Stats(r.box.Stats())
+	}
+	return Stats{}
+}
+
+func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
+	dsn, err := sentry.NewDsn(co.Dsn)
+	if err != nil {
+		return fmt.Errorf("sentryconfig: %w", err)
+	}
+	client, closeIdle := httpClient(co)
+	auth := "Sentry sentry_version=7, sentry_client=sentry.go/" + sentry.SDKVersion + ", sentry_key=" + dsn.GetPublicKey()
+	if secret := dsn.GetSecretKey(); secret != "" {
+		auth += ", sentry_secret=" + secret
+	}
+	r.dsn = co.Dsn
+	config := outbox.Config{
+		URL:       dsn.GetAPIURL().String(),
+		Auth:      auth,
+		UserAgent: "sentry.go/" + sentry.SDKVersion,
+		SDK:       sdkHeader,
+		NoReports: co.DisableClientReports,
+		Client:    client,
+		CloseIdle: closeIdle,
+		MaxBytes:  r.outboxBytes,
+		Logger:    r.logger,
+		PII:       r.pii,
+		Active:    active,
+	}
+	if r.outboxDir != "" {
+		config.Dir, config.OpenStore = r.outboxDir, r.openDisk
+	}
+	r.transport = newTransport(r)
+	r.box = outbox.Open(config)
+	return nil
+}
+
+// httpClient returns the client to send with: the user's own, or one with sentry-go's settings for proxies and
+// certificates. Connections are kept open between requests and closed by closeIdle; those of the user's client are his.
+func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()) {
+	if co.HTTPClient != nil {
+		return co.HTTPClient, func() {}
+	}
+	if co.HTTPTransport != nil {
+		return &http.Client{Transport: co.HTTPTransport}, func() {}
+	}
+	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: outbox.JudgeProxy,
+		ForceAttemptHTTP2:      true, // with CaCerts too
+		MaxIdleConnsPerHost:    outbox.Senders,
+		IdleConnTimeout:        90 * time.Second,
+	}
+	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
+		if proxy != "" {
+			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
+		}
+	}
+	if co.CaCerts != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: co.CaCerts, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: t}, t.CloseIdleConnections
+}
+
+// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it: so
+// that the next process can report what this one could not.
+
+// openDisk opens the outbox on disk. The outbox calls it, again when it failed.
+func (r *reporter) openDisk() (outbox.Store, error) {
+	process := outbox.Process{Started: processStart, Release: r.release, Environment: r.environment}
+	process.Boot, _ = bootID()
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
+		OnDamage: r.countDamage,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.disk.Store(disk)
+	if r.crashReports {
+		r.watchCrashes(disk)
+	}
+	return disk, nil
+}
+
+// countDamage counts records of earlier processes that can't be read any more.
+func (r *reporter) countDamage(n int) {
+	<-r.ready // it may be called while Init is still at work
+	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
+}
+
+// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
+// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
+// and an error names them; so does an envelope that this one is sending just now.
+func PurgeOutbox(dir string) error {
+	if r := current.Load(); r != nil && r.box != nil && sameFolder(r.outboxDir, dir) {
+		r.box.Clear()
+	}
+	return outbox.Purge(dir)
+}
+
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if a == "" || err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder for
+// each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine. Nothing
+// is changed; processes that use dir go on.
+func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }
