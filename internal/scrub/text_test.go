@@ -241,7 +241,7 @@ func TestTextIsLinear(t *testing.T) {
 }
 
 func FuzzText(f *testing.F) {
-	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x"} {
+	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x", "curl -u a:b -U 'c:d'", "bob:x1@n@e:80/@tcp("} {
 		f.Add(seed, seed)
 	}
 	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
@@ -255,7 +255,7 @@ func FuzzText(f *testing.F) {
 			if utf8.ValidString(in) && !utf8.ValidString(got) {
 				t.Errorf("Text(%q) = %q, invalid UTF-8", in, got)
 			}
-			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted} {
+			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted, "curl -s -u bob:" + planted + " https://h/"} {
 				if got := s.Text(before + "\n" + form + "\n" + after); strings.Contains(got, planted) && !strings.Contains(before+after, planted) {
 					t.Errorf("%q survives between %q and %q: %q", form, before, after, got)
 				}
