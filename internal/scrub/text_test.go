@@ -32,6 +32,8 @@ func TestTextSecrets(t *testing.T) {
 		{"url password escaped", `parse "https://u:%2Fx@h/": bad`, `parse "https://u:[Filtered]@h/": bad`},
 		{"url plain", "https://example.com:8080/a@b?x=1&y=http://z:1/", ""},
 		{"url public key", "https://50870527bd92f4631d029e6881e76daf@o45.ingest.example/1", ""},
+		{"url token", "git clone https://x7k2m9q4w8e1r5t3y6u0i2o4@dev.example/org/_git/repo", "git clone https://[Filtered]@dev.example/org/_git/repo"},
+		{"url user", "fetch https://joanna.owner.2024.old@dev.example/org", ""},
 		{"url query", "GET https://x.example/a?id=7&access_token=abcdef&page=2: EOF", "GET https://x.example/a?id=7&access_token=[Filtered]&page=2: EOF"},
 		{"url query last", `"https://x.example/a?token=abc"`, `"https://x.example/a?token=[Filtered]"`},
 		{"url fragment", "https://x.example/#access_token=abc&token_type=bearer", "https://x.example/#access_token=[Filtered]&token_type=bearer"},

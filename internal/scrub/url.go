@@ -45,6 +45,9 @@ loop:
 		}
 		return at
 	}
+	if at >= 0 && colon < 0 && isAccessToken(t[start:at]) {
+		return e.replace(start, at, Filtered)
+	}
 	if slash > 0 && at < 0 {
 		host := t[start:slash]
 		for _, hook := range [...]struct{ host, path string }{
@@ -56,6 +59,15 @@ loop:
 		}
 	}
 	return start
+}
+
+// minAccessToken is shorter than any access token, and longer than most names of users.
+const minAccessToken = 20
+
+// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of a Sentry
+// DSN, 32 hex digits, is none.
+func isAccessToken(user string) bool {
+	return len(user) >= minAccessToken && isRandom(user) && (len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
 }
 
 func isPort(t string) bool {
