@@ -20,7 +20,7 @@ func (e *editor) login(k int) int {
 	} else if i := strings.IndexAny(t[k:], " \t\r\n\"'`"); i >= 0 {
 		end = k + i
 	}
-	if colon := strings.IndexByte(t[k:end], ':'); colon >= 0 {
+	if colon := strings.IndexByte(t[k:end], ':'); colon >= 0 && k+colon+1 < end {
 		return e.replace(k+colon+1, end, Filtered)
 	}
 	return 0
@@ -51,7 +51,7 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	for k < len(t) && (t[k] == ' ' || t[k] == '\t' || t[k] == ',' || t[k] == '\r' || t[k] == '\n') {
 		k++
 	}
-	if k > gap && isCurlLogin(t[i:end]) && isCurl(t[max(0, i-maxLookBack):i]) {
+	if k > gap && !strings.ContainsAny(t[gap:k], "\r\n") && isCurlLogin(t[i:end]) && isCurl(t[max(0, i-maxLookBack):i]) {
 		return ed.login(k)
 	}
 	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
