@@ -9,21 +9,51 @@ func isCurlLogin(flag string) bool {
 
 func isCurl(command string) bool { return strings.Contains(command, "curl") }
 
-// login handles the user:password at k, an argument that may be in quotes.
-func (e *editor) login(k int) int {
+// login handles the ":" at i in the user:password of a curl, an argument that may be in quotes. The user was looked at before:
+// it may be a token.
+func (e *editor) login(i int) int {
 	t := e.text
-	end := len(t)
-	if from, quote, escapes := opening(t, k); quote != 0 {
-		if k = from; closing(t, from, quote, escapes) > 0 {
-			end = closing(t, from, quote, escapes)
+	if !e.sought {
+		e.sought, e.curl = true, isCurl(t)
+	}
+	if !e.curl {
+		return 0
+	}
+	user := i
+	for user > max(0, i-maxLookBack) && strings.IndexByte(" \t\r\n\"'`=", t[user-1]) < 0 {
+		user--
+	}
+	argument := before(t, user, "\"'`\\")
+	gap := before(t, argument, " \t,")
+	end := before(t, gap, "\"'`\\")
+	start := end
+	for start > max(0, end-maxBlanks) && (isAlnum(t[start-1]) || t[start-1] == '-') {
+		start--
+	}
+	if gap == argument || !isCurlLogin(t[start:end]) || !isCurl(t[max(0, start-maxLookBack):start]) {
+		return 0
+	}
+	end = len(t)
+	if from, quote, escapes := opening(t, argument); quote != 0 {
+		if c := closing(t, from, quote, escapes); c >= 0 {
+			end = c
 		}
-	} else if i := strings.IndexAny(t[k:], " \t\r\n\"'`"); i >= 0 {
-		end = k + i
+	} else if n := strings.IndexAny(t[i:], " \t\r\n\"'`"); n >= 0 {
+		end = i + n
 	}
-	if colon := strings.IndexByte(t[k:end], ':'); colon >= 0 && k+colon+1 < end {
-		return e.replace(k+colon+1, end, Filtered)
+	if i+1 >= end {
+		return 0
 	}
-	return 0
+	return e.replace(i+1, end, Filtered)
+}
+
+// before returns where the run of bytes of set that ends at i begins, or a place in a long one.
+func before(t string, i int, set string) int {
+	first := max(0, i-maxBlanks)
+	for i > first && strings.IndexByte(set, t[i-1]) >= 0 {
+		i--
+	}
+	return i
 }
 
 // flag handles the command-line flag that may begin with the dash at i and has its value in the next argument.
@@ -50,9 +80,6 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	gap := k
 	for k < len(t) && (t[k] == ' ' || t[k] == '\t' || t[k] == ',' || t[k] == '\r' || t[k] == '\n') {
 		k++
-	}
-	if k > gap && !strings.ContainsAny(t[gap:k], "\r\n") && isCurlLogin(t[i:end]) && isCurl(t[max(0, i-maxLookBack):i]) {
-		return ed.login(k)
 	}
 	if k == gap || k == len(t) || t[k] == '-' || !s.names.secret(t[j:end]) || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
 		return 0

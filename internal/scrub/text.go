@@ -72,6 +72,8 @@ type editor struct {
 	out  []byte
 	last int // what of text is in out
 	noAt int // url found no "@" in what it read so far; it needn't read it again
+
+	sought, curl bool // whether text names curl was looked up, and found
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.

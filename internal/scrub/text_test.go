@@ -48,6 +48,7 @@ func TestTextSecrets(t *testing.T) {
 		{"curl", `curl -u bob:hunter2 --proxy-user "ann:p w" https://x.example/`, `curl -u bob:[Filtered] --proxy-user "ann:[Filtered]" https://x.example/`},
 		{"curl as a list", `["/usr/bin/curl", "--user", "bob:hunter2"]: exit status 22`, `["/usr/bin/curl", "--user", "bob:[Filtered]"]: exit status 22`},
 		{"curl at the end of a line", "usage: curl -u\ntoken: abc\ncurl -u token: abc", "usage: curl -u\ntoken: [Filtered]\ncurl -u token: [Filtered]"},
+		{"curl with a token", "curl -u ghp_abcdefghijklmnopqrstuvwxyz0123456789:x-oauth-basic https://h/", "curl -u [Filtered]:[Filtered] https://h/"},
 		{"a user who is asked", "curl -u bob https://x.example/", ""},
 		{"a user and group", "docker run -u 1000:1000 --user www-data:www-data x", ""},
 		{"mail addresses", "mailto:bob2@example.com To:anna.b@example.com ssh:git@example.com", ""},
