@@ -380,6 +380,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add("", "password=\rH", uint16(0))                                             // a name and a value once a line break is a blank
 	f.Add("", "a=;"+strings.Repeat("x", maxCategoryChars)+"y=", uint16(0))           // cookies
 	f.Add("", strings.Repeat("x", maxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
+	f.Add("-", "/home/joa/home/n", uint16(104))                                      // a home in a home
 	scrubbers := []*Scrubber{New(plantedConfig(false)), New(plantedConfig(true))}
 	f.Fuzz(func(t *testing.T, name, text string, bits uint16) {
 		for _, s := range scrubbers {

@@ -337,7 +337,7 @@ func homesOf(t string, i, n int) (start, name int, windows bool) {
 			}
 		}
 		switch {
-		case before[0] == '-' && !strings.Contains(before, "/"): // -I/home/name
+		case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
 			return i, name, windows
 		case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
 			return i, name, windows
