@@ -114,11 +114,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 		opts.Logger.Error("the report can't be written", "error", err)
 		code = exitFailed
 	}
-	timeout := flushTimeout
-	if r.Interrupted {
-		timeout = hurriedFlushTimeout
-	}
-	sentryconfig.Flush(timeout)
+	flush(ctx, sentryconfig.Flush)
 	stats := sentryconfig.ReadStats()
 	sentryconfig.Close(0)
 	if off {
@@ -128,6 +124,24 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	}
 	showDelivery(p, stats, opts.OutboxDir)
 	return code
+}
+
+// flush waits for what is on its way, and no longer than hurriedFlushTimeout after an interrupt, one that comes meanwhile included.
+func flush(ctx context.Context, flush func(timeout time.Duration) bool) {
+	done := make(chan struct{})
+	go func() { // which Close ends
+		defer close(done)
+		flush(flushTimeout)
+	}()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-done:
+	case <-time.After(hurriedFlushTimeout):
+	}
 }
 
 //go:embed sample*.json

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/autoservice/sentryconfig/sentrytest"
@@ -624,6 +625,35 @@ func TestInterrupt(t *testing.T) {
 	}
 	if n := len(server.Events()); n != 0 {
 		t.Errorf("%d events: an interrupt is no error", n)
+	}
+}
+
+// TestFlushIsShortAfterAnInterrupt interrupts at each moment of a flush that a server keeps from ending.
+func TestFlushIsShortAfterAnInterrupt(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ interrupt, want time.Duration }{
+		{0, hurriedFlushTimeout},
+		{time.Second, time.Second + hurriedFlushTimeout},
+		{flushTimeout - time.Second, flushTimeout},
+		{time.Hour, flushTimeout},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tt.interrupt)
+			defer cancel()
+			closed := make(chan struct{})
+			defer close(closed)
+			start := time.Now()
+			flush(ctx, func(timeout time.Duration) bool {
+				select {
+				case <-time.After(timeout):
+				case <-closed:
+				}
+				return false
+			})
+			if got := time.Since(start); got != tt.want {
+				t.Errorf("interrupted after %v, it took %v, want %v", tt.interrupt, got, tt.want)
+			}
+		})
 	}
 }
 
