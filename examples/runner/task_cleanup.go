@@ -42,12 +42,16 @@ func newTempCleanup(p *params) runFunc {
 
 // checkCleanable refuses folders that nobody means to clean.
 func checkCleanable(path string) error {
-	info, err := os.Lstat(path)
+	named, err := os.Lstat(filepath.Clean(path)) // a separator at the end would lead through a link
 	if err != nil {
 		return err
 	}
-	if info.Mode()&fs.ModeSymlink != 0 {
+	if named.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("%s is a link, and links are not followed: name the folder that it leads to", path)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", path)

@@ -237,10 +237,12 @@ func TestTempCleanup(t *testing.T) {
 		t.Errorf("old file there: %v, its folder: %v, new file: %v, file behind a link: %v", exists(gone), exists(filepath.Join(dir, "x")), exists(kept), exists(victim))
 	}
 	if linked {
-		_, err = do(t, ctx, map[string]any{"type": "temp_cleanup", "path": link, "older_than_days": 0, "apply": true})
-		wantException(t, err, nil)
-		if !exists(victim) {
-			t.Error("a link was followed")
+		for _, path := range []string{link, link + string(filepath.Separator), link + string(filepath.Separator) + "."} {
+			_, err = do(t, ctx, map[string]any{"type": "temp_cleanup", "path": path, "older_than_days": 0, "apply": true})
+			wantException(t, err, nil)
+			if !exists(victim) {
+				t.Fatalf("a link was followed: %s", path)
+			}
 		}
 	}
 	_, err = do(t, ctx, map[string]any{"type": "temp_cleanup", "path": filepath.Join(dir, "missing")})
