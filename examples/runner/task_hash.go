@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,8 +24,9 @@ import (
 const maxListed = 20
 
 // newHashFiles computes the SHA-256 of a file or of all files below a folder: {path, manifest}. manifest is a file as
-// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path. A file that differs, is
-// missing or can't be read is a failure. Links are not followed.
+// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path, to the manifest's folder
+// or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a single file, what
+// the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not followed.
 func newHashFiles(p *params) runFunc {
 	path := p.needText("path", "C:\\Tools")
 	var manifestFile string
@@ -55,16 +57,16 @@ func newHashFiles(p *params) runFunc {
 			sum["sha256"] = h.hashes
 		}
 		if want == nil {
-			return sum, h.judge(sum, nil, nil)
+			return sum, h.judge(sum, differences{})
 		}
-		changed, missing := h.compare(path, want)
 		sum["manifest_entries"] = len(want)
-		return sum, h.judge(sum, changed, missing)
+		return sum, h.judge(sum, h.compare(h.prefixes(path, manifestFile), want))
 	}
 }
 
 type hasher struct {
-	hashes     map[string]string // by slash-separated name relative to path
+	single     bool              // path is a file
+	hashes     map[string]string // by slash-separated name relative to path, or to the folder of a single file
 	bytes      int64
 	unreadable []string
 	cause      error // of the first unreadable one
@@ -79,6 +81,7 @@ func (h *hasher) walk(ctx context.Context, path string) error {
 		if !info.Mode().IsRegular() {
 			return fmt.Errorf("%s is no file and no folder (%s)", path, info.Mode().Type())
 		}
+		h.single = true
 		return h.add(ctx, func() (io.ReadCloser, error) { return os.Open(path) }, filepath.Base(path))
 	}
 	root, err := os.OpenRoot(path) // so that nothing leads out of it, however names change while it is read
@@ -129,34 +132,79 @@ func (h *hasher) skip(name string, err error) {
 	}
 }
 
-// compare returns what differs from the manifest and what of it isn't there.
-func (h *hasher) compare(path string, want map[string]string) (changed, missing []string) {
-	for name, hash := range want {
-		key := filepath.ToSlash(filepath.Clean(filepath.FromSlash(name)))
-		got, ok := h.hashes[key]
-		if !ok { // the manifest may have been written one folder up, or with absolute names
-			if rel, err := filepath.Rel(path, filepath.FromSlash(name)); err == nil {
-				got, ok = h.hashes[filepath.ToSlash(rel)]
-			}
+// prefixes returns what names in a manifest may begin with before the name in hashes: nothing, the absolute path, and the way
+// from the folder in which the manifest may have been written.
+func (h *hasher) prefixes(path, manifestFile string) []string {
+	all := []string{""}
+	root, err := filepath.Abs(path)
+	if err != nil {
+		return all
+	}
+	if h.single {
+		root = filepath.Dir(root)
+	}
+	add := func(folder string) {
+		all = append(all, strings.TrimSuffix(filepath.ToSlash(folder), "/")+"/")
+	}
+	add(root)
+	bases := []string{"."}
+	if manifestFile != "" {
+		bases = append(bases, filepath.Dir(manifestFile))
+	}
+	for _, base := range bases {
+		base, err := filepath.Abs(base)
+		if err != nil {
+			continue
 		}
-		switch {
-		case ok && !strings.EqualFold(got, hash):
-			changed = append(changed, name)
-		case !ok && !slices.Contains(h.unreadable, key):
-			missing = append(missing, name)
+		// From a folder below root the same name would mean another file.
+		if way, err := filepath.Rel(base, root); err == nil && way != "." && filepath.IsLocal(way) {
+			add(way)
 		}
 	}
-	slices.Sort(changed)
-	slices.Sort(missing)
-	return changed, missing
+	return all
 }
 
-func (h *hasher) judge(sum summary, changed, missing []string) error {
+// differences are names of a manifest, or of files, that are not as they should be.
+type differences struct{ changed, missing, unlisted []string }
+
+func (h *hasher) compare(prefixes []string, want map[string]string) (d differences) {
+	listed := false
+	for name, hash := range want {
+		key := filepath.ToSlash(filepath.Clean(filepath.FromSlash(name)))
+		got, found, unreadable := "", false, false
+		for _, prefix := range prefixes {
+			rest, ok := strings.CutPrefix(key, prefix)
+			if !ok {
+				continue
+			}
+			got, found = h.hashes[rest]
+			unreadable = slices.Contains(h.unreadable, rest)
+			if found || unreadable {
+				break
+			}
+		}
+		listed = listed || found || unreadable
+		switch {
+		case found && !strings.EqualFold(got, hash):
+			d.changed = append(d.changed, name)
+		case !found && !unreadable && !h.single:
+			d.missing = append(d.missing, name)
+		}
+	}
+	if h.single && !listed {
+		d.unlisted = slices.Collect(maps.Keys(h.hashes))
+	}
+	slices.Sort(d.changed)
+	slices.Sort(d.missing)
+	return d
+}
+
+func (h *hasher) judge(sum summary, d differences) error {
 	var found []string
 	for _, g := range []struct {
 		what  string
 		names []string
-	}{{"changed", changed}, {"missing", missing}, {"unreadable", h.unreadable}} {
+	}{{"changed", d.changed}, {"missing", d.missing}, {"unlisted", d.unlisted}, {"unreadable", h.unreadable}} {
 		if len(g.names) > 0 {
 			sum[g.what+"_files"] = g.names[:min(len(g.names), maxListed)]
 			found = append(found, fmt.Sprintf("%d %s", len(g.names), g.what))
@@ -185,8 +233,10 @@ func (r *contextReader) Read(b []byte) (int, error) {
 const maxManifestBytes = 64 << 20
 
 var (
-	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)          // sha256sum
-	taggedSum = regexp.MustCompile(`^SHA256 \((.+)\) = ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS
+	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)                   // sha256sum
+	taggedSum = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.+)\) ?= ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS, openssl dgst
+	// A line of sha256sum that begins with a backslash has these in its name.
+	unescapeName = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r")
 )
 
 func readManifest(path string) (map[string]string, error) {
@@ -212,15 +262,22 @@ func readManifest(path string) (map[string]string, error) {
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimRight(lines.Text(), "\r")
+		line, escaped := strings.CutPrefix(strings.TrimRight(lines.Text(), "\r"), `\`)
+		name, hash := "", ""
 		switch m, t := plainSum.FindStringSubmatch(line), taggedSum.FindStringSubmatch(line); {
 		case m != nil:
-			want[m[2]] = m[1]
+			name, hash = m[2], m[1]
 		case t != nil:
-			want[t[1]] = t[2]
+			name, hash = t[1], t[2]
 		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#"):
 			return nil, fmt.Errorf("read the manifest %s: line %d is not \"<sha256>  <name>\"", path, n)
+		default:
+			continue
 		}
+		if escaped {
+			name = unescapeName.Replace(name)
+		}
+		want[name] = hash
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the manifest %s: %w", path, err)

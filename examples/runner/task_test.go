@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -175,6 +176,7 @@ func TestHashFiles(t *testing.T) {
 		"JSON file":      manifest(toJSON(map[string]string{"sub/b.txt": sumOf("b")})),
 		"in the list":    map[string]string{"./sub/../a.txt": sumOf("a")},
 		"absolute names": manifest(sumOf("a") + "  " + filepath.Join(dir, "a.txt") + "\n"),
+		"openssl":        manifest("SHA2-256(a.txt)= " + sumOf("a") + "\nSHA256(sub/b.txt)= " + sumOf("b") + "\n"),
 	} {
 		if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": m}); err != nil {
 			t.Errorf("%s: %v, %v", name, sum, err)
@@ -187,12 +189,67 @@ func TestHashFiles(t *testing.T) {
 	if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "a.txt"), "manifest": map[string]string{"a.txt": sumOf("a")}}); err != nil {
 		t.Errorf("one file: %v, %v", sum, err)
 	}
+	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "b.txt"), "manifest": map[string]string{"a.txt": sumOf("a")}})
+	wantException(t, err, os.ErrNotExist)
+	if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "a.txt"), "manifest": manifest(good)}); err != nil {
+		t.Errorf("one file of a manifest that lists more: %v, %v", sum, err)
+	}
+	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "sub", "c.txt"), "manifest": manifest(good)})
+	wantFailure(t, err, "1 unlisted")
 	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "missing")})
 	wantException(t, err, os.ErrNotExist)
 	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": filepath.Join(dir, "missing")})
 	wantException(t, err, os.ErrNotExist)
 	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": manifest("nonsense")})
 	wantException(t, err, nil)
+}
+
+// TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS does.
+func TestHashFilesNamesFromTheManifestsFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tools := filepath.Join(dir, "tools")
+	for _, folder := range []string{tools, filepath.Join(tools, "sub")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := sha256.Sum256([]byte("a"))
+	hash := hex.EncodeToString(sum[:])
+	manifest := filepath.Join(dir, "SHA256SUMS")
+	for path, text := range map[string]string{
+		filepath.Join(tools, "a.txt"):             "a",
+		filepath.Join(tools, "sub", "c.txt"):      "a",
+		manifest:                                  hash + "  tools/a.txt\n",
+		filepath.Join(tools, "sub", "SHA256SUMS"): hash + "  c.txt\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{tools, filepath.Join(tools, "a.txt")} {
+		if sum, err := do(t, t.Context(), map[string]any{"type": "hash_files", "path": path, "manifest": manifest}); err != nil {
+			t.Errorf("%s: %v, %v", path, sum, err)
+		}
+	}
+	// A file that is missing from the folder isn't the one of that name beside the manifest.
+	_, err := do(t, t.Context(), map[string]any{"type": "hash_files", "path": tools, "manifest": filepath.Join(tools, "sub", "SHA256SUMS")})
+	wantFailure(t, err, "1 missing")
+}
+
+// TestReadManifestEscapes reads what sha256sum writes for names with a backslash or a line break.
+func TestReadManifestEscapes(t *testing.T) {
+	t.Parallel()
+	hash := strings.Repeat("0a", sha256.Size)
+	path := filepath.Join(t.TempDir(), "SHA256SUMS")
+	text := `\` + hash + `  back\\new\n` + "\n" + `\SHA256 (line\nbreak) = ` + hash + "\n" + hash + `  as\it is` + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readManifest(path)
+	if want := map[string]string{`back\new` + "\n": hash, "line\nbreak": hash, `as\it is`: hash}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
 }
 
 func TestTempCleanup(t *testing.T) {
