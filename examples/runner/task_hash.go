@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -173,7 +174,7 @@ func (h *hasher) compare(prefixes []string, want map[string]string) (d differenc
 		key := filepath.ToSlash(filepath.Clean(filepath.FromSlash(name)))
 		got, found, unreadable := "", false, false
 		for _, prefix := range prefixes {
-			rest, ok := strings.CutPrefix(key, prefix)
+			rest, ok := cutPrefix(key, prefix)
 			if !ok {
 				continue
 			}
@@ -197,6 +198,14 @@ func (h *hasher) compare(prefixes []string, want map[string]string) (d differenc
 	slices.Sort(d.changed)
 	slices.Sort(d.missing)
 	return d
+}
+
+// cutPrefix is strings.CutPrefix as the system compares the names of folders.
+func cutPrefix(name, prefix string) (rest string, ok bool) {
+	if runtime.GOOS == "windows" && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		return name[len(prefix):], true
+	}
+	return strings.CutPrefix(name, prefix)
 }
 
 func (h *hasher) judge(sum summary, d differences) error {

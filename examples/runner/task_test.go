@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +187,12 @@ func TestHashFiles(t *testing.T) {
 	wantFailure(t, err, "1 changed, 1 missing")
 	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": map[string]string{"../" + filepath.Base(dir) + "x": sumOf("a")}})
 	wantFailure(t, err, "1 missing")
+	if runtime.GOOS == "windows" { // folders' names are the same in any case
+		name := filepath.Join(strings.ToUpper(dir), "a.txt")
+		if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": map[string]string{name: sumOf("a")}}); err != nil {
+			t.Errorf("%s: %v, %v", name, sum, err)
+		}
+	}
 	if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "a.txt"), "manifest": map[string]string{"a.txt": sumOf("a")}}); err != nil {
 		t.Errorf("one file: %v, %v", sum, err)
 	}
