@@ -12,9 +12,6 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 		if next := ed.telegram(i); next > 0 {
 			return next
 		}
-		if next := ed.login(i); next > 0 {
-			return next
-		}
 	}
 	name, start, quoted := nameBefore(t, ed.last, i)
 	if name == "" {

@@ -30,6 +30,10 @@ func (s *Scrubber) secrets(t string) string {
 					}
 				}
 			}
+		case triggerSlash:
+			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
+				next = s.flag(&ed, i)
+			}
 		case triggerDelimiter:
 			next = ed.prefixed(i)
 		case triggerLetter:
@@ -49,6 +53,7 @@ func (s *Scrubber) secrets(t string) string {
 const (
 	triggerAssign = iota + 1
 	triggerDash
+	triggerSlash
 	triggerDelimiter
 	triggerLetter
 	triggerAt
@@ -58,7 +63,7 @@ const (
 
 var secretTriggers = [256]uint8{
 	':': triggerAssign, '=': triggerAssign,
-	'-': triggerDash,
+	'-': triggerDash, '/': triggerSlash,
 	'_': triggerDelimiter, '.': triggerDelimiter,
 	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
 	'@': triggerAt,
@@ -72,8 +77,6 @@ type editor struct {
 	out  []byte
 	last int // what of text is in out
 	noAt int // url found no "@" in what it read so far; it needn't read it again
-
-	sought, curl bool // whether text names curl was looked up, and found
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.

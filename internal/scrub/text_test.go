@@ -45,11 +45,27 @@ func TestTextSecrets(t *testing.T) {
 		{"login without scheme or port", "login bob:hunter2@db.example failed", "login bob:[Filtered]@db.example failed"},
 		{"login at an address", "bob:hunter2@10.0.0.5/app", "bob:[Filtered]@10.0.0.5/app"},
 		{"passwords with an at", "bob:S3cr3t9@x@db.example:3306/a bob:hunter2@y/z@tcp(127.0.0.1:3306)/db", "bob:[Filtered]@db.example:3306/a bob:[Filtered]@tcp(127.0.0.1:3306)/db"},
-		{"curl", `curl -u bob:hunter2 --proxy-user "ann:p w" https://x.example/`, `curl -u bob:[Filtered] --proxy-user "ann:[Filtered]" https://x.example/`},
-		{"curl as a list", `["/usr/bin/curl", "--user", "bob:hunter2"]: exit status 22`, `["/usr/bin/curl", "--user", "bob:[Filtered]"]: exit status 22`},
+		{"curl", `curl -u bob:hunter2 --proxy-user "ann:p w" https://x.example/`, `curl -u [Filtered] --proxy-user "[Filtered]" https://x.example/`},
+		{"curl as a list", `["/usr/bin/curl", "--user", "bob:hunter2"]: exit status 22`, `["/usr/bin/curl", "--user", "[Filtered]"]: exit status 22`},
 		{"curl at the end of a line", "usage: curl -u\ntoken: abc\ncurl -u token: abc", "usage: curl -u\ntoken: [Filtered]\ncurl -u token: [Filtered]"},
-		{"curl with a token", "curl -u ghp_abcdefghijklmnopqrstuvwxyz0123456789:x-oauth-basic https://h/", "curl -u [Filtered]:[Filtered] https://h/"},
+		{"curl with a token", "curl -u ghp_abcdefghijklmnopqrstuvwxyz0123456789:x-oauth-basic https://h/", "curl -u [Filtered] https://h/"},
 		{"a user who is asked", "curl -u bob https://x.example/", ""},
+		{"curl attached", "curl -ubob:hunter2 https://x.example/", "curl -u[Filtered] https://x.example/"},
+		{"psexec", `psexec \\pc7 -u bob -p hunter2 cmd /c ver`, `psexec \\pc7 -u bob -p [Filtered] cmd /c ver`},
+		{"psexec with its path", `"C:\Tools\PsExec64.exe" \\pc7 -p "hun ter2" cmd`, `"C:\Tools\PsExec64.exe" \\pc7 -p "[Filtered]" cmd`},
+		{"psexec as a list", `["psexec.exe", "\\\\pc7", "-p", "hunter2", "cmd"]`, `["psexec.exe", "\\\\pc7", "-p", "[Filtered]", "cmd"]`},
+		{"sshpass", "sshpass -p hunter2 ssh bob@h; sshpass -phunter2 ssh h", "sshpass -p [Filtered] ssh bob@h; sshpass -p[Filtered] ssh h"},
+		{"docker login", "docker login -u bob -p hunter2 r.example", "docker login -u bob -p [Filtered] r.example"},
+		{"docker --config x login", "docker --config x login -p hunter2", "docker --config x login -p [Filtered]"},
+		{"docker run", "docker run -p 8080:80 -P nginx", ""},
+		{"mysql", "mysql -u root -phunter2 shop", "mysql -u root -p[Filtered] shop"},
+		{"mysql that asks", "mysql -u root -P 3306 -p shop", ""},
+		{"7z", "7z x -phunter2 a.7z -oC:/x", "7z x -p[Filtered] a.7z -oC:/x"},
+		{"schtasks", "schtasks /create /tn Repair /ru bob /rp hunter2 /sc daily", "schtasks /create /tn Repair /ru bob /rp [Filtered] /sc daily"},
+		{"a flag with a slash", "setup.exe /password hunter2 /quiet", "setup.exe /password [Filtered] /quiet"},
+		{"a list with a slash", `["setup.exe" "/PASSWORD" "hunter2"]`, `["setup.exe" "/PASSWORD" "[Filtered]"]`},
+		{"routes", "GET /token 401; POST /login/token HTTP/1.1; request to /token took 3 s; 200 /token 404", ""},
+		{"other programs' ports", "ssh -p 2222 h; nc -p 80; redis-cli -p 6379; ps -p 1; mkdir -p a/b", ""},
 		{"a user and group", "docker run -u 1000:1000 --user www-data:www-data x", ""},
 		{"mail addresses", "mailto:bob2@example.com To:anna.b@example.com ssh:git@example.com", ""},
 		{"versions", "npm:lodash4x@1.2.3 golang:1.25rc1@sha256:0a1b2c app:v1a2b3c@sha256:f", ""},
@@ -232,7 +248,7 @@ func TestTextIsLinear(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Dirs: []string{"/a/a/a"}})
 	for _, part := range []string{"token%3D", "%3A%2F%2Fa", "%25", "token:\n ", "token:\n - a\n", "password: |\n ", "password: a ", "token=a.b{", "token=[]", "passwords:a", "a1:bcdef1@c", `"a:`, `name="token"` + "\n\n", "token          ",
-		"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
+		"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "curl (-u", "sshpass -p ", `7z -u "`, "7z `-p", " /password ", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
 		begin := time.Now()
 		if got := s.Text(strings.Repeat(part, (1<<20)/len(part))); !utf8.ValidString(got) {
 			t.Errorf("%q: invalid UTF-8", part)
@@ -245,7 +261,7 @@ func TestTextIsLinear(t *testing.T) {
 }
 
 func FuzzText(f *testing.F) {
-	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x", "curl -u a:b -U 'c:d'", "bob:x1@n@e:80/@tcp("} {
+	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x", "curl -u a:b -U 'c:d'", "bob:x1@n@e:80/@tcp(", `psexec \\pc -p "x y"`, "7z -px docker login -p x", "x /password x"} {
 		f.Add(seed, seed)
 	}
 	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
@@ -259,7 +275,7 @@ func FuzzText(f *testing.F) {
 			if utf8.ValidString(in) && !utf8.ValidString(got) {
 				t.Errorf("Text(%q) = %q, invalid UTF-8", in, got)
 			}
-			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted, "curl -s -u bob:" + planted + " https://h/"} {
+			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted, "curl -s -u bob:" + planted + " https://h/", "sshpass -p" + planted + " ssh h", "schtasks /rp " + planted + " /f"} {
 				if got := s.Text(before + "\n" + form + "\n" + after); strings.Contains(got, planted) && !strings.Contains(before+after, planted) {
 					t.Errorf("%q survives between %q and %q: %q", form, before, after, got)
 				}

@@ -241,9 +241,8 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		}
 		hide = isText && w.s.isSecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if t, ok := nv.(string); ok && i > 1 && isLogin(l[0], l[i-1]) {
-			nv = withoutPassword(t)
-			differs = differs || nv != v
+		if filtered, ok := programArgument(l, i); ok && nv != filtered {
+			nv, differs = filtered, true
 		}
 		if differs {
 			set(i, nv)
@@ -268,22 +267,30 @@ func (s *Scrubber) isSecretFlag(arg string) bool {
 	return s.names.secret(strings.TrimLeft(arg, "-/"))
 }
 
-// isLogin reports whether the argument after flag is user:password.
-func isLogin(command, flag any) bool {
-	f, ok := flag.(string)
-	if !ok || !isCurlLogin(f) {
-		return false
+// programArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one.
+func programArgument[V any](l []V, i int) (string, bool) {
+	text := func(i int) string {
+		t, _ := any(l[i]).(string)
+		return t
 	}
-	c, ok := command.(string)
-	return ok && isCurl(c)
-}
-
-func withoutPassword(login string) string {
-	user, password, _ := strings.Cut(login, ":")
-	if password == "" {
-		return login
+	if i == 0 {
+		return "", false
 	}
-	return user + ":" + Filtered
+	prev, arg := text(i-1), text(i)
+	if !mayBeProgramFlag(prev) && !mayBeProgramFlag(arg) {
+		return "", false
+	}
+	from := programSecret(func() string {
+		var command strings.Builder
+		for j := 0; j < i && command.Len() < maxCommand; j++ {
+			command.WriteString(text(j) + " ")
+		}
+		return strings.ToLower(command.String())
+	}, prev, arg)
+	if from < 0 {
+		return "", false
+	}
+	return arg[:from] + Filtered, true
 }
 
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
@@ -296,8 +303,8 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.isSecretFlag(t)
 			nv = w.s.Text(t)
-			if i > 1 && isLogin(l[0], l[i-1]) {
-				nv = withoutPassword(nv)
+			if filtered, ok := programArgument(l, i); ok {
+				nv = filtered
 			}
 		}
 		if nv != t {
