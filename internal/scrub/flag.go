@@ -8,9 +8,6 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	if i > 0 && strings.IndexByte(" \t\r\n\"'`[({,;=|", t[i-1]) < 0 {
 		return 0
 	}
-	if next := s.programArgument(ed, i); next > 0 {
-		return next
-	}
 	j := i + 1
 	if j < len(t) && t[j] == '-' {
 		j++
@@ -18,6 +15,9 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	end := j
 	for end < len(t) && (isAlnum(t[end]) || t[end] == '-' || t[end] == '_' || t[end] == '.') {
 		end++
+	}
+	if next := s.programArgument(ed, i, end); next > 0 {
+		return next
 	}
 	if end == j || end >= len(t) || end-j > maxNameBytes || t[end] == '=' || t[end] == ':' || !isAlnum(t[j]) {
 		return 0
@@ -29,11 +29,28 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	return s.value(ed, k, valueRule{name: t[j:end], spaced: true})
 }
 
+// nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is
+// none, or it is a flag.
+func nextArgument(t string, end int) int {
+	k := end
+	for k < len(t) && strings.IndexByte("\"'`\\", t[k]) >= 0 { // ["--password", "x"]
+		k++
+	}
+	gap := k
+	for k < len(t) && strings.IndexByte(" \t,\r\n", t[k]) >= 0 {
+		k++
+	}
+	if k == gap || k == len(t) || t[k] == '-' || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
+		return 0
+	}
+	return k
+}
+
 // isRoute tells "GET /token 401", "request to /token took 3 s" from "prog /password hunter2": whether the slash at i, before the
 // word at k, begins a path.
 func isRoute(t string, i, k int) bool {
-	if i == 0 || t[i-1] != ' ' {
-		return i == 0
+	if t[i-1] != ' ' {
+		return false
 	}
 	before := t[:i-1]
 	for _, method := range [...]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {

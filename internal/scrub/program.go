@@ -2,48 +2,34 @@ package scrub
 
 import "strings"
 
-// A program takes a secret in an argument whose name doesn't tell.
-type program struct {
-	command  string   // its words in lower case; others may stand between them
-	flags    []string // what the secret follows; of a dash and a letter: with a blank between or none
+// A programFlag is followed by a secret in the arguments of some programs, though its name doesn't tell.
+type programFlag struct {
+	flags    []string // of a dash and a letter: with a blank between or none
 	attached bool     // never with a blank: mysql -psecret
-	login    bool     // of user:password; a user alone is no secret
+	login    bool     // by user:password; a user alone is no secret
+	programs []string // words in lower case; others may stand between them
 }
 
-var programs = []program{
-	{command: "curl", flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: true},
-	{command: "psexec", flags: []string{"-p"}},
-	{command: "psexec64", flags: []string{"-p"}},
-	{command: "winrs", flags: []string{"-p"}},
-	{command: "schtasks", flags: []string{"/rp", "/p"}},
-	{command: "sqlcmd", flags: []string{"-P"}},
-	{command: "bcp", flags: []string{"-P"}},
-	{command: "plink", flags: []string{"-pw"}},
-	{command: "pscp", flags: []string{"-pw"}},
-	{command: "sshpass", flags: []string{"-p"}},
-	{command: "docker login", flags: []string{"-p"}},
-	{command: "podman login", flags: []string{"-p"}},
-	{command: "az login", flags: []string{"-p"}},
-	{command: "redis-cli", flags: []string{"-a"}},
-	{command: "ldapsearch", flags: []string{"-w"}},
-	{command: "mongosh", flags: []string{"-p"}},
-	{command: "mongodump", flags: []string{"-p"}},
-	{command: "mysql", flags: []string{"-p"}, attached: true},
-	{command: "mysqldump", flags: []string{"-p"}, attached: true},
-	{command: "mysqladmin", flags: []string{"-p"}, attached: true},
-	{command: "mariadb", flags: []string{"-p"}, attached: true},
-	{command: "7z", flags: []string{"-p"}, attached: true},
-	{command: "7za", flags: []string{"-p"}, attached: true},
-	{command: "rar", flags: []string{"-p", "-hp"}, attached: true},
-	{command: "unrar", flags: []string{"-p"}, attached: true},
-	{command: "zip", flags: []string{"-P"}},
-	{command: "unzip", flags: []string{"-P"}},
+var programFlags = []programFlag{
+	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: true, programs: []string{"curl"}},
+	{flags: []string{"-p"}, programs: []string{
+		"psexec", "psexec64", "winrs", "sshpass", "docker login", "podman login", "az login", "mongosh", "mongodump",
+	}},
+	{flags: []string{"-p"}, attached: true, programs: []string{
+		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "rar", "unrar",
+	}},
+	{flags: []string{"-hp"}, attached: true, programs: []string{"rar"}},
+	{flags: []string{"-P"}, programs: []string{"sqlcmd", "bcp", "zip", "unzip"}},
+	{flags: []string{"-pw"}, programs: []string{"plink", "pscp"}},
+	{flags: []string{"-a"}, programs: []string{"redis-cli"}},
+	{flags: []string{"-w"}, programs: []string{"ldapsearch"}},
+	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks"}},
 }
 
-// programFlags has which letters, behind a dash (1) or a slash (2), begin one of programs' flags.
-var programFlags = func() (letters [256]uint8) {
-	for _, p := range programs {
-		for _, flag := range p.flags {
+// programFlagLetters has the first letters of programFlags: behind a dash (1), behind a slash (2).
+var programFlagLetters = func() (letters [256]uint8) {
+	for _, f := range programFlags {
+		for _, flag := range f.flags {
 			if flag[0] == '-' {
 				letters[flag[1]] |= 1
 			} else {
@@ -55,12 +41,12 @@ var programFlags = func() (letters [256]uint8) {
 	return letters
 }()
 
-// mayBeProgramFlag is a quick look at whether arg begins with a flag of one of programs.
+// mayBeProgramFlag is a quick look at whether arg begins with one of programFlags.
 func mayBeProgramFlag(arg string) bool {
 	if len(arg) < 2 {
 		return false
 	}
-	letter := programFlags[arg[1]]
+	letter := programFlagLetters[arg[1]]
 	return arg[0] == '-' && letter&1 != 0 || arg[0] == '/' && letter&2 != 0
 }
 
@@ -68,35 +54,37 @@ func mayBeProgramFlag(arg string) bool {
 const maxCommand = 512
 
 // programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the argument
-// before arg; command returns all before arg, in lower case, and is asked only when the flag is one of a program's.
+// before arg; command returns all before arg, in lower case, and is asked only after one of programFlags.
 func programSecret(command func() string, prev, arg string) (from int) {
 	line := ""
-	for i := range programs {
-		p := &programs[i]
-		if from = p.secret(prev, arg); from < 0 {
+	for i := range programFlags {
+		f := &programFlags[i]
+		if from = f.secret(prev, arg); from < 0 {
 			continue
 		}
 		if line == "" {
 			line = command()
 		}
-		if p.runs(line) {
-			return from
+		for _, program := range f.programs {
+			if runs(line, program) {
+				return from
+			}
 		}
 	}
 	return -1
 }
 
-func (p *program) secret(prev, arg string) (from int) {
-	for _, flag := range p.flags {
+func (f *programFlag) secret(prev, arg string) (from int) {
+	for _, flag := range f.flags {
 		switch {
-		case !p.attached && isFlag(prev, flag) && arg != "" && arg[0] != '-':
+		case !f.attached && isFlag(prev, flag) && arg != "" && arg[0] != '-':
 			from = 0
-		case flag[0] == '-' && (p.attached || len(flag) == 2) && len(arg) > len(flag) && strings.HasPrefix(arg, flag):
+		case flag[0] == '-' && (f.attached || len(flag) == 2) && len(arg) > len(flag) && strings.HasPrefix(arg, flag):
 			from = len(flag)
 		default:
 			continue
 		}
-		if p.login {
+		if f.login {
 			_, password, _ := strings.Cut(arg[from:], ":")
 			if password == "" {
 				continue
@@ -111,11 +99,9 @@ func isFlag(arg, flag string) bool {
 	return arg == flag || flag[0] == '/' && equalFold(arg, flag)
 }
 
-// runs reports whether the program is named in a command line: in lower case, with a path before or an extension behind it.
-func (p *program) runs(command string) bool {
-	for words := p.command; words != ""; {
-		var word string
-		word, words, _ = strings.Cut(words, " ")
+// runs reports whether command, in lower case, names the words of program, with a path before or an extension behind them.
+func runs(command, program string) bool {
+	for word := range strings.SplitSeq(program, " ") {
 		for {
 			n := strings.Index(command, word)
 			if n < 0 {
@@ -130,17 +116,13 @@ func (p *program) runs(command string) bool {
 	return true
 }
 
-// programArgument handles the flag of a program at i: what follows it, or is attached to it.
-func (s *Scrubber) programArgument(ed *editor, i int) int {
+// programArgument handles the flag of a program in t[i:end]: what follows it, or is attached to it.
+func (s *Scrubber) programArgument(ed *editor, i, end int) int {
 	t := ed.text
 	if !mayBeProgramFlag(t[i:]) {
 		return 0
 	}
 	command := func() string { return strings.ToLower(t[max(0, i-maxCommand):i]) }
-	end := i + 1
-	for end < len(t) && (isAlnum(t[end]) || t[end] == '-') {
-		end++
-	}
 	rule := valueRule{name: "password"}
 	if k := nextArgument(t, end); k > 0 && programSecret(command, t[i:end], argument(t, k)) == 0 {
 		return s.value(ed, k, rule)
@@ -164,19 +146,28 @@ func argument(t string, k int) string {
 	return t[from:]
 }
 
-// nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is
-// none, or it is a flag.
-func nextArgument(t string, end int) int {
-	k := end
-	for k < len(t) && strings.IndexByte("\"'`\\", t[k]) >= 0 { // ["--password", "x"]
-		k++
+// listedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one.
+func listedArgument[V any](l []V, i int) (string, bool) {
+	text := func(i int) string {
+		t, _ := any(l[i]).(string)
+		return t
 	}
-	gap := k
-	for k < len(t) && strings.IndexByte(" \t,\r\n", t[k]) >= 0 {
-		k++
+	if i == 0 {
+		return "", false
 	}
-	if k == gap || k == len(t) || t[k] == '-' || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
-		return 0
+	prev, arg := text(i-1), text(i)
+	if !mayBeProgramFlag(prev) && !mayBeProgramFlag(arg) {
+		return "", false
 	}
-	return k
+	from := programSecret(func() string {
+		var command strings.Builder
+		for j := 0; j < i && command.Len() < maxCommand; j++ {
+			command.WriteString(text(j) + " ")
+		}
+		return strings.ToLower(command.String())
+	}, prev, arg)
+	if from < 0 {
+		return "", false
+	}
+	return arg[:from] + Filtered, true
 }

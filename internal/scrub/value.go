@@ -241,7 +241,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		}
 		hide = isText && w.s.isSecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if filtered, ok := programArgument(l, i); ok && nv != filtered {
+		if filtered, ok := listedArgument(l, i); ok && nv != filtered {
 			nv, differs = filtered, true
 		}
 		if differs {
@@ -267,32 +267,6 @@ func (s *Scrubber) isSecretFlag(arg string) bool {
 	return s.names.secret(strings.TrimLeft(arg, "-/"))
 }
 
-// programArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one.
-func programArgument[V any](l []V, i int) (string, bool) {
-	text := func(i int) string {
-		t, _ := any(l[i]).(string)
-		return t
-	}
-	if i == 0 {
-		return "", false
-	}
-	prev, arg := text(i-1), text(i)
-	if !mayBeProgramFlag(prev) && !mayBeProgramFlag(arg) {
-		return "", false
-	}
-	from := programSecret(func() string {
-		var command strings.Builder
-		for j := 0; j < i && command.Len() < maxCommand; j++ {
-			command.WriteString(text(j) + " ")
-		}
-		return strings.ToLower(command.String())
-	}, prev, arg)
-	if from < 0 {
-		return "", false
-	}
-	return arg[:from] + Filtered, true
-}
-
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
 	for i, t := range l {
@@ -303,7 +277,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.isSecretFlag(t)
 			nv = w.s.Text(t)
-			if filtered, ok := programArgument(l, i); ok {
+			if filtered, ok := listedArgument(l, i); ok {
 				nv = filtered
 			}
 		}
