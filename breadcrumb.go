@@ -17,14 +17,14 @@ const maxBreadcrumbData = 2 << 10
 // AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the only
 // one running. An empty level means info. data is copied. The newest 100 are kept, or ClientOptions.MaxBreadcrumbs.
 func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
-	r := reporting()
-	if r == nil {
+	c := reporting()
+	if c == nil {
 		return
 	}
 	if level == "" {
 		level = sentry.LevelInfo
 	}
-	r.addBreadcrumb(ctx, &sentry.Breadcrumb{
+	c.addBreadcrumb(ctx, &sentry.Breadcrumb{
 		Type:     "default",
 		Category: category,
 		Message:  cutText(message, maxErrorText),
@@ -33,16 +33,16 @@ func AddBreadcrumb(ctx context.Context, message, category string, level sentry.L
 	})
 }
 
-func (r *reporter) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
-	t := r.taskOf(ctx)
-	hub := r.hubOf(ctx, t)
-	if t != nil && r.outboxDir != "" {
+func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
+	t := c.taskOf(ctx)
+	hub := c.hubOf(ctx, t)
+	if t != nil && c.outboxDir != "" {
 		root := t.root()
 		root.mu.Lock()
 		root.lastStep = b.Message
 		root.mu.Unlock()
 	}
-	r.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
+	c.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
 }
 
 // NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the context's,
@@ -88,8 +88,8 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
 	if rec.Level >= slog.LevelInfo {
-		if r := reporting(); r != nil {
-			r.call("a logged value", func() { r.addBreadcrumb(ctx, h.breadcrumb(rec)) })
+		if c := reporting(); c != nil {
+			c.call("a logged value", func() { c.addBreadcrumb(ctx, h.breadcrumb(rec)) })
 		}
 	}
 	if !h.next.Enabled(ctx, rec.Level) {

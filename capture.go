@@ -32,21 +32,21 @@ func (f *TaskFailure) Unwrap() error { return f.Err }
 // It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped it.
 // It doesn't wait for the network; it costs some tens of microseconds.
 func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
-	r := reporting()
-	if r == nil || err == nil {
+	c := reporting()
+	if c == nil || err == nil {
 		return ""
 	}
-	return r.captureException(ctx, err, taskType, taskData, extra, callers())
+	return c.captureException(ctx, err, taskType, taskData, extra, callers())
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
 // "<taskType>: <reason>". In all else it is like [CaptureTaskException].
 func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
-	r := reporting()
-	if r == nil {
+	c := reporting()
+	if c == nil {
 		return ""
 	}
-	return r.captureFailure(ctx, taskType, reason, taskData, extra, nil)
+	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil)
 }
 
 // captureDetails travels with an event from its capture to the transport and back.
@@ -71,9 +71,9 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 	return nil
 }
 
-func (r *reporter) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class := classOf(err, r.errorClass, r.cleanMessage)
-	e, t := r.newEvent(ctx, taskType, taskData, extra)
+func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
+	class := classOf(err, c.errorClass, c.cleanMessage)
+	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
 	shown := err
@@ -104,7 +104,7 @@ func (r *reporter) captureException(ctx context.Context, err error, taskType str
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
 	}
-	id := r.send(ctx, t, e, fingerprint, err)
+	id := c.send(ctx, t, e, fingerprint, err)
 	t.noteCaptured(err, id, exceptionStatus(err))
 	return id
 }
@@ -116,8 +116,8 @@ func exceptionStatus(err error) sentry.SpanStatus {
 	return sentry.SpanStatusInternalError
 }
 
-func (r *reporter) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any, cause *TaskFailure) sentry.EventID {
-	e, t := r.newEvent(ctx, taskType, taskData, extra)
+func (c *Client) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any, cause *TaskFailure) sentry.EventID {
+	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	if reason == "" {
 		reason = "failed"
@@ -132,12 +132,12 @@ func (r *reporter) captureFailure(ctx context.Context, taskType, reason string, 
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class := classOf(cause.Err, r.errorClass, r.cleanMessage)
+			class := classOf(cause.Err, c.errorClass, c.cleanMessage)
 			details["class"], details["message"] = class.name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}
-	id := r.send(ctx, t, e, []string{taskType, "task_failure"}, original)
+	id := c.send(ctx, t, e, []string{taskType, "task_failure"}, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
 	return id
 }
@@ -147,8 +147,8 @@ const maxTaskDataBytes = 8 << 10
 
 // newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
 // The task is the one in ctx, or the only one running.
-func (r *reporter) newEvent(ctx context.Context, taskType string, taskData any, extra map[string]any) (*sentry.Event, *TaskSpan) {
-	t := r.taskOf(ctx)
+func (c *Client) newEvent(ctx context.Context, taskType string, taskData any, extra map[string]any) (*sentry.Event, *TaskSpan) {
+	t := c.taskOf(ctx)
 	task := make(sentry.Context, 4)
 	if t != nil {
 		if taskType == "" {
@@ -169,20 +169,20 @@ func (r *reporter) newEvent(ctx context.Context, taskType string, taskData any, 
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
-	r.commonTags(e.Tags)
+	c.commonTags(e.Tags)
 	room := maxEventData
 	for key, value := range extra {
 		if room <= 0 {
 			e.Contexts["extra"] = sentry.Context{"value": fmt.Sprintf("… %d keys in all, cut", len(extra))}
 			break
 		}
-		name, c := extraContext(key, value)
+		name, kept := extraContext(key, value)
 		free := name
 		for n := 2; e.Contexts[free] != nil; n++ { // long names may be cut to the same
 			free = fmt.Sprintf("%s (%d)", name, n)
 		}
-		e.Contexts[free] = c
-		room -= safe.Size(c)
+		e.Contexts[free] = kept
+		room -= safe.Size(kept)
 	}
 	return e, t
 }
@@ -190,27 +190,27 @@ func (r *reporter) newEvent(ctx context.Context, taskType string, taskData any, 
 // maxEventData is what task data, extra and breadcrumbs may take together, in bytes of JSON.
 const maxEventData = 128 << 10
 
-func (r *reporter) commonTags(tags map[string]string) {
-	tags["environment_detected"] = r.detected
-	if r.osName != "" {
-		tags["os_name"] = r.osName
+func (c *Client) commonTags(tags map[string]string) {
+	tags["environment_detected"] = c.detected
+	if c.osName != "" {
+		tags["os_name"] = c.osName
 	}
 }
 
 // send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own transport,
 // has it.
-func (r *reporter) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string, err error) (id sentry.EventID) {
+func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string, err error) (id sentry.EventID) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	details := &captureDetails{fingerprint: fingerprint}
 	hint := &sentry.EventHint{OriginalException: err, Context: &captureContext{ctx, details}}
-	hub := r.hubOf(ctx, t)
+	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
-	if !r.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
-		r.call("an event processor", func() { sent = r.client.CaptureEvent(e, hint, nil) }) // without the scope's
+	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
+		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope's
 	}
-	if sent == nil || r.transport != nil && !details.stored {
+	if sent == nil || c.transport != nil && !details.stored {
 		return ""
 	}
 	return *sent

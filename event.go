@@ -13,26 +13,26 @@ import (
 // sees the event, then the scrubber has the last word.
 
 // wrapHooks puts the package's hooks around the user's.
-func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
-	r.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations}
+func (c *Client) wrapHooks(co *sentry.ClientOptions) {
+	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations}
 	co.BeforeSend = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
-		return r.finish(e, hint, r.hooks.beforeSend, "ClientOptions.BeforeSend")
+		return c.finish(e, hint, c.hooks.beforeSend, "ClientOptions.BeforeSend")
 	}
 	co.BeforeSendTransaction = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
-		return r.finish(e, hint, r.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
+		return c.finish(e, hint, c.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
 	}
 	co.BeforeSendLog = func(l *sentry.Log) *sentry.Log {
 		if !active() {
 			return nil
 		}
-		if hook := r.hooks.beforeSendLog; hook != nil {
+		if hook := c.hooks.beforeSendLog; hook != nil {
 			given := l
-			if !r.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
+			if !c.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
 				l = given
 			}
 		}
 		if l != nil {
-			r.scrubber.Log(l)
+			c.scrubber.Log(l)
 		}
 		return l
 	}
@@ -40,9 +40,9 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 		if !active() {
 			return nil
 		}
-		if hook := r.hooks.beforeSendMetric; hook != nil {
+		if hook := c.hooks.beforeSendMetric; hook != nil {
 			given := m
-			if !r.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
+			if !c.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
 				m = given
 			}
 		}
@@ -50,10 +50,10 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 			return nil
 		}
 		if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
-			r.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
+			c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
 			return nil
 		}
-		r.scrubber.Metric(m)
+		c.scrubber.Metric(m)
 		return m
 	}
 	co.Integrations = func(list []sentry.Integration) []sentry.Integration {
@@ -63,8 +63,8 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 				kept = append(kept, i)
 			}
 		}
-		if r.hooks.integrations != nil {
-			r.call("ClientOptions.Integrations", func() { kept = r.hooks.integrations(kept) })
+		if c.hooks.integrations != nil {
+			c.call("ClientOptions.Integrations", func() { kept = c.hooks.integrations(kept) })
 		}
 		return kept
 	}
@@ -72,14 +72,14 @@ func (r *reporter) wrapHooks(co *sentry.ClientOptions) {
 		rate := co.TracesSampleRate
 		co.TracesSampler = func(ctx sentry.SamplingContext) float64 {
 			sampled := rate
-			r.call("ClientOptions.TracesSampler", func() { sampled = sampler(ctx) })
+			c.call("ClientOptions.TracesSampler", func() { sampled = sampler(ctx) })
 			return sampled
 		}
 	}
 }
 
 // finishCheckIn has for check-ins the part of the hooks, which they don't pass.
-func (r *reporter) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 	if e.CheckIn == nil {
 		return e
 	}
@@ -87,34 +87,34 @@ func (r *reporter) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.E
 		return nil
 	}
 	checkIn := *e.CheckIn // the caller's
-	checkIn.MonitorSlug = r.scrubber.Text(checkIn.MonitorSlug)
+	checkIn.MonitorSlug = c.scrubber.Text(checkIn.MonitorSlug)
 	e.CheckIn = &checkIn
-	r.scrubber.Event(e)
+	c.scrubber.Event(e)
 	return e
 }
 
 // cleanMessage takes out of a message what is secret or personal before it becomes a class: for an error's class paths and
 // names are one as good as the other.
-func (r *reporter) cleanMessage(message string) string {
-	return strings.ReplaceAll(r.scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
+func (c *Client) cleanMessage(message string) string {
+	return strings.ReplaceAll(c.scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. A hook of the user's that panics is as if there were none: the event is kept.
-func (r *reporter) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
+func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
 	if !active() {
 		return nil
 	}
 	details := captureOf(hint)
-	r.addSystem(e, hook != nil)
+	c.addSystem(e, hook != nil)
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
-	if r.pii && e.User.Username == "" {
-		e.User.Username = r.user
+	if c.pii && e.User.Username == "" {
+		e.User.Username = c.user
 	}
 	if hook != nil {
 		given := e
-		if !r.call(name, func() { e = hook(given, hint) }) {
+		if !c.call(name, func() { e = hook(given, hint) }) {
 			e = given
 		}
 		if e == nil {
@@ -124,9 +124,9 @@ func (r *reporter) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*se
 	if e.ServerName == withheld {
 		e.ServerName = ""
 	}
-	r.scrubber.Event(e)
-	if details != nil && r.transport != nil {
-		r.transport.expect(e, details)
+	c.scrubber.Event(e)
+	if details != nil && c.transport != nil {
+		c.transport.expect(e, details)
 	}
 	return e
 }
@@ -136,11 +136,11 @@ const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
 
 // addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's maps
 // are shared between events; private asks for copies, for a hook that may write to them.
-func (r *reporter) addSystem(e *sentry.Event, private bool) {
-	if !r.systemInfo {
+func (c *Client) addSystem(e *sentry.Event, private bool) {
+	if !c.systemInfo {
 		return
 	}
-	snapshot := r.collector.snapshot(firstSnapshotWait)
+	snapshot := c.collector.snapshot(firstSnapshotWait)
 	if e.Contexts == nil {
 		e.Contexts = make(map[string]sentry.Context, len(snapshot))
 	}

@@ -9,46 +9,46 @@ import (
 )
 
 // taskOf returns the task that a call with ctx belongs to: the one in ctx, or the only one running, or nil.
-func (r *reporter) taskOf(ctx context.Context) *TaskSpan {
-	if t := TaskSpanFromContext(ctx); t != nil && t.r == r {
+func (c *Client) taskOf(ctx context.Context) *TaskSpan {
+	if t := TaskSpanFromContext(ctx); t != nil && t.client == c {
 		return t
 	}
-	return r.tasks.only.Load()
+	return c.tasks.only.Load()
 }
 
 // hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
-func (r *reporter) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
+func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
-		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == r.client) {
+		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == c.client) {
 			return hub
 		}
 	}
 	if t != nil {
 		return t.hub
 	}
-	return r.ownHub()
+	return c.ownHub()
 }
 
 // bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
 // calls shall report as well.
-func (r *reporter) bindHub() {
-	r.apart = sentry.NewHub(r.client, sentry.NewScope())
+func (c *Client) bindHub() {
+	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	global := sentry.CurrentHub()
 	if global.Client().IsEnabled() {
-		r.hub = r.apart
+		c.hub = c.apart
 		return
 	}
-	global.BindClient(r.client)
-	r.hub, r.bound = global, true
+	global.BindClient(c.client)
+	c.hub, c.bound = global, true
 }
 
 // ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
 // calls sentry.Init after Init ends.
-func (r *reporter) ownHub() *sentry.Hub {
-	if r.hub.Client() != r.client {
-		return r.apart
+func (c *Client) ownHub() *sentry.Hub {
+	if c.hub.Client() != c.client {
+		return c.apart
 	}
-	return r.hub
+	return c.hub
 }
 
 // inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
@@ -58,9 +58,9 @@ func inEndedTask(ctx context.Context) bool {
 }
 
 // hostOf returns the hub and the span in ctx that belong to another client than ours.
-func (r *reporter) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
+func (c *Client) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
 	hub := sentry.GetHubFromContext(ctx)
-	if hub != nil && (hub.Client() == r.client || !hub.Client().IsEnabled()) {
+	if hub != nil && (hub.Client() == c.client || !hub.Client().IsEnabled()) {
 		hub = nil
 	}
 	span := sentry.SpanFromContext(ctx)
@@ -70,7 +70,7 @@ func (r *reporter) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
 		if owner == nil {
 			owner = sentry.CurrentHub()
 		}
-		if owner.Client() == r.client {
+		if owner.Client() == c.client {
 			span = nil
 		}
 	}

@@ -26,15 +26,15 @@ type crashOutput struct {
 
 // watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of its
 // own keeps it.
-func (r *reporter) watchCrashes(disk *outbox.Disk) {
-	c := &r.crashes
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended {
+func (c *Client) watchCrashes(disk *outbox.Disk) {
+	out := &c.crashes
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if out.ended {
 		return
 	}
 	if _, taken := crashFD(); taken {
-		r.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
 		return
 	}
 	f, err := disk.CrashFile()
@@ -42,21 +42,21 @@ func (r *reporter) watchCrashes(disk *outbox.Disk) {
 		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
 	}
 	if err != nil {
-		r.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
 		return
 	}
 	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
-	c.fd, _ = crashFD()
-	c.ours = true
+	out.fd, _ = crashFD()
+	out.ours = true
 }
 
 // endCrashes gives the crash output back, before its file is closed, unless the program has set another since.
-func (r *reporter) endCrashes() {
-	c := &r.crashes
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-	if fd, _ := crashFD(); !c.ours || fd != c.fd {
+func (c *Client) endCrashes() {
+	out := &c.crashes
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.ended = true
+	if fd, _ := crashFD(); !out.ours || fd != out.fd {
 		return
 	}
 	_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
@@ -64,8 +64,8 @@ func (r *reporter) endCrashes() {
 }
 
 // journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.
-func (r *reporter) journal() *outbox.Journal {
-	if disk := r.disk.Load(); disk != nil {
+func (c *Client) journal() *outbox.Journal {
+	if disk := c.disk.Load(); disk != nil {
 		return disk.Journal()
 	}
 	return nil
@@ -73,7 +73,7 @@ func (r *reporter) journal() *outbox.Journal {
 
 // noteStart notes that t runs, unless it is noted, over, or was switched off.
 func (t *TaskSpan) noteStart() {
-	j := t.r.journal()
+	j := t.client.journal()
 	if j == nil || t.parent != nil {
 		return
 	}
@@ -82,10 +82,10 @@ func (t *TaskSpan) noteStart() {
 	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != offs.Load() {
 		return
 	}
-	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.r.pii,
+	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.pii,
 		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
 	if t.data != nil {
-		if data, err := safe.AppendJSON(nil, t.r.scrubber.Value(t.data)); err == nil {
+		if data, err := safe.AppendJSON(nil, t.client.scrubber.Value(t.data)); err == nil {
 			note.Data = data
 		}
 	}
@@ -93,14 +93,14 @@ func (t *TaskSpan) noteStart() {
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
-func (r *reporter) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	if !active() {
-		r.journal().EndAll() // of a task that began just when reporting went off
+		c.journal().EndAll() // of a task that began just when reporting went off
 		return
 	}
-	r.tasks.mu.Lock()
-	running := slices.Clone(r.tasks.roots)
-	r.tasks.mu.Unlock()
+	c.tasks.mu.Lock()
+	running := slices.Clone(c.tasks.roots)
+	c.tasks.mu.Unlock()
 	note := outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory}
 	for _, t := range running {
 		t.noteStart() // if that failed at its beginning, or the disk wasn't open yet
@@ -114,27 +114,27 @@ func (t *TaskSpan) note(n outbox.Note) {
 	slot, step := t.slot, t.lastStep
 	t.lastStep = ""
 	t.mu.Unlock()
-	n.Breadcrumb = t.r.scrubber.Text(step)
+	n.Breadcrumb = t.client.scrubber.Text(step)
 	slot.Note(n)
 }
 
 // reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that it
 // may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
-func (r *reporter) reportDead(dead outbox.Dead) bool {
+func (c *Client) reportDead(dead outbox.Dead) bool {
 	if !active() {
 		return false
 	}
-	if <-r.ready; r.client == nil { // it may be called while Init is still at work, or has failed
+	if <-c.ready; c.client == nil { // it may be called while Init is still at work, or has failed
 		return false
 	}
 	done := true
 	for _, t := range dead.Tasks {
-		done = r.sendDead(r.interruptedEvent(dead, t), []string{t.Type, "task_interrupted"}, dead) && done
+		done = c.sendDead(c.interruptedEvent(dead, t), []string{t.Type, "task_interrupted"}, dead) && done
 	}
 	if len(dead.Crash) > 0 {
 		crash := outbox.ParseCrash(dead.Crash)
 		if !capturedBeforeCrash(crash) {
-			done = r.sendDead(r.crashEvent(dead, crash), []string{"process_crash", r.crashClass(crash)}, dead) && done
+			done = c.sendDead(c.crashEvent(dead, crash), []string{"process_crash", c.crashClass(crash)}, dead) && done
 		}
 	}
 	return done
@@ -144,46 +144,46 @@ func (r *reporter) reportDead(dead outbox.Dead) bool {
 // may have to wait for the server.
 const maxDeadAge = 20 * 24 * time.Hour
 
-func (r *reporter) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
+func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
 	e.Level = sentry.LevelFatal
 	e.Timestamp = dead.LastAlive
 	if age := time.Since(dead.LastAlive); age > maxDeadAge || age < 0 {
 		e.Timestamp = time.Now() // the machine was off for long, or its clock was wrong: last_alive tells
 	}
 	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
-	r.commonTags(e.Tags)
+	c.commonTags(e.Tags)
 	details := &captureDetails{fingerprint: fingerprint}
-	hint := &sentry.EventHint{Context: &captureContext{r.background, details}}
-	hub := sentry.NewHub(r.client, sentry.NewScope()) // what this process has on its scope isn't the dead one's
+	hint := &sentry.EventHint{Context: &captureContext{c.background, details}}
+	hub := sentry.NewHub(c.client, sentry.NewScope()) // what this process has on its scope isn't the dead one's
 	var id *sentry.EventID
-	r.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
+	c.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
 	return id == nil || details.stored // a hook that drops it has decided
 }
 
-func (r *reporter) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentry.Event {
+func (c *Client) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentry.Event {
 	taskType := taskTypeOrUnknown(t.Type)
 	task := sentry.Context{"task_type": taskType, "index": t.Index}
 	if t.Total > 0 {
 		task["total"] = t.Total
 	}
-	known := r.pii || !t.PII // what was noted with personal data in it isn't sent without
+	known := c.pii || !t.PII // what was noted with personal data in it isn't sent without
 	if len(t.Data) > 0 {
 		var data any
 		if known && json.Unmarshal(t.Data, &data) == nil {
 			task["data"] = data
 		}
 	}
-	c := r.deathContext(dead)
-	c["began"] = t.Started.UTC().Format(time.RFC3339Nano)
+	death := c.deathContext(dead)
+	death["began"] = t.Started.UTC().Format(time.RFC3339Nano)
 	if !t.Time.IsZero() {
-		c["last_alive"] = t.Time.UTC().Format(time.RFC3339Nano)
+		death["last_alive"] = t.Time.UTC().Format(time.RFC3339Nano)
 	}
 	if t.Breadcrumb != "" && known {
-		c["last_breadcrumb"] = t.Breadcrumb
+		death["last_breadcrumb"] = t.Breadcrumb
 	}
 	for name, bytes := range map[string]uint64{"memory_size": t.MemoryTotal, "free_memory": t.MemoryAvailable, "app_memory": t.AppMemory} {
 		if bytes > 0 {
-			c[name] = bytes
+			death[name] = bytes
 		}
 	}
 	e := &sentry.Event{
@@ -191,7 +191,7 @@ func (r *reporter) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sen
 		Message:     taskType + ": interrupted",
 		Transaction: "task." + taskType,
 		Tags:        map[string]string{"task_type": taskType, "failure_type": "task_interrupted"},
-		Contexts:    map[string]sentry.Context{"task": task, "interrupted": c},
+		Contexts:    map[string]sentry.Context{"task": task, "interrupted": death},
 	}
 	if t.TraceID != "" && t.SpanID != "" {
 		e.Contexts["trace"] = sentry.Context{"trace_id": t.TraceID, "span_id": t.SpanID, "op": "task"}
@@ -200,23 +200,23 @@ func (r *reporter) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sen
 }
 
 // deathContext is what is known of a process's end.
-func (r *reporter) deathContext(dead outbox.Dead) sentry.Context {
-	c := sentry.Context{
+func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
+	death := sentry.Context{
 		"pid":             dead.Process.PID,
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
 	if boot, sure := bootID(); boot != "" && dead.Process.Boot != "" {
 		if restarted := boot != dead.Process.Boot; restarted || sure {
-			c["machine_restarted"] = restarted
+			death["machine_restarted"] = restarted
 		}
 	}
-	return c
+	return death
 }
 
-func (r *reporter) crashClass(crash outbox.Crash) string {
+func (c *Client) crashClass(crash outbox.Crash) string {
 	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return normalizeMessage(r.cleanMessage(reason))
+	return normalizeMessage(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.
@@ -234,7 +234,7 @@ func capturedBeforeCrash(crash outbox.Crash) bool {
 	return false
 }
 
-func (r *reporter) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Event {
+func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Event {
 	kind, handled := crash.Type, false
 	if kind == "" {
 		kind = "crash"
@@ -243,7 +243,7 @@ func (r *reporter) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Even
 	if exception.Value == "" {
 		exception.Value = crash.Header
 	}
-	c := r.deathContext(dead)
+	death := c.deathContext(dead)
 	var names []string
 	for _, t := range dead.Tasks {
 		names = append(names, taskTypeOrUnknown(t.Type))
@@ -251,10 +251,10 @@ func (r *reporter) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Even
 	e := &sentry.Event{
 		EventID:  sentry.EventID(dead.CrashID),
 		Tags:     map[string]string{"failure_type": "process_crash"},
-		Contexts: map[string]sentry.Context{"crash": c},
+		Contexts: map[string]sentry.Context{"crash": death},
 	}
 	if len(names) > 0 {
-		c["interrupted_tasks"] = names
+		death["interrupted_tasks"] = names
 		if len(names) == 1 {
 			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
 		}

@@ -26,7 +26,7 @@ func TestMachineRestarted(t *testing.T) {
 		}
 	}
 	for noted, want := range map[string]any{boot: same, boot + "1": other} {
-		var r reporter
+		var r Client
 		got := r.deathContext(outbox.Dead{Process: outbox.Process{Boot: noted}})["machine_restarted"]
 		if got != want {
 			t.Errorf("noted %q, now %q: machine_restarted is %v, want %v", noted, boot, got, want)
@@ -97,15 +97,15 @@ func TestNotedLater(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	r := current.Load()
-	disk, err := r.openDisk() // as the outbox does after a while
+	c := current.Load()
+	disk, err := c.openDisk() // as the outbox does after a while
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	r.collector.mu.Lock()
-	r.collector.refresh() // as every five seconds
-	r.collector.mu.Unlock()
+	c.collector.mu.Lock()
+	c.collector.refresh() // as every five seconds
+	c.collector.mu.Unlock()
 	waitForNote(t, file, "early_task")
 }
 

@@ -33,11 +33,11 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 			return id
 		}
 	}
-	r := reporting()
-	if r != t.r {
+	c := reporting()
+	if c != t.client {
 		return ""
 	}
-	return r.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+	return c.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
 }
 
 // raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was

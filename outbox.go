@@ -26,13 +26,13 @@ type Stats struct {
 
 // ReadStats returns the counts of now; zero without Init, and with a Transport of the user's own.
 func ReadStats() Stats {
-	if r := current.Load(); r != nil && r.box != nil {
-		return Stats(r.box.Stats())
+	if c := current.Load(); c != nil && c.box != nil {
+		return Stats(c.box.Stats())
 	}
 	return Stats{}
 }
 
-func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
+func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 	dsn, err := sentry.NewDsn(co.Dsn)
 	if err != nil {
 		return fmt.Errorf("sentryconfig: %w", err)
@@ -42,7 +42,7 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 	if secret := dsn.GetSecretKey(); secret != "" {
 		auth += ", sentry_secret=" + secret
 	}
-	r.dsn = co.Dsn
+	c.dsn = co.Dsn
 	config := outbox.Config{
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
@@ -51,16 +51,16 @@ func (r *reporter) openOutbox(co *sentry.ClientOptions) error {
 		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,
-		MaxBytes:  r.outboxBytes,
-		Logger:    r.logger,
-		PII:       r.pii,
+		MaxBytes:  c.outboxBytes,
+		Logger:    c.logger,
+		PII:       c.pii,
 		Active:    active,
 	}
-	if r.outboxDir != "" {
-		config.Dir, config.OpenStore = r.outboxDir, r.openDisk
+	if c.outboxDir != "" {
+		config.Dir, config.OpenStore = c.outboxDir, c.openDisk
 	}
-	r.transport = newTransport(r)
-	r.box = outbox.Open(config)
+	c.transport = newTransport(c)
+	c.box = outbox.Open(config)
 	return nil
 }
 
@@ -96,35 +96,35 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 // that the next process can report what this one could not.
 
 // openDisk opens the outbox on disk. The outbox calls it, again when it failed.
-func (r *reporter) openDisk() (outbox.Store, error) {
-	process := outbox.Process{Started: processStart, Release: r.release, Environment: r.environment}
+func (c *Client) openDisk() (outbox.Store, error) {
+	process := outbox.Process{Started: processStart, Release: c.release, Environment: c.environment}
 	process.Boot, _ = bootID()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
-		Dir: r.outboxDir, DSN: r.dsn, MaxBytes: r.outboxBytes, Logger: r.logger, Process: process, OnDead: r.reportDead,
-		OnDamage: r.countDamage,
+		Dir: c.outboxDir, DSN: c.dsn, MaxBytes: c.outboxBytes, Logger: c.logger, Process: process, OnDead: c.reportDead,
+		OnDamage: c.countDamage,
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.disk.Store(disk)
-	if r.crashReports {
-		r.watchCrashes(disk)
+	c.disk.Store(disk)
+	if c.crashReports {
+		c.watchCrashes(disk)
 	}
 	return disk, nil
 }
 
 // countDamage counts records of earlier processes that can't be read any more.
-func (r *reporter) countDamage(n int) {
-	<-r.ready // it may be called while Init is still at work
-	r.box.Discard("internal_sdk_error", outbox.CategoryError, n)
+func (c *Client) countDamage(n int) {
+	<-c.ready // it may be called while Init is still at work
+	c.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
 // PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
 // left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
 // and an error names them; so does an envelope that this one is sending just now.
 func PurgeOutbox(dir string) error {
-	if r := current.Load(); r != nil && r.box != nil && sameFolder(r.outboxDir, dir) {
-		r.box.Clear()
+	if c := current.Load(); c != nil && c.box != nil && sameFolder(c.outboxDir, dir) {
+		c.box.Clear()
 	}
 	return outbox.Purge(dir)
 }

@@ -24,7 +24,7 @@ var ErrInitialized = errors.New("sentryconfig: already initialised with another 
 
 var (
 	lifecycle sync.Mutex // held by Init and Close
-	current   atomic.Pointer[reporter]
+	current   atomic.Pointer[Client]
 
 	switchedOff  atomic.Bool   // by SetEnabled or Options.Enabled
 	seenDisabled atomic.Bool   // what Enabled said at the host's last call: goroutines of ours must not read a variable that the host writes
@@ -41,7 +41,7 @@ func SetEnabled(on bool) {
 }
 
 // reporting returns the reporter, or nil while reporting is off: the first line of every call. It costs two loads.
-func reporting() *reporter {
+func reporting() *Client {
 	if Enabled == seenDisabled.Load() {
 		noticeEnabled()
 	}
@@ -62,14 +62,14 @@ func noticeEnabled() {
 // wentOff drops the tasks that run: they are not reported as interrupted either.
 func wentOff() {
 	offs.Add(1)
-	if r := current.Load(); r != nil {
-		r.journal().EndAll()
+	if c := current.Load(); c != nil {
+		c.journal().EndAll()
 	}
 }
 
 func wake() {
-	if r := current.Load(); r != nil && r.box != nil {
-		r.box.Wake()
+	if c := current.Load(); c != nil && c.box != nil {
+		c.box.Wake()
 	}
 }
 
@@ -88,20 +88,20 @@ func Init(opts Options) error {
 	if err != nil {
 		return err
 	}
-	if r := current.Load(); r != nil {
-		if r.identity == identityOf(s) {
+	if c := current.Load(); c != nil {
+		if c.identity == identityOf(s) {
 			return nil
 		}
 		return ErrInitialized
 	}
 	before := !switchedOff.Load()
 	SetEnabled(s.enabled) // first: the outbox begins with what earlier processes left
-	r, err := newReporter(opts, s)
+	c, err := newReporter(opts, s)
 	if err != nil {
 		SetEnabled(before)
 		return err
 	}
-	current.Store(r)
+	current.Store(c)
 	if s.usesDefault {
 		s.logger.Info("sentryconfig: neither Options.DSN nor $SENTRY_DSN is set: reporting to DefaultDSN")
 	}
@@ -119,13 +119,13 @@ func identityOf(s settings) identity {
 // reports false when some of it waits still or was dropped for want of room. Without Init there is nothing to wait for.
 func Flush(timeout time.Duration) bool {
 	noticeEnabled()
-	r := current.Load()
-	if r == nil {
+	c := current.Load()
+	if c == nil {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return r.client.FlushWithContext(ctx)
+	return c.client.FlushWithContext(ctx)
 }
 
 // Close does what Flush does, then stops every goroutine (but for a probe that hangs in the operating system) and releases
@@ -136,20 +136,20 @@ func Close(timeout time.Duration) bool {
 	noticeEnabled()
 	lifecycle.Lock()
 	defer lifecycle.Unlock()
-	r := current.Load()
-	if r == nil {
+	c := current.Load()
+	if c == nil {
 		return true
 	}
-	r.cancelTasks()
+	c.cancelTasks()
 	current.Store(nil)
-	return r.close(timeout)
+	return c.close(timeout)
 }
 
 // call runs the user's code f and reports a panic of it on the logger instead of passing it on.
-func (r *reporter) call(what string, f func()) (ok bool) {
+func (c *Client) call(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.logger.Error("sentryconfig: " + what + " panicked: " + fmt.Sprint(v))
+			c.logger.Error("sentryconfig: " + what + " panicked: " + fmt.Sprint(v))
 			ok = false
 		}
 	}()

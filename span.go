@@ -17,7 +17,7 @@ import (
 // A TaskSpan is a running task: a transaction in Sentry, or a span of the task it runs in. A nil *TaskSpan takes every
 // call and does nothing. Its methods may be called from many goroutines at once.
 type TaskSpan struct {
-	r        *reporter
+	client   *Client
 	hub      *sentry.Hub
 	span     *sentry.Span
 	parent   *TaskSpan
@@ -48,11 +48,11 @@ func CreateTaskSpan(ctx context.Context, taskType string, index, total int, task
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	r := reporting()
-	if r == nil {
+	c := reporting()
+	if c == nil {
 		return ctx, nil
 	}
-	return r.startTask(ctx, taskType, index, total, taskData, opts)
+	return c.startTask(ctx, taskType, index, total, taskData, opts)
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -64,22 +64,22 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 	return t
 }
 
-func (r *reporter) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
-	t := &TaskSpan{r: r, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: offs.Load()}
+func (c *Client) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
+	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: offs.Load()}
 	if taskData != nil {
 		t.data = safe.Value(taskData, maxTaskDataBytes)
 	}
-	if inner := TaskSpanFromContext(ctx); inner != nil && inner.r == r {
+	if inner := TaskSpanFromContext(ctx); inner != nil && inner.client == c {
 		t.parent = inner.running()
 	}
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
-	hostHub, hostSpan := r.hostOf(ctx)
+	hostHub, hostSpan := c.hostOf(ctx)
 	spanCtx := ctx
-	base := r.ownHub()
+	base := c.ownHub()
 	switch {
 	case hostHub == nil && hostSpan == nil:
-		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == r.client {
+		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
 			base = h
 		} else if t.parent != nil {
 			base = t.parent.hub
@@ -102,7 +102,7 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 	}
 	for _, opt := range opts {
 		if opt != nil {
-			options = append(options, func(s *sentry.Span) { r.call("a span option", func() { opt(s) }) })
+			options = append(options, func(s *sentry.Span) { c.call("a span option", func() { opt(s) }) })
 		}
 	}
 	t.span = sentry.StartSpan(spanCtx, "task", options...)
@@ -110,9 +110,9 @@ func (r *reporter) startTask(ctx context.Context, taskType string, index, total 
 		ctx = t.span.Context()
 	}
 	t.noteStart()
-	r.tasks.add(t)
-	if r.collector != nil {
-		r.collector.taskStarted()
+	c.tasks.add(t)
+	if c.collector != nil {
+		c.collector.taskStarted()
 	}
 	return context.WithValue(ctx, taskKey{}, t), t
 }
@@ -151,7 +151,7 @@ func (t *TaskSpan) start(s *sentry.Span) {
 		if t.total > 0 {
 			s.Tags["total_tasks"] = strconv.Itoa(t.total)
 		}
-		t.r.commonTags(s.Tags)
+		t.client.commonTags(s.Tags)
 		s.SetContext("task", task)
 		return
 	}
@@ -248,11 +248,11 @@ func (t *TaskSpan) finish() {
 		return
 	}
 	slot.End()
-	t.r.tasks.remove(t)
-	if t.r.collector != nil {
-		t.r.collector.taskFinished()
+	t.client.tasks.remove(t)
+	if t.client.collector != nil {
+		t.client.collector.taskFinished()
 	}
-	if reporting() != t.r || offs.Load() != t.offs {
+	if reporting() != t.client || offs.Load() != t.offs {
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -267,7 +267,7 @@ func (t *TaskSpan) finish() {
 	}
 	t.mu.Unlock()
 	t.setSpanStatus(status)
-	t.r.call("a hook of a transaction", t.span.Finish)
+	t.client.call("a hook of a transaction", t.span.Finish)
 	t.hub.Scope().SetSpan(t.span) // Finish has put the span around this one there, whose status is still to be written
 }
 
@@ -386,14 +386,14 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 		t.imply(sentry.SpanStatusCanceled)
 		return id
 	}
-	r := reporting()
-	if r == nil {
+	c := reporting()
+	if c == nil {
 		return ""
 	}
 	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
-		return r.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
+		return c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
 	}
-	return r.captureException(ctx, err, task.Type, task.Data, nil, callers())
+	return c.captureException(ctx, err, task.Type, task.Data, nil, callers())
 }
 
 func statusOf(err error) sentry.SpanStatus {
@@ -407,11 +407,11 @@ func isCancelled(ctx context.Context, err error) bool {
 	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
 }
 
-// cancelTasks ends the tasks that run while the reporter is closed.
-func (r *reporter) cancelTasks() {
-	r.tasks.mu.Lock()
-	running := append([]*TaskSpan(nil), r.tasks.roots...)
-	r.tasks.mu.Unlock()
+// cancelTasks ends the tasks that run while the Client is closed.
+func (c *Client) cancelTasks() {
+	c.tasks.mu.Lock()
+	running := append([]*TaskSpan(nil), c.tasks.roots...)
+	c.tasks.mu.Unlock()
 	for _, t := range running {
 		t.cancel()
 	}

@@ -19,12 +19,12 @@ import (
 // transport is the seam between sentry-go and the outbox: it encodes an event into an envelope, once, in the goroutine that
 // captured it, and puts it into the outbox. See https://develop.sentry.dev/sdk/data-model/envelopes/.
 type transport struct {
-	r *reporter
+	client *Client
 	// expected finds the capture that waits to hear whether the outbox holds its event.
 	expected sync.Map // *sentry.Event -> *captureDetails
 }
 
-func newTransport(r *reporter) *transport { return &transport{r: r} }
+func newTransport(c *Client) *transport { return &transport{client: c} }
 
 var sdkHeader = `{"name":"sentry.go","version":"` + sentry.SDKVersion + `"}`
 
@@ -50,9 +50,9 @@ func (t *transport) Flush(timeout time.Duration) bool {
 }
 
 // FlushWithContext implements sentry.Transport.
-func (t *transport) FlushWithContext(ctx context.Context) bool { return t.r.box.Flush(ctx) }
+func (t *transport) FlushWithContext(ctx context.Context) bool { return t.client.box.Flush(ctx) }
 
-// Close implements sentry.Transport. The outbox is closed by the reporter, which owns it.
+// Close implements sentry.Transport. The outbox is closed by the Client, which owns it.
 func (t *transport) Close() {}
 
 // SendEvent implements sentry.Transport.
@@ -66,7 +66,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 		EventID:  string(e.EventID),
 		Category: outbox.CategoryError,
 		Items:    1,
-		PII:      t.r.pii,
+		PII:      t.client.pii,
 		Urgent:   e.Level == sentry.LevelFatal,
 	}
 	switch {
@@ -88,15 +88,15 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	}()
 	if err := t.encode(buf, e); err != nil {
 		// Values are made safe before; what fails here is a defect or a hook's doing. The bare event is better than none.
-		t.r.logger.Error("sentryconfig: an event can't be encoded and is sent without its details", "event_id", e.EventID, "error", err)
+		t.client.logger.Error("sentryconfig: an event can't be encoded and is sent without its details", "event_id", e.EventID, "error", err)
 		buf.Reset()
 		if err := t.encode(buf, bareEvent(e, err)); err != nil {
-			t.r.box.Discard("internal_sdk_error", rec.Category, 1)
+			t.client.box.Discard("internal_sdk_error", rec.Category, 1)
 			return
 		}
 	}
 	rec.Payload = buf.Bytes()
-	if t.r.box.Put(&rec) && details != nil {
+	if t.client.box.Put(&rec) && details != nil {
 		details.stored = true
 	}
 }
@@ -131,12 +131,12 @@ func (t *transport) encode(b *bytes.Buffer, e *sentry.Event) error {
 		if len(body) <= limit { // too large packed: shrink in the same proportion
 			limit = int(int64(len(body)) * maxPackedBytes / int64(packedSize(body)) * 9 / 10)
 		}
-		t.r.scrubber.Shrink(e, limit)
+		t.client.scrubber.Shrink(e, limit)
 		if body, err = marshalEvent(e); err != nil {
 			return err
 		}
 		if packedSize(body) > maxPackedBytes { // text that can't be packed: its size is what counts
-			t.r.scrubber.Shrink(e, maxPackedBytes)
+			t.client.scrubber.Shrink(e, maxPackedBytes)
 			if body, err = marshalEvent(e); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func (t *transport) writeHeader(b *bytes.Buffer, e *sentry.Event) error {
 	}
 	b.WriteString(`"sdk":` + sdkHeader)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
-		t.r.scrubber.TraceHeader(trace)
+		t.client.scrubber.TraceHeader(trace)
 		encoded, err := json.Marshal(trace)
 		if err != nil {
 			return err
@@ -217,13 +217,13 @@ func writeBatchHeader(b *bytes.Buffer, kind string, count int, contentType strin
 }
 
 func (t *transport) writeAttachments(b *bytes.Buffer, e *sentry.Event) error {
-	room := t.r.outboxBytes / maxAttachmentShare
+	room := t.client.outboxBytes / maxAttachmentShare
 	for _, a := range e.Attachments {
 		if a == nil {
 			continue
 		}
 		if room -= int64(len(a.Payload)); room < 0 {
-			t.r.logger.Warn("sentryconfig: an attachment is left out: the attachments of an event may take a quarter of Options.OutboxBytes",
+			t.client.logger.Warn("sentryconfig: an attachment is left out: the attachments of an event may take a quarter of Options.OutboxBytes",
 				"filename", a.Filename, "bytes", len(a.Payload))
 			continue
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// A reporter is everything one Init sets up: client, hub, outbox, collector. It lives until Close.
-type reporter struct {
+// A Client reports to one Sentry project: one configuration, one outbox, one switch.
+type Client struct {
 	settings
 	identity   identity
 	errorClass func(error) string
@@ -54,10 +54,10 @@ type hooks struct {
 // withheld is the ServerName without SendPII, which sentry-go would fill with the hostname; finish removes it again.
 const withheld = "[host]"
 
-func newReporter(opts Options, s settings) (*reporter, error) {
-	r := &reporter{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName(),
+func newReporter(opts Options, s settings) (*Client, error) {
+	c := &Client{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName(),
 		crashReports: opts.CrashReports, ready: make(chan struct{}), background: context.Background()}
-	ready := sync.OnceFunc(func() { close(r.ready) })
+	ready := sync.OnceFunc(func() { close(c.ready) })
 	defer ready()
 	co := sentry.ClientOptions{
 		Dsn:              s.dsn,
@@ -77,43 +77,43 @@ func newReporter(opts Options, s settings) (*reporter, error) {
 		if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
 			return nil, err
 		}
-		r.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
+		c.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
 	}
-	if !r.pii && co.ServerName == "" {
+	if !c.pii && co.ServerName == "" {
 		co.ServerName = withheld
 	}
-	r.scrubber = scrub.New(scrubConfig(r.pii, opts.SecretKeys))
-	if r.pii {
-		r.user = currentUser()
+	c.scrubber = scrub.New(scrubConfig(c.pii, opts.SecretKeys))
+	if c.pii {
+		c.user = currentUser()
 	}
 	ownTransport := co.Transport
-	r.wrapHooks(&co)
+	c.wrapHooks(&co)
 	if ownTransport == nil {
-		if err := r.openOutbox(&co); err != nil {
+		if err := c.openOutbox(&co); err != nil {
 			return nil, err
 		}
-		co.Transport = r.transport
+		co.Transport = c.transport
 	}
 	client, err := sentry.NewClient(co)
 	if err != nil {
-		if r.box != nil {
+		if c.box != nil {
 			ready()
-			r.box.Close(cancelledContext())
+			c.box.Close(cancelledContext())
 		}
 		return nil, fmt.Errorf("sentryconfig: %w", err)
 	}
-	client.AddEventProcessor(r.finishCheckIn)
-	r.client = client
+	client.AddEventProcessor(c.finishCheckIn)
+	c.client = client
 	if s.systemInfo || s.outboxDir != "" {
-		opts := collectorOptions{pii: r.pii, environment: s.detected, logger: s.logger}
+		opts := collectorOptions{pii: c.pii, environment: s.detected, logger: s.logger}
 		if !s.systemInfo {
 			opts.probes = []probe{} // it asks nothing, and gives the tasks' signs of life
 		}
-		r.collector = newCollector(opts)
-		r.collector.notify(r.noteMachine)
+		c.collector = newCollector(opts)
+		c.collector.notify(c.noteMachine)
 	}
-	r.bindHub()
-	return r, nil
+	c.bindHub()
+	return c, nil
 }
 
 func callClientOptions(f func(*sentry.ClientOptions), co *sentry.ClientOptions) (err error) {
@@ -159,21 +159,21 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 }
 
 // close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.
-func (r *reporter) close(timeout time.Duration) bool {
+func (c *Client) close(timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	ok := r.client.FlushWithContext(ctx)
-	if r.collector != nil {
-		r.collector.close()
+	ok := c.client.FlushWithContext(ctx)
+	if c.collector != nil {
+		c.collector.close()
 	}
-	if r.bound && sentry.CurrentHub().Client() == r.client {
+	if c.bound && sentry.CurrentHub().Client() == c.client {
 		sentry.CurrentHub().BindClient(nil)
 		sentry.CurrentHub().Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
 	}
-	r.client.Close()
-	r.endCrashes()
-	if r.box != nil {
-		ok = r.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
+	c.client.Close()
+	c.endCrashes()
+	if c.box != nil {
+		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
 	return ok
 }
