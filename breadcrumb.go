@@ -16,9 +16,8 @@ const maxBreadcrumbData = 2 << 10
 
 // AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the only
 // one running. An empty level means info. data is copied. The newest 100 are kept, or ClientOptions.MaxBreadcrumbs.
-func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
-	c := reporting()
-	if c == nil {
+func (c *Client) AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
+	if !c.reporting() {
 		return
 	}
 	if level == "" {
@@ -49,14 +48,19 @@ func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 // or the only one running) and hands records on to next, untouched, where next is enabled for them. A record is never an
 // event, whatever its level. The breadcrumb's category is "log", or the value of an attribute named category. A nil next
 // only keeps breadcrumbs. While reporting is off it is next alone.
-func NewLogHandler(next slog.Handler) slog.Handler {
+func (c *Client) NewLogHandler(next slog.Handler) slog.Handler {
+	return newLogHandler(next, func(context.Context) *Client { return c })
+}
+
+func newLogHandler(next slog.Handler, client func(context.Context) *Client) slog.Handler {
 	if next == nil {
 		next = slog.DiscardHandler
 	}
-	return &logHandler{next: next}
+	return &logHandler{client: client, next: next}
 }
 
 type logHandler struct {
+	client func(context.Context) *Client // that a record belongs to
 	next   slog.Handler
 	scopes *logScope
 }
@@ -69,26 +73,26 @@ type logScope struct {
 }
 
 func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelInfo && reporting() != nil || h.next.Enabled(ctx, level)
+	return level >= slog.LevelInfo && h.client(ctx).reporting() || h.next.Enabled(ctx, level)
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
 	}
-	return &logHandler{h.next.WithAttrs(attrs), &logScope{outer: h.scopes, attrs: attrs}}
+	return &logHandler{h.client, h.next.WithAttrs(attrs), &logScope{outer: h.scopes, attrs: attrs}}
 }
 
 func (h *logHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &logHandler{h.next.WithGroup(name), &logScope{outer: h.scopes, group: name}}
+	return &logHandler{h.client, h.next.WithGroup(name), &logScope{outer: h.scopes, group: name}}
 }
 
 func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
 	if rec.Level >= slog.LevelInfo {
-		if c := reporting(); c != nil {
+		if c := h.client(ctx); c.reporting() {
 			c.call("a logged value", func() { c.addBreadcrumb(ctx, h.breadcrumb(rec)) })
 		}
 	}

@@ -92,10 +92,10 @@ func (panickingValue) LogValue() slog.Value { panic("LogValue") }
 func TestLogHandlerSurvivesValues(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	logger := slog.New(sentryconfig.NewLogHandler(nil))
-	for range 3 {
-		logger.Info("m", "v", panickingValue{}, "big", strings.Repeat("x", 1<<20), "many", make([]int, 1<<20))
-	}
 	_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(ctx context.Context) error {
+		for range 3 {
+			logger.Info("m", "v", panickingValue{}, "big", strings.Repeat("x", 1<<20), "many", make([]int, 1<<20))
+		}
 		logger.InfoContext(ctx, "in the task")
 		return errors.New("x")
 	})

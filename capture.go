@@ -31,19 +31,19 @@ func (f *TaskFailure) Unwrap() error { return f.Err }
 //
 // It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped it.
 // It doesn't wait for the network; it costs some tens of microseconds.
-func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
-	c := reporting()
-	if c == nil || err == nil {
+func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
+	extra map[string]any) sentry.EventID {
+	if err == nil || !c.reporting() {
 		return ""
 	}
 	return c.captureException(ctx, err, taskType, taskData, extra, callers())
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
-// "<taskType>: <reason>". In all else it is like [CaptureTaskException].
-func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
-	c := reporting()
-	if c == nil {
+// "<taskType>: <reason>". In all else it is like [Client.CaptureTaskException].
+func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
+	extra map[string]any) sentry.EventID {
+	if !c.reporting() {
 		return ""
 	}
 	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil)
@@ -72,7 +72,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class := classOf(err, c.errorClass, c.cleanMessage)
+	class := classOf(err, c.policy.Load().errorClass, c.cleanMessage)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
@@ -132,7 +132,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class := classOf(cause.Err, c.errorClass, c.cleanMessage)
+			class := classOf(cause.Err, c.policy.Load().errorClass, c.cleanMessage)
 			details["class"], details["message"] = class.name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}

@@ -2,8 +2,8 @@ package sentryconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -17,31 +17,44 @@ import (
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// A Client reports to one Sentry project: one configuration, one outbox, one switch.
+// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from many
+// goroutines at once. A nil *Client behaves like one that is switched off.
+//
+// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a task of
+// its own beside that one. What one Client has captured, another may capture too.
 type Client struct {
 	settings
-	identity   identity
-	errorClass func(error) string
+	policy atomic.Pointer[policy]
+	state  atomic.Uint32 // bits: see switchedOff
+	offs   atomic.Uint64 // how often reporting went off, so that a task can tell whether it was off in between
 
-	client    *sentry.Client
-	hub       *sentry.Hub // where a call belongs that no task has: see ownHub
-	bound     bool        // hub is sentry.CurrentHub(), bound by us
-	apart     *sentry.Hub // what hub is from when the host program binds a client of its own there
-	box       *outbox.Outbox
-	transport *transport // nil with the user's own
-	scrubber  *scrub.Scrubber
-	collector *collector // nil with neither SendSystemInfo nor OutboxDir
-	user      string     // with SendPII
+	client    *sentry.Client // nil without a DSN
+	hub       *sentry.Hub    // where a call belongs that no task has: see ownHub
+	bound     bool           // hub is sentry.CurrentHub(), bound by us
+	apart     *sentry.Hub    // fallback hub, used once the host binds its own client to the current hub
+	box       *outbox.Outbox // nil without a DSN, and with the user's own transport
+	transport *transport     // nil with the user's own
+	collector *collector     // nil without a DSN
 	osName    string
+	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
 
-	disk         atomic.Pointer[outbox.Disk] // once it is open
-	crashReports bool
-	crashes      crashOutput
-	ready        chan struct{} // closed when all of the above is set
-	background   context.Context
+	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
+	asked         resolved   // what the options said, before ClientOptions had a word
+
+	disk       atomic.Pointer[outbox.Disk] // once it is open
+	crashes    crashOutput
+	ready      chan struct{} // closed when all of the above is set
+	background context.Context
 }
+
+// The bits of Client.state. A Client reports while none is set.
+const (
+	switchedOff uint32 = 1 << iota
+	isClosed           // the outbox still sends while Close waits for it
+	isSilent           // it has no DSN
+)
 
 // hooks are the user's own, from ClientOptions; they run after the package's.
 type hooks struct {
@@ -49,71 +62,118 @@ type hooks struct {
 	beforeSendLog                     func(*sentry.Log) *sentry.Log
 	beforeSendMetric                  func(*sentry.Metric) *sentry.Metric
 	integrations                      func([]sentry.Integration) []sentry.Integration
+	sampler                           sentry.TracesSampler
 }
 
-// withheld is the ServerName without SendPII, which sentry-go would fill with the hostname; finish removes it again.
+// withheld is the ServerName that sentry-go would otherwise fill with the hostname; finish takes it out again.
 const withheld = "[host]"
 
-func newReporter(opts Options, s settings) (*Client, error) {
-	c := &Client{settings: s, identity: identityOf(s), errorClass: opts.ErrorClass, osName: osName(),
-		crashReports: opts.CrashReports, ready: make(chan struct{}), background: context.Background()}
-	ready := sync.OnceFunc(func() { close(c.ready) })
-	defer ready()
-	co := sentry.ClientOptions{
-		Dsn:              s.dsn,
-		Environment:      s.environment,
-		Release:          s.release,
-		SendDefaultPII:   s.pii, //nolint:staticcheck // DataCollection in its place would hide it from the host
+// errNoDSN is the last error of a Client that has nobody to report to.
+var errNoDSN = errors.New(`sentryconfig: no DSN: nothing is reported; set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
+
+// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it when it is
+// no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with CrashReports is an
+// error: a process has one crash output. Errors and costs are those of [Init].
+func New(opts Options) (*Client, error) {
+	noticeEnabled()
+	s, err := opts.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return newClient(opts, s)
+}
+
+func newClient(opts Options, s resolved) (*Client, error) {
+	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(),
+		ready: make(chan struct{}), background: context.Background()}
+	c.policy.Store(s.policy.derive())
+	if !s.policy.enabled {
+		c.state.Store(switchedOff)
+	}
+	co, err := c.clientOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	if co.Dsn == "" && co.Transport == nil {
+		c.state.Or(isSilent)
+		c.logger.Warn(errNoDSN.Error())
+		return c, nil
+	}
+	if err := c.claimCrashes(); err != nil {
+		return nil, err
+	}
+	if err := c.start(co); err != nil {
+		c.releaseCrashes()
+		return nil, err
+	}
+	addClient(c)
+	c.noticeUnknownNames(opts)
+	return c, nil
+}
+
+// clientOptions are sentry-go's, the user's last word included.
+func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
+	p := c.policy.Load()
+	co := &sentry.ClientOptions{
+		Dsn:              c.dsn,
+		Environment:      c.environment,
+		Release:          c.release,
+		SendDefaultPII:   p.pii, //nolint:staticcheck // DataCollection in its place would hide it from the host
 		EnableTracing:    true,
-		TracesSampleRate: s.sampleRate,
+		TracesSampleRate: p.sampleRate,
 	}
 	if opts.ClientOptions != nil {
-		if err := callClientOptions(opts.ClientOptions, &co); err != nil {
+		if err := callClientOptions(opts.ClientOptions, co); err != nil {
 			return nil, err
 		}
 		if co.Dsn == "" {
-			co.Dsn = s.dsn // else sentry-go would report to nobody, without a word
+			co.Dsn = c.dsn // else sentry-go would report to nobody, without a word
 		}
-		if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
-			return nil, err
+		if co.Dsn != "" {
+			if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
+				return nil, err
+			}
 		}
-		c.pii = s.pii && co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
+		c.dsn = co.Dsn
+		c.forbidsPII = p.pii && !co.SendDefaultPII //nolint:staticcheck // as above; each of the two can only take away
+		c.ownRate = co.TracesSampleRate != p.sampleRate
+		if c.forbidsPII {
+			c.policy.Store(c.permitted(p).derive())
+		}
 	}
-	if !c.pii && co.ServerName == "" {
+	if co.ServerName == "" && !c.policy.Load().pii {
 		co.ServerName = withheld
 	}
-	c.scrubber = scrub.New(scrubConfig(c.pii, opts.SecretKeys))
-	if c.pii {
-		c.user = currentUser()
-	}
+	return co, nil
+}
+
+// start sets up what data flows through, from its end: the outbox, sentry-go's client, the collector.
+func (c *Client) start(co *sentry.ClientOptions) error {
+	ready := sync.OnceFunc(func() { close(c.ready) })
+	defer ready()
 	ownTransport := co.Transport
-	c.wrapHooks(&co)
+	c.wrapHooks(co)
 	if ownTransport == nil {
-		if err := c.openOutbox(&co); err != nil {
-			return nil, err
+		if err := c.openOutbox(co); err != nil {
+			return err
 		}
 		co.Transport = c.transport
 	}
-	client, err := sentry.NewClient(co)
+	client, err := sentry.NewClient(*co)
 	if err != nil {
 		if c.box != nil {
 			ready()
 			c.box.Close(cancelledContext())
 		}
-		return nil, fmt.Errorf("sentryconfig: %w", err)
+		return fmt.Errorf("sentryconfig: %w", err)
 	}
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
-	if s.systemInfo || s.outboxDir != "" {
-		opts := collectorOptions{pii: c.pii, environment: s.detected, logger: s.logger}
-		if !s.systemInfo {
-			opts.probes = []probe{} // it asks nothing, and gives the tasks' signs of life
-		}
-		c.collector = newCollector(opts)
-		c.collector.notify(c.noteMachine)
-	}
-	c.bindHub()
-	return c, nil
+	c.collector = newCollector(c.collectorOptions())
+	c.collector.notify(c.noteMachine)
+	c.apart = sentry.NewHub(c.client, sentry.NewScope())
+	c.hub = c.apart
+	return nil
 }
 
 func callClientOptions(f func(*sentry.ClientOptions), co *sentry.ClientOptions) (err error) {
@@ -147,8 +207,7 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 		add(&c.Users, u.Username, u.Name)
 	}
 	add(&c.Users, currentUser(), os.Getenv("USER"), os.Getenv("USERNAME"), os.Getenv("LOGNAME"))
-	add(&c.Hosts, hostnames()...)
-	add(&c.Hosts, os.Getenv("COMPUTERNAME"))
+	add(&c.Hosts, hostname(), os.Getenv("COMPUTERNAME"))
 	if wd, err := os.Getwd(); err == nil {
 		add(&c.Dirs, wd)
 	}
@@ -158,24 +217,94 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 	return c
 }
 
-// close stops everything, in the order in which data flows: what sentry-go holds, the collector, the outbox.
-func (c *Client) close(timeout time.Duration) bool {
+func hostname() string {
+	name, _ := os.Hostname() // "" where it isn't known
+	return name
+}
+
+// Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
+// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns true.
+func (c *Client) Flush(timeout time.Duration) bool {
+	noticeEnabled()
+	if c == nil || c.client == nil || !c.open() {
+		return true
+	}
+	return c.flush(timeout)
+}
+
+func (c *Client) flush(timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	ok := c.client.FlushWithContext(ctx)
-	if c.collector != nil {
-		c.collector.close()
+	return c.client.FlushWithContext(ctx)
+}
+
+// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
+// system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here. With OutboxDir,
+// what is not delivered stays on disk for the next Client, of this process or another; without, it is lost, and Close
+// reports false. A second Close does nothing and returns true.
+func (c *Client) Close(timeout time.Duration) bool {
+	noticeEnabled()
+	if !c.open() {
+		return true
 	}
-	if c.bound && sentry.CurrentHub().Client() == c.client {
-		sentry.CurrentHub().BindClient(nil)
-		sentry.CurrentHub().Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
+	c.cancelTasks()
+	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
+		return true
 	}
+	// In the order in which data flows: what sentry-go holds, the collector, the outbox.
+	ok := c.flush(timeout)
+	c.collector.close()
+	c.unbindHub()
 	c.client.Close()
-	c.endCrashes()
+	c.releaseCrashes()
 	if c.box != nil {
 		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
+	removeClient(c)
 	return ok
+}
+
+// Stats returns the counts of now, after Close the last ones. They stay zero with a Transport of the user's own.
+func (c *Client) Stats() Stats {
+	switch {
+	case c == nil:
+		return Stats{}
+	case c.box != nil:
+		return Stats(c.box.Stats())
+	case c.state.Load()&isSilent != 0:
+		return Stats{LastError: errNoDSN}
+	}
+	return Stats{}
+}
+
+// call runs the user's code f and reports a panic of it on the logger instead of passing it on.
+func (c *Client) call(what string, f func()) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.logger.Error("sentryconfig: " + what + " panicked: " + fmt.Sprint(v))
+			ok = false
+		}
+	}()
+	f()
+	return true
+}
+
+// crashOwner is the Client that has the process's one crash output.
+var crashOwner atomic.Pointer[Client]
+
+var errCrashesTaken = errors.New("sentryconfig: CrashReports: another Client of this process has the crash output; " +
+	"set it for one of them")
+
+func (c *Client) claimCrashes() error {
+	if c.crashReports && !crashOwner.CompareAndSwap(nil, c) {
+		return errCrashesTaken
+	}
+	return nil
+}
+
+func (c *Client) releaseCrashes() {
+	c.endCrashes()
+	crashOwner.CompareAndSwap(c, nil)
 }
 
 func cancelledContext() context.Context {
@@ -183,6 +312,3 @@ func cancelledContext() context.Context {
 	cancel()
 	return ctx
 }
-
-// discardLogger is what a nil Options.Logger means.
-var discardLogger = slog.New(slog.DiscardHandler)

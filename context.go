@@ -42,6 +42,17 @@ type collectorOptions struct {
 	environment string // detected
 	logger      *slog.Logger
 	probes      []probe // nil: the platform's
+	idle        bool    // nobody wants to know
+}
+
+func (c *Client) collectorOptions() collectorOptions {
+	p := c.policy.Load()
+	opts := collectorOptions{pii: p.pii, environment: c.detected, logger: c.logger}
+	if !p.systemInfo {
+		opts.probes = []probe{} // it asks nothing, and gives the tasks' signs of life
+		opts.idle = c.outboxDir == ""
+	}
+	return opts
 }
 
 // addedProbes are asked beside the platform's: tests add some that hang.
@@ -49,19 +60,36 @@ var addedProbes []probe
 
 // A collector keeps the newest reading of the machine. Nothing of it runs while no task runs.
 type collector struct {
-	opts   collectorOptions
-	probes []*probeState
 	newest atomic.Pointer[map[string]sentry.Context]
-	first  chan struct{} // closed with the first snapshot
 	readAt atomic.Int64  // nanoseconds since 1970, when the last reading began
 	stop   chan struct{} // closed by close
 
 	mu      sync.Mutex
-	running int // tasks
+	inquiry inquiry
+	retired []*probeState // of earlier inquiries
+	running int           // tasks
 	closed  bool
 	timer   *time.Timer
 	done    sync.WaitGroup // readings under way
 	notice  func(memoryTotal, memoryAvailable, appMemory uint64)
+}
+
+// An inquiry is what a collector asks, and of whom. Another one takes its place when the options change.
+type inquiry struct {
+	opts   collectorOptions
+	probes []*probeState
+	first  chan struct{} // closed with the first snapshot
+}
+
+func newInquiry(opts collectorOptions) inquiry {
+	if opts.probes == nil {
+		opts.probes = slices.Concat(commonProbes(opts), platformProbes(opts.pii), addedProbes)
+	}
+	q := inquiry{opts: opts, first: make(chan struct{})}
+	for _, p := range opts.probes {
+		q.probes = append(q.probes, &probeState{probe: p})
+	}
+	return q
 }
 
 type probeState struct {
@@ -74,17 +102,21 @@ type probeState struct {
 }
 
 func newCollector(opts collectorOptions) *collector {
-	if opts.probes == nil {
-		opts.probes = slices.Concat(commonProbes(opts), platformProbes(opts.pii), addedProbes)
-	}
-	c := &collector{opts: opts, first: make(chan struct{}), stop: make(chan struct{})}
-	for _, p := range opts.probes {
-		c.probes = append(c.probes, &probeState{probe: p})
-	}
+	c := &collector{inquiry: newInquiry(opts), stop: make(chan struct{})}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.refresh()
-	c.mu.Unlock()
 	return c
+}
+
+// ask has the machine read by other options from now on. What was read by the old ones is forgotten.
+func (c *collector) ask(opts collectorOptions) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.retired = append(c.retired, c.inquiry.probes...)
+	c.inquiry = newInquiry(opts)
+	c.newest.Store(nil)
+	c.refresh()
 }
 
 // snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the very
@@ -93,14 +125,19 @@ func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
 	if s := c.newest.Load(); s != nil {
 		return *s
 	}
+	c.mu.Lock()
+	first := c.inquiry.first
+	c.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case <-c.first:
-		return *c.newest.Load()
+	case <-first:
+		if s := c.newest.Load(); s != nil {
+			return *s
+		}
 	case <-timer.C:
-		return nil
 	}
+	return nil
 }
 
 // notify has f called after each reading, in the collector's goroutine.
@@ -156,9 +193,10 @@ func (c *collector) close() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	probes := slices.Concat(c.retired, c.inquiry.probes)
 	c.mu.Unlock()
 	c.done.Wait()
-	for _, p := range c.probes {
+	for _, p := range probes {
 		p.wait()
 	}
 }
@@ -184,25 +222,25 @@ const hanging = 100 * time.Millisecond
 
 // refresh starts a reading. One before it may still wait for a probe that hangs. c.mu is held.
 func (c *collector) refresh() {
-	if c.closed {
+	if c.closed || c.inquiry.opts.idle {
 		return
 	}
-	now := time.Now()
+	now, q := time.Now(), c.inquiry
 	c.readAt.Store(now.UnixNano())
 	c.done.Add(1)
 	go func() {
 		defer c.done.Done()
-		c.read(now)
+		c.read(now, q)
 	}()
 }
 
 // read asks all probes that are due, side by side, and publishes what is known when they have answered; those that take
 // longer are waited for up to the deadline and make a snapshot of their own.
-func (c *collector) read(now time.Time) {
-	answered := make(chan *probeState, len(c.probes))
+func (c *collector) read(now time.Time, q inquiry) {
+	answered := make(chan *probeState, len(q.probes))
 	waiting := 0
-	for _, p := range c.probes {
-		if p.start(now, c.opts.logger, answered) {
+	for _, p := range q.probes {
+		if p.start(now, q.opts.logger, answered) {
 			waiting++
 		}
 	}
@@ -216,19 +254,19 @@ func (c *collector) read(now time.Time) {
 			waiting--
 			continue
 		case <-quick.C:
-			c.publish()
+			c.publish(q)
 			continue
 		case <-deadline.C:
 		case <-c.stop:
 		}
 		break
 	}
-	for _, p := range c.probes {
+	for _, p := range q.probes {
 		p.mu.Lock()
 		p.overdue = p.overdue || p.busy != nil
 		p.mu.Unlock()
 	}
-	c.publish()
+	c.publish(q)
 }
 
 // quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
@@ -262,10 +300,10 @@ func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *
 	return true
 }
 
-func (c *collector) publish() {
+func (c *collector) publish(q inquiry) {
 	s := make(map[string]sentry.Context, 10)
 	stale := false
-	for _, p := range c.probes {
+	for _, p := range q.probes {
 		p.mu.Lock()
 		values, overdue := p.values, p.overdue
 		p.mu.Unlock()
@@ -282,13 +320,13 @@ func (c *collector) publish() {
 		system["stale"] = true
 	}
 	s["system"] = system
-	if c.newest.Swap(&s) == nil {
-		close(c.first)
-	}
 	c.mu.Lock()
-	notice := c.notice
+	notice, current := c.notice, c.inquiry.first == q.first
+	if current && c.newest.Swap(&s) == nil {
+		close(q.first)
+	}
 	c.mu.Unlock()
-	if notice != nil {
+	if notice != nil && current {
 		total, _ := s["device"]["memory_size"].(uint64)
 		free, _ := s["device"]["free_memory"].(uint64)
 		app, _ := s["app"]["app_memory"].(uint64)

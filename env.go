@@ -10,10 +10,12 @@ import (
 
 // DetectEnvironment names the environment this program runs in: $AUTOSERVICE_ENV, then $SENTRY_ENVIRONMENT, then by the
 // executable's path (below target/debug: development; below target/release or dist: production), then "development".
-// The names dev, prod and stage mean development, production and staging.
+// The names dev, prod and stage mean development, production and staging. A name that Sentry doesn't take is made fit for
+// it: feature/x becomes feature-x.
 func DetectEnvironment() string {
 	for _, name := range []string{"AUTOSERVICE_ENV", "SENTRY_ENVIRONMENT"} {
-		if env := canonicalEnvironment(os.Getenv(name)); env != "" {
+		env := canonicalEnvironment(fitEnvironment(os.Getenv(name)))
+		if env != "" && checkEnvironment(env) == nil {
 			return env
 		}
 	}
@@ -47,6 +49,11 @@ func canonicalEnvironment(name string) string {
 		return environmentStaging
 	}
 	return name
+}
+
+// fitEnvironment makes a name from the process's environment fit for Sentry.
+func fitEnvironment(name string) string {
+	return strings.Join(strings.Fields(fitName(name, maxEnvironmentLength)), "-")
 }
 
 // environmentOfPath looks at the folders of exe, with either slash on every system: a path may come from another one.

@@ -14,7 +14,8 @@ import (
 
 // wrapHooks puts the package's hooks around the user's.
 func (c *Client) wrapHooks(co *sentry.ClientOptions) {
-	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations}
+	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations,
+		co.TracesSampler}
 	co.BeforeSend = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 		return c.finish(e, hint, c.hooks.beforeSend, "ClientOptions.BeforeSend")
 	}
@@ -22,7 +23,7 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 		return c.finish(e, hint, c.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
 	}
 	co.BeforeSendLog = func(l *sentry.Log) *sentry.Log {
-		if !active() {
+		if !c.active() {
 			return nil
 		}
 		if hook := c.hooks.beforeSendLog; hook != nil {
@@ -32,12 +33,12 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 			}
 		}
 		if l != nil {
-			c.scrubber.Log(l)
+			c.policy.Load().scrubber.Log(l)
 		}
 		return l
 	}
 	co.BeforeSendMetric = func(m *sentry.Metric) *sentry.Metric {
-		if !active() {
+		if !c.active() {
 			return nil
 		}
 		if hook := c.hooks.beforeSendMetric; hook != nil {
@@ -53,7 +54,7 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 			c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
 			return nil
 		}
-		c.scrubber.Metric(m)
+		c.policy.Load().scrubber.Metric(m)
 		return m
 	}
 	co.Integrations = func(list []sentry.Integration) []sentry.Integration {
@@ -68,13 +69,25 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 		}
 		return kept
 	}
-	if sampler := co.TracesSampler; sampler != nil {
-		rate := co.TracesSampleRate
-		co.TracesSampler = func(ctx sentry.SamplingContext) float64 {
-			sampled := rate
-			c.call("ClientOptions.TracesSampler", func() { sampled = sampler(ctx) })
-			return sampled
+	co.TracesSampler = c.sampler(co.TracesSampleRate)
+}
+
+// sampler is the user's, else the rate of the options, which Reconfigure may change; given is what ClientOptions set.
+func (c *Client) sampler(given float64) sentry.TracesSampler {
+	return func(ctx sentry.SamplingContext) float64 {
+		rate := c.policy.Load().sampleRate
+		if c.ownRate {
+			rate = given
 		}
+		switch {
+		case c.hooks.sampler != nil:
+			c.call("ClientOptions.TracesSampler", func() { rate = c.hooks.sampler(ctx) })
+		case ctx.ParentSampled == sentry.SampledTrue:
+			return 1
+		case ctx.ParentSampled == sentry.SampledFalse:
+			return 0
+		}
+		return rate
 	}
 }
 
@@ -83,34 +96,34 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	if e.CheckIn == nil {
 		return e
 	}
-	if !active() {
+	if !c.active() {
 		return nil
 	}
 	checkIn := *e.CheckIn // the caller's
-	checkIn.MonitorSlug = c.scrubber.Text(checkIn.MonitorSlug)
+	checkIn.MonitorSlug = c.policy.Load().scrubber.Text(checkIn.MonitorSlug)
 	e.CheckIn = &checkIn
-	c.scrubber.Event(e)
+	c.policy.Load().scrubber.Event(e)
 	return e
 }
 
 // cleanMessage takes out of a message what is secret or personal before it becomes a class: for an error's class paths and
 // names are one as good as the other.
 func (c *Client) cleanMessage(message string) string {
-	return strings.ReplaceAll(c.scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. A hook of the user's that panics is as if there were none: the event is kept.
 func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
-	if !active() {
+	if !c.active() {
 		return nil
 	}
-	details := captureOf(hint)
-	c.addSystem(e, hook != nil)
+	details, p := captureOf(hint), c.policy.Load()
+	c.addSystem(e, p, hook != nil)
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
-	if c.pii && e.User.Username == "" {
-		e.User.Username = c.user
+	if p.pii && e.User.Username == "" {
+		e.User.Username = p.user
 	}
 	if hook != nil {
 		given := e
@@ -121,10 +134,13 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 			return nil
 		}
 	}
-	if e.ServerName == withheld {
+	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
+		if p.pii {
+			e.ServerName = c.host
+		}
 	}
-	c.scrubber.Event(e)
+	p.scrubber.Event(e)
 	if details != nil && c.transport != nil {
 		c.transport.expect(e, details)
 	}
@@ -136,8 +152,8 @@ const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
 
 // addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's maps
 // are shared between events; private asks for copies, for a hook that may write to them.
-func (c *Client) addSystem(e *sentry.Event, private bool) {
-	if !c.systemInfo {
+func (c *Client) addSystem(e *sentry.Event, p *policy, private bool) {
+	if !p.systemInfo {
 		return
 	}
 	snapshot := c.collector.snapshot(firstSnapshotWait)

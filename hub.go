@@ -8,12 +8,22 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// taskOf returns the task that a call with ctx belongs to: the one in ctx, or the only one running, or nil.
+// taskOf returns the task of c that a call with ctx belongs to, nil when there is none. A context that says nothing, as
+// slog.Info and old code have it, belongs to the only running task of a sequential runner.
 func (c *Client) taskOf(ctx context.Context) *TaskSpan {
-	if t := TaskSpanFromContext(ctx); t != nil && t.client == c {
-		return t
+	if ctx == nil || ctx == context.Background() || ctx == context.TODO() {
+		return c.tasks.only.Load()
 	}
-	return c.tasks.only.Load()
+	return c.taskIn(ctx)
+}
+
+// taskIn returns the innermost task of c in ctx, nil when there is none.
+func (c *Client) taskIn(ctx context.Context) *TaskSpan {
+	t := TaskSpanFromContext(ctx)
+	for t != nil && t.client != c {
+		t = t.outer
+	}
+	return t
 }
 
 // hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
@@ -29,17 +39,22 @@ func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	return c.ownHub()
 }
 
-// bindHub chooses the hub that tasks are cloned from. When the host program has no client of its own, plain sentry-go
-// calls shall report as well.
+// bindHub binds c to sentry.CurrentHub, unless the host program has a client of its own there: plain sentry-go calls then
+// report as well, and tasks are cloned from that hub.
 func (c *Client) bindHub() {
-	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	global := sentry.CurrentHub()
-	if global.Client().IsEnabled() {
-		c.hub = c.apart
+	if c.client == nil || global.Client().IsEnabled() {
 		return
 	}
 	global.BindClient(c.client)
 	c.hub, c.bound = global, true
+}
+
+func (c *Client) unbindHub() {
+	if global := sentry.CurrentHub(); c.bound && global.Client() == c.client {
+		global.BindClient(nil)
+		global.Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
+	}
 }
 
 // ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
@@ -52,8 +67,8 @@ func (c *Client) ownHub() *sentry.Hub {
 }
 
 // inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
-func inEndedTask(ctx context.Context) bool {
-	task, span := TaskSpanFromContext(ctx), sentry.SpanFromContext(ctx)
+func (c *Client) inEndedTask(ctx context.Context) bool {
+	task, span := c.taskIn(ctx), sentry.SpanFromContext(ctx)
 	return task != nil && span != nil && span.GetTransaction() == task.root().span
 }
 
@@ -93,7 +108,10 @@ func (c spanless) Value(key any) any {
 type tasks struct {
 	mu    sync.Mutex
 	roots []*TaskSpan
-	only  atomic.Pointer[TaskSpan] // where a call without a task in its context belongs
+	// beside is set for good once two tasks, neither part of the other, have run at the same time: from then on a call
+	// without a task in its context may be anybody's.
+	beside bool
+	only   atomic.Pointer[TaskSpan] // where a call without a task in its context belongs
 }
 
 func (l *tasks) add(t *TaskSpan) {
@@ -102,9 +120,11 @@ func (l *tasks) add(t *TaskSpan) {
 	if p := t.parent; p != nil {
 		p.mu.Lock()
 		p.children = append(p.children, t)
+		l.beside = l.beside || len(p.children) > 1
 		p.mu.Unlock()
 	} else {
 		l.roots = append(l.roots, t)
+		l.beside = l.beside || len(l.roots) > 1
 	}
 	l.findOnly()
 }
@@ -135,7 +155,7 @@ func without(list []*TaskSpan, t *TaskSpan) []*TaskSpan {
 
 // findOnly follows the only running task to the innermost task in it, as long as there is one at a time.
 func (l *tasks) findOnly() {
-	if len(l.roots) != 1 {
+	if len(l.roots) != 1 || l.beside {
 		l.only.Store(nil)
 		return
 	}

@@ -79,13 +79,13 @@ func (t *TaskSpan) noteStart() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != offs.Load() {
+	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != t.client.offs.Load() {
 		return
 	}
-	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.pii,
+	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.policy.Load().pii,
 		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
 	if t.data != nil {
-		if data, err := safe.AppendJSON(nil, t.client.scrubber.Value(t.data)); err == nil {
+		if data, err := safe.AppendJSON(nil, t.client.policy.Load().scrubber.Value(t.data)); err == nil {
 			note.Data = data
 		}
 	}
@@ -94,7 +94,7 @@ func (t *TaskSpan) noteStart() {
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
 func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
-	if !active() {
+	if !c.active() {
 		c.journal().EndAll() // of a task that began just when reporting went off
 		return
 	}
@@ -114,14 +114,14 @@ func (t *TaskSpan) note(n outbox.Note) {
 	slot, step := t.slot, t.lastStep
 	t.lastStep = ""
 	t.mu.Unlock()
-	n.Breadcrumb = t.client.scrubber.Text(step)
+	n.Breadcrumb = t.client.policy.Load().scrubber.Text(step)
 	slot.Note(n)
 }
 
 // reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that it
 // may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
 func (c *Client) reportDead(dead outbox.Dead) bool {
-	if !active() {
+	if !c.active() {
 		return false
 	}
 	if <-c.ready; c.client == nil { // it may be called while Init is still at work, or has failed
@@ -166,7 +166,7 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentr
 	if t.Total > 0 {
 		task["total"] = t.Total
 	}
-	known := c.pii || !t.PII // what was noted with personal data in it isn't sent without
+	known := c.policy.Load().pii || !t.PII // what was noted with personal data in it isn't sent without
 	if len(t.Data) > 0 {
 		var data any
 		if known && json.Unmarshal(t.Data, &data) == nil {

@@ -33,11 +33,10 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 			return id
 		}
 	}
-	c := reporting()
-	if c != t.client {
+	if !t.client.reporting() {
 		return ""
 	}
-	return c.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+	return t.client.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
 }
 
 // raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
@@ -116,7 +115,7 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 		if left--; left < 0 {
 			return err, ""
 		}
-		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" {
+		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
 			return nil, inner.EventID
 		}
 		for _, c := range slices.Backward(captured) {

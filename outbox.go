@@ -24,14 +24,6 @@ type Stats struct {
 	LastError                    error             // of the disk or the server; nil once it works again
 }
 
-// ReadStats returns the counts of now; zero without Init, and with a Transport of the user's own.
-func ReadStats() Stats {
-	if c := current.Load(); c != nil && c.box != nil {
-		return Stats(c.box.Stats())
-	}
-	return Stats{}
-}
-
 func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 	dsn, err := sentry.NewDsn(co.Dsn)
 	if err != nil {
@@ -53,8 +45,8 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 		CloseIdle: closeIdle,
 		MaxBytes:  c.outboxBytes,
 		Logger:    c.logger,
-		PII:       c.pii,
-		Active:    active,
+		PII:       c.policy.Load().pii,
+		Active:    c.active,
 	}
 	if c.outboxDir != "" {
 		config.Dir, config.OpenStore = c.outboxDir, c.openDisk
@@ -117,16 +109,6 @@ func (c *Client) openDisk() (outbox.Store, error) {
 func (c *Client) countDamage(n int) {
 	<-c.ready // it may be called while Init is still at work
 	c.box.Discard("internal_sdk_error", outbox.CategoryError, n)
-}
-
-// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
-// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
-// and an error names them; so does an envelope that this one is sending just now.
-func PurgeOutbox(dir string) error {
-	if c := current.Load(); c != nil && c.box != nil && sameFolder(c.outboxDir, dir) {
-		c.box.Clear()
-	}
-	return outbox.Purge(dir)
 }
 
 func sameFolder(a, b string) bool {

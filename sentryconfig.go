@@ -3,163 +3,153 @@ package sentryconfig
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"sync"
+	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// Enabled turns the package on (the default) or off. Set it before Init or between tasks; to switch while tasks run, use
-// [SetEnabled]. Reporting is on while Enabled && the switch is on; Options.Enabled sets the switch at Init.
+// Enabled turns reporting on (the default) or off, for every [Client]. Set it before [Init] or between tasks; [SetEnabled] is
+// for use while tasks run. A Client reports while Enabled is true and its own switch is on; Options.Enabled sets that switch.
 var Enabled = true
 
-// DefaultDSN receives events when neither Options.DSN nor $SENTRY_DSN names a project.
-// Replace it at link time: -ldflags "-X github.com/autoservice/sentryconfig.DefaultDSN=https://…"
-// Init says on Options.Logger when it is used. A test binary never reports to it: there Init asks for a DSN.
-var DefaultDSN = "https://50870527bd92f4631d029e6881e76daf@o4510235877769216.ingest.us.sentry.io/4510250131324928"
+// builtInDSN is the value of [DefaultDSN] in a program that hasn't put its own there.
+const builtInDSN = "https://50870527bd92f4631d029e6881e76daf@o4510235877769216.ingest.us.sentry.io/4510250131324928"
 
-// ErrInitialized is returned by [Init] while another configuration is in force. Close ends that one.
-var ErrInitialized = errors.New("sentryconfig: already initialised with another DSN, environment, release or OutboxDir; call Close first")
+// DefaultDSN is the project of AutoService. The DSN "default" means it, in Options, $SENTRY_DSN and settings. A program that
+// puts its own DSN here has it used without asking, either at link time
+// (-ldflags "-X github.com/autoservice/sentryconfig.DefaultDSN=https://…") or before [Init].
+//
+// Without any DSN a Client reports nothing: Init and New return no error, Options.Logger gets a warning, and
+// Stats.LastError says so. The same holds when $SENTRY_DSN is set to "" and Options.DSN is empty. A test binary never reports
+// to the built-in value.
+var DefaultDSN = builtInDSN
+
+// ErrInitialized is returned by [Init] while the default Client has other settings. [Close] ends that one; [Reconfigure]
+// changes what can be changed while tasks run.
+var ErrInitialized = errors.New("sentryconfig: already initialised with other settings; call Close first, or Reconfigure")
 
 var (
-	lifecycle sync.Mutex // held by Init and Close
-	current   atomic.Pointer[Client]
-
-	switchedOff  atomic.Bool   // by SetEnabled or Options.Enabled
-	seenDisabled atomic.Bool   // what Enabled said at the host's last call: goroutines of ours must not read a variable that the host writes
-	offs         atomic.Uint64 // how often reporting went off, so that a task can tell whether it was off in between
+	current atomic.Pointer[Client] // the default one
+	closed  atomic.Pointer[Client] // the default one that was closed last, for its counts
 )
 
-// SetEnabled switches reporting at run time; safe for concurrent use. Switched off, the package records and sends nothing;
-// what waits in the outbox stays there. A task that was off at any time is dropped whole.
-func SetEnabled(on bool) {
-	if !switchedOff.Swap(!on) && !on {
-		wentOff()
-	}
-	wake()
-}
+// Default returns the Client that [Init] made, or [SetDefault] set, and nil without one.
+func Default() *Client { return current.Load() }
 
-// reporting returns the reporter, or nil while reporting is off: the first line of every call. It costs two loads.
-func reporting() *Client {
-	if Enabled == seenDisabled.Load() {
-		noticeEnabled()
-	}
-	if !Enabled || switchedOff.Load() {
-		return nil
+// SetDefault makes c the Client that the package-level functions report to, for programs that make theirs with [New]. It
+// leaves sentry.CurrentHub alone, and the Client before c open. A nil c takes the default away.
+func SetDefault(c *Client) { current.Store(c) }
+
+// clientOf returns the Client that a package-level call with ctx reports to: that of the task in ctx, or the default one.
+func clientOf(ctx context.Context) *Client {
+	if t := TaskSpanFromContext(ctx); t != nil {
+		return t.client
 	}
 	return current.Load()
 }
 
-func noticeEnabled() {
-	on := Enabled
-	if !seenDisabled.Swap(!on) && !on {
-		wentOff()
-	}
-	wake()
-}
-
-// wentOff drops the tasks that run: they are not reported as interrupted either.
-func wentOff() {
-	offs.Add(1)
-	if c := current.Load(); c != nil {
-		c.journal().EndAll()
-	}
-}
-
-func wake() {
-	if c := current.Load(); c != nil && c.box != nil {
-		c.box.Wake()
-	}
-}
-
-// active is reporting for goroutines of our own and for sentry-go's hooks.
-func active() bool { return !seenDisabled.Load() && !switchedOff.Load() }
-
-// Init starts reporting. It returns an error for options that are wrong (DSN, environment, sample rate, a relative
-// OutboxDir, CrashReports without OutboxDir); a disk or server that fails is no reason to. While initialised, another Init
-// with the same DSN, environment, release and OutboxDir changes nothing and returns nil, with others it changes nothing
-// and returns [ErrInitialized]. It reads the machine in the background, talks to no server, and takes about a millisecond.
+// Init makes the default Client: it is [New], [SetDefault], and binding sentry.CurrentHub where the host program has no
+// client of its own, so that plain sentry-go calls report as well.
+//
+// It returns an error for options that are wrong (DSN, environment, sample rate, a relative OutboxDir, CrashReports without
+// OutboxDir); a disk or server that fails is none. While initialised, another Init with the same settings returns nil, with
+// others [ErrInitialized]; neither changes anything. Functions and the Logger are not compared. It reads the machine in the
+// background, talks to no server, and takes about a millisecond.
 func Init(opts Options) error {
-	lifecycle.Lock()
-	defer lifecycle.Unlock()
 	noticeEnabled()
 	s, err := opts.resolve()
 	if err != nil {
 		return err
 	}
-	if c := current.Load(); c != nil {
-		if c.identity == identityOf(s) {
+	for {
+		before := current.Load()
+		if before.open() {
+			return before.agrees(s)
+		}
+		c, err := newClient(opts, s)
+		if err != nil {
+			if now := current.Load(); now.open() {
+				return now.agrees(s) // another Init was faster
+			}
+			return err
+		}
+		c.bindHub()
+		if current.CompareAndSwap(before, c) {
 			return nil
 		}
-		return ErrInitialized
+		c.Close(0)
 	}
-	before := !switchedOff.Load()
-	SetEnabled(s.enabled) // first: the outbox begins with what earlier processes left
-	c, err := newReporter(opts, s)
-	if err != nil {
-		SetEnabled(before)
-		return err
-	}
-	current.Store(c)
-	if s.usesDefault {
-		s.logger.Info("sentryconfig: neither Options.DSN nor $SENTRY_DSN is set: reporting to DefaultDSN")
-	}
-	return nil
 }
 
-// identity is what a second Init must agree with.
-type identity struct{ dsn, environment, release, outboxDir string }
+// SetEnabled switches the default Client on or off; see [Client.SetEnabled].
+func SetEnabled(on bool) { current.Load().SetEnabled(on) }
 
-func identityOf(s settings) identity {
-	return identity{s.dsn, s.environment, s.release, s.outboxDir}
-}
+// Reconfigure changes the settings of the default Client; see [Client.Reconfigure].
+func Reconfigure(opts Options) error { return current.Load().Reconfigure(opts) }
 
-// Flush waits until the server has accepted, or refused for good, all captured before it, but no longer than timeout. It
-// reports false when some of it waits still or was dropped for want of room. Without Init there is nothing to wait for.
-func Flush(timeout time.Duration) bool {
-	noticeEnabled()
-	c := current.Load()
-	if c == nil {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return c.client.FlushWithContext(ctx)
-}
+// Flush waits until the server has what the default Client captured; see [Client.Flush].
+func Flush(timeout time.Duration) bool { return current.Load().Flush(timeout) }
 
-// Close does what Flush does, then stops every goroutine (but for a probe that hangs in the operating system) and releases
-// every file. Tasks that still run are cancelled tasks: their transactions end here. With OutboxDir what is not delivered stays on disk for the next
-// Init, of this process or another; without, it is lost, and Close reports false. Init may follow. A second Close does
-// nothing and returns true.
+// Close closes the default Client; see [Client.Close]. Init may follow.
 func Close(timeout time.Duration) bool {
-	noticeEnabled()
-	lifecycle.Lock()
-	defer lifecycle.Unlock()
-	c := current.Load()
+	c := current.Swap(nil)
 	if c == nil {
 		return true
 	}
-	c.cancelTasks()
-	current.Store(nil)
-	return c.close(timeout)
+	closed.Store(c)
+	return c.Close(timeout)
 }
 
-// call runs the user's code f and reports a panic of it on the logger instead of passing it on.
-func (c *Client) call(what string, f func()) (ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.logger.Error("sentryconfig: " + what + " panicked: " + fmt.Sprint(v))
-			ok = false
-		}
-	}()
-	f()
-	return true
-}
-
-func hostnames() []string {
-	if name, err := os.Hostname(); err == nil && name != "" {
-		return []string{name}
+// ReadStats returns the counts of the default Client, after [Close] the last ones; zero without one.
+func ReadStats() Stats {
+	if c := current.Load(); c != nil {
+		return c.Stats()
 	}
-	return nil
+	return closed.Load().Stats()
+}
+
+// CaptureTaskException reports err as what ended, or disturbed, a task; see [Client.CaptureTaskException].
+func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
+	return clientOf(ctx).CaptureTaskException(ctx, err, taskType, taskData, extra)
+}
+
+// CaptureTaskFailure reports that a task found things not as they should be; see [Client.CaptureTaskFailure].
+func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
+	return clientOf(ctx).CaptureTaskFailure(ctx, taskType, reason, taskData, extra)
+}
+
+// CreateTaskSpan begins a task; see [Client.CreateTaskSpan].
+func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
+	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	return clientOf(ctx).CreateTaskSpan(ctx, taskType, index, total, taskData, opts...)
+}
+
+// RunTask runs one task; see [Client.RunTask].
+func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
+	return clientOf(ctx).RunTask(ctx, task, run)
+}
+
+// AddBreadcrumb records a step before what may go wrong; see [Client.AddBreadcrumb].
+func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
+	clientOf(ctx).AddBreadcrumb(ctx, message, category, level, data)
+}
+
+// NewLogHandler returns a handler that makes breadcrumbs of records; see [Client.NewLogHandler]. Each record goes to the
+// Client of the task in its context, and without one to the default Client of that moment.
+func NewLogHandler(next slog.Handler) slog.Handler { return newLogHandler(next, clientOf) }
+
+// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
+// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
+// and an error names them; so does an envelope that this one is sending just now.
+func PurgeOutbox(dir string) error {
+	for _, c := range allClients() {
+		if c.box != nil && sameFolder(c.outboxDir, dir) {
+			c.box.Clear()
+		}
+	}
+	return outbox.Purge(dir)
 }

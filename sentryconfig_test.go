@@ -115,9 +115,9 @@ func TestInitErrors(t *testing.T) {
 		opts sentryconfig.Options
 		want string
 	}{
-		{"no DSN in a test", sentryconfig.Options{}, "no DSN"},
 		{"DSN without key", sentryconfig.Options{DSN: "https://sentry.invalid/1"}, "Options.DSN is not a Sentry DSN"},
 		{"DSN not a URL", sentryconfig.Options{DSN: "::"}, "Options.DSN"},
+		{"DSN with a doubled slash", sentryconfig.Options{DSN: dsn[:len(dsn)-1] + "/1"}, "doubled slash"},
 		{"sample rate too high", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(1.5)}, "TracesSampleRate is 1.5"},
 		{"sample rate negative", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(-0.1)}, "TracesSampleRate"},
 		{"environment with slash", sentryconfig.Options{DSN: dsn, Environment: "a/b"}, "environment"},
@@ -146,12 +146,29 @@ func TestInitErrors(t *testing.T) {
 }
 
 func TestInitTwice(t *testing.T) {
-	server := start(t, sentryconfig.Options{Release: "a@1"})
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@1", SendPII: sentry.Set(false)}); err != nil {
+	server := start(t, sentryconfig.Options{Release: "a@1", Environment: "production"})
+	same := sentryconfig.Options{DSN: server.DSN(), Release: "a@1", Environment: "production"}
+	if err := sentryconfig.Init(same); err != nil {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "a@2"}); !errors.Is(err, sentryconfig.ErrInitialized) {
-		t.Errorf("another release: %v, want ErrInitialized", err)
+	for name, change := range map[string]func(*sentryconfig.Options){
+		"DSN":              func(o *sentryconfig.Options) { o.DSN = "http://0123@sentry.invalid/1" },
+		"Release":          func(o *sentryconfig.Options) { o.Release = "a@2" },
+		"Environment":      func(o *sentryconfig.Options) { o.Environment = "staging" },
+		"OutboxDir":        func(o *sentryconfig.Options) { o.OutboxDir = t.TempDir() },
+		"OutboxBytes":      func(o *sentryconfig.Options) { o.OutboxBytes = 1 << 20 },
+		"CrashReports":     func(o *sentryconfig.Options) { o.CrashReports, o.OutboxDir = true, t.TempDir() },
+		"Enabled":          func(o *sentryconfig.Options) { o.Enabled = sentry.Set(false) },
+		"SendPII":          func(o *sentryconfig.Options) { o.SendPII = sentry.Set(false) },
+		"SendSystemInfo":   func(o *sentryconfig.Options) { o.SendSystemInfo = sentry.Set(false) },
+		"SecretKeys":       func(o *sentryconfig.Options) { o.SecretKeys = []string{"pin"} },
+		"TracesSampleRate": func(o *sentryconfig.Options) { o.TracesSampleRate = sentry.Set(0.5) },
+	} {
+		other := same
+		change(&other)
+		if err := sentryconfig.Init(other); !errors.Is(err, sentryconfig.ErrInitialized) {
+			t.Errorf("another %s: %v, want ErrInitialized", name, err)
+		}
 	}
 	if !sentryconfig.Close(time.Minute) {
 		t.Error("Close = false")

@@ -21,6 +21,7 @@ type TaskSpan struct {
 	hub      *sentry.Hub
 	span     *sentry.Span
 	parent   *TaskSpan
+	outer    *TaskSpan // the task in the context that it began with, which may be another Client's
 	taskType string
 	index    int
 	total    int
@@ -41,15 +42,17 @@ type taskKey struct{}
 
 // CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task ends
 // with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is captured,
-// logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task it begins a child span.
+// logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the same Client it
+// begins a child span.
 //
-// taskData is copied and must not be written to during the call. While reporting is off it returns ctx and nil.
-func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any, opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+// taskData is copied and must not be written to during the call. While reporting is off it returns ctx (nil becomes
+// Background) and nil.
+func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
+	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	c := reporting()
-	if c == nil {
+	if !c.reporting() {
 		return ctx, nil
 	}
 	return c.startTask(ctx, taskType, index, total, taskData, opts)
@@ -65,11 +68,12 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 }
 
 func (c *Client) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
-	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: offs.Load()}
+	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: c.offs.Load(),
+		outer: TaskSpanFromContext(ctx)}
 	if taskData != nil {
 		t.data = safe.Value(taskData, maxTaskDataBytes)
 	}
-	if inner := TaskSpanFromContext(ctx); inner != nil && inner.client == c {
+	if inner := c.taskIn(ctx); inner != nil {
 		t.parent = inner.running()
 	}
 
@@ -84,7 +88,7 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 		} else if t.parent != nil {
 			base = t.parent.hub
 		}
-		if t.parent == nil && inEndedTask(ctx) {
+		if t.parent == nil && c.inEndedTask(ctx) {
 			spanCtx = spanless{ctx}
 		}
 	case t.parent != nil:
@@ -93,6 +97,9 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 		spanCtx = spanless{ctx}
 	}
 	t.hub = base.Clone()
+	if t.parent == nil {
+		t.hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
+	}
 	spanCtx = sentry.SetHubOnContext(spanCtx, t.hub)
 
 	options := make([]sentry.SpanOption, 0, len(opts)+2)
@@ -111,9 +118,7 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 	}
 	t.noteStart()
 	c.tasks.add(t)
-	if c.collector != nil {
-		c.collector.taskStarted()
-	}
+	c.collector.taskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
 }
 
@@ -249,10 +254,8 @@ func (t *TaskSpan) finish() {
 	}
 	slot.End()
 	t.client.tasks.remove(t)
-	if t.client.collector != nil {
-		t.client.collector.taskFinished()
-	}
-	if reporting() != t.client || offs.Load() != t.offs {
+	t.client.collector.taskFinished()
+	if !t.client.reporting() || t.client.offs.Load() != t.offs {
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -292,6 +295,8 @@ type TaskError struct {
 	Task    Task
 	EventID sentry.EventID // of what was reported; "" when nothing was
 	Err     error          // what run returned, or a *PanicError
+
+	client *Client // whose event EventID is; nil when that isn't known
 }
 
 // Error returns "<type>: <err>".
@@ -333,11 +338,11 @@ func (e *PanicError) shown() error {
 // that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
 // event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
 // that run gets carries the task; it is as [CreateTaskSpan] makes it.
-func RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
+func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	taskCtx, span := CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
+	taskCtx, span := c.CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
 	defer span.Finish()
 	id, err := runTask(taskCtx, task, span, run)
 	if err == nil {
@@ -346,7 +351,7 @@ func RunTask(ctx context.Context, task Task, run func(context.Context) error) er
 	if task.Type == "" {
 		task.Type = taskTypeOrUnknown("")
 	}
-	return &TaskError{Task: task, EventID: id, Err: err}
+	return &TaskError{Task: task, EventID: id, Err: err, client: c}
 }
 
 // runTask runs run and reports what came of it. When run ends its goroutine with runtime.Goexit, so does this: the deferred
@@ -373,7 +378,7 @@ func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Co
 
 // report captures what run returned, if that is worth an event and isn't one already, and returns the event's ID.
 func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.EventID {
-	if err == nil {
+	if t == nil || err == nil {
 		return ""
 	}
 	rest, id := t.uncaptured(err, true)
@@ -386,8 +391,8 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 		t.imply(sentry.SpanStatusCanceled)
 		return id
 	}
-	c := reporting()
-	if c == nil {
+	c := t.client
+	if !c.reporting() {
 		return ""
 	}
 	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {

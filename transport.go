@@ -66,7 +66,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 		EventID:  string(e.EventID),
 		Category: outbox.CategoryError,
 		Items:    1,
-		PII:      t.client.pii,
+		PII:      t.client.policy.Load().pii,
 		Urgent:   e.Level == sentry.LevelFatal,
 	}
 	switch {
@@ -131,12 +131,12 @@ func (t *transport) encode(b *bytes.Buffer, e *sentry.Event) error {
 		if len(body) <= limit { // too large packed: shrink in the same proportion
 			limit = int(int64(len(body)) * maxPackedBytes / int64(packedSize(body)) * 9 / 10)
 		}
-		t.client.scrubber.Shrink(e, limit)
+		t.client.policy.Load().scrubber.Shrink(e, limit)
 		if body, err = marshalEvent(e); err != nil {
 			return err
 		}
 		if packedSize(body) > maxPackedBytes { // text that can't be packed: its size is what counts
-			t.client.scrubber.Shrink(e, maxPackedBytes)
+			t.client.policy.Load().scrubber.Shrink(e, maxPackedBytes)
 			if body, err = marshalEvent(e); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func (t *transport) writeHeader(b *bytes.Buffer, e *sentry.Event) error {
 	}
 	b.WriteString(`"sdk":` + sdkHeader)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
-		t.client.scrubber.TraceHeader(trace)
+		t.client.policy.Load().scrubber.TraceHeader(trace)
 		encoded, err := json.Marshal(trace)
 		if err != nil {
 			return err

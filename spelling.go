@@ -1,0 +1,81 @@
+package sentryconfig
+
+import (
+	"slices"
+	"strings"
+)
+
+// plainKey is a name without what is easily mistyped: case, _ and -.
+func plainKey(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}
+
+// isMistyped reports whether an unknown name is likely meant for one of the known ones: taken for somebody else's, a
+// mistyped opt-out would be ignored.
+func isMistyped(name string, known []string) bool {
+	plain := plainKey(name)
+	for _, word := range []string{"enabled", "pii", "send"} {
+		if strings.Contains(plain, word) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(known, func(k string) bool { return plainKey(k) == plain })
+}
+
+// misspelt returns the name of a settings file that an unknown one is a misspelling of, and "" for any other name.
+func misspelt(name string) string {
+	switch plain := plainKey(name); {
+	case name == enabledName || name == sectionName:
+		return ""
+	case editDistance(plain, plainKey(enabledName)) <= 1:
+		return enabledName
+	case plain == sectionName:
+		return sectionName
+	}
+	return ""
+}
+
+// closestName returns the known name that shares most words with name, words being what stands between underscores; of
+// several, the one that takes the fewest edits.
+func closestName(name string, known []string) string {
+	words := strings.Split(strings.ToLower(strings.ReplaceAll(name, "-", "_")), "_")
+	return slices.MinFunc(known, func(a, b string) int {
+		if d := sharedWords(words, b) - sharedWords(words, a); d != 0 {
+			return d
+		}
+		return editDistance(plainKey(name), plainKey(a)) - editDistance(plainKey(name), plainKey(b))
+	})
+}
+
+func sharedWords(words []string, known string) (n int) {
+	for word := range strings.SplitSeq(known, "_") {
+		if slices.Contains(words, word) {
+			n++
+		}
+	}
+	return n
+}
+
+// editDistance is the number of letters to add, remove or change that make b of a (Levenshtein). Long names are cut: no
+// name of ours is longer.
+func editDistance(a, b string) int {
+	const longest = 64
+	x, y := []rune(a[:min(len(a), longest)]), []rune(b[:min(len(b), longest)])
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range x {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range y {
+			cost := diagonal
+			if x[i] != y[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(y)]
+}
