@@ -86,6 +86,7 @@ func New(opts Options) (*Client, error) {
 func newClient(opts Options, s resolved) (*Client, error) {
 	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(),
 		ready: make(chan struct{}), background: context.Background()}
+	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
 	if !s.policy.enabled {
 		c.state.Store(switchedOff)
@@ -107,7 +108,6 @@ func newClient(opts Options, s resolved) (*Client, error) {
 		return nil, err
 	}
 	addClient(c)
-	c.noticeUnknownNames(opts)
 	return c, nil
 }
 

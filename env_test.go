@@ -12,6 +12,9 @@ func TestDetectEnvironment(t *testing.T) {
 		{"", "stage", "staging"},
 		{"dev", "", "development"},
 		{"customer-7", "", "customer-7"},
+		{"feature/new thing", "", "feature-new-thing"},
+		{" None ", "prod", "production"},
+		{strings.Repeat("x", 70), "", strings.Repeat("x", 64)},
 	} {
 		t.Setenv("AUTOSERVICE_ENV", test.autoservice)
 		t.Setenv("SENTRY_ENVIRONMENT", test.sentry)

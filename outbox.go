@@ -14,16 +14,6 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// Stats counts envelopes since Init; for health pages and tests.
-type Stats struct {
-	Captured, Delivered, Dropped uint64
-	Pending                      uint64            // waiting now, from earlier processes included
-	PendingBytes                 int64             // what they take in the outbox
-	DroppedBy                    map[string]uint64 // by reason, as in client reports
-	OldestPending                time.Time         // when the oldest was captured; zero when none waits
-	LastError                    error             // of the disk or the server; nil once it works again
-}
-
 func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 	dsn, err := sentry.NewDsn(co.Dsn)
 	if err != nil {

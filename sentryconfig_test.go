@@ -225,6 +225,11 @@ func TestReleaseDefaults(t *testing.T) {
 	for _, test := range []struct{ name, sentry, version, want string }{
 		{"SENTRY_RELEASE", "svc@7", "1.2", "svc@7"},
 		{"AUTOSERVICE_VERSION", "", "1.2", "autoservice@1.2"},
+		{"a branch", "feature/x", "", "feature-x"},
+		{"a path", ` a\b` + "\n", "", "a-b"},
+		{"a name that Sentry reserves", "latest", "1.2", "autoservice@1.2"},
+		{"a version of a branch", "", " v1/x ", "autoservice@v1-x"},
+		{"too long", strings.Repeat("x", 300), "", strings.Repeat("x", 200)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("SENTRY_RELEASE", test.sentry)
@@ -353,6 +358,18 @@ func TestLoadOptions(t *testing.T) {
 		{"wrong switch", `{"sentry_enabled": "no"}`, `sentry_enabled`},
 		{"wrong section", `{"sentry": []}`, "object"},
 		{"nothing", " null\n", "object"},
+		{"mistyped switch", `{"sentry_enable": false}`, `did you mean "sentry_enabled"`},
+		{"switch in another case", `{"Sentry-Enabled": false}`, `did you mean "sentry_enabled"`},
+		{"switch with a letter changed", `{"sentry_enebled": false}`, `did you mean "sentry_enabled"`},
+		{"section in another case", `{"Sentry": {"enabled": false}}`, `did you mean "sentry"`},
+		{"mistyped in the section", `{"sentry": {"send_pii": false}}`, `"send_pii": did you mean "send_default_pii"`},
+		{"another notation", `{"sentry": {"sendDefaultPii": false}}`, `did you mean "send_default_pii"`},
+		{"the switch within", `{"sentry": {"sentry_enabled": false}}`, `did you mean "enabled"`},
+		{"a case", `{"sentry": {"Outbox_Dir": "/o"}}`, `did you mean "outbox_dir"`},
+		{"null, but mistyped", `{"sentry": {"pii": null}}`, `did you mean "send_default_pii"`},
+		{"a part of the system", `{"sentry": {"send_system": false}}`, `did you mean "send_system_info"`},
+		{"rate by environment", `{"sentry": {"traces_sample_rate": {"production": 2}}}`, "0 to 1"},
+		{"rates of another type", `{"sentry": {"traces_sample_rate": {"production": "all"}}}`, `"traces_sample_rate"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts, err := sentryconfig.LoadOptions(write(test.text))
@@ -376,5 +393,54 @@ func TestLoadOptions(t *testing.T) {
 		if opts, err := sentryconfig.LoadOptions(write(text)); err != nil || opts.Enabled.Or(true) != want {
 			t.Errorf("%s: enabled %v, %v; want %v", text, opts.Enabled.Or(true), err, want)
 		}
+	}
+}
+
+// Names that mean nothing to us are the program's own; within the section they may be mistakes, of which the Logger hears.
+func TestUnknownSettings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app_settings.json")
+	text := `{"theme": "dark", "sentry_dashboard": 1, "sentry": {"retries": 3, "dsn": "http://k@sentry.invalid/1"}}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := sentryconfig.LoadOptions(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(recorder)
+	opts.Logger = slog.New(log)
+	client, err := sentryconfig.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close(0)
+	if said := log.text(); !strings.Contains(said, "retries") || strings.Contains(said, "theme") {
+		t.Errorf("logged %q", said)
+	}
+}
+
+func TestRatesByEnvironment(t *testing.T) {
+	t.Setenv("AUTOSERVICE_ENV", "staging")
+	for _, test := range []struct {
+		name, text string
+		want       float64
+	}{
+		{"its own environment", `{"traces_sample_rate": {"production": 0.1, "staging": 0.2}, "environment": "prod"}`, 0.1},
+		{"the detected one", `{"traces_sample_rate": {"production": 0.1, "stage": 0.2}}`, 0.2},
+		{"any other", `{"traces_sample_rate": {"production": 0.1, "*": 0.3}}`, 0.3},
+		{"none", `{"traces_sample_rate": {"production": 0.1}}`, 1},
+		{"nothing at all", `{"traces_sample_rate": {}}`, 1},
+		{"never", `{"traces_sample_rate": {"staging": 0, "*": 1}}`, 0},
+		{"a number", `{"traces_sample_rate": 0.5}`, 0.5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var opts sentryconfig.Options
+			if err := opts.UnmarshalJSON([]byte(test.text)); err != nil {
+				t.Fatal(err)
+			}
+			if got := opts.TracesSampleRate.Or(-1); got != test.want {
+				t.Errorf("rate %v, want %v", got, test.want)
+			}
+		})
 	}
 }
