@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +87,76 @@ func ExampleInit() {
 }
 
 // With an outbox on disk, what an earlier run couldn't deliver arrives with the next.
+// A Client of its own, for a program that reports to two projects, or for a test that runs beside others.
+func ExampleNew() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close(10 * time.Second)
+
+	ctx, span := client.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
+	sentryconfig.CaptureTaskFailure(ctx, "", "the disk is full", nil, nil) // reports to the Client of the task in ctx
+	span.Finish()
+	fmt.Println(client.Flush(10*time.Second), server.Events()[0].Message)
+	// Output: true backup: the disk is full
+}
+
+func ExampleDefault() {
+	fmt.Println(sentryconfig.Default() == nil)
+	_, stop := exampleServer()
+	defer stop()
+
+	fmt.Println(sentryconfig.Default().CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil, nil) != "")
+	// Output:
+	// true
+	// true
+}
+
+func ExampleSetDefault() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sentryconfig.SetDefault(client)
+	defer sentryconfig.Close(10 * time.Second)
+
+	sentryconfig.CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil, nil)
+	showIssues(server)
+	// Output: 1 x backup: the disk is full ["backup" "task_failure"]
+}
+
+// Settings that are changed while tasks run: the file was written anew.
+func ExampleReconfigure() {
+	server, stop := exampleServer()
+	defer stop()
+
+	opts := sentryconfig.Options{DSN: server.DSN(), Release: "runner@1.0.0", Environment: "production"}
+	opts.SecretKeys = []string{"licence"}
+	fmt.Println(sentryconfig.Reconfigure(opts))
+	opts.Release = "runner@1.0.1"
+	fmt.Println(sentryconfig.Reconfigure(opts))
+	// Output:
+	// <nil>
+	// sentryconfig: Reconfigure: Release can't be changed while the Client is open; Close it and make another
+}
+
+// A health page.
+func ExampleStats_MarshalJSON() {
+	_, stop := exampleServer()
+	defer stop()
+
+	text, err := json.Marshal(sentryconfig.ReadStats())
+	fmt.Println(string(text), err)
+	// Output: {"Captured":0,"Delivered":0,"Dropped":0,"Pending":0,"PendingBytes":0,"DroppedBy":{},"OldestPending":null,"LastError":null} <nil>
+}
+
 func ExampleInit_outbox() {
 	server, dir, stop := exampleOutbox()
 	defer stop()
