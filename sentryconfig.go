@@ -114,17 +114,26 @@ func ReadStats() Stats {
 
 // CaptureTaskException reports err as what ended, or disturbed, a task; see [Client.CaptureTaskException].
 func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
+	if quiet() {
+		return ""
+	}
 	return clientOf(ctx).CaptureTaskException(ctx, err, taskType, taskData, extra)
 }
 
 // CaptureTaskFailure reports that a task found things not as they should be; see [Client.CaptureTaskFailure].
 func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
+	if quiet() {
+		return ""
+	}
 	return clientOf(ctx).CaptureTaskFailure(ctx, taskType, reason, taskData, extra)
 }
 
 // CreateTaskSpan begins a task; see [Client.CreateTaskSpan].
 func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	if quiet() && ctx != nil {
+		return ctx, nil
+	}
 	return clientOf(ctx).CreateTaskSpan(ctx, taskType, index, total, taskData, opts...)
 }
 
@@ -135,6 +144,9 @@ func RunTask(ctx context.Context, task Task, run func(context.Context) error) er
 
 // AddBreadcrumb records a step before what may go wrong; see [Client.AddBreadcrumb].
 func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
+	if quiet() {
+		return
+	}
 	clientOf(ctx).AddBreadcrumb(ctx, message, category, level, data)
 }
 

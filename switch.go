@@ -8,9 +8,21 @@ import (
 
 // Reporting is on while three things agree: the variable Enabled, the Client's own switch, and that the Client is open.
 
-// seenDisabled is what Enabled said at the host's last call: goroutines of ours must not read a variable that the host
-// writes.
-var seenDisabled atomic.Bool
+// gate says in one word what an off call needs to know, so that it costs no more than a load.
+var gate atomic.Uint32
+
+const (
+	// seenOff is what Enabled said at the host's last call: goroutines of ours must not read a variable that the host writes.
+	seenOff uint32 = 1 << iota
+	// someOn says that some Client is open and its own switch on.
+	someOn
+)
+
+// quiet reports whether a call can return at once: no Client reports, and Enabled is as it was. It is inlined.
+func quiet() bool {
+	g := gate.Load()
+	return Enabled == (g&seenOff == 0) && g != someOn
+}
 
 // clients are those that are open: what Enabled switches, and PurgeOutbox looks through.
 var clients struct {
@@ -22,12 +34,23 @@ func addClient(c *Client) {
 	clients.mu.Lock()
 	defer clients.mu.Unlock()
 	clients.open = append(clients.open, c)
+	setGate()
 }
 
 func removeClient(c *Client) {
 	clients.mu.Lock()
 	defer clients.mu.Unlock()
 	clients.open = slices.DeleteFunc(clients.open, func(other *Client) bool { return other == c })
+	setGate()
+}
+
+// setGate notes whether some Client is on. clients.mu is held.
+func setGate() {
+	if slices.ContainsFunc(clients.open, func(c *Client) bool { return c.state.Load() == 0 }) {
+		gate.Or(someOn)
+	} else {
+		gate.And(^someOn)
+	}
 }
 
 func allClients() []*Client {
@@ -39,7 +62,11 @@ func allClients() []*Client {
 // noticeEnabled passes a change of Enabled on to the Clients.
 func noticeEnabled() {
 	on := Enabled
-	if seenDisabled.Swap(!on) == !on {
+	if on {
+		if gate.And(^seenOff)&seenOff == 0 {
+			return
+		}
+	} else if gate.Or(seenOff)&seenOff != 0 {
 		return
 	}
 	for _, c := range allClients() {
@@ -61,19 +88,22 @@ func (c *Client) SetEnabled(on bool) {
 	} else if c.state.Or(switchedOff)&switchedOff == 0 {
 		c.wentOff()
 	}
+	clients.mu.Lock()
+	setGate()
+	clients.mu.Unlock()
 	c.wake()
 }
 
 // reporting reports whether c takes what a call brings: the first line of every call.
 func (c *Client) reporting() bool {
-	if Enabled == seenDisabled.Load() {
+	if Enabled != (gate.Load()&seenOff == 0) {
 		noticeEnabled()
 	}
 	return Enabled && c != nil && c.state.Load() == 0
 }
 
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes out.
-func (c *Client) active() bool { return !seenDisabled.Load() && c.state.Load()&switchedOff == 0 }
+func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }
 
 // open reports whether c is there and not closed.
 func (c *Client) open() bool { return c != nil && c.state.Load()&isClosed == 0 }
