@@ -6,9 +6,9 @@
 //	events := server.WaitEvents(1, 5*time.Second)
 //
 // The server is a real one, on a loopback address; any Sentry client may report to it. It reads envelopes as
-// https://develop.sentry.dev/sdk/data-model/envelopes/ describes them and refuses what Sentry would refuse. A test fails where
-// Sentry would have cut or dropped a part of what the server took, so that a test that passes here passes at Sentry; see
-// [NewServer] and [Server.Refused].
+// https://develop.sentry.dev/sdk/data-model/envelopes/ describes them and refuses what Sentry would refuse. A test
+// fails where Sentry would have cut or dropped a part of what the server took, so that a test that passes here passes
+// at Sentry; see [NewServer] and [Server.Refused].
 //
 // [Server.Issues] groups the events as Sentry would. [Server.Respond] makes the server limit, fail, hang or cut the
 // connection.

@@ -208,6 +208,9 @@ func TestRefused(t *testing.T) {
 		{"a name twice", eventItem(`,"extra":{"a":1,"b":{},"a":2}`), 400, "two values of the name \"a\""},
 		{"fingerprint a string", eventItem(`,"fingerprint":"a"`), 400, "fingerprint"},
 		{"context no object", eventItem(`,"contexts":{"os":"linux"}`), 400, "contexts"},
+		{"thread ID an object", eventItem(`,"threads":[{"id":{}}]`), 400, "thread ID"},
+		{"thread ID a fraction", eventItem(`,"exception":[{"type":"a","thread_id":1.5}]`), 400, "thread ID"},
+		{"breadcrumbs a text", eventItem(`,"breadcrumbs":{"values":"a"}`), 400, "breadcrumbs"},
 		{"timestamp", eventItem(`,"timestamp":"noon"`), 400, "isn't a time"},
 		{"timestamp far off", eventItem(`,"timestamp":1e30`), 400, "isn't a time"},
 		{"tag an object", eventItem(`,"tags":{"a":{}}`), 400, `tag "a"`},
@@ -399,6 +402,7 @@ func FuzzEnvelope(f *testing.F) {
 		"{}\n{\"type\":\"x\",\"length\":5}\na\n\nb\n\n{\"type\":\"y\"}\nc",
 		eventItem(`,"exception":{"values":[{"type":"a","stacktrace":{"frames":[{"in_app":true}]}}]},"breadcrumbs":{"values":[{"timestamp":1.5}]}`),
 		"{}\n" + item("client_report", `{"discarded_events":[{"reason":"a","category":"b","quantity":2}]}`),
+		checkIn(`,"monitor_config":{"schedule":{"type":"crontab","value":"* * * * *"}}`), feedback(`"message":"m"`, ""),
 	} {
 		f.Add([]byte(seed))
 	}
