@@ -173,7 +173,7 @@ func TestBubbleWaitWhileARequestHangs(t *testing.T) {
 	t.Parallel()
 	tb := &fakeTB{TB: t}
 	s := NewServer(tb)
-	s.hangs = 10 * time.Millisecond
+	s.hangAfter = 10 * time.Millisecond
 	s.Respond(func(_ int, _ http.ResponseWriter, r *http.Request) bool {
 		<-r.Context().Done()
 		return true

@@ -18,8 +18,7 @@ func checkIn(fields string) string {
 
 func TestCheckIns(t *testing.T) {
 	t.Parallel()
-	received := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	s := newServer(t, func() time.Time { return received })
+	s := newTestServer(t)
 	payload := `{"check_in_id":"` + testID + `","monitor_slug":"nightly-1_a","status":"in_progress","duration":1.5,
 		"release":"r","environment":"e","contexts":{"trace":{"trace_id":"` + testTrace + `"}},
 		"monitor_config":{"schedule":{"type":"interval","value":2,"unit":"hour"},"checkin_margin":5}}`
@@ -34,7 +33,7 @@ func TestCheckIns(t *testing.T) {
 	schedule := map[string]any{"type": "interval", "value": 2.0, "unit": "hour"}
 	want := CheckIn{
 		ID: testID, MonitorSlug: "nightly-1_a", Status: "in_progress", Duration: 1500 * time.Millisecond,
-		Release: "r", Environment: "e", TraceID: testTrace, Received: received, Raw: []byte(payload),
+		Release: "r", Environment: "e", TraceID: testTrace, Received: arrival, Raw: []byte(payload),
 		MonitorConfig: map[string]any{"schedule": schedule, "checkin_margin": 5.0},
 	}
 	if !reflect.DeepEqual(got[0], want) {

@@ -321,8 +321,9 @@ func ExampleEvent_Duration() {
 	defer server.Close()
 	ctx := sentry.SetHubOnContext(context.Background(), newHub(server.DSN()))
 	transaction := sentry.StartTransaction(ctx, "backup")
-	transaction.StartTime = time.Now().Add(-time.Minute)
+	transaction.StartTime = transaction.StartTime.Add(-time.Minute)
+	transaction.EndTime = transaction.StartTime.Add(time.Minute)
 	transaction.Finish()
-	fmt.Println(server.Transactions()[0].Duration().Round(time.Minute))
+	fmt.Println(server.Transactions()[0].Duration())
 	// Output: 1m0s
 }

@@ -15,10 +15,10 @@ func feedback(context, more string) string {
 
 func TestFeedback(t *testing.T) {
 	t.Parallel()
-	s := NewServer(t)
+	s := newTestServer(t)
 	body := feedback(`"message":"It broke.\nAgain.","name":"Max","contact_email":"max@example.com","url":"https://example.com",
 		"associated_event_id":"`+testTrace+`"`, `,"type":"feedback","tags":{"task_type":"backup"},"timestamp":"`+
-		time.Now().UTC().Format(time.RFC3339)+`"`) +
+		arrival.Format(time.RFC3339)+`"`) +
 		`{"type":"attachment","length":3,"filename":"log.txt","content_type":"text/plain"}` + "\na\nb\n"
 	for range 2 {
 		if status, answer := post(t, s, body); status != http.StatusOK || answer != `{"id":"`+testID+`"}` {
@@ -61,7 +61,8 @@ func TestFeedbackRules(t *testing.T) {
 		{"no context", `{"event_id":"` + testID + `"}` + "\n" + item("feedback", `{"message":"m"}`), "no message"},
 		{"another event's ID", feedback(`"message":"m","associated_event_id":"12"`, ""), "associated_event_id"},
 		{"payload of a transaction", feedback(`"message":"m"`, `,"type":"transaction"`), "payload of type"},
-		{"as an event", strings.Replace(feedback(`"message":"m"`, `,"type":"feedback"`), `"feedback"`, `"event"`, 1), "payload of type"},
+		{"as an event", strings.Replace(feedback(`"message":"m"`, `,"type":"feedback"`), `"feedback"`, `"event"`, 1),
+			"payload of type"},
 		{"with an event", feedback(`"message":"m"`, "") + item("event", `{}`), "second one"},
 		{"twice", feedback(`"message":"m"`, "") + item("feedback", `{}`), "second one"},
 		{"without an ID", "{}\n" + item("feedback", `{"contexts":{"feedback":{"message":"m"}}}`), "event_id"},

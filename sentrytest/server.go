@@ -37,13 +37,13 @@ const respondGrace = 250 * time.Millisecond
 // which goes on once the client's requests are answered. If one hangs until the timeout is over by the real clock,
 // too, the server closes and the wait ends.
 type Server struct {
-	tb      testing.TB
-	now     func() time.Time
-	hangs   time.Duration // see the constant
-	key     string        // the project's public key
-	address string
-	http    http.Server
-	served  chan struct{} // closed when http has stopped accepting
+	tb        testing.TB
+	now       func() time.Time
+	hangAfter time.Duration // see the constant
+	key       string        // the project's public key
+	address   string
+	http      http.Server
+	served    chan struct{} // closed when http has stopped accepting
 
 	closeOnce   sync.Once
 	closing     chan struct{}    // closed by Close
@@ -105,7 +105,7 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 		panic(fmt.Sprintf("sentrytest: %v", err))
 	}
 	s := &Server{
-		tb: tb, now: now, hangs: hangs, key: newKey(), address: listener.Addr().String(),
+		tb: tb, now: now, hangAfter: hangAfter, key: newKey(), address: listener.Addr().String(),
 		// Made here, outside any bubble, so that both sides of a bubble can use them.
 		served: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
 		answered: make(chan struct{}), bubbleWaits: make(chan *bubbleWait),

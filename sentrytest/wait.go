@@ -166,9 +166,9 @@ type bubbleWait struct {
 }
 
 const (
-	// hangs is for how long, beyond the timeout of a wait in a bubble and by the real clock, no request may begin before
+	// hangAfter is for how long, beyond the timeout of a wait in a bubble and by the real clock, no request may begin before
 	// those in progress are taken to hang. A request that doesn't hang takes milliseconds, on a busy machine a second.
-	hangs = 5 * time.Second
+	hangAfter = 5 * time.Second
 
 	hangTick = 10 * time.Millisecond
 )
@@ -195,7 +195,7 @@ func (s *Server) watchBubbles() {
 				switch idle := min(time.Since(since), time.Since(last)); {
 				case w.ended.Load():
 					delete(waits, w)
-				case idle-s.hangs > w.timeout:
+				case idle-s.hangAfter > w.timeout:
 					s.mu.Lock()
 					s.hung = true
 					s.mu.Unlock()

@@ -16,7 +16,7 @@ func message(n int, text string) string {
 
 func TestWaitEvent(t *testing.T) {
 	t.Parallel()
-	s := NewServer(t)
+	s := newTestServer(t)
 	is := func(text string) func(Event) bool { return func(e Event) bool { return e.Message == text } }
 	post(t, s, message(1, "a"))
 	post(t, s, message(2, "b"))
@@ -66,8 +66,9 @@ func TestWaitEventMatchPanics(t *testing.T) {
 		s.WaitEvent(func(Event) bool { panic("boom") }, time.Minute)
 	}()
 	post(t, s, message(2, "b"))
-	if n := s.WaitEvent(func(e Event) bool { return len(s.Events()) == 2 && e.Message == "b" }, time.Minute); n.Message != "b" {
-		t.Errorf("event %q", n.Message)
+	second := func(e Event) bool { return len(s.Events()) == 2 && e.Message == "b" }
+	if e := s.WaitEvent(second, time.Minute); e.Message != "b" {
+		t.Errorf("event %q", e.Message)
 	}
 }
 
@@ -108,7 +109,7 @@ func TestRequireNoEvents(t *testing.T) {
 	t.Parallel()
 	tb := &fakeTB{TB: t}
 	tb.run(func() {
-		s := NewServer(tb)
+		s := newTestServer(tb)
 		post(t, s, transactionItem(times+trace))
 		post(t, s, checkIn(""))
 		s.RequireNoEvents()
