@@ -12,4 +12,15 @@
 //
 // [Server.Issues] groups the events as Sentry would. [Server.Respond] makes the server limit, fail, hang or cut the
 // connection.
+//
+// With testing/synctest the client is made inside the bubble, so that its retries cost no time, and the server outside:
+//
+//	server := sentrytest.NewServer(t)
+//	synctest.Test(t, func(t *testing.T) {
+//		client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN()})
+//		…
+//		events := server.WaitEvents(1, time.Hour)
+//	})
+//
+// See [Server] for what holds inside the bubble.
 package sentrytest
