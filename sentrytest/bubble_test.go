@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/getsentry/sentry-go"
 )
 
 // bubbleClient is a client of a bubble's own: a connection belongs to the bubble that it was made in.
@@ -98,7 +100,9 @@ func TestBubbleTimes(t *testing.T) {
 		}, ""},
 		{"old event", func() string { return event(maxEventAge+time.Hour, `,"sent_at":"`+at(0)+`"`) }, "old"},
 		{"event ahead", func() string { return event(-time.Hour, `,"sent_at":"`+at(0)+`"`) }, "ahead"},
-		{"old transaction", func() string { return transaction(maxTransactionAge+time.Hour, `,"sent_at":"`+at(0)+`"`) }, "old"},
+		{"old transaction", func() string {
+			return transaction(maxTransactionAge+time.Hour, `,"sent_at":"`+at(0)+`"`)
+		}, "old"},
 		{"sent by a real clock", func() string { return event(0, real) }, "old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -272,4 +276,36 @@ func TestAnswersEndTheirConnection(t *testing.T) {
 		}
 	}
 	s.Refused()
+}
+
+// A client of sentry-go's inside a bubble, with its background workers.
+func TestBubbleRealClient(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, err := sentry.NewClient(sentry.ClientOptions{
+			Dsn: s.DSN(), Transport: sentry.NewHTTPTransport(), HTTPClient: bubbleClient(),
+			EnableTracing: true, TracesSampleRate: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		hub := sentry.NewHub(c, sentry.NewScope())
+		span := sentry.StartTransaction(sentry.SetHubOnContext(t.Context(), hub), "work")
+		time.Sleep(time.Hour)
+		span.Finish()
+		hub.CaptureMessage("hello")
+		hub.CaptureCheckIn(&sentry.CheckIn{MonitorSlug: "nightly", Status: sentry.CheckInStatusOK}, nil)
+		if e := s.WaitEvent(nil, time.Minute); e.Time.Year() != 2000 {
+			t.Errorf("time %v", e.Time)
+		}
+		if tx := s.WaitTransactions(1, time.Minute)[0]; tx.Duration() != time.Hour {
+			t.Errorf("the transaction took %v", tx.Duration())
+		}
+		s.WaitItems("check_in", 1, time.Minute)
+	})
+	if refused := s.Refused(); len(refused) > 0 {
+		t.Errorf("refused %v", refused)
+	}
 }

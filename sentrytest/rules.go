@@ -226,15 +226,15 @@ const (
 // the event's times by it.
 const maxDrift = 55 * time.Minute
 
-// bubbleTime reports whether t is by the clock of a bubble of testing/synctest. It starts at midnight UTC 2000-01-01;
-// the sleeps of a test don't add up to ten years.
+// bubbleTime reports whether t is a time of a testing/synctest bubble, whose clock starts at midnight UTC 2000-01-01.
+// No test sleeps for ten years.
 func bubbleTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return year >= 2000 && year < 2010
 }
 
-// arrival returns the time of e's arrival by the clock that its times are judged by: the client's where it is a
-// bubble's, else this machine's, by which e arrived at received.
+// arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if the client runs in a
+// bubble, else the clock of this machine, by which e arrived at received.
 func (e *Event) arrival(received time.Time) time.Time {
 	sent, err := sentAt(e.Header)
 	if err != nil || sent.IsZero() {

@@ -32,10 +32,10 @@ const respondGrace = 250 * time.Millisecond
 // maps and bytes with the server: they must not be changed.
 //
 // With testing/synctest the server is made outside the bubble and the client inside. Each answer ends its connection,
-// so that no goroutine of the client's stays in the bubble. Times by the bubble's clock, which starts in the year
-// 2000, are judged by that clock. All methods may be called inside the bubble; the waiting ones wait by its clock,
-// which goes on once the client's requests are answered. If one hangs until the timeout is over by the real clock,
-// too, the server closes and the wait ends.
+// so that no goroutine of the client stays in the bubble. Events from the year 2000, where the clock of a bubble
+// starts, are judged by that clock. All methods may be called inside the bubble. Those that wait go by its clock, which
+// runs once the requests of the client are answered; if a request hangs until the timeout is over by the real clock as
+// well, the server closes and the wait ends. A function given to Respond runs outside the bubble.
 type Server struct {
 	tb        testing.TB
 	now       func() time.Time
@@ -53,12 +53,13 @@ type Server struct {
 
 	mu        sync.Mutex
 	closed    bool
-	hung      bool // closed because a request hangs, for which a wait in a bubble can't end
+	hung      bool // closed because a request hangs and kept a wait in a bubble from ending
 	hijacked  map[net.Conn]struct{}
 	respond   *responder
 	answering int           // calls of respond in progress
 	answered  chan struct{} // closed when the server is closed and answering 0
 	requests  int
+	finished  int // of requests
 	received
 	refused []error
 }
@@ -106,7 +107,7 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 	}
 	s := &Server{
 		tb: tb, now: now, hangAfter: hangAfter, key: newKey(), address: listener.Addr().String(),
-		// Made here, outside any bubble, so that both sides of a bubble can use them.
+		// Made outside any bubble, so that goroutines inside and outside can use them.
 		served: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
 		answered: make(chan struct{}), bubbleWaits: make(chan *bubbleWait),
 		hijacked: make(map[net.Conn]struct{}),
@@ -124,7 +125,7 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 		return context.WithValue(ctx, connKey{}, c)
 	}
 	s.http.ConnState = s.connState
-	s.http.SetKeepAlivesEnabled(false) // a connection kept alive keeps a goroutine of the client's in its bubble
+	s.http.SetKeepAlivesEnabled(false) // an open connection keeps a goroutine of the client in its bubble
 	go func() {
 		defer close(s.served)
 		_ = s.http.Serve(listener) // ends with ErrServerClosed
@@ -198,8 +199,8 @@ func (s *Server) Close() {
 	<-s.ended
 }
 
-// shutDown does the work of Close, in the server's own goroutine: a goroutine of a bubble's may neither touch all of
-// what is outside nor wait by the real clock. cancel cancels the requests' contexts.
+// shutDown does the work of Close, in a goroutine outside any bubble: one inside can't wait by the real clock. cancel
+// cancels the contexts of requests.
 func (s *Server) shutDown(cancel context.CancelFunc) {
 	s.mu.Lock()
 	s.closed = true
@@ -251,6 +252,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		respond.n++
 	}
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.finished++
+		s.mu.Unlock()
+	}()
 
 	body := &replay{from: r.Body}
 	r.Body = body
@@ -319,8 +325,8 @@ func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *htt
 	return done || hijacked
 }
 
-// drain reads what is left of a request: a client that is still sending when the connection closes may see a reset
-// instead of the answer. One that asks whether to send has nothing to read.
+// drain reads the rest of a request: a client that is still sending when the connection closes may see a reset instead
+// of the answer. A client that asks before it sends, sends nothing after an answer.
 func drain(r *http.Request, body *replay) {
 	if r.Header.Get("Expect") == "" {
 		_, _ = io.Copy(io.Discard, body.from)
@@ -479,8 +485,8 @@ func (s *Server) Transactions() []Event {
 	return slices.Clone(s.transactions)
 }
 
-// Feedback returns what users wrote, in the order of arrival, each once: events of Type "feedback" whose Message is
-// the user's. The rest (contact_email, name, url, associated_event_id) is in Contexts["feedback"]. They are not among
+// Feedback returns what users wrote, in the order of arrival, each once: events of Type "feedback" with the text in
+// Message, and the rest (contact_email, name, url, associated_event_id) in Contexts["feedback"]. They are not among
 // [Server.Events].
 func (s *Server) Feedback() []Event {
 	s.mu.Lock()
@@ -488,8 +494,8 @@ func (s *Server) Feedback() []Event {
 	return slices.Clone(s.feedback)
 }
 
-// CheckIns returns the check-ins, in the order of arrival; repeated ones as often as they arrived. Sentry makes one of
-// those that have the same ID, the newest.
+// CheckIns returns the check-ins, in the order of arrival; repeated ones as often as they arrived. Sentry shows those
+// of one ID as one, with the newest status.
 func (s *Server) CheckIns() []CheckIn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

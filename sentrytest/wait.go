@@ -104,14 +104,14 @@ func waitFor[T any](s *Server, what string, n int, timeout time.Duration, list f
 	return got
 }
 
-// shortestPause is between two looks at what has arrived. It is well below what a request takes.
+// shortestPause is the first interval of polling; a request takes about as long.
 const shortestPause = time.Millisecond
 
 // wait calls done until it returns true, the time is up or the server is closed, and returns whether done did.
 //
-// It looks again and again because inside a bubble nothing else works: a channel or condition of the bubble's must not
-// be touched from outside, and while anything in the bubble waits for one of the server's, the bubble's clock stands
-// still, and with it the client's back-off. A sleep ends, in a bubble, once the client's requests are answered.
+// It polls because nothing else works inside a bubble. A channel made inside must not be touched from outside. A
+// channel made outside, while anything inside waits for it, stops the bubble clock, and with it the back-off of the
+// client. A sleep in a bubble ends once the requests of the client are answered.
 func (s *Server) wait(timeout time.Duration, done func() bool) bool {
 	if done() {
 		return true
@@ -151,35 +151,35 @@ func (s *Server) after(timeout time.Duration) string {
 	defer s.mu.Unlock()
 	switch {
 	case s.hung:
-		return fmt.Sprintf("after %v and more of a request that hangs, while the bubble's clock stood still", timeout)
+		return fmt.Sprintf("after %v of a request that hangs, while the clock of the bubble stood still", timeout)
 	case s.closed:
 		return "when the server was closed"
 	}
 	return fmt.Sprintf("after %v", timeout)
 }
 
-// A bubbleWait is a wait inside a bubble. Its timeout is by the bubble's clock, which stands still while a request is
-// on its way: with one that hangs it would never end.
+// A bubbleWait is a wait inside a bubble. Its timeout goes by the bubble clock, which stands still while a request is
+// in progress: with a request that hangs the wait would never end.
 type bubbleWait struct {
 	timeout time.Duration
 	ended   atomic.Bool
 }
 
 const (
-	// hangAfter is for how long, beyond the timeout of a wait in a bubble and by the real clock, no request may begin before
-	// those in progress are taken to hang. A request that doesn't hang takes milliseconds, on a busy machine a second.
+	// hangAfter is how long, beyond the timeout of a wait in a bubble and by the real clock, requests may be in
+	// progress without one that begins or ends. A request takes milliseconds, on a busy machine a second.
 	hangAfter = 5 * time.Second
 
 	hangTick = 10 * time.Millisecond
 )
 
-// watchBubbles ends with Close, or when a request hangs for which a wait in a bubble can't end.
+// watchBubbles returns on Close, or when a request hangs and keeps a wait in a bubble from ending.
 func (s *Server) watchBubbles() {
 	waits := make(map[*bubbleWait]time.Time) // since when
 	ticker := time.NewTicker(hangTick)
 	ticker.Stop()
 	defer ticker.Stop()
-	requests, last := 0, time.Now()
+	requests, last := 0, time.Now() // requests begun and ended, and when one last was or none was in progress
 	for {
 		select {
 		case <-s.closing:
@@ -188,7 +188,10 @@ func (s *Server) watchBubbles() {
 			waits[w] = time.Now()
 			ticker.Reset(hangTick)
 		case <-ticker.C:
-			if n := s.Requests(); n != requests {
+			s.mu.Lock()
+			n, inProgress := s.requests+s.finished, s.requests > s.finished || len(s.hijacked) > 0
+			s.mu.Unlock()
+			if n != requests || !inProgress {
 				requests, last = n, time.Now()
 			}
 			for w, since := range waits {
