@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// What Sentry takes at most, by https://docs.sentry.io/concepts/data-management/size-limits/ and, for check-ins and client
-// reports, by the defaults of its Relay.
+// What Sentry takes at most, by https://docs.sentry.io/concepts/data-management/size-limits/ and, for check-ins and
+// client reports, by the defaults of its Relay.
 const (
 	maxWireBytes         = 20_000_000  // of a request as sent
 	maxEnvelopeBytes     = 100_000_000 // of an envelope, unpacked
@@ -34,6 +34,7 @@ const (
 	typeAttachment   = "attachment"
 	typeLog          = "log"
 	typeMetric       = "trace_metric"
+	typeFeedback     = "feedback"
 	typeCheckIn      = "check_in"
 	typeClientReport = "client_report"
 )
@@ -48,14 +49,15 @@ type Envelope struct {
 	wireBytes int // the size of the request's body, as sent
 }
 
-// An Item is a part of an envelope: an event, an attachment, a batch of logs. Those of a type that the server doesn't know
-// are kept as they are.
+// An Item is a part of an envelope: an event, an attachment, a batch of logs. Those of a type that the server doesn't
+// know are kept as they are.
 type Item struct {
 	Type    string
 	Header  map[string]any
 	Payload []byte
 
 	discarded []discarded // by a client report
+	checkIn   *CheckIn    // of a check-in
 }
 
 // discarded is a line of a client report.
@@ -67,7 +69,8 @@ type discarded struct {
 
 var errTooLarge = refuse(http.StatusRequestEntityTooLarge, "request of more than %d bytes", maxWireBytes)
 
-// replay is a request's body that can be read twice: by the function given to Respond as far as it likes, and by the server.
+// replay is a request's body that can be read twice: by the function given to Respond as far as it likes, and by the
+// server.
 type replay struct {
 	from io.ReadCloser
 	read []byte // what has been read
@@ -124,7 +127,8 @@ func unpack(encoding string, wire []byte) ([]byte, error) {
 		}
 		from = z
 	default:
-		return nil, refuse(http.StatusUnsupportedMediaType, "content encoding %.100q: this server knows gzip and deflate", encoding)
+		return nil, refuse(http.StatusUnsupportedMediaType,
+			"content encoding %.100q: this server knows gzip and deflate", encoding)
 	}
 	var b bytes.Buffer
 	b.Grow(min(8*len(wire), 1<<20)) // JSON packs to an eighth or so
@@ -148,7 +152,8 @@ func parseEnvelope(raw []byte) (Envelope, error) {
 	e.Header = header
 	if id, ok := header["event_id"]; ok && !isHex(id, 32) {
 		delete(header, "event_id") // nothing may rely on it
-		return e, refuse(http.StatusBadRequest, "envelope header: event_id %.100q isn't 32 lower-case hexadecimal digits, not all 0", id)
+		return e, refuse(http.StatusBadRequest,
+			"envelope header: event_id %.100q isn't 32 lower-case hexadecimal digits, not all 0", id)
 	}
 	if _, err := sentAt(header); err != nil {
 		return e, refuse(http.StatusBadRequest, "envelope header: %w", err)
@@ -200,7 +205,8 @@ func parseItem(raw []byte) (item Item, rest []byte, err error) {
 	case n > len(rest):
 		return item, nil, fmt.Errorf("%s: length %d, but only %d bytes follow", item.Type, n, len(rest))
 	case n < len(rest) && rest[n] != '\n':
-		return item, nil, fmt.Errorf("%s: after the %d bytes of its length comes %q, not a line feed", item.Type, n, rest[n])
+		return item, nil, fmt.Errorf("%s: after the %d bytes of its length comes %q, not a line feed",
+			item.Type, n, rest[n])
 	}
 	item.Payload = rest[:n:n]
 	return item, rest[min(n+1, len(rest)):], nil
@@ -229,8 +235,8 @@ func readHeader(line []byte) (map[string]any, error) {
 	return header, nil
 }
 
-// readItems looks into the items that the server understands, and returns the envelope's event or transaction, nil if there
-// is none.
+// readItems looks into the items that the server understands, and returns the envelope's event, transaction or
+// feedback, nil if there is none.
 func readItems(e *Envelope) (event *Event, err error) {
 	id, _ := e.Header["event_id"].(string)
 	var attachments []Attachment
@@ -245,25 +251,12 @@ func readItems(e *Envelope) (event *Event, err error) {
 			seen[item.Type] = true
 		}
 		switch item.Type {
-		case typeEvent, typeTransaction:
+		case typeEvent, typeTransaction, typeFeedback:
 			if event != nil {
-				return nil, refuse(http.StatusBadRequest, "an envelope with an %s and a second one, %s", event.Type, item.Type)
+				return nil, refuse(http.StatusBadRequest,
+					"an envelope with an item of type %s and a second one, %s", event.Type, item.Type)
 			}
-			if err := checkEventSize(e, item); err != nil {
-				return nil, err
-			}
-			if event, err = parseEvent(item.Type, item.Payload); err != nil {
-				return nil, refuse(http.StatusBadRequest, "%s: %w", item.Type, err)
-			}
-			if event.ID == "" {
-				event.ID = id
-			}
-			if !isHex(event.ID, 32) || event.ID != id {
-				return nil, refuse(http.StatusBadRequest, "%s: event_id %.100q, but %q in the envelope's header", item.Type, event.ID, id)
-			}
-			if what := event.ageFault(e.Received); what != "" && item.Type == typeTransaction {
-				return nil, refuse(http.StatusBadRequest, "%s: %s", item.Type, what)
-			}
+			event, err = readEvent(e, item, id)
 		case typeAttachment:
 			if id == "" {
 				return nil, refuse(http.StatusBadRequest, "an attachment in an envelope without an event_id")
@@ -272,7 +265,7 @@ func readItems(e *Envelope) (event *Event, err error) {
 		case typeLog, typeMetric:
 			err = checkBatch(item)
 		case typeCheckIn:
-			err = checkCheckIn(item)
+			item.checkIn, err = readCheckIn(e, item)
 		case typeClientReport:
 			err = readClientReport(item)
 		}
@@ -281,8 +274,30 @@ func readItems(e *Envelope) (event *Event, err error) {
 		}
 	}
 	if event != nil {
-		event.Header = e.Header
 		event.Attachments = attachments
+	}
+	return event, nil
+}
+
+// readEvent reads an item of type event, transaction or feedback. id is that of the envelope.
+func readEvent(e *Envelope, item *Item, id string) (*Event, error) {
+	if err := checkEventSize(e, item); err != nil {
+		return nil, err
+	}
+	event, err := parseEvent(item.Type, item.Payload)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "%s: %w", item.Type, err)
+	}
+	event.Header = e.Header
+	if event.ID == "" {
+		event.ID = id
+	}
+	if !isHex(event.ID, 32) || event.ID != id {
+		return nil, refuse(http.StatusBadRequest,
+			"%s: event_id %.100q, but %q in the envelope's header", item.Type, event.ID, id)
+	}
+	if what := event.ageFault(event.arrival(e.Received)); what != "" && item.Type == typeTransaction {
+		return nil, refuse(http.StatusBadRequest, "%s: %s", item.Type, what)
 	}
 	return event, nil
 }
@@ -300,7 +315,8 @@ func checkEventSize(e *Envelope, item *Item) error {
 		packed = packedSize(item.Payload)
 	}
 	if packed > maxPackedBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "%s of %d bytes, compressed, at most %d", item.Type, packed, maxPackedBytes)
+		return refuse(http.StatusRequestEntityTooLarge,
+			"%s of %d bytes, compressed, at most %d", item.Type, packed, maxPackedBytes)
 	}
 	return nil
 }
@@ -325,8 +341,8 @@ func checkBatch(item *Item) error {
 	if err := decode(item.Payload, &batch); err != nil {
 		return refuse(http.StatusBadRequest, "%s: %w", item.Type, err)
 	}
-	contentType, want := item.Header["content_type"], "application/vnd.sentry.items."+strings.ReplaceAll(item.Type, "_", "-")+"+json"
-	if contentType != want {
+	want := "application/vnd.sentry.items." + strings.ReplaceAll(item.Type, "_", "-") + "+json"
+	if contentType := item.Header["content_type"]; contentType != want {
 		return refuse(http.StatusBadRequest, "%s: content_type %v, want %s", item.Type, contentType, want)
 	}
 	if count := item.Header["item_count"]; count != float64(len(batch.Items)) {
@@ -338,7 +354,8 @@ func checkBatch(item *Item) error {
 		required = []string{"timestamp", "trace_id", "name", "type", "value"}
 	}
 	if n := len(item.Payload) / max(1, len(batch.Items)); n > maxBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "%s: %d bytes for each of %d items, at most %d", item.Type, n, len(batch.Items), maxBytes)
+		return refuse(http.StatusRequestEntityTooLarge,
+			"%s: %d bytes for each of %d items, at most %d", item.Type, n, len(batch.Items), maxBytes)
 	}
 	for i, entry := range batch.Items {
 		for _, name := range required {
@@ -347,38 +364,17 @@ func checkBatch(item *Item) error {
 			}
 		}
 		if !isHex(entry["trace_id"], 32) {
-			return refuse(http.StatusBadRequest, "%s: items[%d]: trace_id %v isn't 32 lower-case hexadecimal digits", item.Type, i, entry["trace_id"])
+			return refuse(http.StatusBadRequest,
+				"%s: items[%d]: trace_id %v isn't 32 lower-case hexadecimal digits", item.Type, i, entry["trace_id"])
 		}
-	}
-	return nil
-}
-
-func checkCheckIn(item *Item) error {
-	if n := len(item.Payload); n > maxCheckInBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "check_in of %d bytes, at most %d", n, maxCheckInBytes)
-	}
-	var c struct {
-		ID      string `json:"check_in_id"`
-		Monitor string `json:"monitor_slug"`
-		Status  string `json:"status"`
-	}
-	if err := decode(item.Payload, &c); err != nil {
-		return refuse(http.StatusBadRequest, "check_in: %w", err)
-	}
-	switch {
-	case !isHex(c.ID, 32) && c.ID != strings.Repeat("0", 32): // all 0: the monitor's newest
-		return refuse(http.StatusBadRequest, "check_in: check_in_id %.100q isn't 32 lower-case hexadecimal digits", c.ID)
-	case c.Monitor == "":
-		return refuse(http.StatusBadRequest, "check_in: no monitor_slug")
-	case c.Status != "in_progress" && c.Status != "ok" && c.Status != "error":
-		return refuse(http.StatusBadRequest, "check_in: status %.100q isn't in_progress, ok or error", c.Status)
 	}
 	return nil
 }
 
 func readClientReport(item *Item) error {
 	if n := len(item.Payload); n > maxClientReportBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "client_report of %d bytes, at most %d", n, maxClientReportBytes)
+		return refuse(http.StatusRequestEntityTooLarge,
+			"client_report of %d bytes, at most %d", n, maxClientReportBytes)
 	}
 	var report struct {
 		Discarded []discarded `json:"discarded_events"`

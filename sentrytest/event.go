@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// An Event is an error, a message or a transaction as it arrived. In maps it has what encoding/json makes of JSON: numbers
-// are float64.
+// An Event is an error, a message, a transaction or a user's feedback as it arrived. In maps it has what encoding/json
+// makes of JSON: numbers are float64.
 type Event struct {
 	ID          string                    `json:"event_id"`
-	Type        string                    `json:"type"` // event or transaction
+	Type        string                    `json:"type"` // event, transaction or feedback
 	Message     string                    `json:"message,omitempty"`
 	Level       string                    `json:"level,omitempty"`
 	Fingerprint []string                  `json:"fingerprint,omitempty"`
@@ -54,6 +54,7 @@ type Exception struct {
 	Type      string     `json:"type,omitempty"`
 	Value     string     `json:"value,omitempty"`
 	Module    string     `json:"module,omitempty"`
+	ThreadID  string     `json:"thread_id,omitempty"` // the ID of the Thread it arose in
 	Mechanism *Mechanism `json:"mechanism,omitempty"`
 	Frames    []Frame    `json:"frames,omitempty"` // the innermost, where the error arose, last
 }
@@ -166,13 +167,14 @@ type wireStack struct {
 
 type wireError struct {
 	Exception
-	Stack wireStack `json:"stacktrace"`
+	ThreadID wireThreadID `json:"thread_id"`
+	Stack    wireStack    `json:"stacktrace"`
 }
 
 type wireThread struct {
 	Thread
-	ID    any       `json:"id"` // a string or a number
-	Stack wireStack `json:"stacktrace"`
+	ID    wireThreadID `json:"id"`
+	Stack wireStack    `json:"stacktrace"`
 }
 
 type wireSpan struct {
@@ -182,7 +184,7 @@ type wireSpan struct {
 	Time  wireTime `json:"timestamp"`
 }
 
-// parseEvent reads the payload of an item of type event or transaction.
+// parseEvent reads the payload of an item of type event, transaction or feedback.
 func parseEvent(itemType string, raw []byte) (*Event, error) {
 	var wire wireEvent
 	if err := decode(raw, &wire); err != nil {
@@ -195,6 +197,9 @@ func parseEvent(itemType string, raw []byte) (*Event, error) {
 	if e.Message == "" {
 		e.Message = string(wire.Message)
 	}
+	if text, ok := e.Contexts[typeFeedback]["message"].(string); ok && itemType == typeFeedback {
+		e.Message = text // as Sentry does
+	}
 	e.Tags = wire.Tags
 	e.Time, e.Start = wire.Time.Time, wire.Start.Time
 	e.Breadcrumbs = convert(wire.Breadcrumbs, func(w *wireCrumb) Breadcrumb {
@@ -202,17 +207,11 @@ func parseEvent(itemType string, raw []byte) (*Event, error) {
 		return w.Breadcrumb
 	})
 	e.Exceptions = convert(wire.Exceptions, func(w *wireError) Exception {
-		w.Exception.Frames = w.Stack.Frames
+		w.Exception.ThreadID, w.Exception.Frames = string(w.ThreadID), w.Stack.Frames
 		return w.Exception
 	})
 	e.Threads = convert(wire.Threads, func(w *wireThread) Thread {
-		switch id := w.ID.(type) {
-		case string:
-			w.Thread.ID = id
-		case float64:
-			w.Thread.ID = strconv.FormatFloat(id, 'f', -1, 64)
-		}
-		w.Thread.Frames = w.Stack.Frames
+		w.Thread.ID, w.Thread.Frames = string(w.ID), w.Stack.Frames
 		return w.Thread
 	})
 	e.Spans = convert(wire.Spans, func(w *wireSpan) Span {
@@ -257,6 +256,20 @@ func (t *wireTime) UnmarshalJSON(raw []byte) (err error) {
 	return nil
 }
 
+// wireThreadID is a text or a whole number; the ID of a thread of the operating system may need all 64 bits.
+type wireThreadID string
+
+func (id *wireThreadID) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' || string(raw) == "null" {
+		return json.Unmarshal(raw, (*string)(id))
+	}
+	if _, err := strconv.ParseUint(string(raw), 10, 64); err != nil {
+		return fmt.Errorf("thread ID %.100s is neither a text nor a whole number", raw)
+	}
+	*id = wireThreadID(raw)
+	return nil
+}
+
 // wireMessage is a text, or an object with one.
 type wireMessage string
 
@@ -275,17 +288,22 @@ func (m *wireMessage) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// wireList is a list, or an object with one: {"values": [...]}.
+// wireList is a list, an object with one, {"values": [...]}, or the only element itself.
 type wireList[T any] []T
 
 func (l *wireList[T]) UnmarshalJSON(raw []byte) error {
 	if raw[0] != '{' {
 		return json.Unmarshal(raw, (*[]T)(l))
 	}
-	var object struct{ Values []T }
-	err := json.Unmarshal(raw, &object)
-	*l = object.Values
-	return err
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil || len(object) == 0 {
+		return err
+	}
+	if values, ok := object["values"]; ok {
+		return json.Unmarshal(values, (*[]T)(l))
+	}
+	*l = make([]T, 1)
+	return json.Unmarshal(raw, &(*l)[0])
 }
 
 // wireTags are an object or a list of pairs; values may be numbers and booleans, too.

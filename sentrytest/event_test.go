@@ -45,6 +45,22 @@ func TestEventForms(t *testing.T) {
 		{"threads", `,"threads":{"values":[{"id":7,"crashed":true,"stacktrace":{"frames":[{"function":"f"}]}},{"id":"main","name":"n","current":true,"stacktrace":null}]}`,
 			func(e *Event) any { return e.Threads },
 			[]Thread{{ID: "7", Crashed: true, Frames: []Frame{{Function: "f"}}}, {ID: "main", Name: "n", Current: true}}},
+		{"thread IDs on both sides", `,"threads":[{"id":18446744073709551615},{"id":"7"}],"exception":[{"type":"A","thread_id":7},
+			{"type":"B","thread_id":"7"},{"type":"C","thread_id":null},{"type":"D","thread_id":18446744073709551615}]`,
+			func(e *Event) any {
+				ids := []string{e.Threads[0].ID, e.Threads[1].ID}
+				for _, x := range e.Exceptions {
+					ids = append(ids, x.ThreadID)
+				}
+				return ids
+			}, []string{"18446744073709551615", "7", "7", "7", "", "18446744073709551615"}},
+		{"breadcrumbs null", `,"breadcrumbs":{"values":null},"threads":{},"exception":null`,
+			func(e *Event) any { return len(e.Breadcrumbs) + len(e.Threads) + len(e.Exceptions) }, 0},
+		{"an only exception", `,"exception":{"type":"A","value":"v"}`,
+			func(e *Event) any { return e.Exceptions }, []Exception{{Type: "A", Value: "v"}}},
+		{"log entry not formatted", `,"logentry":{"message":"l"}`, func(e *Event) any { return e.Message }, "l"},
+		{"log entry a text", `,"logentry":"l"`, func(e *Event) any { return e.Message }, "l"},
+		{"log entry without a text", `,"logentry":{},"message":"m"`, func(e *Event) any { return e.Message }, "m"},
 		{"user and the like", `,"user":{"id":"u"},"extra":{"x":[1]},"sdk":{"name":"s"},"server_name":"h","release":"r","environment":"e","platform":"go","logger":"l","dist":"d"`,
 			func(e *Event) any {
 				return fmt.Sprintln(e.User, e.Extra, e.SDK, e.ServerName, e.Release, e.Environment, e.Platform, e.Logger, e.Dist)

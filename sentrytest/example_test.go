@@ -136,6 +136,78 @@ func ExampleServer_WaitEvents() {
 	// 1
 }
 
+func ExampleServer_WaitEvent() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	hub := newHub(server.DSN())
+	go func() {
+		hub.CaptureMessage("backup begun")
+		hub.CaptureException(errors.New("disk is full"))
+	}()
+	e := server.WaitEvent(func(e sentrytest.Event) bool { return len(e.Exceptions) > 0 }, 5*time.Second)
+	fmt.Println(e.Title()) // without such an event NewServer(t) would have failed the test
+	// Output: *errors.errorString: disk is full
+}
+
+// A server of NewServer(t) fails the test where this one panics.
+func ExampleServer_RequireNoEvents() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	hub := newHub(server.DSN())
+	sentry.StartTransaction(sentry.SetHubOnContext(context.Background(), hub), "backup").Finish()
+	hub.Flush(5 * time.Second)
+	server.RequireNoEvents() // a transaction is none
+
+	hub.CaptureMessage("unexpected")
+	defer func() {
+		problem, _, _ := strings.Cut(fmt.Sprint(recover()), "\n") // the other lines name the events
+		fmt.Println(problem)
+	}()
+	server.RequireNoEvents()
+	// Output: sentrytest: 1 events, want none
+}
+
+func ExampleServer_CheckIns() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	hub := newHub(server.DSN())
+	nightly := &sentry.MonitorConfig{Schedule: sentry.CrontabSchedule("0 3 * * *")}
+	id := hub.CaptureCheckIn(&sentry.CheckIn{MonitorSlug: "nightly", Status: sentry.CheckInStatusInProgress}, nightly)
+	hub.CaptureCheckIn(&sentry.CheckIn{
+		ID: *id, MonitorSlug: "nightly", Status: sentry.CheckInStatusOK, Duration: 90 * time.Second,
+	}, nil)
+	for _, c := range server.CheckIns() {
+		fmt.Println(c.MonitorSlug, c.Status, c.Duration, c.ID == string(*id), c.MonitorConfig["schedule"])
+	}
+	// Output:
+	// nightly in_progress 0s true map[type:crontab value:0 3 * * *]
+	// nightly ok 1m30s true <nil>
+}
+
+func ExampleServer_Feedback() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	dsn, err := sentry.NewDsn(server.DSN())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const envelope = `{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","dsn":%q}
+{"type":"feedback"}
+{"contexts":{"feedback":{"message":"It stops at 99 %%.","name":"Max"}}}
+`
+	answer, err := http.Post(dsn.GetAPIURL().String(), "", strings.NewReader(fmt.Sprintf(envelope, server.DSN())))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = answer.Body.Close()
+	for _, e := range server.Feedback() {
+		fmt.Println(e.Title(), e.Contexts["feedback"]["name"])
+	}
+	// Output: User Feedback: It stops at 99 %. Max
+}
+
 func ExampleServer_WaitTransactions() {
 	server := sentrytest.NewServer(nil)
 	defer server.Close()
@@ -321,8 +393,9 @@ func ExampleEvent_Duration() {
 	defer server.Close()
 	ctx := sentry.SetHubOnContext(context.Background(), newHub(server.DSN()))
 	transaction := sentry.StartTransaction(ctx, "backup")
-	transaction.StartTime = time.Now().Add(-time.Minute)
+	transaction.StartTime = transaction.StartTime.Add(-time.Minute)
+	transaction.EndTime = transaction.StartTime.Add(time.Minute)
 	transaction.Finish()
-	fmt.Println(server.Transactions()[0].Duration().Round(time.Minute))
+	fmt.Println(server.Transactions()[0].Duration())
 	// Output: 1m0s
 }

@@ -18,10 +18,10 @@ type Issue struct {
 }
 
 // Issues groups the events as Sentry does, in the order of their first events. Events are of one issue when their
-// fingerprints are the same, those parts filled in that stand for something: {{ default }}, {{ error.type }}, {{ message }}
-// and the like. Where there is no fingerprint, or where it says {{ default }}, it is the types and stack traces of the
-// exceptions that count; without stack traces the types and messages; without exceptions the message. Numbers, addresses
-// and the like in messages don't count.
+// fingerprints are the same, those parts filled in that stand for something: {{ default }}, {{ error.type }}, {{
+// message }} and the like. Where there is no fingerprint, or where it says {{ default }}, it is the types and stack
+// traces of the exceptions that count; without stack traces the types and messages; without exceptions the message.
+// Numbers, addresses and the like in messages don't count.
 func (s *Server) Issues() []Issue {
 	var issues []Issue
 	places := make(map[string]int)
@@ -46,14 +46,16 @@ func (s *Server) Issues() []Issue {
 // maxTitle is the length of a message in a title, in characters; Sentry cuts longer ones.
 const maxTitle = 100
 
-// Title returns what Sentry shows as the event's title: type and first line of the outermost exception, first line of the
-// message, or the name of a transaction.
+// Title returns what Sentry shows as the event's title: type and first line of the outermost exception, first line of
+// the message, or the name of a transaction. That of feedback begins with "User Feedback: ".
 func (e Event) Title() string {
 	x := e.outermost()
 	value := cutTitle(x.Value)
 	switch {
 	case e.Type == typeTransaction:
 		return e.Transaction
+	case e.Type == typeFeedback:
+		return "User Feedback: " + cutTitle(e.Message)
 	case x.Type != "" && value != "":
 		return x.Type + ": " + value
 	case x.Type != "":

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// What Sentry is strict about and encoding/json is not, what makes Sentry refuse an event, and what makes it change one
-// that it takes. The limits are those of Relay, the server that takes events for Sentry.
+// What Sentry is strict about and encoding/json is not, what makes Sentry refuse an event, and what makes it change
+// one that it takes. The limits are those of Relay, the server that takes events for Sentry.
 
 // isHex reports whether v is a string of n lower-case hexadecimal digits, not all 0.
 func isHex(v any, n int) bool {
@@ -37,8 +37,8 @@ func isHex(v any, n int) bool {
 // maxDepth is how many objects and lists may lie in one another: at one more Sentry's parser gives up.
 const maxDepth = 127
 
-// checkJSON finds what encoding/json lets pass and Sentry's parser doesn't, or of which it would lose a part. It takes it that
-// raw is JSON otherwise: the rest is encoding/json's.
+// checkJSON finds what encoding/json lets pass and Sentry's parser doesn't, or of which it would lose a part. It takes
+// it that raw is JSON otherwise: the rest is encoding/json's.
 func checkJSON(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("broken JSON: not UTF-8")
@@ -122,7 +122,8 @@ func checkSurrogates(raw []byte) error {
 	return nil
 }
 
-// surrogate reports whether b begins with the escape, without its backslash, of a surrogate from base on, and its length.
+// surrogate reports whether b begins with the escape, without its backslash, of a surrogate from base on, and its
+// length.
 func surrogate(b []byte, base rune) (int, bool) {
 	const length = len("ud800")
 	if len(b) < length || b[0] != 'u' {
@@ -132,14 +133,24 @@ func surrogate(b []byte, base rune) (int, bool) {
 	return length, err == nil && rune(r) >= base && rune(r) < base+0x400
 }
 
-// check finds what makes Sentry refuse an event, but for its age. payloadType is the type that the payload itself names.
+// check finds what makes Sentry refuse an event, but for its age. payloadType is the type that the payload itself
+// names.
 func (e *Event) check(payloadType string) error {
-	if (payloadType == typeTransaction) != (e.Type == typeTransaction) && payloadType != "" {
+	switch {
+	case payloadType == "" || payloadType == e.Type:
+	case payloadType == typeTransaction || payloadType == typeFeedback || e.Type == typeTransaction:
 		return fmt.Errorf("an item of type %s with a payload of type %.100q", e.Type, payloadType)
 	}
-	if e.Type != typeTransaction {
-		return nil
+	switch e.Type {
+	case typeTransaction:
+		return e.checkTransaction()
+	case typeFeedback:
+		return checkFeedback(e.Contexts[typeFeedback])
 	}
+	return nil
+}
+
+func (e *Event) checkTransaction() error {
 	if err := checkTimes(e.Start, e.Time); err != nil {
 		return err
 	}
@@ -154,6 +165,29 @@ func (e *Event) check(payloadType string) error {
 		if err := checkTimes(span.Start, span.Time); err != nil {
 			return fmt.Errorf("spans[%d]: %w", i, err)
 		}
+	}
+	return nil
+}
+
+// maxFeedbackChars is the length of a feedback's message. Sentry drops feedback with a longer one.
+const maxFeedbackChars = 4_096
+
+// checkFeedback finds what makes Sentry drop a user's feedback.
+func checkFeedback(c map[string]any) error {
+	for _, name := range []string{"message", "contact_email", "name", "url", "associated_event_id"} {
+		if _, ok := c[name].(string); !ok && c[name] != nil {
+			return fmt.Errorf("contexts.feedback: %s is no text", name)
+		}
+	}
+	message, _ := c["message"].(string)
+	associated, _ := c["associated_event_id"].(string)
+	switch n := chars(message, maxFeedbackChars); {
+	case strings.TrimSpace(message) == "":
+		return errors.New("contexts.feedback: no message")
+	case n > maxFeedbackChars:
+		return fmt.Errorf("contexts.feedback: message of %d characters, at most %d", n, maxFeedbackChars)
+	case associated != "" && !isHex(associated, 32):
+		return fmt.Errorf("contexts.feedback: associated_event_id %.100q isn't an event's ID", associated)
 	}
 	return nil
 }
@@ -180,17 +214,37 @@ func checkIDs(trace, span any) error {
 	return nil
 }
 
-// How old an event may be. Sentry drops a transaction that is older, or from the future; an event of another type it dates
-// at the time of arrival.
+// How old an event may be. Sentry drops a transaction that is older, or from the future; an event of another type it
+// dates at the time of arrival.
 const (
 	maxEventAge       = 30 * 24 * time.Hour
 	maxTransactionAge = 5 * 24 * time.Hour
 	maxAhead          = time.Minute
 )
 
-// maxDrift is how far sent_at may be off before Sentry takes the client's clock to be wrong by that much, and moves the
-// event's times by it.
+// maxDrift is how far sent_at may be off before Sentry takes the client's clock to be wrong by that much, and moves
+// the event's times by it.
 const maxDrift = 55 * time.Minute
+
+// bubbleTime reports whether t is a time of a testing/synctest bubble, whose clock starts at midnight UTC 2000-01-01.
+// No test sleeps for ten years.
+func bubbleTime(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 2000 && year < 2010
+}
+
+// arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if the client runs in a
+// bubble, else the clock of this machine, by which e arrived at received.
+func (e *Event) arrival(received time.Time) time.Time {
+	sent, err := sentAt(e.Header)
+	if err != nil || sent.IsZero() {
+		sent = e.Time
+	}
+	if bubbleTime(sent) {
+		return sent
+	}
+	return received
+}
 
 // ageFault says what is wrong with the time of e, which arrived at received.
 func (e *Event) ageFault(received time.Time) string {
@@ -210,7 +264,8 @@ func (e *Event) ageFault(received time.Time) string {
 	return ""
 }
 
-// Lengths in characters up to which Sentry leaves a value alone. Of long texts it lets some more pass before it cuts them.
+// Lengths in characters up to which Sentry leaves a value alone. Of long texts it lets some more pass before it cuts
+// them.
 const (
 	maxTagChars           = 200 // of a tag's key and value, each
 	maxTransactionChars   = 200
@@ -227,8 +282,8 @@ const (
 	maxFrames             = 250 // of a stack trace; this one in frames
 )
 
-// A budget is how much of a value Sentry keeps: so many bytes, see [budget.take], and levels of objects and lists, the value
-// itself the first, what lies in the lowest the last.
+// A budget is how much of a value Sentry keeps: so many bytes, see [budget.take], and levels of objects and lists, the
+// value itself the first, what lies in the lowest the last.
 type budget struct{ bytes, levels int }
 
 var (
@@ -242,94 +297,141 @@ var (
 type untimely struct{ error }
 
 // faults finds what Sentry takes but changes or drops.
-func (e *Event) faults(received time.Time) (faults []error) {
-	describe := func(format string, args ...any) error {
-		return fmt.Errorf("%s %s: %s", e.Type, e.ID, fmt.Sprintf(format, args...))
-	}
-	fault := func(format string, args ...any) { faults = append(faults, describe(format, args...)) }
-	tooLong := func(name, value string, limit int) {
-		if n := chars(value, limit); n > limit {
-			fault("%s of %d characters, Sentry keeps %d", name, n, limit)
-		}
-	}
-	if what := e.ageFault(received); what != "" {
-		faults = append(faults, untimely{describe("%s", what)})
-	}
-	if at, err := sentAt(e.Header); err == nil && !at.IsZero() && received.Sub(at).Abs() > maxDrift {
-		faults = append(faults, untimely{describe("sent_at is %v, and it arrived at %v: Sentry takes the clock to be wrong and moves the event's times", at, received)})
-	}
+func (e *Event) faults(received time.Time) []error {
+	f := faultFinder{e: e}
+	f.times(e.arrival(received))
 	for name, value := range e.Tags {
 		if what := tagFault(name, value); what != "" {
-			fault("tag %.210q = %.210q: %s", name, value, what)
+			f.add("tag %.210q = %.210q: %s", name, value, what)
 		}
 	}
-	tooLong("message", e.Message, maxTextChars)
-	tooLong("transaction name", e.Transaction, maxTransactionChars)
+	f.attributes()
+	f.user()
+	f.exceptions()
+	f.breadcrumbs()
+	f.values()
+	return f.found
+}
+
+// A faultFinder collects what is wrong with an event.
+type faultFinder struct {
+	e     *Event
+	found []error
+}
+
+func (f *faultFinder) describe(format string, args ...any) error {
+	return fmt.Errorf("%s %s: %s", f.e.Type, f.e.ID, fmt.Sprintf(format, args...))
+}
+
+func (f *faultFinder) add(format string, args ...any) {
+	f.found = append(f.found, f.describe(format, args...))
+}
+
+func (f *faultFinder) tooLong(name, value string, limit int) {
+	if n := chars(value, limit); n > limit {
+		f.add("%s of %d characters, Sentry keeps %d", name, n, limit)
+	}
+}
+
+// times judges the event's times; it arrived at the given one.
+func (f *faultFinder) times(arrival time.Time) {
+	if what := f.e.ageFault(arrival); what != "" {
+		f.found = append(f.found, untimely{f.describe("%s", what)})
+	}
+	if at, err := sentAt(f.e.Header); err == nil && !at.IsZero() && arrival.Sub(at).Abs() > maxDrift {
+		f.found = append(f.found, untimely{f.describe("sent_at is %v, and it arrived at %v: "+
+			"Sentry takes the clock to be wrong and moves the event's times", at, arrival)})
+	}
+}
+
+// attributes judges what an event has one of.
+func (f *faultFinder) attributes() {
+	e := f.e
+	if e.Type != typeFeedback { // whose message has a limit of its own
+		f.tooLong("message", e.Message, maxTextChars)
+	}
+	f.tooLong("transaction name", e.Transaction, maxTransactionChars)
 	if n := len(e.Release); n > maxReleaseChars {
-		fault("release of %d bytes, Sentry keeps %d", n, maxReleaseChars)
+		f.add("release of %d bytes, Sentry keeps %d", n, maxReleaseChars)
 	}
 	if n := len(e.Environment); n > maxEnvironmentChars {
-		fault("environment of %d bytes, Sentry keeps %d", n, maxEnvironmentChars)
+		f.add("environment of %d bytes, Sentry keeps %d", n, maxEnvironmentChars)
 	}
-	tooLong("dist", e.Dist, maxDistChars)
-	tooLong("logger", e.Logger, maxLoggerChars)
-	tooLong("server_name", e.ServerName, maxServerNameChars)
-	for name, limit := range map[string]int{"id": maxUserChars, "username": maxUserChars, "name": maxUserChars, "email": maxEmailChars} {
-		value, _ := e.User[name].(string)
-		tooLong("user."+name, value, limit)
-	}
-	if ip, ok := e.User["ip_address"].(string); ok && ip != "{{auto}}" {
-		if _, err := netip.ParseAddr(ip); err != nil {
-			fault("user.ip_address %.100q is no IP address, Sentry drops it", ip)
-		}
-	}
-	if strings.ContainsAny(e.Release, "/\\\n\t") || e.Release == "." || e.Release == ".." || strings.EqualFold(e.Release, "latest") ||
-		e.Release != "" && strings.TrimSpace(e.Release) == "" {
-		fault("release %.210q isn't valid, Sentry drops it", e.Release)
+	f.tooLong("dist", e.Dist, maxDistChars)
+	f.tooLong("logger", e.Logger, maxLoggerChars)
+	f.tooLong("server_name", e.ServerName, maxServerNameChars)
+	if strings.ContainsAny(e.Release, "/\\\n\t") || e.Release == "." || e.Release == ".." ||
+		strings.EqualFold(e.Release, "latest") || e.Release != "" && strings.TrimSpace(e.Release) == "" {
+		f.add("release %.210q isn't valid, Sentry drops it", e.Release)
 	}
 	if strings.ContainsAny(e.Environment, "/\\\n\r\f\t") || strings.EqualFold(e.Environment, "None") {
-		fault("environment %.100q isn't valid, Sentry drops it", e.Environment)
+		f.add("environment %.100q isn't valid, Sentry drops it", e.Environment)
 	}
 	if strings.ContainsFunc(strings.TrimSpace(e.Dist), func(r rune) bool { return r == ':' || notInTagKey(r) }) {
-		fault("dist %.100q: it is made of letters, digits and _.-; Sentry drops it", e.Dist)
+		f.add("dist %.100q: it is made of letters, digits and _.-; Sentry drops it", e.Dist)
 	}
 	if strings.Contains(e.ServerName, "\n") || strings.Contains(e.Logger, "\n") {
-		fault("server_name %.210q or logger %.100q with a line break, Sentry drops it", e.ServerName, e.Logger)
+		f.add("server_name %.210q or logger %.100q with a line break, Sentry drops it", e.ServerName, e.Logger)
 	}
 	if !knownLevel(e.Level) {
-		fault("level %.100q, Sentry knows debug, info, warning, error and fatal", e.Level)
+		f.add("level %.100q, Sentry knows debug, info, warning, error and fatal", e.Level)
 	}
-	for i, x := range e.Exceptions {
-		tooLong(fmt.Sprintf("exception %d: type", i), x.Type, maxExceptionTypeChars)
-		tooLong(fmt.Sprintf("exception %d: value", i), x.Value, maxTextChars)
+}
+
+func (f *faultFinder) user() {
+	for name, limit := range map[string]int{
+		"id": maxUserChars, "username": maxUserChars, "name": maxUserChars, "email": maxEmailChars,
+	} {
+		value, _ := f.e.User[name].(string)
+		f.tooLong("user."+name, value, limit)
+	}
+	if ip, ok := f.e.User["ip_address"].(string); ok && ip != "{{auto}}" {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			f.add("user.ip_address %.100q is no IP address, Sentry drops it", ip)
+		}
+	}
+}
+
+// exceptions judges the exceptions and threads.
+func (f *faultFinder) exceptions() {
+	for i, x := range f.e.Exceptions {
+		f.tooLong(fmt.Sprintf("exception %d: type", i), x.Type, maxExceptionTypeChars)
+		f.tooLong(fmt.Sprintf("exception %d: value", i), x.Value, maxTextChars)
 		if x.Type == "" && x.Value == "" {
-			fault("exception %d with neither type nor value, Sentry drops it", i)
+			f.add("exception %d with neither type nor value, Sentry drops it", i)
 		}
 		if x.Mechanism != nil && x.Mechanism.Type == "" {
-			fault("exception %d with a mechanism without a type", i)
+			f.add("exception %d with a mechanism without a type", i)
 		}
 		if x.Mechanism != nil {
-			tooLong(fmt.Sprintf("exception %d: mechanism type", i), x.Mechanism.Type, maxMechanismChars)
+			f.tooLong(fmt.Sprintf("exception %d: mechanism type", i), x.Mechanism.Type, maxMechanismChars)
 		}
 		if n := len(x.Frames); n > maxFrames {
-			fault("exception %d with %d frames, Sentry keeps %d", i, n, maxFrames)
+			f.add("exception %d with %d frames, Sentry keeps %d", i, n, maxFrames)
 		}
 	}
-	for i, t := range e.Threads {
+	for i, t := range f.e.Threads {
 		if n := len(t.Frames); n > maxFrames {
-			fault("thread %d with %d frames, Sentry keeps %d", i, n, maxFrames)
+			f.add("thread %d with %d frames, Sentry keeps %d", i, n, maxFrames)
 		}
 	}
-	for i, b := range e.Breadcrumbs {
-		tooLong(fmt.Sprintf("breadcrumb %d: message", i), b.Message, maxTextChars)
+}
+
+func (f *faultFinder) breadcrumbs() {
+	for i, b := range f.e.Breadcrumbs {
+		f.tooLong(fmt.Sprintf("breadcrumb %d: message", i), b.Message, maxTextChars)
 		if !knownLevel(b.Level) {
-			fault("breadcrumb %d with level %.100q", i, b.Level)
+			f.add("breadcrumb %d with level %.100q", i, b.Level)
 		}
 		if what := breadcrumbBudget.fault(b.Data); what != "" {
-			fault("breadcrumb %d: data: %s", i, what)
+			f.add("breadcrumb %d: data: %s", i, what)
 		}
 	}
-	for name, c := range e.Contexts {
+}
+
+// values judges contexts and extra.
+func (f *faultFinder) values() {
+	for name, c := range f.e.Contexts {
 		if name == "trace" { // has rules of its own
 			continue
 		}
@@ -338,18 +440,17 @@ func (e *Event) faults(received time.Time) (faults []error) {
 			c["type"] = name
 		}
 		if what := contextBudget.fault(c); what != "" {
-			fault("context %.100q: %s", name, what)
+			f.add("context %.100q: %s", name, what)
 		}
 	}
-	for name, value := range e.Extra {
+	for name, value := range f.e.Extra {
 		if what := extraValueBudget.fault(value); what != "" {
-			fault("extra %.100q: %s", name, what)
+			f.add("extra %.100q: %s", name, what)
 		}
 	}
-	if what := extraBudget.fault(e.Extra); what != "" && len(faults) == 0 {
-		fault("extra: %s", what)
+	if what := extraBudget.fault(f.e.Extra); what != "" && len(f.found) == 0 {
+		f.add("extra: %s", what)
 	}
-	return faults
 }
 
 func knownLevel(level string) bool {
@@ -403,8 +504,8 @@ func (b budget) fault(v any) string {
 	return ""
 }
 
-// take takes what v costs and reports whether there was enough. As Sentry does, it goes through objects in the order of
-// their names, which cost nothing, and a value may cost more than what is left, but for texts.
+// take takes what v costs and reports whether there was enough. As Sentry does, it goes through objects in the order
+// of their names, which cost nothing, and a value may cost more than what is left, but for texts.
 func (b *budget) take(v any) bool {
 	if b.bytes <= 0 {
 		return false

@@ -23,33 +23,45 @@ import (
 // project is the ID of the only project a server has.
 const project = "1"
 
-// respondGrace is how long Close waits for the function given to Respond once its request is cancelled. One that takes no
-// notice of the cancellation is left behind.
+// respondGrace is how long Close waits for the function given to Respond once its request is cancelled. One that takes
+// no notice of the cancellation is left behind.
 const respondGrace = 250 * time.Millisecond
 
-// A Server is a Sentry server on a loopback address, with one project. It keeps all it gets, in memory, until it is garbage.
-// Its methods may be called from many goroutines at once, and after Close. Events and envelopes share their maps and bytes
-// with the server: they must not be changed.
+// A Server is a Sentry server on a loopback address, with one project. It records everything it receives, in memory.
+// Its methods may be called from many goroutines at once, and after Close. Events, check-ins and envelopes share their
+// maps and bytes with the server: they must not be changed.
+//
+// With testing/synctest the server is made outside the bubble and the client inside. Each answer ends its connection,
+// so that no goroutine of the client stays in the bubble. Events from the year 2000, where the clock of a bubble
+// starts, are judged by that clock. All methods may be called inside the bubble. Those that wait go by its clock, which
+// runs once the requests of the client are answered; if a request hangs until the timeout is over by the real clock as
+// well, the server closes and the wait ends. A function given to Respond runs outside the bubble.
 type Server struct {
-	tb      testing.TB
-	key     string // the project's public key
-	address string
-	http    http.Server
-	stop    context.CancelFunc // cancels the requests' contexts
-	served  chan struct{}      // closed when http has stopped accepting
-	closing sync.Once
-	taking  sync.WaitGroup // requests that the server itself is at work on
+	tb        testing.TB
+	now       func() time.Time
+	hangAfter time.Duration // see the constant
+	key       string        // the project's public key
+	address   string
+	http      http.Server
+	served    chan struct{} // closed when http has stopped accepting
+
+	closeOnce   sync.Once
+	closing     chan struct{}    // closed by Close
+	ended       chan struct{}    // closed when Close has nothing left to wait for
+	taking      sync.WaitGroup   // requests that the server itself is at work on
+	bubbleWaits chan *bubbleWait // those that begin
 
 	mu        sync.Mutex
 	closed    bool
+	hung      bool // closed because a request hangs and kept a wait in a bubble from ending
 	hijacked  map[net.Conn]struct{}
 	respond   *responder
 	answering int           // calls of respond in progress
-	answered  chan struct{} // set by Close: closed when answering gets to 0
+	answered  chan struct{} // closed when the server is closed and answering 0
 	requests  int
+	finished  int // of requests
 	received
 	refused []error
-	waiting map[*waiter]struct{}
 }
 
 // received is what has arrived.
@@ -57,8 +69,10 @@ type received struct {
 	envelopes    []Envelope
 	events       []Event
 	transactions []Event
+	feedback     []Event
+	checkIns     []CheckIn
 	items        map[string][]Item
-	ids          map[string]struct{} // of events and transactions
+	ids          map[string]struct{} // of events, transactions and feedback
 	duplicates   int
 	discarded    map[string]map[string]int // by client reports
 }
@@ -68,11 +82,19 @@ type responder struct {
 	n int // requests so far
 }
 
-// NewServer starts a server. When tb's test ends, the server is closed, and the test fails for what nobody has noticed: a
-// part of an event that Sentry would have changed or dropped without a word, unless the test asked for it with
-// [Server.Refused]. What the client was told, a refusal, and times that are off are only logged. With a nil tb the caller
-// closes the server. If no loopback address can be had, NewServer fails the test, or panics if tb is nil.
+// NewServer starts a server. When tb's test ends, the server is closed, and the test fails for what nobody has
+// noticed: a part of an event that Sentry would have changed or dropped without a word, unless the test asked for it
+// with [Server.Refused]. What the client was told, a refusal, and times that are off are only logged. With a nil tb
+// the caller closes the server. If no loopback address can be had, NewServer fails the test, or panics if tb is nil.
 func NewServer(tb testing.TB) *Server {
+	if tb != nil {
+		tb.Helper()
+	}
+	return newServer(tb, time.Now)
+}
+
+// newServer is NewServer with a clock for the time of arrival.
+func newServer(tb testing.TB, now func() time.Time) *Server {
 	if tb != nil {
 		tb.Helper()
 	}
@@ -83,45 +105,55 @@ func NewServer(tb testing.TB) *Server {
 		}
 		panic(fmt.Sprintf("sentrytest: %v", err))
 	}
-	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
-		tb:       tb,
-		key:      newKey(),
-		address:  listener.Addr().String(),
-		stop:     stop,
-		served:   make(chan struct{}),
+		tb: tb, now: now, hangAfter: hangAfter, key: newKey(), address: listener.Addr().String(),
+		// Made outside any bubble, so that goroutines inside and outside can use them.
+		served: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
+		answered: make(chan struct{}), bubbleWaits: make(chan *bubbleWait),
 		hijacked: make(map[net.Conn]struct{}),
-		waiting:  make(map[*waiter]struct{}),
 		received: received{
 			items:     make(map[string][]Item),
 			ids:       make(map[string]struct{}),
 			discarded: make(map[string]map[string]int),
 		},
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	s.http.Handler = http.HandlerFunc(s.serve)
 	s.http.ErrorLog = log.New(io.Discard, "", 0) // of broken connections, which tests bring about on purpose
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
-	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
+	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, c)
+	}
 	s.http.ConnState = s.connState
+	s.http.SetKeepAlivesEnabled(false) // an open connection keeps a goroutine of the client in its bubble
 	go func() {
 		defer close(s.served)
 		_ = s.http.Serve(listener) // ends with ErrServerClosed
 	}()
+	go func() {
+		defer close(s.ended)
+		s.watchBubbles()
+		s.shutDown(cancel)
+	}()
 	if tb != nil {
-		tb.Cleanup(func() {
-			s.Close()
-			for _, err := range s.Refused() {
-				var told *refusal
-				var late untimely
-				if errors.As(err, &told) || errors.As(err, &late) {
-					tb.Logf("sentrytest: %v", err)
-					continue
-				}
-				tb.Errorf("sentrytest: %v", err)
-			}
-		})
+		tb.Cleanup(s.cleanUp)
 	}
 	return s
+}
+
+// cleanUp ends the server at the end of tb's test and fails the test for what nobody has noticed.
+func (s *Server) cleanUp() {
+	s.tb.Helper()
+	s.Close()
+	for _, err := range s.Refused() {
+		var told *refusal
+		var late untimely
+		if errors.As(err, &told) || errors.As(err, &late) {
+			s.tb.Logf("sentrytest: %v", err)
+			continue
+		}
+		s.tb.Errorf("sentrytest: %v", err)
+	}
 }
 
 func listen() (net.Listener, error) {
@@ -134,7 +166,8 @@ func listen() (net.Listener, error) {
 	return listener, err
 }
 
-// newKey makes a key of the server's own, so that what a client of another test sends too late isn't taken for this one's.
+// newKey makes a key of the server's own, so that what a client of another test sends too late isn't taken for this
+// one's.
 func newKey() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -144,11 +177,11 @@ func newKey() string {
 // DSN returns the DSN of the server's project.
 func (s *Server) DSN() string { return "http://" + s.key + "@" + s.address + "/" + project }
 
-// Respond lets f answer requests: the server answers itself those for which f returns false. n numbers the requests from 0,
-// counted since this call of Respond. Both f and the server can read the whole body. f is called in the request's
-// goroutine, for several requests at once if they come so; it may write any answer, hijack the connection, panic with
-// [http.ErrAbortHandler] to cut it, or hang until r.Context() is done, which Close sees to. A nil f leaves all answers to the
-// server.
+// Respond lets f answer requests: the server answers itself those for which f returns false. n numbers the requests
+// from 0, counted since this call of Respond. Both f and the server can read the whole body. f is called in the
+// request's goroutine, for several requests at once if they come so; it may write any answer, hijack the connection,
+// panic with [http.ErrAbortHandler] to cut it, or hang until r.Context() is done, which Close sees to. A nil f leaves
+// all answers to the server.
 func (s *Server) Respond(f func(n int, w http.ResponseWriter, r *http.Request) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,43 +191,45 @@ func (s *Server) Respond(f func(n int, w http.ResponseWriter, r *http.Request) b
 	}
 }
 
-// Close stops the server: it cancels the requests in progress, cuts all connections and waits for the server's goroutines,
-// but no longer than a moment for a function given to Respond. What has arrived can still be read. A second Close does
-// nothing.
+// Close stops the server: it cancels the requests in progress, cuts all connections and waits for the server's
+// goroutines, but no longer than a moment for a function given to Respond. What has arrived can still be read. A
+// second Close does nothing.
 func (s *Server) Close() {
-	s.closing.Do(func() {
-		s.mu.Lock()
-		s.closed = true
-		answered := make(chan struct{})
-		if s.answering == 0 {
-			close(answered)
-		} else {
-			s.answered = answered
-		}
-		hijacked := s.hijacked
-		s.wake()
-		s.mu.Unlock()
+	s.closeOnce.Do(func() { close(s.closing) })
+	<-s.ended
+}
 
-		_ = s.http.Close() // of the listener and the connections; nothing to do about an error
-		s.stop()           // after it, lest what is cancelled still gets to answer
-		for c := range hijacked {
-			_ = c.Close()
-		}
-		<-s.served
-		s.taking.Wait()
-		grace := time.NewTimer(respondGrace)
-		defer grace.Stop()
-		select {
-		case <-answered:
-		case <-grace.C:
-		}
-	})
+// shutDown does the work of Close, in a goroutine outside any bubble: one inside can't wait by the real clock. cancel
+// cancels the contexts of requests.
+func (s *Server) shutDown(cancel context.CancelFunc) {
+	s.mu.Lock()
+	s.closed = true
+	if s.answering == 0 {
+		close(s.answered)
+	}
+	hijacked := s.hijacked
+	s.mu.Unlock()
+
+	_ = s.http.Close() // of the listener and the connections; nothing to do about an error
+	cancel()           // after it, lest what is cancelled still gets to answer
+	for c := range hijacked {
+		_ = c.Close()
+	}
+	<-s.served
+	s.taking.Wait()
+	grace := time.NewTimer(respondGrace)
+	defer grace.Stop()
+	select {
+	case <-s.answered:
+	case <-grace.C:
+	}
 }
 
 // connKey is the key of a request's net.Conn in its context.
 type connKey struct{}
 
-// connState keeps the connections that a function given to Respond has taken over: the http.Server no longer closes them.
+// connState keeps the connections that a function given to Respond has taken over: the http.Server no longer closes
+// them.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	if state != http.StateHijacked {
 		return
@@ -217,6 +252,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		respond.n++
 	}
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.finished++
+		s.mu.Unlock()
+	}()
 
 	body := &replay{from: r.Body}
 	r.Body = body
@@ -238,6 +278,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		if !errors.Is(err, errTooLarge) {
 			panic(http.ErrAbortHandler) // the client broke off
 		}
+		drain(r, body)
 		s.reply(w, "", err)
 		return
 	}
@@ -263,9 +304,10 @@ func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *htt
 		v := recover()
 		s.mu.Lock()
 		if err, ok := v.(error); v != nil && (!ok || !errors.Is(err, http.ErrAbortHandler)) && !s.closed {
-			s.refused = append(s.refused, fmt.Errorf("the function given to Respond panicked: %v\n%s", v, debug.Stack()))
+			err := fmt.Errorf("the function given to Respond panicked: %v\n%s", v, debug.Stack())
+			s.refused = append(s.refused, err)
 		}
-		if s.answering--; s.answering == 0 && s.answered != nil {
+		if s.answering--; s.answering == 0 && s.closed {
 			close(s.answered)
 		}
 		s.mu.Unlock()
@@ -277,14 +319,18 @@ func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *htt
 	s.mu.Lock()
 	_, hijacked := s.hijacked[conn]
 	s.mu.Unlock()
-	switch {
-	case hijacked:
-		return true
-	case done && r.Header.Get("Expect") == "":
-		// A client that is still sending when the connection closes may see a reset instead of the answer.
+	if done && !hijacked {
+		drain(r, body)
+	}
+	return done || hijacked
+}
+
+// drain reads the rest of a request: a client that is still sending when the connection closes may see a reset instead
+// of the answer. A client that asks before it sends, sends nothing after an answer.
+func drain(r *http.Request, body *replay) {
+	if r.Header.Get("Expect") == "" {
 		_, _ = io.Copy(io.Discard, body.from)
 	}
-	return done
 }
 
 // reply answers as Sentry does.
@@ -356,7 +402,8 @@ func (s *Server) parse(r *http.Request, wire []byte) (e Envelope, event *Event, 
 	e, err = parseEnvelope(body)
 	dsn, hasDSN := e.Header["dsn"]
 	if key == "" && !hasDSN {
-		return e, nil, refuse(http.StatusUnauthorized, "no X-Sentry-Auth header with a sentry_key, nor a parameter sentry_key")
+		return e, nil, refuse(http.StatusUnauthorized,
+			"no X-Sentry-Auth header with a sentry_key, nor a parameter sentry_key")
 	}
 	if err != nil {
 		return e, nil, err
@@ -364,7 +411,7 @@ func (s *Server) parse(r *http.Request, wire []byte) (e Envelope, event *Event, 
 	if hasDSN && dsn != s.DSN() {
 		return e, nil, refuse(http.StatusForbidden, "envelope header: dsn %v, want %s", dsn, s.DSN())
 	}
-	e.Received = time.Now()
+	e.Received = s.now()
 	e.wireBytes = len(wire)
 	event, err = readItems(&e)
 	return e, event, err
@@ -395,6 +442,9 @@ func (s *Server) keep(e Envelope, event *Event) {
 	s.envelopes = append(s.envelopes, e)
 	for _, item := range e.Items {
 		s.items[item.Type] = append(s.items[item.Type], item)
+		if item.checkIn != nil {
+			s.checkIns = append(s.checkIns, *item.checkIn)
+		}
 		for _, d := range item.discarded {
 			categories := s.discarded[d.Reason]
 			if categories == nil {
@@ -412,14 +462,16 @@ func (s *Server) keep(e Envelope, event *Event) {
 			s.duplicates++
 		case event.Type == typeTransaction:
 			s.transactions = append(s.transactions, *event)
+		case event.Type == typeFeedback:
+			s.feedback = append(s.feedback, *event)
 		default:
 			s.events = append(s.events, *event)
 		}
 	}
-	s.wake()
 }
 
-// Events returns the errors and messages, in the order of arrival. An event that arrived twice is there once, as at Sentry.
+// Events returns the errors and messages, in the order of arrival. An event that arrived twice is there once, as at
+// Sentry.
 func (s *Server) Events() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -433,15 +485,33 @@ func (s *Server) Transactions() []Event {
 	return slices.Clone(s.transactions)
 }
 
-// Envelopes returns all envelopes that the server took, in the order of arrival; repeated ones as often as they arrived.
+// Feedback returns what users wrote, in the order of arrival, each once: events of Type "feedback" with the text in
+// Message, and the rest (contact_email, name, url, associated_event_id) in Contexts["feedback"]. They are not among
+// [Server.Events].
+func (s *Server) Feedback() []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.feedback)
+}
+
+// CheckIns returns the check-ins, in the order of arrival; repeated ones as often as they arrived. Sentry shows those
+// of one ID as one, with the newest status.
+func (s *Server) CheckIns() []CheckIn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.checkIns)
+}
+
+// Envelopes returns all envelopes that the server took, in the order of arrival; repeated ones as often as they
+// arrived.
 func (s *Server) Envelopes() []Envelope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.envelopes)
 }
 
-// Items returns the items of a type, such as "log", "trace_metric", "check_in" or one that the server doesn't know, in the
-// order of arrival; repeated ones as often as they arrived.
+// Items returns the items of a type, such as "log", "trace_metric", "check_in" or one that the server doesn't know, in
+// the order of arrival; repeated ones as often as they arrived.
 func (s *Server) Items(itemType string) []Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -477,9 +547,10 @@ func (s *Server) Requests() int {
 	return s.requests
 }
 
-// Refused returns, and forgets, what was wrong with the requests since the last call, in the order of arrival: what the
-// server refused, and what it took although Sentry would have changed or dropped a part of it, such as a tag that is too
-// long. What is never asked for comes up at the test's end, see [NewServer]. Answers of Respond's function are no refusals.
+// Refused returns, and forgets, what was wrong with the requests since the last call, in the order of arrival: what
+// the server refused, and what it took although Sentry would have changed or dropped a part of it, such as a tag that
+// is too long. What is never asked for comes up at the test's end, see [NewServer]. Answers of Respond's function are
+// no refusals.
 func (s *Server) Refused() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

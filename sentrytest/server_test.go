@@ -158,7 +158,7 @@ func TestWaitTooFew(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	t.Parallel()
-	s := NewServer(t)
+	s := newTestServer(t)
 	const n = 50
 	var waiters sync.WaitGroup
 	waiters.Go(func() {
@@ -426,11 +426,7 @@ func TestCloseWhileBusy(t *testing.T) {
 				answered <- err
 			}()
 			<-inside
-			start := time.Now()
-			s.Close()
-			if took := time.Since(start); took > 3*time.Second {
-				t.Errorf("Close took %v", took)
-			}
+			s.Close() // returns, or the test hangs
 			if err := <-answered; err == nil {
 				t.Error("the client got an answer")
 			}
@@ -532,11 +528,13 @@ func TestRealClient(t *testing.T) {
 			s := NewServer(t)
 			hub := newHub(t, s, change)
 			ctx := sentry.SetHubOnContext(t.Context(), hub)
+			start := time.Now().Round(0).Truncate(time.Microsecond)
+			step := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 			hub.Scope().SetTag("kind", "test")
 			hub.Scope().SetContext("task", sentry.Context{"index": 3, "name": "n"})
 			hub.Scope().SetUser(sentry.User{ID: "u"})
-			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "c", Level: sentry.LevelInfo, Timestamp: time.Now()}, nil)
+			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "c", Level: sentry.LevelInfo, Timestamp: step}, nil)
 			message := hub.CaptureMessage("hello")
 			hub.Scope().AddAttachment(&sentry.Attachment{Filename: "a.bin", ContentType: "application/x", Payload: []byte("\x00\n\xff\n")})
 			exception := hub.CaptureException(fmt.Errorf("outer: %w", errors.New("inner")))
@@ -559,10 +557,10 @@ func TestRealClient(t *testing.T) {
 			m, x := byID[string(*message)], byID[string(*exception)]
 			if m.Message != "hello" || m.Level != "info" || m.Tag("kind") != "test" || m.Contexts["task"]["index"] != 3.0 || m.User["id"] != "u" ||
 				m.Release != "sentrytest@1" || m.Environment != "test" || m.ServerName != "host" || m.Platform != "go" || len(m.Attachments) != 0 ||
-				m.SDK["name"] != "sentry.go" || m.Header["event_id"] != m.ID || time.Since(m.Time) > time.Minute {
+				m.SDK["name"] != "sentry.go" || m.Header["event_id"] != m.ID || m.Time.Before(start) || m.Time.After(time.Now()) {
 				t.Errorf("message %s", m.Raw)
 			}
-			if got := m.Breadcrumbs; len(got) != 1 || got[0].Message != "step" || time.Since(m.Breadcrumbs[0].Time) > time.Minute {
+			if got := m.Breadcrumbs; len(got) != 1 || got[0].Message != "step" || !got[0].Time.Equal(step) {
 				t.Errorf("breadcrumbs %+v", m.Breadcrumbs)
 			}
 			outer := x.outermost()

@@ -2,19 +2,21 @@ package sentrytest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// WaitEvents waits until there are n errors and messages, or the time is up, or the server is closed, and returns what has
-// arrived, which may be more. With a tb it fails the test at once if there are fewer, and says what did arrive; it must then
-// be called from the test's own goroutine.
+// WaitEvents waits until there are n errors and messages, or the time is up, or the server is closed, and returns what
+// has arrived, which may be more. With a tb it fails the test at once if there are fewer, and says what did arrive; it
+// must then be called from the test's own goroutine. See [Server] for waiting inside a bubble of testing/synctest.
 func (s *Server) WaitEvents(n int, timeout time.Duration) []Event {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	return wait(s, "events", n, timeout, func() []Event { return s.events })
+	return waitFor(s, "events", n, timeout, func() []Event { return s.events })
 }
 
 // WaitTransactions is like [Server.WaitEvents], for transactions.
@@ -22,7 +24,7 @@ func (s *Server) WaitTransactions(n int, timeout time.Duration) []Event {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	return wait(s, "transactions", n, timeout, func() []Event { return s.transactions })
+	return waitFor(s, "transactions", n, timeout, func() []Event { return s.transactions })
 }
 
 // WaitItems is like [Server.WaitEvents], for the items of a type, as of [Server.Items].
@@ -30,54 +32,182 @@ func (s *Server) WaitItems(itemType string, n int, timeout time.Duration) []Item
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	return wait(s, fmt.Sprintf("items of type %q", itemType), n, timeout, func() []Item { return s.items[itemType] })
+	what := fmt.Sprintf("items of type %q", itemType)
+	return waitFor(s, what, n, timeout, func() []Item { return s.items[itemType] })
 }
 
-// A waiter is somebody who waits.
-type waiter struct {
-	enough func() bool   // called with s.mu held
-	woken  chan struct{} // closed once enough is true, or the server is closed
-}
-
-// wait waits for list, which is called with s.mu held, to have n elements.
-func wait[T any](s *Server, what string, n int, timeout time.Duration, list func() []T) []T {
+// WaitEvent waits for an error or message that match accepts and returns the first one in the order of arrival, which
+// may have arrived before the call. A nil match accepts any. If none has come when the time is up or the server is
+// closed, it fails the test at once and says what did arrive; it must then be called from the test's own goroutine.
+// Without a tb it returns the zero Event instead.
+//
+// match is called in the caller's goroutine, once for each event, and may call any method of s. A panic of it is the
+// caller's.
+func (s *Server) WaitEvent(match func(Event) bool, timeout time.Duration) Event {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	w := &waiter{func() bool { return len(list()) >= n }, make(chan struct{})}
-	s.mu.Lock()
-	s.waiting[w] = struct{}{}
-	s.wake()
-	s.mu.Unlock()
-
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case <-w.woken:
-	case <-timer.C:
+	var found Event
+	looked := 0
+	ok := s.wait(timeout, func() bool {
+		s.mu.Lock()
+		arrived := s.events[looked:] // what has arrived never changes, so it can be read without the lock
+		s.mu.Unlock()
+		for _, e := range arrived {
+			looked++
+			if match == nil || match(e) {
+				found = e
+				return true
+			}
+		}
+		return false
+	})
+	if !ok && s.tb != nil {
+		s.tb.Fatalf("sentrytest: none of %d events matches %s\n%s", looked, s.after(timeout), s.overview())
 	}
+	return found
+}
 
+// RequireNoEvents fails the test at once, naming the events, if an error or message has arrived. It doesn't wait: call
+// it after a Flush of the client, from the test's own goroutine. Without a tb it panics instead, as [NewServer] does.
+func (s *Server) RequireNoEvents() {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	n := len(s.Events())
+	if n == 0 {
+		return
+	}
+	problem := fmt.Sprintf("sentrytest: %d events, want none\n%s", n, s.overview())
+	if s.tb == nil {
+		panic(problem)
+	}
+	s.tb.Fatalf("%s", problem)
+}
+
+// waitFor waits for list, which is called with s.mu held, to have n elements.
+func waitFor[T any](s *Server, what string, n int, timeout time.Duration, list func() []T) []T {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.wait(timeout, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(list()) >= n
+	})
 	s.mu.Lock()
-	delete(s.waiting, w)
-	got, closed := slices.Clone(list()), s.closed
+	got := slices.Clone(list())
 	s.mu.Unlock()
 	if len(got) < n && s.tb != nil {
-		after := fmt.Sprintf("after %v", timeout)
-		if closed {
-			after = "when the server was closed"
-		}
-		s.tb.Fatalf("sentrytest: %d %s %s, want %d\n%s", len(got), what, after, n, s.overview())
+		s.tb.Fatalf("sentrytest: %d %s %s, want %d\n%s", len(got), what, s.after(timeout), n, s.overview())
 	}
 	return got
 }
 
-// wake wakes, once, those who have what they wait for. s.mu is held. Others sleep on: a burst must not wake them for each
-// envelope.
-func (s *Server) wake() {
-	for w := range s.waiting {
-		if s.closed || w.enough() {
-			close(w.woken)
-			delete(s.waiting, w)
+// shortestPause is the first interval of polling; a request takes about as long.
+const shortestPause = time.Millisecond
+
+// wait calls done until it returns true, the time is up or the server is closed, and returns whether done did.
+//
+// It polls because nothing else works inside a bubble. A channel made inside must not be touched from outside. A
+// channel made outside, while anything inside waits for it, stops the bubble clock, and with it the back-off of the
+// client. A sleep in a bubble ends once the requests of the client are answered.
+func (s *Server) wait(timeout time.Duration, done func() bool) bool {
+	if done() {
+		return true
+	}
+	start := time.Now()
+	if bubbleTime(start) {
+		w := new(bubbleWait)
+		w.timeout = timeout
+		defer w.ended.Store(true)
+		select {
+		case s.bubbleWaits <- w:
+		case <-s.ended:
+		}
+	}
+	for {
+		closed := s.isClosed() // first: what arrived before Close counts
+		if done() {
+			return true
+		}
+		waited := time.Since(start)
+		if closed || waited >= timeout {
+			return false
+		}
+		time.Sleep(min(max(waited/100, shortestPause), timeout-waited)) // at most a hundredth too long
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// after says when a wait has ended in vain.
+func (s *Server) after(timeout time.Duration) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.hung:
+		return fmt.Sprintf("after %v of a request that hangs, while the clock of the bubble stood still", timeout)
+	case s.closed:
+		return "when the server was closed"
+	}
+	return fmt.Sprintf("after %v", timeout)
+}
+
+// A bubbleWait is a wait inside a bubble. Its timeout goes by the bubble clock, which stands still while a request is
+// in progress: with a request that hangs the wait would never end.
+type bubbleWait struct {
+	timeout time.Duration
+	ended   atomic.Bool
+}
+
+const (
+	// hangAfter is how long, beyond the timeout of a wait in a bubble and by the real clock, requests may be in
+	// progress without one that begins or ends. A request takes milliseconds, on a busy machine a second.
+	hangAfter = 5 * time.Second
+
+	hangTick = 10 * time.Millisecond
+)
+
+// watchBubbles returns on Close, or when a request hangs and keeps a wait in a bubble from ending.
+func (s *Server) watchBubbles() {
+	waits := make(map[*bubbleWait]time.Time) // since when
+	ticker := time.NewTicker(hangTick)
+	ticker.Stop()
+	defer ticker.Stop()
+	requests, last := 0, time.Now() // requests begun and ended, and when one last was or none was in progress
+	for {
+		select {
+		case <-s.closing:
+			return
+		case w := <-s.bubbleWaits:
+			waits[w] = time.Now()
+			ticker.Reset(hangTick)
+		case <-ticker.C:
+			s.mu.Lock()
+			n, inProgress := s.requests+s.finished, s.requests > s.finished || len(s.hijacked) > 0
+			s.mu.Unlock()
+			if n != requests || !inProgress {
+				requests, last = n, time.Now()
+			}
+			for w, since := range waits {
+				switch idle := min(time.Since(since), time.Since(last)); {
+				case w.ended.Load():
+					delete(waits, w)
+				case idle-s.hangAfter > w.timeout:
+					s.mu.Lock()
+					s.hung = true
+					s.mu.Unlock()
+					return
+				}
+			}
+			if len(waits) == 0 {
+				ticker.Stop()
+			}
 		}
 	}
 }
@@ -93,15 +223,21 @@ func (s *Server) overview() string {
 	fmt.Fprintf(&b, "arrived: %d requests, %d envelopes, %d events, %d transactions, %d duplicates, %d complaints",
 		s.requests, len(s.envelopes), len(s.events), len(s.transactions), s.duplicates, len(s.refused))
 	list(&b, s.refused, func(err error) string { return err.Error() })
-	list(&b, s.events, func(e Event) string { return fmt.Sprintf("event %s: %s %q", e.ID, e.Title(), e.Fingerprint) })
-	list(&b, s.transactions, func(e Event) string { return fmt.Sprintf("transaction %s: %s", e.ID, e.Title()) })
-	for itemType, items := range s.items {
-		if itemType != typeEvent && itemType != typeTransaction {
-			fmt.Fprintf(&b, "\n\t%d items of type %q", len(items), itemType)
+	list(&b, s.events, Event.line)
+	list(&b, s.feedback, Event.line)
+	list(&b, s.transactions, Event.line)
+	list(&b, s.checkIns, func(c CheckIn) string {
+		return fmt.Sprintf("check-in %s of %s: %s", c.ID, c.MonitorSlug, c.Status)
+	})
+	for _, itemType := range slices.Sorted(maps.Keys(s.items)) {
+		switch itemType {
+		case typeEvent, typeFeedback, typeTransaction, typeCheckIn:
+		default:
+			fmt.Fprintf(&b, "\n\t%d items of type %q", len(s.items[itemType]), itemType)
 		}
 	}
-	for reason, categories := range s.discarded {
-		fmt.Fprintf(&b, "\n\tdiscarded by the client, %s: %v", reason, categories)
+	for _, reason := range slices.Sorted(maps.Keys(s.discarded)) {
+		fmt.Fprintf(&b, "\n\tdiscarded by the client, %s: %v", reason, s.discarded[reason])
 	}
 	return b.String()
 }
@@ -114,4 +250,20 @@ func list[T any](b *strings.Builder, things []T, line func(T) string) {
 		}
 		b.WriteString("\n\t" + line(thing))
 	}
+}
+
+// line says what e is, in a line. Of its tags it leaves out those that say where it happened, not what.
+func (e Event) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s", e.Type, e.ID, e.Title())
+	if e.Type == typeTransaction {
+		return b.String()
+	}
+	fmt.Fprintf(&b, " %q %s", e.Fingerprint, e.Level)
+	for _, name := range slices.Sorted(maps.Keys(e.Tags)) {
+		if name != "os_name" && name != "environment_detected" {
+			fmt.Fprintf(&b, " %s=%q", name, e.Tags[name])
+		}
+	}
+	return b.String()
 }
