@@ -102,6 +102,7 @@ func newReporter(opts Options, s settings) (*Client, error) {
 		}
 		return nil, fmt.Errorf("sentryconfig: %w", err)
 	}
+	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
 	if s.systemInfo || s.outboxDir != "" {

@@ -29,8 +29,8 @@ const (
 	minCPUInterval = 100 * time.Millisecond
 )
 
-// A probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine of
-// its own, and may panic or never return.
+// A probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine
+// of its own, and may panic or never return.
 type probe struct {
 	name  string
 	every time.Duration // 0: its values never change, it is read once
@@ -53,6 +53,8 @@ type collector struct {
 	probes []*probeState
 	newest atomic.Pointer[map[string]sentry.Context]
 	first  chan struct{} // closed with the first snapshot
+	whole  chan struct{} // closed with the end of a reading, when all probes have answered or had their time
+	settle func()        // closes whole, once
 	readAt atomic.Int64  // nanoseconds since 1970, when the last reading began
 	stop   chan struct{} // closed by close
 
@@ -77,7 +79,8 @@ func newCollector(opts collectorOptions) *collector {
 	if opts.probes == nil {
 		opts.probes = slices.Concat(commonProbes(opts), platformProbes(opts.pii), addedProbes)
 	}
-	c := &collector{opts: opts, first: make(chan struct{}), stop: make(chan struct{})}
+	c := &collector{opts: opts, first: make(chan struct{}), whole: make(chan struct{}), stop: make(chan struct{})}
+	c.settle = sync.OnceFunc(func() { close(c.whole) })
 	for _, p := range opts.probes {
 		c.probes = append(c.probes, &probeState{probe: p})
 	}
@@ -87,8 +90,8 @@ func newCollector(opts collectorOptions) *collector {
 	return c
 }
 
-// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the very
-// first, and returns nil when there is none.
+// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the
+// very first, and returns nil when there is none.
 func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
 	if s := c.newest.Load(); s != nil {
 		return *s
@@ -101,6 +104,13 @@ func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// settled returns the newest reading, once one was completed, as far as the probes answered. It waits for that at most
+// probeDeadline, for close as well. It must not be called in the collector's own goroutine.
+func (c *collector) settled() map[string]sentry.Context {
+	<-c.whole
+	return *c.newest.Load()
 }
 
 // notify has f called after each reading, in the collector's goroutine.
@@ -192,6 +202,7 @@ func (c *collector) refresh() {
 	c.done.Add(1)
 	go func() {
 		defer c.done.Done()
+		defer c.settle()
 		c.read(now)
 	}()
 }

@@ -107,8 +107,8 @@ func readCPU(own *share) map[string]sentry.Context {
 	return nil
 }
 
-// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead network
-// drive doesn't hang it.
+// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead
+// network drive doesn't hang it.
 func readDisks() map[string]sentry.Context {
 	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
 	if err != nil || n == 0 {

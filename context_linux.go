@@ -222,8 +222,8 @@ type mount struct {
 	network               bool
 }
 
-// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root is
-// always among them, in containers too.
+// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root
+// is always among them, in containers too.
 func realMounts(mountinfo []byte) []mount {
 	var mounts []mount
 	seen := make(map[string]bool)

@@ -18,8 +18,8 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
-// contextKeys is the table of the system context: each key, and what its value must be like. A key that ends in "?" may be
-// missing: not every platform, machine or moment tells it.
+// contextKeys is the table of the system context: each key, and what its value must be like. A key that ends in "?" may
+// be missing: not every platform, machine or moment tells it.
 var contextKeys = map[string]map[string]func(any) bool{
 	"os": {"name": is(map[string]string{"windows": "Windows", "linux": "Linux", "darwin": "macOS"}[runtime.GOOS]), "version": text, "build": text, "kernel_version": text,
 		"distribution?": distribution, "release": text, "platform": text, "architecture": text, "processor?": text},

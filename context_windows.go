@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry and
-// this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
+// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry
+// and this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
 
 func osName() string { return "Windows" }
 

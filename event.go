@@ -105,7 +105,9 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 		return nil
 	}
 	details := captureOf(hint)
-	c.addSystem(e, hook != nil)
+	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
+		c.addSystem(e, hook != nil)
+	}
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
