@@ -288,6 +288,8 @@ func (c *collector) publish() {
 			maps.Copy(s[name], context)
 		}
 	}
+	noted := s[notedMemory]
+	delete(s, notedMemory)
 	system := sentry.Context{"collected_at": time.Unix(0, c.readAt.Load()).UTC().Format(time.RFC3339Nano)}
 	if stale {
 		system["stale"] = true
@@ -300,8 +302,8 @@ func (c *collector) publish() {
 	notice := c.notice
 	c.mu.Unlock()
 	if notice != nil {
-		total, _ := s["device"]["memory_size"].(uint64)
-		free, _ := s["device"]["free_memory"].(uint64)
+		total, _ := noted["total"].(uint64)
+		free, _ := noted["available"].(uint64)
 		app, _ := s["app"]["app_memory"].(uint64)
 		notice(total, free, app)
 	}
@@ -415,6 +417,9 @@ func round(f float64) float64 { return math.Round(f*100) / 100 }
 
 func gigabytes(bytes uint64) float64 { return round(float64(bytes) / (1 << 30)) }
 
+// notedMemory is what a probe says for the notes of running tasks, in bytes. It is no context of an event.
+const notedMemory = "noted memory"
+
 // memoryContexts fills memory and device from the numbers every platform has, in bytes.
 func memoryContexts(total, available uint64) map[string]sentry.Context {
 	if total == 0 {
@@ -425,7 +430,10 @@ func memoryContexts(total, available uint64) map[string]sentry.Context {
 	if p, ok := percentOf(float64(total-available), float64(total)); ok {
 		memory["percent_used"] = p
 	}
-	return map[string]sentry.Context{"memory": memory, "device": {"memory_size": total, "free_memory": available}}
+	return map[string]sentry.Context{
+		"memory": memory, "device": {"memory_size": total, "free_memory": available},
+		notedMemory: {"total": total, "available": available},
+	}
 }
 
 // maxDisks is how many mount points are reported: a drive for each letter.

@@ -90,7 +90,9 @@ func readMemory() map[string]sentry.Context {
 	pages := count("vm.page_free_count") + count("vm.page_purgeable_count") +
 		max(count("vm.page_pageable_external_count"), count("vm.page_speculative_count"))
 	if pages == 0 {
-		return map[string]sentry.Context{"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}}
+		return map[string]sentry.Context{
+			"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}, notedMemory: {"total": total},
+		}
 	}
 	return memoryContexts(total, pages*uint64(unix.Getpagesize()))
 }

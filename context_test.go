@@ -22,7 +22,7 @@ import (
 // be missing: not every platform, machine or moment tells it.
 var contextKeys = map[string]map[string]func(any) bool{
 	"os": {"name": is(map[string]string{"windows": "Windows", "linux": "Linux", "darwin": "macOS"}[runtime.GOOS]), "version": text, "build": text, "kernel_version": text,
-		"distribution?": distribution, "release": text, "platform": text, "architecture": text, "processor?": text},
+		"distribution_name?": text, "distribution_version?": text, "distribution_pretty_name?": text, "release": text, "platform": text, "architecture": text, "processor?": text},
 	"device": {"name?": text, "arch": is(runtime.GOARCH), "cpu_description?": text, "processor_count": is(float64(runtime.NumCPU())), "processor_frequency?": whole(1, 20_000),
 		"memory_size": whole(1<<26, 1<<50), "free_memory": whole(1, 1<<50), "storage_size": whole(1<<20, 1<<60), "free_storage": whole(0, 1<<60), "boot_time": momentBefore},
 	"runtime": {"name": is("go"), "version": is(runtime.Version()), "compiler": is(runtime.Compiler), "gomaxprocs": is(float64(runtime.GOMAXPROCS(0))), "goroutines": whole(1, 1e6)},
@@ -60,14 +60,6 @@ func momentBefore(v any) bool {
 	s, _ := v.(string)
 	t, err := time.Parse(time.RFC3339, s)
 	return err == nil && strings.HasSuffix(s, "Z") && t.Before(time.Now().Add(time.Second))
-}
-
-func distribution(v any) bool {
-	m, ok := v.(map[string]any)
-	for key, value := range m {
-		ok = ok && slices.Contains([]string{"name", "version", "pretty_name"}, key) && text(value)
-	}
-	return ok && len(m) > 0
 }
 
 var diskKeys = map[string]func(any) bool{"device": text, "fstype": text, "total_gb": number(0.01, 1<<30), "used_gb": number(0, 1<<30), "free_gb": number(0, 1<<30), "percent_used": number(0, 100)}

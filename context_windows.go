@@ -72,14 +72,13 @@ func readOS() map[string]sentry.Context {
 		if revision, _, err := k.GetIntegerValue("UBR"); err == nil {
 			build += "." + strconv.FormatUint(revision, 10)
 		}
-		distribution := map[string]any{"name": "Windows", "version": release}
+		c["distribution_name"], c["distribution_version"] = "Windows", release
 		if name, _, err := k.GetStringValue("ProductName"); err == nil && name != "" {
 			if release == "11" {
 				name = strings.Replace(name, "Windows 10", "Windows 11", 1)
 			}
-			distribution["pretty_name"] = name
+			c["distribution_pretty_name"] = name
 		}
-		c["distribution"] = distribution
 		_ = k.Close()
 	}
 	c["version"], c["build"] = version, build
