@@ -366,7 +366,10 @@ func readProgram(opts collectorOptions) map[string]sentry.Context {
 }
 
 func readRuntime() map[string]sentry.Context {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/sched/threads/total:threads"}}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/sched/threads/total:threads"},
+	}
 	metrics.Read(samples)
 	app, process := sentry.Context{}, sentry.Context{}
 	if samples[0].Value.Kind() == metrics.KindUint64 && samples[1].Value.Kind() == metrics.KindUint64 {
@@ -426,7 +429,9 @@ func memoryContexts(total, available uint64) map[string]sentry.Context {
 		return nil
 	}
 	available = min(available, total)
-	memory := sentry.Context{"total_gb": gigabytes(total), "available_gb": gigabytes(available), "used_gb": gigabytes(total - available)}
+	memory := sentry.Context{
+		"total_gb": gigabytes(total), "available_gb": gigabytes(available), "used_gb": gigabytes(total - available),
+	}
 	if p, ok := percentOf(float64(total-available), float64(total)); ok {
 		memory["percent_used"] = p
 	}
@@ -442,7 +447,10 @@ const maxDisks = 26
 // diskContext describes one file system, from its numbers in bytes.
 func diskContext(device, fstype string, total, free, available uint64) map[string]any {
 	used := total - min(free, total)
-	d := map[string]any{"device": device, "fstype": fstype, "total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available)}
+	d := map[string]any{
+		"device": device, "fstype": fstype,
+		"total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available),
+	}
 	if p, ok := percentOf(float64(used), float64(used+available)); ok { // as df: what is reserved doesn't count
 		d["percent_used"] = p
 	}

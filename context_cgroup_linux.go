@@ -37,8 +37,8 @@ func (r *memoryReader) read() map[string]sentry.Context {
 	return contexts
 }
 
-// A memoryGroup is a control group that may limit this process's memory: a folder in one of the kernel's two versions; see
-// https://docs.kernel.org/admin-guide/cgroup-v2.html and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html.
+// A memoryGroup is a control group that may limit this process's memory: a folder in one of the kernel's two versions;
+// see https://docs.kernel.org/admin-guide/cgroup-v2.html and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html.
 type memoryGroup struct {
 	dir   string
 	files *memoryFiles
@@ -98,7 +98,8 @@ func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memo
 	return append(groups, memoryGroup{filepath.Join(root, point), files})
 }
 
-// noLimit is more than any machine has: version 1 says that a group has no limit by the largest number of bytes there is.
+// noLimit is more than any machine has: version 1 says that a group has no limit by the largest number of bytes there
+// is.
 const noLimit = 1 << 60
 
 // memoryLimit returns the smallest limit of the groups, 0 if there is none, and what is used of it as the tools of

@@ -69,8 +69,9 @@ func TestMemoryLimit(t *testing.T) {
 		{"a service in a slice with a smaller limit", "0::/my.slice/my-app.slice/run.service\n", mountV2, map[string]string{
 			v2 + "my.slice/memory.max": "max\n", v2 + "my.slice/memory.current": "9999999999\n",
 			v2 + "my.slice/my-app.slice/memory.max": "1073741824\n", v2 + "my.slice/my-app.slice/memory.current": "734003200\n",
-			v2 + "my.slice/my-app.slice/memory.stat":            "inactive_file 1048576\n",
-			v2 + "my.slice/my-app.slice/run.service/memory.max": "2147483648\n", v2 + "my.slice/my-app.slice/run.service/memory.current": "5\n",
+			v2 + "my.slice/my-app.slice/memory.stat":                "inactive_file 1048576\n",
+			v2 + "my.slice/my-app.slice/run.service/memory.max":     "2147483648\n",
+			v2 + "my.slice/my-app.slice/run.service/memory.current": "5\n",
 		}, gib, 699 * mib},
 		{"a pod whose container has the smaller limit", "0::/kubepods/pod1/c1\n", mountV2, map[string]string{
 			v2 + "kubepods/memory.max": "2147483648\n", v2 + "kubepods/memory.current": "1073741824\n",
@@ -80,7 +81,8 @@ func TestMemoryLimit(t *testing.T) {
 		}, 512 * mib, 96 * mib},
 		{"Docker with the host's namespace", "0::/system.slice/docker-1.scope\n",
 			"30 23 0:26 /system.slice/docker-1.scope /sys/fs/cgroup ro - cgroup2 cgroup rw\n", map[string]string{
-				v2 + "memory.max": "536870912\n", v2 + "memory.current": "314572800\n", v2 + "memory.stat": "inactive_file 104857600\n",
+				v2 + "memory.max": "536870912\n", v2 + "memory.current": "314572800\n",
+				v2 + "memory.stat": "inactive_file 104857600\n",
 			}, 512 * mib, 200 * mib},
 		{"a process outside of its namespace's root", "0::/../../other\n", mountV2, map[string]string{
 			v2 + "memory.max": "536870912\n", v2 + "memory.current": "104857600\n",
@@ -95,12 +97,12 @@ func TestMemoryLimit(t *testing.T) {
 		{"mounted elsewhere", "0::/a\n", `30 23 0:26 / /my\040groups rw - cgroup2 none rw` + "\n", map[string]string{
 			"my groups/a/memory.max": "536870912\n", "my groups/a/memory.current": "104857600\n",
 		}, 512 * mib, 100 * mib},
-		{"mounted twice, once in part", "0::/a\n", "29 23 0:26 /b /elsewhere rw - cgroup2 none rw\n" + mountV2, map[string]string{
+		{"mounted twice", "0::/a\n", "29 23 0:26 /b /elsewhere rw - cgroup2 none rw\n" + mountV2, map[string]string{
 			"elsewhere/memory.max": "1024\n", "elsewhere/memory.current": "10\n",
 			v2 + "a/memory.max": "536870912\n", v2 + "a/memory.current": "104857600\n",
 		}, 512 * mib, 100 * mib},
 
-		{"Docker, version 1", "12:cpu,cpuacct:/docker/1\n9:memory:/docker/1\n1:name=systemd:/docker/1\n0::/docker/1\n", mountV1 +
+		{"Docker, version 1", "12:cpu,cpuacct:/docker/1\n9:memory:/docker/1\n1:name=systemd:/docker/1\n0::/\n", mountV1 +
 			"35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", map[string]string{
 			v1 + "memory.limit_in_bytes": "268435456\n", v1 + "memory.usage_in_bytes": "104857600\n",
 			v1 + "memory.stat": "inactive_file 1\ntotal_inactive_file 20971520\n",
@@ -117,9 +119,10 @@ func TestMemoryLimit(t *testing.T) {
 			v1 + "jobs/memory.stat":               "total_inactive_file 20971520\n",
 			v1 + "jobs/one/memory.limit_in_bytes": unlimited, v1 + "jobs/one/memory.usage_in_bytes": "1\n",
 		}, 256 * mib, 80 * mib},
-		{"with other controllers, version 1", "4:cpuset,memory:/\n", "35 31 0:32 / /cg rw - cgroup none rw,cpuset,memory\n", map[string]string{
-			"cg/memory.limit_in_bytes": "268435456\n", "cg/memory.usage_in_bytes": "104857600\n",
-		}, 256 * mib, 100 * mib},
+		{"with others, version 1", "4:cpuset,memory:/\n",
+			"35 31 0:32 / /cg rw - cgroup none rw,cpuset,memory\n", map[string]string{
+				"cg/memory.limit_in_bytes": "268435456\n", "cg/memory.usage_in_bytes": "104857600\n",
+			}, 256 * mib, 100 * mib},
 
 		{"no groups", "", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n", nil, 0, 0},
 		{"no such mount", "0::/a\n", "", nil, 0, 0},

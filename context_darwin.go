@@ -129,7 +129,8 @@ func readDisks() map[string]sentry.Context {
 		}
 		size := uint64(st.Bsize)
 		total, free, available := st.Blocks*size, st.Bfree*size, st.Bavail*size
-		disks[point] = diskContext(unix.ByteSliceToString(st.Mntfromname[:]), unix.ByteSliceToString(st.Fstypename[:]), total, free, available)
+		source, fstype := unix.ByteSliceToString(st.Mntfromname[:]), unix.ByteSliceToString(st.Fstypename[:])
+		disks[point] = diskContext(source, fstype, total, free, available)
 		if point == "/" {
 			device["storage_size"], device["free_storage"] = total, available
 		}

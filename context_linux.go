@@ -216,7 +216,7 @@ func realMounts(mountinfo []byte) []mount {
 		m := mount{point: unescapeMount(a[4]), fstype: b[0], source: unescapeMount(b[1])}
 		m.network = networkFS[m.fstype]
 		block := strings.HasPrefix(m.source, "/dev/") && !strings.HasPrefix(m.source, "/dev/loop") && m.fstype != "squashfs"
-		pool := m.fstype == "zfs" || m.fstype == "btrfs" || m.fstype == "bcachefs" || m.fstype == "virtiofs" || m.fstype == "9p" || m.fstype == "drvfs"
+		pool := poolFS[m.fstype]
 		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
 		device := a[2] // major:minor: one file system, however often it is mounted
 		switch {
@@ -254,8 +254,15 @@ func withoutRoot(mounts []mount) []mount {
 	return mounts
 }
 
-var networkFS = map[string]bool{"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
-	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true}
+var networkFS = map[string]bool{
+	"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
+	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true,
+}
+
+// poolFS are local file systems whose source is no block device, but a pool of them or the host of a virtual machine.
+var poolFS = map[string]bool{
+	"zfs": true, "btrfs": true, "bcachefs": true, "virtiofs": true, "9p": true, "drvfs": true,
+}
 
 // unescapeMount undoes the octal escapes of mountinfo.
 func unescapeMount(s string) string {

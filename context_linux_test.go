@@ -89,7 +89,7 @@ func near(t *testing.T, what string, got any, want, tolerance float64) {
 	}
 }
 
-// fromOSRelease is a value of /etc/os-release as the shell reads it, for which the file is made; "" where it isn't told.
+// fromOSRelease is a value of /etc/os-release as the shell reads it, "" where it isn't told.
 func fromOSRelease(t *testing.T, name string) string {
 	t.Helper()
 	return output(t, "sh", "-c", ". /etc/os-release && echo \"$"+name+"\"")

@@ -145,6 +145,8 @@ func TestNestedTasksOfADeadProcess(t *testing.T) {
 	if orphan.Contexts["task"]["running"] != nil {
 		t.Errorf("context task of a task without others in it: %v", orphan.Contexts["task"])
 	}
+	checkReporter(t, outer)
+	checkReporter(t, orphan)
 	checkTrace(t, outer, said[0])
 	checkTrace(t, orphan, said[1])
 }

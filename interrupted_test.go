@@ -84,7 +84,7 @@ func waitForNote(t *testing.T, dir, text string) {
 	}
 }
 
-// TestNotedLater: a task that began before the disk could be used is noted once it can.
+// TestNotedLater: a task that began before the disk could be used is noted once it can, and one inside it, too.
 func TestNotedLater(t *testing.T) {
 	server, dir := sentrytest.NewServer(t), t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -95,8 +95,10 @@ func TestNotedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer Close(time.Minute)
-	_, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
+	ctx, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
 	defer span.Finish()
+	_, inner := CreateTaskSpan(ctx, "task_inside", 0, 1, nil)
+	defer inner.Finish()
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +112,7 @@ func TestNotedLater(t *testing.T) {
 	c.collector.refresh() // as every five seconds
 	c.collector.mu.Unlock()
 	waitForNote(t, file, "early_task")
+	waitForNote(t, file, "task_inside")
 }
 
 // TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses
@@ -155,7 +158,8 @@ func TestCrashThreads(t *testing.T) {
 		frames       int      // of the exception
 	}{
 		{"a panic", "panic: x\n\ngoroutine 7 [running]:\n" + host + "\ngoroutine 1 [select]:\n" + parked +
-			"\ngoroutine 3 [select]:\n" + ours + "\ngoroutine 4 [sleep]:\n" + parked + host, []string{"7 true false", "4 false true"}, 7, 1},
+			"\ngoroutine 3 [select]:\n" + ours + "\ngoroutine 4 [sleep]:\n" + parked + host,
+			[]string{"7 true false", "4 false true"}, 7, 1},
 		{"in the runtime", "fatal error: x\n\nruntime stack:\n" + parked + "\ngoroutine 7 [running]:\n" + parked +
 			"\ngoroutine 4 [sleep]:\n" + host, []string{"4 false true"}, 0, 0},
 		{"the runtime's own stack alone", "fatal error: x\n\nruntime stack:\n" + host, nil, 0, 1},
@@ -280,5 +284,70 @@ func TestDeadOfAnEarlierVersion(t *testing.T) {
 		if e.Contexts["device"]["boot_time"] != nil {
 			t.Errorf("boot time %v, but it isn't known in which run of the machine it died", e.Contexts["device"]["boot_time"])
 		}
+	}
+}
+
+// TestMachineOfTheDead: of the machine's state stays what doesn't change, and the start of the machine if it is the same.
+func TestMachineOfTheDead(t *testing.T) {
+	snapshot := map[string]sentry.Context{
+		"os":      {"name": "Linux"},
+		"device":  {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
+		"disks":   {"/": map[string]any{"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0}},
+		"process": {"pid": 1}, "memory": {"total_gb": 1.0}, "environment": {"detected": "here"},
+	}
+	before := fmt.Sprint(snapshot)
+	const rest = "disks:map[/:map[fstype:ext4 total_gb:2]] os:map[name:Linux]]"
+	for sameBoot, want := range map[bool]string{
+		true:  "map[device:map[arch:amd64 boot_time:then memory_size:2] " + rest,
+		false: "map[device:map[arch:amd64 memory_size:2] " + rest,
+	} {
+		if got := fmt.Sprint(machineContexts(snapshot, sameBoot)); got != want {
+			t.Errorf("same boot %v: %s, want %s", sameBoot, got, want)
+		}
+	}
+	if len(machineContexts(nil, true)) > 0 || fmt.Sprint(snapshot) != before {
+		t.Errorf("of nothing %v, and the snapshot is now %v", machineContexts(nil, true), snapshot)
+	}
+}
+
+// TestHooksOfTheHostSeeTheDead: what the host program's own processors and hooks add to an event of a dead process stays,
+// what sentry-go's integrations add doesn't.
+func TestHooksOfTheHostSeeTheDead(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	var seen []string
+	err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir(), SendSystemInfo: sentry.Set(false),
+		ClientOptions: func(co *sentry.ClientOptions) {
+			co.Tags = map[string]string{"of_integration": "x", "task_type": "x"}
+			co.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+				for name := range e.Contexts {
+					seen = append(seen, name)
+				}
+				e.Tags["of_hook"] = "x"
+				return e
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	c := current.Load()
+	c.client.AddEventProcessor(func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+		e.Tags["of_processor"], e.Modules = "x", map[string]string{"host": "1"}
+		return e
+	})
+	dead := outbox.Dead{LastAlive: time.Now(), Crash: []byte("panic: x\n\ngoroutine 1 [running]:\n")}
+	if !c.reportDead(dead) {
+		t.Fatal("not reported")
+	}
+	e := server.WaitEvents(1, time.Minute)[0]
+	if e.Tags["of_hook"] != "x" || e.Tags["of_processor"] != "x" || !bytes.Contains(e.Raw, []byte(`"host":"1"`)) {
+		t.Errorf("tags %v: %s", e.Tags, e.Raw)
+	}
+	if e.Tags["of_integration"] != "" || e.Tags["task_type"] != "" {
+		t.Errorf("tags %v", e.Tags)
+	}
+	slices.Sort(seen)
+	if !slices.Equal(seen, []string{"crash", "trace"}) {
+		t.Errorf("contexts %v", seen)
 	}
 }
