@@ -51,85 +51,89 @@ const (
 		"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 )
 
-// TestMemoryLimit reads the limit of trees as container engines make them.
-func TestMemoryLimit(t *testing.T) {
-	const v2, v1 = "sys/fs/cgroup/", "sys/fs/cgroup/memory/"
-	for _, test := range []struct {
-		name, cgroup, mounts string
-		files                map[string]string
-		limit, used          uint64 // 0: none
-	}{
-		{"Docker", "0::/\n", mountV2, map[string]string{
-			v2 + "memory.max": "536870912\n", v2 + "memory.current": "314572800\n",
-			v2 + "memory.stat": "anon 209715200\nfile 104857600\nactive_file 5\ninactive_file 104857600\n",
+const cgV2, cgV1 = "sys/fs/cgroup/", "sys/fs/cgroup/memory/"
+
+// memoryTrees are trees as container engines and systemd make them.
+var memoryTrees = []struct {
+	name, cgroup, mounts string
+	files                map[string]string
+	limit, used          uint64 // 0: none
+}{
+	{"Docker", "0::/\n", mountV2, map[string]string{
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "314572800\n",
+		cgV2 + "memory.stat": "anon 209715200\nfile 104857600\nactive_file 5\ninactive_file 104857600\n",
+	}, 512 * mib, 200 * mib},
+	{"Docker without a limit", "0::/\n", mountV2, map[string]string{
+		cgV2 + "memory.max": "max\n", cgV2 + "memory.current": "314572800\n", cgV2 + "memory.stat": "inactive_file 0\n",
+	}, 0, 0},
+	{"a service in a slice with a smaller limit", "0::/my.slice/my-app.slice/run.service\n", mountV2, map[string]string{
+		cgV2 + "my.slice/memory.max": "max\n", cgV2 + "my.slice/memory.current": "9999999999\n",
+		cgV2 + "my.slice/my-app.slice/memory.max": "1073741824\n", cgV2 + "my.slice/my-app.slice/memory.current": "734003200\n",
+		cgV2 + "my.slice/my-app.slice/memory.stat":                "inactive_file 1048576\n",
+		cgV2 + "my.slice/my-app.slice/run.service/memory.max":     "2147483648\n",
+		cgV2 + "my.slice/my-app.slice/run.service/memory.current": "5\n",
+	}, gib, 699 * mib},
+	{"a pod whose container has the smaller limit", "0::/kubepods/pod1/c1\n", mountV2, map[string]string{
+		cgV2 + "kubepods/memory.max": "2147483648\n", cgV2 + "kubepods/memory.current": "1073741824\n",
+		cgV2 + "kubepods/pod1/memory.max": "1073741824\n", cgV2 + "kubepods/pod1/memory.current": "734003200\n",
+		cgV2 + "kubepods/pod1/c1/memory.max": "536870912\n", cgV2 + "kubepods/pod1/c1/memory.current": "104857600\n",
+		cgV2 + "kubepods/pod1/c1/memory.stat": "inactive_file 4194304\n",
+	}, 512 * mib, 96 * mib},
+	{"Docker with the host's namespace", "0::/system.slice/docker-1.scope\n",
+		"30 23 0:26 /system.slice/docker-1.scope /sys/fs/cgroup ro - cgroup2 cgroup rw\n", map[string]string{
+			cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "314572800\n",
+			cgV2 + "memory.stat": "inactive_file 104857600\n",
 		}, 512 * mib, 200 * mib},
-		{"Docker without a limit", "0::/\n", mountV2, map[string]string{
-			v2 + "memory.max": "max\n", v2 + "memory.current": "314572800\n", v2 + "memory.stat": "inactive_file 0\n",
-		}, 0, 0},
-		{"a service in a slice with a smaller limit", "0::/my.slice/my-app.slice/run.service\n", mountV2, map[string]string{
-			v2 + "my.slice/memory.max": "max\n", v2 + "my.slice/memory.current": "9999999999\n",
-			v2 + "my.slice/my-app.slice/memory.max": "1073741824\n", v2 + "my.slice/my-app.slice/memory.current": "734003200\n",
-			v2 + "my.slice/my-app.slice/memory.stat":                "inactive_file 1048576\n",
-			v2 + "my.slice/my-app.slice/run.service/memory.max":     "2147483648\n",
-			v2 + "my.slice/my-app.slice/run.service/memory.current": "5\n",
-		}, gib, 699 * mib},
-		{"a pod whose container has the smaller limit", "0::/kubepods/pod1/c1\n", mountV2, map[string]string{
-			v2 + "kubepods/memory.max": "2147483648\n", v2 + "kubepods/memory.current": "1073741824\n",
-			v2 + "kubepods/pod1/memory.max": "1073741824\n", v2 + "kubepods/pod1/memory.current": "734003200\n",
-			v2 + "kubepods/pod1/c1/memory.max": "536870912\n", v2 + "kubepods/pod1/c1/memory.current": "104857600\n",
-			v2 + "kubepods/pod1/c1/memory.stat": "inactive_file 4194304\n",
-		}, 512 * mib, 96 * mib},
-		{"Docker with the host's namespace", "0::/system.slice/docker-1.scope\n",
-			"30 23 0:26 /system.slice/docker-1.scope /sys/fs/cgroup ro - cgroup2 cgroup rw\n", map[string]string{
-				v2 + "memory.max": "536870912\n", v2 + "memory.current": "314572800\n",
-				v2 + "memory.stat": "inactive_file 104857600\n",
-			}, 512 * mib, 200 * mib},
-		{"a process outside of its namespace's root", "0::/../../other\n", mountV2, map[string]string{
-			v2 + "memory.max": "536870912\n", v2 + "memory.current": "104857600\n",
-		}, 512 * mib, 100 * mib},
-		{"more inactive than used", "0::/\n", mountV2, map[string]string{
-			v2 + "memory.max": "536870912\n", v2 + "memory.current": "100\n", v2 + "memory.stat": "inactive_file 200\n",
-		}, 512 * mib, 0},
-		{"used beyond the limit", "0::/\n", mountV2, map[string]string{
-			v2 + "memory.max": "536870912\n", v2 + "memory.current": "536875008\n", v2 + "memory.stat": "inactive_file 0\n",
-		}, 512 * mib, 512 * mib},
-		{"use is unknown", "0::/\n", mountV2, map[string]string{v2 + "memory.max": "536870912\n"}, 0, 0},
-		{"mounted elsewhere", "0::/a\n", `30 23 0:26 / /my\040groups rw - cgroup2 none rw` + "\n", map[string]string{
-			"my groups/a/memory.max": "536870912\n", "my groups/a/memory.current": "104857600\n",
-		}, 512 * mib, 100 * mib},
-		{"mounted twice", "0::/a\n", "29 23 0:26 /b /elsewhere rw - cgroup2 none rw\n" + mountV2, map[string]string{
-			"elsewhere/memory.max": "1024\n", "elsewhere/memory.current": "10\n",
-			v2 + "a/memory.max": "536870912\n", v2 + "a/memory.current": "104857600\n",
-		}, 512 * mib, 100 * mib},
+	{"a process outside of its namespace's root", "0::/../../other\n", mountV2, map[string]string{
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "104857600\n",
+	}, 512 * mib, 100 * mib},
+	{"more inactive than used", "0::/\n", mountV2, map[string]string{
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "100\n", cgV2 + "memory.stat": "inactive_file 200\n",
+	}, 512 * mib, 0},
+	{"used beyond the limit", "0::/\n", mountV2, map[string]string{
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "536875008\n", cgV2 + "memory.stat": "inactive_file 0\n",
+	}, 512 * mib, 512 * mib},
+	{"use is unknown", "0::/\n", mountV2, map[string]string{cgV2 + "memory.max": "536870912\n"}, 0, 0},
+	{"mounted elsewhere", "0::/a\n", `30 23 0:26 / /my\040groups rw - cgroup2 none rw` + "\n", map[string]string{
+		"my groups/a/memory.max": "536870912\n", "my groups/a/memory.current": "104857600\n",
+	}, 512 * mib, 100 * mib},
+	{"mounted twice", "0::/a\n", "29 23 0:26 /b /elsewhere rw - cgroup2 none rw\n" + mountV2, map[string]string{
+		"elsewhere/memory.max": "1024\n", "elsewhere/memory.current": "10\n",
+		cgV2 + "a/memory.max": "536870912\n", cgV2 + "a/memory.current": "104857600\n",
+	}, 512 * mib, 100 * mib},
 
-		{"Docker, version 1", "12:cpu,cpuacct:/docker/1\n9:memory:/docker/1\n1:name=systemd:/docker/1\n0::/\n", mountV1 +
-			"35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", map[string]string{
-			v1 + "memory.limit_in_bytes": "268435456\n", v1 + "memory.usage_in_bytes": "104857600\n",
-			v1 + "memory.stat": "inactive_file 1\ntotal_inactive_file 20971520\n",
-		}, 256 * mib, 80 * mib},
-		{"Docker without a limit, version 1", "9:memory:/docker/1\n0::/\n", mountV1 +
-			"35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", map[string]string{
-			v1 + "memory.limit_in_bytes": unlimited, v1 + "memory.usage_in_bytes": "104857600\n",
-			v1 + "memory.stat": "total_inactive_file 20971520\n",
-		}, 0, 0},
-		{"nested, version 1", "9:memory:/jobs/one\n0::/\n", mountV1 +
-			"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", map[string]string{
-			v1 + "memory.limit_in_bytes": unlimited, v1 + "memory.usage_in_bytes": "9999999999\n",
-			v1 + "jobs/memory.limit_in_bytes": "268435456\n", v1 + "jobs/memory.usage_in_bytes": "104857600\n",
-			v1 + "jobs/memory.stat":               "total_inactive_file 20971520\n",
-			v1 + "jobs/one/memory.limit_in_bytes": unlimited, v1 + "jobs/one/memory.usage_in_bytes": "1\n",
-		}, 256 * mib, 80 * mib},
-		{"with others, version 1", "4:cpuset,memory:/\n",
-			"35 31 0:32 / /cg rw - cgroup none rw,cpuset,memory\n", map[string]string{
-				"cg/memory.limit_in_bytes": "268435456\n", "cg/memory.usage_in_bytes": "104857600\n",
-			}, 256 * mib, 100 * mib},
+	{"Docker, version 1", "12:cpu,cpuacct:/docker/1\n9:memory:/docker/1\n1:name=systemd:/docker/1\n0::/\n", mountV1 +
+		"35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", map[string]string{
+		cgV1 + "memory.limit_in_bytes": "268435456\n", cgV1 + "memory.usage_in_bytes": "104857600\n",
+		cgV1 + "memory.stat": "inactive_file 1\ntotal_inactive_file 20971520\n",
+	}, 256 * mib, 80 * mib},
+	{"Docker without a limit, version 1", "9:memory:/docker/1\n0::/\n", mountV1 +
+		"35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", map[string]string{
+		cgV1 + "memory.limit_in_bytes": unlimited, cgV1 + "memory.usage_in_bytes": "104857600\n",
+		cgV1 + "memory.stat": "total_inactive_file 20971520\n",
+	}, 0, 0},
+	{"nested, version 1", "9:memory:/jobs/one\n0::/\n", mountV1 +
+		"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", map[string]string{
+		cgV1 + "memory.limit_in_bytes": unlimited, cgV1 + "memory.usage_in_bytes": "9999999999\n",
+		cgV1 + "jobs/memory.limit_in_bytes": "268435456\n", cgV1 + "jobs/memory.usage_in_bytes": "104857600\n",
+		cgV1 + "jobs/memory.stat":               "total_inactive_file 20971520\n",
+		cgV1 + "jobs/one/memory.limit_in_bytes": unlimited, cgV1 + "jobs/one/memory.usage_in_bytes": "1\n",
+	}, 256 * mib, 80 * mib},
+	{"with others, version 1", "4:cpuset,memory:/\n",
+		"35 31 0:32 / /cg rw - cgroup none rw,cpuset,memory\n", map[string]string{
+			"cg/memory.limit_in_bytes": "268435456\n", "cg/memory.usage_in_bytes": "104857600\n",
+		}, 256 * mib, 100 * mib},
 
-		{"no groups", "", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n", nil, 0, 0},
-		{"no such mount", "0::/a\n", "", nil, 0, 0},
-		{"broken", "0\n:::\n0::\n9:memory\n", "30 23 0:26 /\n- -\n" + mountV2, map[string]string{
-			v2 + "memory.max": "a lot\n", v2 + "memory.current": "\n",
-		}, 0, 0},
-	} {
+	{"no groups", "", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n", nil, 0, 0},
+	{"no such mount", "0::/a\n", "", nil, 0, 0},
+	{"broken", "0\n:::\n0::\n9:memory\n", "30 23 0:26 /\n- -\n" + mountV2, map[string]string{
+		cgV2 + "memory.max": "a lot\n", cgV2 + "memory.current": "\n",
+	}, 0, 0},
+}
+
+// TestMemoryLimit reads the limit of trees as on machines with containers.
+func TestMemoryLimit(t *testing.T) {
+	for _, test := range memoryTrees {
 		t.Run(test.name, func(t *testing.T) {
 			files := map[string]string{"proc/self/cgroup": test.cgroup, "proc/self/mountinfo": test.mounts}
 			for name, text := range test.files {

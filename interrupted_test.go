@@ -287,12 +287,15 @@ func TestDeadOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// TestMachineOfTheDead: of the machine's state stays what doesn't change, and the start of the machine if it is the same.
+// TestMachineOfTheDead: of the machine's state stays what doesn't change, and the start of the machine if it is the
+// same.
 func TestMachineOfTheDead(t *testing.T) {
 	snapshot := map[string]sentry.Context{
-		"os":      {"name": "Linux"},
-		"device":  {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
-		"disks":   {"/": map[string]any{"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0}},
+		"os":     {"name": "Linux"},
+		"device": {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
+		"disks": {"/": map[string]any{
+			"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0,
+		}},
 		"process": {"pid": 1}, "memory": {"total_gb": 1.0}, "environment": {"detected": "here"},
 	}
 	before := fmt.Sprint(snapshot)
@@ -310,8 +313,8 @@ func TestMachineOfTheDead(t *testing.T) {
 	}
 }
 
-// TestHooksOfTheHostSeeTheDead: what the host program's own processors and hooks add to an event of a dead process stays,
-// what sentry-go's integrations add doesn't.
+// TestHooksOfTheHostSeeTheDead: what the host program's own processors and hooks add to an event of a dead process
+// stays, what sentry-go's integrations add doesn't.
 func TestHooksOfTheHostSeeTheDead(t *testing.T) {
 	server := sentrytest.NewServer(t)
 	var seen []string
