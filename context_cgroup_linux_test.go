@@ -68,7 +68,8 @@ var memoryTrees = []struct {
 	}, 0, 0},
 	{"a service in a slice with a smaller limit", "0::/my.slice/my-app.slice/run.service\n", mountV2, map[string]string{
 		cgV2 + "my.slice/memory.max": "max\n", cgV2 + "my.slice/memory.current": "9999999999\n",
-		cgV2 + "my.slice/my-app.slice/memory.max": "1073741824\n", cgV2 + "my.slice/my-app.slice/memory.current": "734003200\n",
+		cgV2 + "my.slice/my-app.slice/memory.max":                 "1073741824\n",
+		cgV2 + "my.slice/my-app.slice/memory.current":             "734003200\n",
 		cgV2 + "my.slice/my-app.slice/memory.stat":                "inactive_file 1048576\n",
 		cgV2 + "my.slice/my-app.slice/run.service/memory.max":     "2147483648\n",
 		cgV2 + "my.slice/my-app.slice/run.service/memory.current": "5\n",
