@@ -52,7 +52,8 @@ func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string
 // captureDetails travels with an event from its capture to the transport and back.
 type captureDetails struct {
 	fingerprint []string
-	stored      bool // the outbox holds the event
+	stored      bool         // the outbox holds the event
+	dead        *deadDetails // nil: of an event of this process
 }
 
 // captureContext is a hint's context that carries the details past the user's hooks.

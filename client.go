@@ -167,6 +167,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 		}
 		return fmt.Errorf("sentryconfig: %w", err)
 	}
+	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
 	c.collector = newCollector(c.collectorOptions())

@@ -29,8 +29,8 @@ const (
 	minCPUInterval = 100 * time.Millisecond
 )
 
-// A probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine of
-// its own, and may panic or never return.
+// A probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine
+// of its own, and may panic or never return.
 type probe struct {
 	name  string
 	every time.Duration // 0: its values never change, it is read once
@@ -79,13 +79,19 @@ type inquiry struct {
 	opts   collectorOptions
 	probes []*probeState
 	first  chan struct{} // closed with the first snapshot
+	whole  chan struct{} // closed with the end of a reading, when all probes have answered or had their time
+	settle func()        // closes whole, once
 }
 
 func newInquiry(opts collectorOptions) inquiry {
 	if opts.probes == nil {
 		opts.probes = slices.Concat(commonProbes(opts), platformProbes(opts.pii), addedProbes)
 	}
-	q := inquiry{opts: opts, first: make(chan struct{})}
+	q := inquiry{opts: opts, first: make(chan struct{}), whole: make(chan struct{})}
+	q.settle = sync.OnceFunc(func() { close(q.whole) })
+	if opts.idle {
+		q.settle()
+	}
 	for _, p := range opts.probes {
 		q.probes = append(q.probes, &probeState{probe: p})
 	}
@@ -113,14 +119,17 @@ func newCollector(opts collectorOptions) *collector {
 func (c *collector) ask(opts collectorOptions) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
 	c.retired = append(c.retired, c.inquiry.probes...)
 	c.inquiry = newInquiry(opts)
 	c.newest.Store(nil)
 	c.refresh()
 }
 
-// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the very
-// first, and returns nil when there is none.
+// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the
+// very first, and returns nil when there is none.
 func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
 	if s := c.newest.Load(); s != nil {
 		return *s
@@ -136,6 +145,19 @@ func (c *collector) snapshot(wait time.Duration) map[string]sentry.Context {
 			return *s
 		}
 	case <-timer.C:
+	}
+	return nil
+}
+
+// settled returns the newest reading, once one was completed, as far as the probes answered. It waits for that at most
+// probeDeadline, for close as well. It must not be called in the collector's own goroutine.
+func (c *collector) settled() map[string]sentry.Context {
+	c.mu.Lock()
+	whole := c.inquiry.whole
+	c.mu.Unlock()
+	<-whole
+	if s := c.newest.Load(); s != nil {
+		return *s
 	}
 	return nil
 }
@@ -230,6 +252,7 @@ func (c *collector) refresh() {
 	c.done.Add(1)
 	go func() {
 		defer c.done.Done()
+		defer q.settle()
 		c.read(now, q)
 	}()
 }
@@ -315,6 +338,8 @@ func (c *collector) publish(q inquiry) {
 			maps.Copy(s[name], context)
 		}
 	}
+	noted := s[notedMemory]
+	delete(s, notedMemory)
 	system := sentry.Context{"collected_at": time.Unix(0, c.readAt.Load()).UTC().Format(time.RFC3339Nano)}
 	if stale {
 		system["stale"] = true
@@ -327,8 +352,8 @@ func (c *collector) publish(q inquiry) {
 	}
 	c.mu.Unlock()
 	if notice != nil && current {
-		total, _ := s["device"]["memory_size"].(uint64)
-		free, _ := s["device"]["free_memory"].(uint64)
+		total, _ := noted["total"].(uint64)
+		free, _ := noted["available"].(uint64)
 		app, _ := s["app"]["app_memory"].(uint64)
 		notice(total, free, app)
 	}
@@ -391,7 +416,10 @@ func readProgram(opts collectorOptions) map[string]sentry.Context {
 }
 
 func readRuntime() map[string]sentry.Context {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/sched/threads/total:threads"}}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/sched/threads/total:threads"},
+	}
 	metrics.Read(samples)
 	app, process := sentry.Context{}, sentry.Context{}
 	if samples[0].Value.Kind() == metrics.KindUint64 && samples[1].Value.Kind() == metrics.KindUint64 {
@@ -442,17 +470,25 @@ func round(f float64) float64 { return math.Round(f*100) / 100 }
 
 func gigabytes(bytes uint64) float64 { return round(float64(bytes) / (1 << 30)) }
 
+// notedMemory is what a probe says for the notes of running tasks, in bytes. It is no context of an event.
+const notedMemory = "noted memory"
+
 // memoryContexts fills memory and device from the numbers every platform has, in bytes.
 func memoryContexts(total, available uint64) map[string]sentry.Context {
 	if total == 0 {
 		return nil
 	}
 	available = min(available, total)
-	memory := sentry.Context{"total_gb": gigabytes(total), "available_gb": gigabytes(available), "used_gb": gigabytes(total - available)}
+	memory := sentry.Context{
+		"total_gb": gigabytes(total), "available_gb": gigabytes(available), "used_gb": gigabytes(total - available),
+	}
 	if p, ok := percentOf(float64(total-available), float64(total)); ok {
 		memory["percent_used"] = p
 	}
-	return map[string]sentry.Context{"memory": memory, "device": {"memory_size": total, "free_memory": available}}
+	return map[string]sentry.Context{
+		"memory": memory, "device": {"memory_size": total, "free_memory": available},
+		notedMemory: {"total": total, "available": available},
+	}
 }
 
 // maxDisks is how many mount points are reported: a drive for each letter.
@@ -461,7 +497,10 @@ const maxDisks = 26
 // diskContext describes one file system, from its numbers in bytes.
 func diskContext(device, fstype string, total, free, available uint64) map[string]any {
 	used := total - min(free, total)
-	d := map[string]any{"device": device, "fstype": fstype, "total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available)}
+	d := map[string]any{
+		"device": device, "fstype": fstype,
+		"total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available),
+	}
 	if p, ok := percentOf(float64(used), float64(used+available)); ok { // as df: what is reserved doesn't count
 		d["percent_used"] = p
 	}

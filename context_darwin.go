@@ -90,7 +90,9 @@ func readMemory() map[string]sentry.Context {
 	pages := count("vm.page_free_count") + count("vm.page_purgeable_count") +
 		max(count("vm.page_pageable_external_count"), count("vm.page_speculative_count"))
 	if pages == 0 {
-		return map[string]sentry.Context{"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}}
+		return map[string]sentry.Context{
+			"memory": {"total_gb": gigabytes(total)}, "device": {"memory_size": total}, notedMemory: {"total": total},
+		}
 	}
 	return memoryContexts(total, pages*uint64(unix.Getpagesize()))
 }
@@ -107,8 +109,8 @@ func readCPU(own *share) map[string]sentry.Context {
 	return nil
 }
 
-// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead network
-// drive doesn't hang it.
+// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead
+// network drive doesn't hang it.
 func readDisks() map[string]sentry.Context {
 	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
 	if err != nil || n == 0 {
@@ -127,7 +129,8 @@ func readDisks() map[string]sentry.Context {
 		}
 		size := uint64(st.Bsize)
 		total, free, available := st.Blocks*size, st.Bfree*size, st.Bavail*size
-		disks[point] = diskContext(unix.ByteSliceToString(st.Mntfromname[:]), unix.ByteSliceToString(st.Fstypename[:]), total, free, available)
+		source, fstype := unix.ByteSliceToString(st.Mntfromname[:]), unix.ByteSliceToString(st.Fstypename[:])
+		disks[point] = diskContext(source, fstype, total, free, available)
 		if point == "/" {
 			device["storage_size"], device["free_storage"] = total, available
 		}

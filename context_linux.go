@@ -1,11 +1,11 @@
 package sentryconfig
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
+	"iter"
 	"os"
 	"os/user"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/getsentry/sentry-go"
 	"github.com/shirou/gopsutil/v3/cpu"
-	"github.com/shirou/gopsutil/v3/mem"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +36,7 @@ func platformProbes(pii bool) []probe {
 	return []probe{
 		{name: "os", read: readOS},
 		{name: "processor", read: readProcessor},
-		{name: "memory", every: staleAfter, read: readMemory},
+		{name: "memory", every: staleAfter, read: newMemoryReader("/").read},
 		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
 		{name: "process", every: staleAfter, read: readProcess},
 		{name: "disks", every: disksAfter, read: new(diskReader).read},
@@ -49,36 +48,30 @@ func readOS() map[string]sentry.Context {
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		release := unix.ByteSliceToString(u.Release[:])
-		c["kernel_version"], c["release"] = release, release
+		c["version"], c["kernel_version"], c["release"] = release, release, release
 		c["build"] = unix.ByteSliceToString(u.Version[:])
 		machine := unix.ByteSliceToString(u.Machine[:])
 		c["architecture"], c["processor"] = machine, machine
 		c["platform"] = "Linux-" + release + "-" + machine
 	}
-	release := osRelease()
-	if version := release["VERSION_ID"]; version != "" {
-		c["version"] = version
-	} else if v, ok := c["release"]; ok {
-		c["version"] = v
-	}
-	distribution := map[string]any{}
-	for key, name := range map[string]string{"NAME": "name", "VERSION_ID": "version", "PRETTY_NAME": "pretty_name"} {
+	release := osRelease("/")
+	for key, name := range map[string]string{
+		"ID": "distribution_name", "VERSION_ID": "distribution_version", "PRETTY_NAME": "distribution_pretty_name",
+	} {
 		if release[key] != "" {
-			distribution[name] = release[key]
+			c[name] = release[key]
 		}
-	}
-	if len(distribution) > 0 {
-		c["distribution"] = distribution
 	}
 	return map[string]sentry.Context{"os": c}
 }
 
-// osRelease reads /etc/os-release; see https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
-func osRelease() map[string]string {
+// osRelease reads etc/os-release below root, which is "/" but in tests; see
+// https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
+func osRelease(root string) map[string]string {
 	values := make(map[string]string)
-	text, err := os.ReadFile("/etc/os-release")
+	text, err := os.ReadFile(filepath.Join(root, "etc/os-release"))
 	if err != nil {
-		text, _ = os.ReadFile("/usr/lib/os-release")
+		text, _ = os.ReadFile(filepath.Join(root, "usr/lib/os-release"))
 	}
 	for line := range strings.Lines(string(text)) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
@@ -112,14 +105,6 @@ func readProcessor() map[string]sentry.Context {
 		}
 	}
 	return map[string]sentry.Context{"device": device, "cpu": processor}
-}
-
-func readMemory() map[string]sentry.Context {
-	m, err := mem.VirtualMemory()
-	if err != nil {
-		return nil
-	}
-	return memoryContexts(m.Total, m.Available)
 }
 
 func readCPU(system, own *share) map[string]sentry.Context {
@@ -222,22 +207,16 @@ type mount struct {
 	network               bool
 }
 
-// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root is
-// always among them, in containers too.
+// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root
+// is always among them, in containers too.
 func realMounts(mountinfo []byte) []mount {
 	var mounts []mount
 	seen := make(map[string]bool)
-	lines := bufio.NewScanner(bytes.NewReader(mountinfo))
-	for lines.Scan() {
-		left, right, ok := strings.Cut(lines.Text(), " - ")
-		a, b := strings.Fields(left), strings.Fields(right)
-		if !ok || len(a) < 5 || len(b) < 2 {
-			continue
-		}
+	for a, b := range mountLines(mountinfo) {
 		m := mount{point: unescapeMount(a[4]), fstype: b[0], source: unescapeMount(b[1])}
 		m.network = networkFS[m.fstype]
 		block := strings.HasPrefix(m.source, "/dev/") && !strings.HasPrefix(m.source, "/dev/loop") && m.fstype != "squashfs"
-		pool := m.fstype == "zfs" || m.fstype == "btrfs" || m.fstype == "bcachefs" || m.fstype == "virtiofs" || m.fstype == "9p" || m.fstype == "drvfs"
+		pool := poolFS[m.fstype]
 		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
 		device := a[2] // major:minor: one file system, however often it is mounted
 		switch {
@@ -255,6 +234,19 @@ func realMounts(mountinfo []byte) []mount {
 	return mounts
 }
 
+// mountLines yields the fields of each line before and after the dash: at least five and two.
+func mountLines(mountinfo []byte) iter.Seq2[[]string, []string] {
+	return func(yield func(left, right []string) bool) {
+		for line := range strings.Lines(string(mountinfo)) {
+			left, right, _ := strings.Cut(line, " - ")
+			a, b := strings.Fields(left), strings.Fields(right)
+			if len(a) >= 5 && len(b) >= 2 && !yield(a, b) {
+				return
+			}
+		}
+	}
+}
+
 func withoutRoot(mounts []mount) []mount {
 	if len(mounts) > 0 && mounts[0].point == "/" {
 		return mounts[1:]
@@ -262,8 +254,15 @@ func withoutRoot(mounts []mount) []mount {
 	return mounts
 }
 
-var networkFS = map[string]bool{"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
-	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true}
+var networkFS = map[string]bool{
+	"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
+	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true,
+}
+
+// poolFS are local file systems whose source is no block device, but a pool of them or the host of a virtual machine.
+var poolFS = map[string]bool{
+	"zfs": true, "btrfs": true, "bcachefs": true, "virtiofs": true, "9p": true, "drvfs": true,
+}
 
 // unescapeMount undoes the octal escapes of mountinfo.
 func unescapeMount(s string) string {

@@ -18,19 +18,41 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
-// contextKeys is the table of the system context: each key, and what its value must be like. A key that ends in "?" may be
-// missing: not every platform, machine or moment tells it.
+// contextKeys is the table of the system context: each key, and what its value must be like. A key that ends in "?" may
+// be missing: not every platform, machine or moment tells it.
 var contextKeys = map[string]map[string]func(any) bool{
-	"os": {"name": is(map[string]string{"windows": "Windows", "linux": "Linux", "darwin": "macOS"}[runtime.GOOS]), "version": text, "build": text, "kernel_version": text,
-		"distribution?": distribution, "release": text, "platform": text, "architecture": text, "processor?": text},
-	"device": {"name?": text, "arch": is(runtime.GOARCH), "cpu_description?": text, "processor_count": is(float64(runtime.NumCPU())), "processor_frequency?": whole(1, 20_000),
-		"memory_size": whole(1<<26, 1<<50), "free_memory": whole(1, 1<<50), "storage_size": whole(1<<20, 1<<60), "free_storage": whole(0, 1<<60), "boot_time": momentBefore},
-	"runtime": {"name": is("go"), "version": is(runtime.Version()), "compiler": is(runtime.Compiler), "gomaxprocs": is(float64(runtime.GOMAXPROCS(0))), "goroutines": whole(1, 1e6)},
-	"app":     {"app_name": text, "app_version?": text, "app_build?": text, "app_start_time": momentBefore, "app_memory": whole(1<<10, 1<<40)},
-	"cpu":     {"count_physical?": whole(1, 4096), "count_logical": is(float64(runtime.NumCPU())), "percent_used?": number(0, 100), "frequency_current_mhz?": number(1, 20_000)},
-	"memory":  {"total_gb": number(0.05, 1<<20), "available_gb": number(0, 1<<20), "used_gb": number(0, 1<<20), "percent_used": number(0, 100)},
-	"process": {"pid": is(float64(os.Getpid())), "parent_pid": is(float64(os.Getppid())), "memory_mb": number(0.1, 1<<20), "cpu_percent?": number(0, 100), "threads?": whole(1, 1e6),
-		"cwd?": text, "executable?": text, "cmdline?": text},
+	"os": {
+		"name":    is(map[string]string{"windows": "Windows", "linux": "Linux", "darwin": "macOS"}[runtime.GOOS]),
+		"version": text, "build": text, "kernel_version": text, "release": text, "platform": text,
+		"architecture": text, "processor?": text,
+		"distribution_name?": text, "distribution_version?": text, "distribution_pretty_name?": text,
+	},
+	"device": {
+		"name?": text, "arch": is(runtime.GOARCH), "cpu_description?": text, "boot_time": momentBefore,
+		"processor_count": is(float64(runtime.NumCPU())), "processor_frequency?": whole(1, 20_000),
+		"memory_size": whole(1<<26, 1<<50), "free_memory": whole(1, 1<<50),
+		"storage_size": whole(1<<20, 1<<60), "free_storage": whole(0, 1<<60),
+	},
+	"runtime": {
+		"name": is("go"), "version": is(runtime.Version()), "compiler": is(runtime.Compiler),
+		"gomaxprocs": is(float64(runtime.GOMAXPROCS(0))), "goroutines": whole(1, 1e6),
+	},
+	"app": {
+		"app_name": text, "app_version?": text, "app_build?": text, "app_start_time": momentBefore,
+		"app_memory": whole(1<<10, 1<<40),
+	},
+	"cpu": {
+		"count_physical?": whole(1, 4096), "count_logical": is(float64(runtime.NumCPU())),
+		"percent_used?": number(0, 100), "frequency_current_mhz?": number(1, 20_000),
+	},
+	"memory": {
+		"total_gb": number(0.05, 1<<20), "available_gb": number(0, 1<<20), "used_gb": number(0, 1<<20),
+		"percent_used": number(0, 100),
+	},
+	"process": {
+		"pid": is(float64(os.Getpid())), "parent_pid": is(float64(os.Getppid())), "memory_mb": number(0.1, 1<<20),
+		"cpu_percent?": number(0, 100), "threads?": whole(1, 1e6), "cwd?": text, "executable?": text, "cmdline?": text,
+	},
 	"environment": {"detected": text, "executable_path?": text},
 	"system":      {"collected_at": momentBefore, "stale?": is(true)},
 }
@@ -62,17 +84,14 @@ func momentBefore(v any) bool {
 	return err == nil && strings.HasSuffix(s, "Z") && t.Before(time.Now().Add(time.Second))
 }
 
-func distribution(v any) bool {
-	m, ok := v.(map[string]any)
-	for key, value := range m {
-		ok = ok && slices.Contains([]string{"name", "version", "pretty_name"}, key) && text(value)
-	}
-	return ok && len(m) > 0
+var diskKeys = map[string]func(any) bool{
+	"device": text, "fstype": text, "total_gb": number(0.01, 1<<30), "used_gb": number(0, 1<<30),
+	"free_gb": number(0, 1<<30), "percent_used": number(0, 100),
 }
 
-var diskKeys = map[string]func(any) bool{"device": text, "fstype": text, "total_gb": number(0.01, 1<<30), "used_gb": number(0, 1<<30), "free_gb": number(0, 1<<30), "percent_used": number(0, 100)}
-
-var personalKeys = map[string][]string{"device": {"name"}, "process": {"cwd", "executable", "cmdline"}, "environment": {"executable_path"}}
+var personalKeys = map[string][]string{
+	"device": {"name"}, "process": {"cwd", "executable", "cmdline"}, "environment": {"executable_path"},
+}
 
 // readEverywhere captures an exception, a failure and a transaction, once the slowest probe has answered.
 func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event {
@@ -83,7 +102,8 @@ func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event 
 		sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
 		flush(t)
 		events := server.Events()
-		if last := events[len(events)-1]; len(last.Contexts["disks"]) > 0 && last.Contexts["os"] != nil && last.Contexts["device"]["boot_time"] != nil || opts.SendSystemInfo.IsSet {
+		last := events[len(events)-1].Contexts
+		if len(last["disks"]) > 0 && last["os"] != nil && last["device"]["boot_time"] != nil || opts.SendSystemInfo.IsSet {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -127,7 +147,8 @@ func TestContextTable(t *testing.T) {
 				}
 				checkDisks(t, e.Contexts["disks"])
 				device := e.Contexts["device"]
-				if device["free_memory"].(float64) > device["memory_size"].(float64) || device["free_storage"].(float64) > device["storage_size"].(float64) {
+				if device["free_memory"].(float64) > device["memory_size"].(float64) ||
+					device["free_storage"].(float64) > device["storage_size"].(float64) {
 					t.Errorf("%s: more free than there is: %v", e.Type, device)
 				}
 				if rest := len(e.Contexts) - len(contextKeys) - 3; rest > 1 { // disks, task, trace, and error
@@ -224,7 +245,9 @@ func TestTinyAndHugeNumbers(t *testing.T) {
 	}
 	data["many"] = many
 	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, data)
-	sentryconfig.AddBreadcrumb(ctx, "few", "", "", map[string]any{"a": 1e-300, "b": 1e-300, "c": 1e-300, "d": 1e-300, "e": 1e-300, "f": 1e-300, "g": 1e-300})
+	sentryconfig.AddBreadcrumb(ctx, "few", "", "", map[string]any{
+		"a": 1e-300, "b": 1e-300, "c": 1e-300, "d": 1e-300, "e": 1e-300, "f": 1e-300, "g": 1e-300,
+	})
 	sentryconfig.AddBreadcrumb(ctx, "many", "", "", data)
 	sentryconfig.CaptureTaskFailure(ctx, "x", "y", nil, map[string]any{"numbers": many, "short": 1})
 	span.Finish()

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry and
-// this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
+// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry
+// and this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
 
 func osName() string { return "Windows" }
 
@@ -33,8 +33,7 @@ func currentUser() string {
 // bootID is the number of the boot, as the prefetcher counts them. It is not sure to count all: Fast Startup resumes a
 // kernel, and the prefetcher may be off.
 func bootID() (id string, sure bool) {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE,
-		`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`, registry.QUERY_VALUE)
+	k, err := machineKey(`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`)
 	if err != nil {
 		return "", false
 	}
@@ -44,6 +43,11 @@ func bootID() (id string, sure bool) {
 		return "", false
 	}
 	return strconv.FormatUint(n, 10), false
+}
+
+// machineKey opens a key of the machine's part of the registry to read values of it.
+func machineKey(path string) (registry.Key, error) {
+	return registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
 }
 
 func platformProbes(bool) []probe {
@@ -65,21 +69,22 @@ func readOS() map[string]sentry.Context {
 	if v.MajorVersion == 10 && v.BuildNumber >= 22000 { // Windows 11 still calls itself 10
 		release = "11"
 	}
-	version := strconv.Itoa(int(v.MajorVersion)) + "." + strconv.Itoa(int(v.MinorVersion)) + "." + strconv.Itoa(int(v.BuildNumber))
 	build := strconv.Itoa(int(v.BuildNumber))
-	c := sentry.Context{"name": "Windows", "release": release, "kernel_version": version, "platform": "Windows-" + release + "-" + version}
-	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Windows NT\CurrentVersion`, registry.QUERY_VALUE); err == nil {
+	version := strconv.Itoa(int(v.MajorVersion)) + "." + strconv.Itoa(int(v.MinorVersion)) + "." + build
+	c := sentry.Context{
+		"name": "Windows", "release": release, "kernel_version": version, "platform": "Windows-" + release + "-" + version,
+	}
+	if k, err := machineKey(`SOFTWARE\Microsoft\Windows NT\CurrentVersion`); err == nil {
 		if revision, _, err := k.GetIntegerValue("UBR"); err == nil {
 			build += "." + strconv.FormatUint(revision, 10)
 		}
-		distribution := map[string]any{"name": "Windows", "version": release}
+		c["distribution_name"], c["distribution_version"] = "Windows", release
 		if name, _, err := k.GetStringValue("ProductName"); err == nil && name != "" {
 			if release == "11" {
 				name = strings.Replace(name, "Windows 10", "Windows 11", 1)
 			}
-			distribution["pretty_name"] = name
+			c["distribution_pretty_name"] = name
 		}
-		c["distribution"] = distribution
 		_ = k.Close()
 	}
 	c["version"], c["build"] = version, build
@@ -116,7 +121,7 @@ var (
 
 func readProcessor() map[string]sentry.Context {
 	device, processor := sentry.Context{}, sentry.Context{}
-	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `HARDWARE\DESCRIPTION\System\CentralProcessor\0`, registry.QUERY_VALUE); err == nil {
+	if k, err := machineKey(`HARDWARE\DESCRIPTION\System\CentralProcessor\0`); err == nil {
 		if name, _, err := k.GetStringValue("ProcessorNameString"); err == nil && strings.TrimSpace(name) != "" {
 			device["cpu_description"] = strings.TrimSpace(name)
 		}
@@ -131,7 +136,8 @@ func readProcessor() map[string]sentry.Context {
 	}
 	if procGetTickCount64.Find() == nil {
 		ms, _, _ := procGetTickCount64.Call()
-		device["boot_time"] = time.Now().Add(-time.Duration(ms) * time.Millisecond).UTC().Truncate(time.Second).Format(time.RFC3339)
+		booted := time.Now().Add(-time.Duration(ms) * time.Millisecond)
+		device["boot_time"] = booted.UTC().Truncate(time.Second).Format(time.RFC3339)
 	}
 	return map[string]sentry.Context{"device": device, "cpu": processor}
 }
@@ -147,7 +153,8 @@ func physicalCores() (cores int) {
 		return 0
 	}
 	buf := make([]byte, size)
-	if ok, _, _ := procGetLogicalProcessorsEx.Call(0, uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size))); ok == 0 {
+	ok, _, _ := procGetLogicalProcessorsEx.Call(0, uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size)))
+	if ok == 0 {
 		return 0
 	}
 	for buf = buf[:size]; len(buf) >= 8; cores++ {
@@ -172,7 +179,9 @@ func readCPU(system, own *share) map[string]sentry.Context {
 	result := map[string]sentry.Context{}
 	var idle, kernel, user windows.Filetime
 	if procGetSystemTimes.Find() == nil {
-		if ok, _, _ := procGetSystemTimes.Call(uintptr(unsafe.Pointer(&idle)), uintptr(unsafe.Pointer(&kernel)), uintptr(unsafe.Pointer(&user))); ok != 0 {
+		ok, _, _ := procGetSystemTimes.Call(
+			uintptr(unsafe.Pointer(&idle)), uintptr(unsafe.Pointer(&kernel)), uintptr(unsafe.Pointer(&user)))
+		if ok != 0 {
 			total := seconds(kernel) + seconds(user) // kernel time has the idle time in it
 			if p, ok := system.next(total-seconds(idle), total); ok {
 				result["cpu"] = sentry.Context{"percent_used": p}
@@ -181,7 +190,8 @@ func readCPU(system, own *share) map[string]sentry.Context {
 	}
 	var created, exited windows.Filetime
 	if windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user) == nil {
-		if p, ok := own.next(seconds(kernel)+seconds(user), time.Since(processStart).Seconds()*float64(runtime.NumCPU())); ok {
+		there := time.Since(processStart).Seconds() * float64(runtime.NumCPU())
+		if p, ok := own.next(seconds(kernel)+seconds(user), there); ok {
 			result["process"] = sentry.Context{"cpu_percent": p}
 		}
 	}
@@ -202,7 +212,9 @@ func readProcess() map[string]sentry.Context {
 	if procGetProcessMemoryInfo.Find() != nil {
 		return nil
 	}
-	if ok, _, _ := procGetProcessMemoryInfo.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&counters)), uintptr(counters.size)); ok == 0 {
+	ok, _, _ := procGetProcessMemoryInfo.Call(
+		uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&counters)), uintptr(counters.size))
+	if ok == 0 {
 		return nil
 	}
 	return map[string]sentry.Context{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
@@ -261,6 +273,7 @@ func readDrive(root string, path *uint16) (drive, bool) {
 		return drive{}, false
 	}
 	var fstype [windows.MAX_PATH + 1]uint16
-	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype))) // the type stays "" then
+	// If that fails, the type stays "".
+	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype)))
 	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}, true
 }

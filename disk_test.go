@@ -30,6 +30,8 @@ func runChild(role string) {
 		complainingChild()
 	case "crashes in private", "crashes in public":
 		privateChild(role == "crashes in public")
+	case "nests", "crashes nested":
+		nestingChild(role == "crashes nested")
 	case "has a crash output", "gets a crash output":
 		ownCrashOutput(role == "gets a crash output")
 	}

@@ -91,6 +91,9 @@ func (c *Client) sampler(given float64) sentry.TracesSampler {
 	}
 }
 
+// placeholderInSlug writes what the scrubber puts in place of a name as Sentry takes it in a slug.
+var placeholderInSlug = strings.NewReplacer("[", "", "]", "", "Filtered", "filtered", "~", "home")
+
 // finishCheckIn has for check-ins the part of the hooks, which they don't pass.
 func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 	if e.CheckIn == nil {
@@ -100,7 +103,9 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 		return nil
 	}
 	checkIn := *e.CheckIn // the caller's
-	checkIn.MonitorSlug = c.policy.Load().scrubber.Text(checkIn.MonitorSlug)
+	if slug := c.policy.Load().scrubber.Text(checkIn.MonitorSlug); slug != checkIn.MonitorSlug {
+		checkIn.MonitorSlug = placeholderInSlug.Replace(slug)
+	}
 	e.CheckIn = &checkIn
 	c.policy.Load().scrubber.Event(e)
 	return e
@@ -118,7 +123,9 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
-	c.addSystem(e, p, hook != nil)
+	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
+		c.addSystem(e, p, hook != nil)
+	}
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}

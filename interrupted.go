@@ -24,30 +24,41 @@ type crashOutput struct {
 	ended bool
 }
 
-// watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of its
-// own keeps it.
+// watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of
+// its own keeps it.
 func (c *Client) watchCrashes(disk *outbox.Disk) {
-	out := &c.crashes
+	taken, err := c.crashes.begin(disk)
+	switch {
+	case taken:
+		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own " +
+			"(debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+	case err != nil:
+		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+	}
+}
+
+// begin makes the crash output a file of disk's, unless the program has one of its own: then it is taken.
+func (out *crashOutput) begin(disk *outbox.Disk) (taken bool, err error) {
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	if out.ended {
-		return
+		return false, nil
 	}
 	if _, taken := crashFD(); taken {
-		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
-		return
+		return true, nil
 	}
 	f, err := disk.CrashFile()
-	if err == nil {
-		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
-	}
 	if err != nil {
-		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
-		return
+		return false, err
+	}
+	err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
+	if err != nil {
+		return false, err
 	}
 	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
 	out.fd, _ = crashFD()
 	out.ours = true
+	return false, nil
 }
 
 // endCrashes gives the crash output back, before its file is closed, unless the program has set another since.
@@ -74,7 +85,7 @@ func (c *Client) journal() *outbox.Journal {
 // noteStart notes that t runs, unless it is noted, over, or was switched off.
 func (t *TaskSpan) noteStart() {
 	j := t.client.journal()
-	if j == nil || t.parent != nil {
+	if j == nil {
 		return
 	}
 	t.mu.Lock()
@@ -82,8 +93,13 @@ func (t *TaskSpan) noteStart() {
 	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != t.client.offs.Load() {
 		return
 	}
-	note := outbox.Task{Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.policy.Load().pii,
-		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String()}
+	note := outbox.Task{
+		Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.policy.Load().pii,
+		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String(),
+	}
+	if t.parent != nil {
+		note.Outer = t.parent.span.SpanID.String()
+	}
 	if t.data != nil {
 		if data, err := safe.AppendJSON(nil, t.client.policy.Load().scrubber.Value(t.data)); err == nil {
 			note.Data = data
@@ -102,7 +118,11 @@ func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	running := slices.Clone(c.tasks.roots)
 	c.tasks.mu.Unlock()
 	note := outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory}
-	for _, t := range running {
+	for i := 0; i < len(running); i++ { // the list grows by the tasks inside
+		t := running[i]
+		t.mu.Lock()
+		running = append(running, t.children...)
+		t.mu.Unlock()
 		t.noteStart() // if that failed at its beginning, or the disk wasn't open yet
 		t.note(note)
 	}
@@ -118,8 +138,8 @@ func (t *TaskSpan) note(n outbox.Note) {
 	slot.Note(n)
 }
 
-// reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that it
-// may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
+// reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that
+// it may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
 func (c *Client) reportDead(dead outbox.Dead) bool {
 	if !c.active() {
 		return false
@@ -128,43 +148,42 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 		return false
 	}
 	done := true
-	for _, t := range dead.Tasks {
-		done = c.sendDead(c.interruptedEvent(dead, t), []string{t.Type, "task_interrupted"}, dead) && done
+	tasks := deadTasks(dead.Tasks)
+	for _, t := range tasks {
+		e := c.interruptedEvent(dead, t)
+		done = c.sendDead(e, []string{e.Tags["task_type"], "task_interrupted"}, dead, &t) && done
 	}
-	if len(dead.Crash) > 0 {
-		crash := outbox.ParseCrash(dead.Crash)
-		if !capturedBeforeCrash(crash) {
-			done = c.sendDead(c.crashEvent(dead, crash), []string{"process_crash", c.crashClass(crash)}, dead) && done
+	if len(dead.Crash) == 0 {
+		return done
+	}
+	crash := outbox.ParseCrash(dead.Crash)
+	if capturedBeforeCrash(crash) {
+		return done
+	}
+	var only *deadTask // which the crash has interrupted
+	if len(tasks) == 1 {
+		only = &tasks[0]
+	}
+	e := c.crashEvent(dead, crash, tasks)
+	return c.sendDead(e, []string{"process_crash", c.crashClass(crash)}, dead, only) && done
+}
+
+// maxRunning is how many of the tasks inside an interrupted one its event names.
+const maxRunning = 50
+
+func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
+	task := deadTaskContext(t.Task)
+	taskType := task["task_type"].(string)
+	if len(t.running) > 0 {
+		running := make([]any, 0, min(len(t.running), maxRunning))
+		for _, inner := range t.running[:cap(running)] {
+			named := deadTaskContext(inner.Task)
+			if !inner.Started.IsZero() {
+				named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
+			}
+			running = append(running, map[string]any(named))
 		}
-	}
-	return done
-}
-
-// maxDeadAge is how old a report may claim to be. Sentry refuses what is older than 30 days or from the future, and this one
-// may have to wait for the server.
-const maxDeadAge = 20 * 24 * time.Hour
-
-func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead) bool {
-	e.Level = sentry.LevelFatal
-	e.Timestamp = dead.LastAlive
-	if age := time.Since(dead.LastAlive); age > maxDeadAge || age < 0 {
-		e.Timestamp = time.Now() // the machine was off for long, or its clock was wrong: last_alive tells
-	}
-	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
-	c.commonTags(e.Tags)
-	details := &captureDetails{fingerprint: fingerprint}
-	hint := &sentry.EventHint{Context: &captureContext{c.background, details}}
-	hub := sentry.NewHub(c.client, sentry.NewScope()) // what this process has on its scope isn't the dead one's
-	var id *sentry.EventID
-	c.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
-	return id == nil || details.stored // a hook that drops it has decided
-}
-
-func (c *Client) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentry.Event {
-	taskType := taskTypeOrUnknown(t.Type)
-	task := sentry.Context{"task_type": taskType, "index": t.Index}
-	if t.Total > 0 {
-		task["total"] = t.Total
+		task["running"] = running
 	}
 	known := c.policy.Load().pii || !t.PII // what was noted with personal data in it isn't sent without
 	if len(t.Data) > 0 {
@@ -181,22 +200,29 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentr
 	if t.Breadcrumb != "" && known {
 		death["last_breadcrumb"] = t.Breadcrumb
 	}
-	for name, bytes := range map[string]uint64{"memory_size": t.MemoryTotal, "free_memory": t.MemoryAvailable, "app_memory": t.AppMemory} {
+	for name, bytes := range map[string]uint64{
+		"memory_size": t.MemoryTotal, "free_memory": t.MemoryAvailable, "app_memory": t.AppMemory,
+	} {
 		if bytes > 0 {
 			death[name] = bytes
 		}
 	}
-	e := &sentry.Event{
+	return &sentry.Event{
 		EventID:     sentry.EventID(t.EventID),
 		Message:     taskType + ": interrupted",
 		Transaction: "task." + taskType,
 		Tags:        map[string]string{"task_type": taskType, "failure_type": "task_interrupted"},
 		Contexts:    map[string]sentry.Context{"task": task, "interrupted": death},
 	}
-	if t.TraceID != "" && t.SpanID != "" {
-		e.Contexts["trace"] = sentry.Context{"trace_id": t.TraceID, "span_id": t.SpanID, "op": "task"}
+}
+
+// deadTaskContext is what the context task says of a task, its data aside.
+func deadTaskContext(t outbox.Task) sentry.Context {
+	task := sentry.Context{"task_type": taskTypeOrUnknown(t.Type)}
+	if t.Total > 0 {
+		task["index"], task["total"] = t.Index, t.Total
 	}
-	return e
+	return task
 }
 
 // deathContext is what is known of a process's end.
@@ -206,10 +232,8 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
-	if boot, sure := bootID(); boot != "" && dead.Process.Boot != "" {
-		if restarted := boot != dead.Process.Boot; restarted || sure {
-			death["machine_restarted"] = restarted
-		}
+	if restarted, known := machineRestarted(dead.Process); known {
+		death["machine_restarted"] = restarted
 	}
 	return death
 }
@@ -234,18 +258,21 @@ func capturedBeforeCrash(crash outbox.Crash) bool {
 	return false
 }
 
-func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Event {
+// crashEvent makes the event of a crash that has interrupted tasks.
+func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash, tasks []deadTask) *sentry.Event {
 	kind, handled := crash.Type, false
 	if kind == "" {
 		kind = "crash"
 	}
-	exception := sentry.Exception{Type: kind, Value: crash.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled}}
+	exception := sentry.Exception{
+		Type: kind, Value: crash.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled},
+	}
 	if exception.Value == "" {
 		exception.Value = crash.Header
 	}
 	death := c.deathContext(dead)
 	var names []string
-	for _, t := range dead.Tasks {
+	for _, t := range tasks {
 		names = append(names, taskTypeOrUnknown(t.Type))
 	}
 	e := &sentry.Event{
@@ -259,23 +286,36 @@ func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash) *sentry.Event 
 			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
 		}
 	}
-	for _, g := range crash.Goroutines {
-		st := crashStack(g)
-		if g.Crashed && exception.Stacktrace == nil {
-			exception.Stacktrace = st
-			exception.ThreadID = uint64(max(g.ID, 0))
-			st = nil
-		}
-		if len(e.Threads) < maxThreads {
-			e.Threads = append(e.Threads, sentry.Thread{ID: strconv.Itoa(g.ID), Name: "goroutine " + strconv.Itoa(g.ID) + " [" + g.State + "]",
-				Crashed: g.Crashed, Current: g.Crashed, Stacktrace: st})
-		}
-	}
+	e.Threads = crashThreads(crash, &exception)
 	e.Exception = []sentry.Exception{exception}
 	return e
 }
 
-// maxThreads is how many goroutines of a crash are reported, the crashing one first.
+// crashThreads returns the goroutines of a crash that have a frame to show. The stack of the one that crashed goes to
+// x, which names its thread.
+func crashThreads(crash outbox.Crash, x *sentry.Exception) (threads []sentry.Thread) {
+	told := make(map[int]bool)
+	for _, g := range crash.Goroutines {
+		st := crashStack(g)
+		if st == nil || told[g.ID] || len(threads) == maxThreads {
+			continue
+		}
+		if g.Crashed {
+			x.Stacktrace, st = st, nil
+			if g.ID <= 0 {
+				continue // the runtime's own stack alone: 0 is no ID that an exception could name
+			}
+			x.ThreadID = uint64(g.ID)
+		}
+		told[g.ID] = true
+		id := strconv.Itoa(g.ID)
+		threads = append(threads, sentry.Thread{ID: id, Name: "goroutine " + id + " [" + g.State + "]",
+			Crashed: g.Crashed, Current: g.Crashed, Stacktrace: st})
+	}
+	return threads
+}
+
+// maxThreads is how many goroutines of a crash are reported. The runtime prints the crashing one first.
 const maxThreads = 100
 
 func crashStack(g outbox.Goroutine) *sentry.Stacktrace {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,8 +37,8 @@ func TestMachineRestarted(t *testing.T) {
 	}
 }
 
-// TestSignsOfLifeWithoutSystemInfo: without system information the journal has a task's last breadcrumb and sign of life all
-// the same, and events nothing of the machine.
+// TestSignsOfLifeWithoutSystemInfo: without system information the journal has a task's last breadcrumb and sign of
+// life all the same, and events nothing of the machine.
 func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	server, dir := sentrytest.NewServer(t), t.TempDir()
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: dir, SendSystemInfo: sentry.Set(false)}); err != nil {
@@ -81,7 +84,7 @@ func waitForNote(t *testing.T, dir, text string) {
 	}
 }
 
-// TestNotedLater: a task that began before the disk could be used is noted once it can.
+// TestNotedLater: a task that began before the disk could be used is noted once it can, and one inside it, too.
 func TestNotedLater(t *testing.T) {
 	server, dir := sentrytest.NewServer(t), t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -92,8 +95,10 @@ func TestNotedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer Close(time.Minute)
-	_, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
+	ctx, span := CreateTaskSpan(context.Background(), "early_task", 0, 1, nil)
 	defer span.Finish()
+	_, inner := CreateTaskSpan(ctx, "task_inside", 0, 1, nil)
+	defer inner.Finish()
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -107,10 +112,11 @@ func TestNotedLater(t *testing.T) {
 	c.collector.refresh() // as every five seconds
 	c.collector.mu.Unlock()
 	waitForNote(t, file, "early_task")
+	waitForNote(t, file, "task_inside")
 }
 
-// TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses events
-// of long ago and from the future.
+// TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses
+// events of long ago and from the future.
 func TestDeadForLong(t *testing.T) {
 	server := sentrytest.NewServer(t)
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
@@ -136,5 +142,215 @@ func TestDeadForLong(t *testing.T) {
 		if want := c.died.UTC().Format(time.RFC3339Nano); e.Contexts["interrupted"]["last_alive"] != want {
 			t.Errorf("last_alive %v, want %v", e.Contexts["interrupted"]["last_alive"], want)
 		}
+	}
+}
+
+// TestCrashThreads: goroutines without a frame of the program's are left out, and the exception names the thread it is
+// of.
+func TestCrashThreads(t *testing.T) {
+	const host = "main.work(...)\n\t/src/main.go:5 +0x1d\n"
+	ours := ownPackage + ".(*outbox).run(0xc0)\n\t/src/outbox.go:7 +0x1d\n"
+	const parked = "runtime.gopark(0x0)\n\t/go/src/runtime/proc.go:1 +0x1d\n"
+	for _, test := range []struct {
+		name, output string
+		threads      []string // ID, crashed and whether it has frames
+		id           uint64   // of the exception's thread
+		frames       int      // of the exception
+	}{
+		{"a panic", "panic: x\n\ngoroutine 7 [running]:\n" + host + "\ngoroutine 1 [select]:\n" + parked +
+			"\ngoroutine 3 [select]:\n" + ours + "\ngoroutine 4 [sleep]:\n" + parked + host,
+			[]string{"7 true false", "4 false true"}, 7, 1},
+		{"in the runtime", "fatal error: x\n\nruntime stack:\n" + parked + "\ngoroutine 7 [running]:\n" + parked +
+			"\ngoroutine 4 [sleep]:\n" + host, []string{"4 false true"}, 0, 0},
+		{"the runtime's own stack alone", "fatal error: x\n\nruntime stack:\n" + host, nil, 0, 1},
+		{"on a stack of the system's", "SIGSEGV: x\n\nruntime stack:\n" + host + "\ngoroutine 9 [syscall]:\n" + host,
+			[]string{"0 false true", "9 true false"}, 9, 1},
+		{"printed twice", "panic: x\n\ngoroutine 7 [running]:\n" + host + "\ngoroutine 4 [select]:\n" + host +
+			"\ngoroutine 4 [select]:\n" + host, []string{"7 true false", "4 false true"}, 7, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var c Client
+			e := c.crashEvent(outbox.Dead{}, outbox.ParseCrash([]byte(test.output)), nil)
+			var threads []string
+			for _, thread := range e.Threads {
+				if thread.Crashed != thread.Current {
+					t.Errorf("thread %s: crashed %v, current %v", thread.ID, thread.Crashed, thread.Current)
+				}
+				threads = append(threads, fmt.Sprint(thread.ID, " ", thread.Crashed, " ", thread.Stacktrace != nil))
+			}
+			if !slices.Equal(threads, test.threads) {
+				t.Errorf("threads %q, want %q", threads, test.threads)
+			}
+			x, frames := e.Exception[0], 0
+			if x.Stacktrace != nil {
+				frames = len(x.Stacktrace.Frames)
+			}
+			if x.ThreadID != test.id || frames != test.frames {
+				t.Errorf("exception in thread %d with %d frames, want %d with %d", x.ThreadID, frames, test.id, test.frames)
+			}
+		})
+	}
+}
+
+// TestDeadTasks: whatever a journal says of which task is part of which, each is told once.
+func TestDeadTasks(t *testing.T) {
+	for name, test := range map[string]struct{ noted, want string }{ // span>outer, in the order of their beginning
+		"none":                     {"", ""},
+		"without the field":        {"a> b>", "a b"},
+		"without spans":            {"> >", " "},
+		"nested":                   {"a> b>a c>b d>a e>", "a(b d c) e"},
+		"the outer one has ended":  {"a> c>b d>c", "a c(d)"},
+		"the clock was turned":     {"c>b b>a a>", "a(b c)"},
+		"part of itself":           {"a>a b>", "b a"},
+		"part of one another":      {"a>b b>a c>b", "a(b c)"},
+		"two spans of one ID":      {"a> a> b>a", "a(b) a"},
+		"a span that is its own's": {"a> b>b c>b", "a b(c)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var tasks []outbox.Interrupted
+			for _, noted := range strings.Fields(test.noted) {
+				span, outer, _ := strings.Cut(noted, ">")
+				tasks = append(tasks, outbox.Interrupted{Task: outbox.Task{SpanID: span, Outer: outer}})
+			}
+			var got []string
+			for _, root := range deadTasks(tasks) {
+				var inner []string
+				for _, t := range root.running {
+					inner = append(inner, t.SpanID)
+				}
+				text := root.SpanID
+				if len(inner) > 0 {
+					text += "(" + strings.Join(inner, " ") + ")"
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestManyTasksInside: the event of a task with very many inside names the outermost and passes at Sentry.
+func TestManyTasksInside(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	now := time.Now()
+	task := func(name, span, outer string) outbox.Interrupted {
+		return outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: outbox.Task{
+			Type: name, SpanID: span, Outer: outer, Index: 1, Total: 5000, Started: now, Data: []byte(`{"kept":"yes"}`)}}
+	}
+	dead := outbox.Dead{LastAlive: now, Tasks: []outbox.Interrupted{task("outer", "s", "")}}
+	for i := range 1000 {
+		dead.Tasks = append(dead.Tasks, task(strings.Repeat("t", maxTaskType-5)+fmt.Sprint(i), fmt.Sprint(i), "s"))
+	}
+	if !current.Load().reportDead(dead) {
+		t.Fatal("not reported")
+	}
+	e := server.WaitEvents(1, time.Minute)[0]
+	running, _ := e.Contexts["task"]["running"].([]any)
+	data, _ := e.Contexts["task"]["data"].(map[string]any)
+	if len(running) == 0 || data["kept"] != "yes" || e.Contexts["task"]["total"] != 5000.0 {
+		t.Errorf("%d running, context task %.500v", len(running), e.Contexts["task"])
+	}
+}
+
+// TestDeadOfAnEarlierVersion: what isn't noted about the dead process isn't made up from this one.
+func TestDeadOfAnEarlierVersion(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir(), Release: "now@2", Environment: "here"}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	dead := outbox.Dead{LastAlive: time.Now(), Tasks: []outbox.Interrupted{
+		{EventID: strings.Repeat("1", 32), Task: outbox.Task{Type: "a"}},
+		{EventID: strings.Repeat("2", 32), Task: outbox.Task{Type: "b", TraceID: "zz", SpanID: strings.Repeat("f", 16)}},
+	}}
+	if !current.Load().reportDead(dead) {
+		t.Fatal("not reported")
+	}
+	for _, e := range server.WaitEvents(2, time.Minute) {
+		header, _ := e.Header["trace"].(map[string]any)
+		if e.Release != "" || header["release"] != nil || e.Environment != header["environment"] {
+			t.Errorf("release %q, environment %q, trace header %v", e.Release, e.Environment, header)
+		}
+		trace := e.Contexts["trace"]
+		if trace["trace_id"] == nil || trace["trace_id"] != header["trace_id"] || trace["op"] != nil {
+			t.Errorf("context trace %v, header %v", trace, header)
+		}
+		if e.Contexts["device"]["boot_time"] != nil {
+			t.Errorf("boot time %v, but it isn't known in which run of the machine it died", e.Contexts["device"]["boot_time"])
+		}
+	}
+}
+
+// TestMachineOfTheDead: of the machine's state stays what doesn't change, and the start of the machine if it is the
+// same.
+func TestMachineOfTheDead(t *testing.T) {
+	snapshot := map[string]sentry.Context{
+		"os":     {"name": "Linux"},
+		"device": {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
+		"disks": {"/": map[string]any{
+			"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0,
+		}},
+		"process": {"pid": 1}, "memory": {"total_gb": 1.0}, "environment": {"detected": "here"},
+	}
+	before := fmt.Sprint(snapshot)
+	const rest = "disks:map[/:map[fstype:ext4 total_gb:2]] os:map[name:Linux]]"
+	for sameBoot, want := range map[bool]string{
+		true:  "map[device:map[arch:amd64 boot_time:then memory_size:2] " + rest,
+		false: "map[device:map[arch:amd64 memory_size:2] " + rest,
+	} {
+		if got := fmt.Sprint(machineContexts(snapshot, sameBoot)); got != want {
+			t.Errorf("same boot %v: %s, want %s", sameBoot, got, want)
+		}
+	}
+	if len(machineContexts(nil, true)) > 0 || fmt.Sprint(snapshot) != before {
+		t.Errorf("of nothing %v, and the snapshot is now %v", machineContexts(nil, true), snapshot)
+	}
+}
+
+// TestHooksOfTheHostSeeTheDead: what the host program's own processors and hooks add to an event of a dead process
+// stays, what sentry-go's integrations add doesn't.
+func TestHooksOfTheHostSeeTheDead(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	var seen []string
+	err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir(), SendSystemInfo: sentry.Set(false),
+		ClientOptions: func(co *sentry.ClientOptions) {
+			co.Tags = map[string]string{"of_integration": "x", "task_type": "x"}
+			co.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+				for name := range e.Contexts {
+					seen = append(seen, name)
+				}
+				e.Tags["of_hook"] = "x"
+				return e
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	c := current.Load()
+	c.client.AddEventProcessor(func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+		e.Tags["of_processor"], e.Modules = "x", map[string]string{"host": "1"}
+		return e
+	})
+	dead := outbox.Dead{LastAlive: time.Now(), Crash: []byte("panic: x\n\ngoroutine 1 [running]:\n")}
+	if !c.reportDead(dead) {
+		t.Fatal("not reported")
+	}
+	e := server.WaitEvents(1, time.Minute)[0]
+	if e.Tags["of_hook"] != "x" || e.Tags["of_processor"] != "x" || !bytes.Contains(e.Raw, []byte(`"host":"1"`)) {
+		t.Errorf("tags %v: %s", e.Tags, e.Raw)
+	}
+	if e.Tags["of_integration"] != "" || e.Tags["task_type"] != "" {
+		t.Errorf("tags %v", e.Tags)
+	}
+	slices.Sort(seen)
+	if !slices.Equal(seen, []string{"crash", "trace"}) {
+		t.Errorf("contexts %v", seen)
 	}
 }

@@ -30,6 +30,7 @@ type Task struct {
 	PII     bool      `json:"pii,omitempty"`      // begun while personal data was allowed
 	TraceID string    `json:"trace_id,omitempty"` // of its transaction
 	SpanID  string    `json:"span_id,omitempty"`
+	Outer   string    `json:"outer,omitempty"` // SpanID of the task that it is part of, "" if there is none
 
 	Data json.RawMessage `json:"-"` // about 10 KiB find room, else a text that says so is noted in its place
 }
