@@ -1,7 +1,9 @@
 package sentryconfig
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -105,6 +107,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 		return nil
 	}
 	details := captureOf(hint)
+	c.addCommon(e)
 	c.addSystem(e, hook != nil)
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
@@ -129,6 +132,19 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 		c.transport.expect(e, details)
 	}
 	return e
+}
+
+// addCommon adds what every event has: this module to its SDK, and the common tags, unless it has them.
+func (c *Client) addCommon(e *sentry.Event) {
+	e.Sdk.Packages = append(slices.Clip(e.Sdk.Packages), thisModule())
+	_, detected := e.Tags["environment_detected"]
+	if _, system := e.Tags["os_name"]; detected && (system || c.osName == "") {
+		return
+	}
+	tags := make(map[string]string, len(e.Tags)+2) // the event's own may be the caller's
+	c.commonTags(tags)
+	maps.Copy(tags, e.Tags)
+	e.Tags = tags
 }
 
 // firstSnapshotWait is how long the first capture waits for the first reading of the machine.
