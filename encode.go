@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -15,14 +16,13 @@ import (
 // sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that Relay,
 // Bugsink, Spotlight and sentry-cli agree on. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
 
-// appendPayload appends the JSON of the item for e to b. When encoding fails, what was appended is of no use.
+// appendPayload makes of b, which is empty, the JSON of the item for e. When encoding fails, what it returns is of no use.
 func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("encoding panicked: %v", v)
 		}
 	}()
-	from := len(b)
 	switch itemTypeOf(e) {
 	case itemLog:
 		b, err = appendJSON(b, wireBatch[sentry.Log]{e.Logs})
@@ -36,7 +36,7 @@ func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	if err != nil {
 		return b, err
 	}
-	return append(b[:from], replaceNULs(b[from:])...), nil
+	return replaceNULs(b), nil
 }
 
 // appendJSON appends v as encoding/json writes it, but for HTML's characters, which stand for themselves.
@@ -67,6 +67,7 @@ type omitted = *struct{}
 type wireEvent struct {
 	*plainEvent
 
+	SDK         sentry.SdkInfo                `json:"sdk"`
 	LogEntry    wireMessage                   `json:"logentry,omitzero"`
 	Breadcrumbs wireValues[sentry.Breadcrumb] `json:"breadcrumbs,omitzero"`
 	Exception   wireValues[wireException]     `json:"exception,omitzero"`
@@ -103,9 +104,11 @@ type wireException struct {
 	ThreadID uint64 `json:"thread_id,omitempty,string"`
 }
 
-// A wireRequest has its cookies among the headers alone: as a text, servers with a schema refuse them.
+// A wireRequest has its cookies among the headers alone: servers with a schema refuse a text of them. Its URL is one:
+// with the brackets of what stands for this machine's name it would have no valid host.
 type wireRequest struct {
 	*sentry.Request
+	URL     string  `json:"url,omitempty"`
 	Cookies omitted `json:"cookies,omitempty"`
 }
 
@@ -114,7 +117,7 @@ type plainSpan sentry.Span
 
 // appendEvent appends the JSON of an event or a transaction.
 func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
-	w := wireEvent{plainEvent: (*plainEvent)(e), LogEntry: wireMessage{e.Message}}
+	w := wireEvent{plainEvent: (*plainEvent)(e), SDK: sdkOf(e), LogEntry: wireMessage{e.Message}}
 	w.Breadcrumbs.Values = e.Breadcrumbs
 	for i := range e.Exception {
 		w.Exception.Values = append(w.Exception.Values, &wireException{&e.Exception[i], e.Exception[i].ThreadID})
@@ -123,7 +126,7 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 		w.Threads.Values = append(w.Threads.Values, &e.Threads[i])
 	}
 	if e.Request != nil {
-		w.Request = &wireRequest{Request: e.Request}
+		w.Request = &wireRequest{Request: e.Request, URL: strings.ReplaceAll(e.Request.URL, withheld, "host")}
 	}
 	if !e.User.IsEmpty() {
 		w.User = &e.User

@@ -300,7 +300,7 @@ func TestOddHooks(t *testing.T) {
 			e.Contexts["none"] = nil
 		},
 		"nothing": func(e *sentry.Event) {
-			*e = sentry.Event{EventID: e.EventID, Timestamp: e.Timestamp, Tags: e.Tags, Sdk: e.Sdk}
+			*e = sentry.Event{EventID: e.EventID, Timestamp: e.Timestamp, Tags: e.Tags}
 		},
 		"other type": func(e *sentry.Event) { e.Type = "strange" },
 		"type log":   func(e *sentry.Event) { e.Type = "log" },
@@ -310,6 +310,7 @@ func TestOddHooks(t *testing.T) {
 		"its JSON":   func(e *sentry.Event) { e.Tags["secret"] = "password=hunter2"; e.MakeSerializationSafe() },
 		"threads":    func(e *sentry.Event) { e.Threads = []sentry.Thread{{ID: "7"}, {}}; e.Exception[0].ThreadID = 7 },
 		"spans":      func(e *sentry.Event) { e.Spans = []*sentry.Span{{Op: "x"}}; e.StartTime = e.Timestamp },
+		"no SDK":     func(e *sentry.Event) { e.Sdk = sentry.SdkInfo{} },
 		"cookies":    func(e *sentry.Event) { e.Request = &sentry.Request{Cookies: "a=b"} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,5 +348,15 @@ func TestCommonTags(t *testing.T) {
 	flush(t)
 	if e := server.WaitEvents(2, time.Minute)[1]; e.Tags["os_name"] != "HostOS" || e.Tags["environment_detected"] != "development" {
 		t.Errorf("tags %v", e.Tags)
+	}
+}
+
+// TestURLOfAPrivateRequest: what stands for the machine's name in a URL leaves it one.
+func TestURLOfAPrivateRequest(t *testing.T) {
+	server := start(t, sentryconfig.Options{SendPII: sentry.Set(false)})
+	scrubbed := &sentry.Request{URL: "http://[host]:8080/a"} // as of a machine with a longer name than this one may have
+	sentry.CurrentHub().Clone().CaptureEvent(&sentry.Event{Message: "x", Request: scrubbed})
+	if raw := one(t, server).Raw; !bytes.Contains(raw, []byte(`"url":"http://host:8080/a"`)) {
+		t.Errorf("%s", raw)
 	}
 }

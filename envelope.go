@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"encoding/json"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -35,13 +36,22 @@ var thisModule = sync.OnceValue(func() sentry.SdkPackage {
 	return p
 })
 
+// sdkOf is what e says of the SDK: what sentry-go says, and this module. A hook may have made e anew, without any.
+func sdkOf(e *sentry.Event) sentry.SdkInfo {
+	sdk := e.Sdk
+	if sdk.Name == "" || sdk.Version == "" {
+		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
+	}
+	if len(sdk.Packages) == 0 {
+		sdk.Packages = []sentry.SdkPackage{{Name: "sentry-go", Version: sentry.SDKVersion}}
+	}
+	sdk.Packages = append(slices.Clip(sdk.Packages), thisModule())
+	return sdk
+}
+
 // sdkHeader is what the header of each envelope says of the SDK, as a JSON object.
 var sdkHeader = sync.OnceValue(func() string {
-	encoded, err := json.Marshal(sentry.SdkInfo{
-		Name:     "sentry.go",
-		Version:  sentry.SDKVersion,
-		Packages: []sentry.SdkPackage{{Name: "sentry-go", Version: sentry.SDKVersion}, thisModule()},
-	})
+	encoded, err := json.Marshal(sdkOf(new(sentry.Event)))
 	if err != nil {
 		panic(err) // it holds nothing but texts
 	}

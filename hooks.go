@@ -3,7 +3,6 @@ package sentryconfig
 import (
 	"maps"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -107,7 +106,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 		return nil
 	}
 	details := captureOf(hint)
-	c.addCommon(e)
+	c.addCommonTags(e)
 	c.addSystem(e, hook != nil)
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
@@ -134,9 +133,8 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sent
 	return e
 }
 
-// addCommon adds what every event has: this module to its SDK, and the common tags, unless it has them.
-func (c *Client) addCommon(e *sentry.Event) {
-	e.Sdk.Packages = append(slices.Clip(e.Sdk.Packages), thisModule())
+// addCommonTags gives e the tags that every event has, unless it has them.
+func (c *Client) addCommonTags(e *sentry.Event) {
 	_, detected := e.Tags["environment_detected"]
 	if _, system := e.Tags["os_name"]; detected && (system || c.osName == "") {
 		return

@@ -135,7 +135,7 @@ func (t *transport) encode(s *scratch, e *sentry.Event) (err error) {
 	return err
 }
 
-// fittingPayload appends the payload of e to b, which is empty. It cuts e, in place, until Sentry takes it.
+// fittingPayload makes of b, which is empty, the payload of e. It cuts e, in place, until Sentry takes it.
 func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	b, err := appendPayload(b, e)
 	if of := itemTypeOf(e); err != nil || of != itemEvent && of != itemTransaction {
