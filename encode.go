@@ -13,10 +13,10 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that Relay,
-// Bugsink, Spotlight and sentry-cli agree on. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
+// sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that
+// Relay, Bugsink, Spotlight and sentry-cli agree on. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
 
-// appendPayload makes of b, which is empty, the JSON of the item for e. When encoding fails, what it returns is of no use.
+// appendPayload makes of b, which is empty, the JSON of the item for e. With an error, the bytes are of no use.
 func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -91,7 +91,7 @@ type wireMessage struct {
 	Message string `json:"message"`
 }
 
-// wireValues is how a list of an event's parts is written. Entries may be nil before the scrubber has seen them, not here.
+// wireValues is how a list of an event's parts is written. The scrubber has removed entries that were nil.
 type wireValues[T any] struct {
 	Values []*T `json:"values"`
 }
@@ -112,7 +112,7 @@ type wireRequest struct {
 	Cookies omitted `json:"cookies,omitempty"`
 }
 
-// plainSpan is a sentry.Span without its MarshalJSON, which would write what a hook had it encode before it was scrubbed.
+// plainSpan is a sentry.Span without its MarshalJSON, which may write what was encoded before the span was scrubbed.
 type plainSpan sentry.Span
 
 // appendEvent appends the JSON of an event or a transaction.

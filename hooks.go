@@ -10,8 +10,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// Every event passes here between sentry-go's scope and the transport: ours is added first, then the user's own hook
-// sees the event, then the scrubber has the last word.
+// Every event passes here between sentry-go's scope and the transport: first this package adds what is its own, then
+// the user's hook sees the event, then the scrubber has the last word.
 
 // wrapHooks puts the package's hooks around the user's.
 func (c *Client) wrapHooks(co *sentry.ClientOptions) {
@@ -22,53 +22,7 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 	co.BeforeSendTransaction = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 		return c.finish(e, hint, c.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
 	}
-	co.BeforeSendLog = func(l *sentry.Log) *sentry.Log {
-		if !active() {
-			return nil
-		}
-		if hook := c.hooks.beforeSendLog; hook != nil {
-			given := l
-			if !c.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
-				l = given
-			}
-		}
-		if l != nil {
-			c.scrubber.Log(l)
-		}
-		return l
-	}
-	co.BeforeSendMetric = func(m *sentry.Metric) *sentry.Metric {
-		if !active() {
-			return nil
-		}
-		if hook := c.hooks.beforeSendMetric; hook != nil {
-			given := m
-			if !c.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
-				m = given
-			}
-		}
-		if m == nil {
-			return nil
-		}
-		if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
-			c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
-			return nil
-		}
-		c.scrubber.Metric(m)
-		return m
-	}
-	co.Integrations = func(list []sentry.Integration) []sentry.Integration {
-		kept := make([]sentry.Integration, 0, len(list))
-		for _, i := range list {
-			if i.Name() != "Environment" { // ours tells more, and its values can't be told from the host's
-				kept = append(kept, i)
-			}
-		}
-		if c.hooks.integrations != nil {
-			c.call("ClientOptions.Integrations", func() { kept = c.hooks.integrations(kept) })
-		}
-		return kept
-	}
+	co.BeforeSendLog, co.BeforeSendMetric, co.Integrations = c.finishLog, c.finishMetric, c.chooseIntegrations
 	if sampler := co.TracesSampler; sampler != nil {
 		rate := co.TracesSampleRate
 		co.TracesSampler = func(ctx sentry.SamplingContext) float64 {
@@ -79,7 +33,61 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 	}
 }
 
-// finishCheckIn has for check-ins the part of the hooks, which they don't pass.
+// chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend
+// the integration's values can't be told from those that the host program set. Then the user's hook chooses.
+func (c *Client) chooseIntegrations(list []sentry.Integration) []sentry.Integration {
+	kept := make([]sentry.Integration, 0, len(list))
+	for _, i := range list {
+		if i.Name() != "Environment" {
+			kept = append(kept, i)
+		}
+	}
+	if c.hooks.integrations != nil {
+		c.call("ClientOptions.Integrations", func() { kept = c.hooks.integrations(kept) })
+	}
+	return kept
+}
+
+// finishLog does for a log what finish does for an event.
+func (c *Client) finishLog(l *sentry.Log) *sentry.Log {
+	if !active() {
+		return nil
+	}
+	if hook := c.hooks.beforeSendLog; hook != nil {
+		given := l
+		if !c.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
+			l = given
+		}
+	}
+	if l != nil {
+		c.scrubber.Log(l)
+	}
+	return l
+}
+
+// finishMetric does for a metric what finish does for an event.
+func (c *Client) finishMetric(m *sentry.Metric) *sentry.Metric {
+	if !active() {
+		return nil
+	}
+	if hook := c.hooks.beforeSendMetric; hook != nil {
+		given := m
+		if !c.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
+			m = given
+		}
+	}
+	if m == nil {
+		return nil
+	}
+	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
+		c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
+		return nil
+	}
+	c.scrubber.Metric(m)
+	return m
+}
+
+// finishCheckIn does for check-ins, which bypass BeforeSend, what finish does for events.
 func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 	if e.CheckIn == nil {
 		return e
@@ -94,14 +102,15 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	return e
 }
 
-// cleanMessage takes out of a message what is secret or personal before it becomes a class: for an error's class paths and
-// names are one as good as the other.
+// cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
+// name is as good as another.
 func (c *Client) cleanMessage(message string) string {
 	return strings.ReplaceAll(c.scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
 }
 
-// finish completes an event in place. A hook of the user's that panics is as if there were none: the event is kept.
-func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint, hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
+// finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
+func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
+	hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
 	if !active() {
 		return nil
 	}
@@ -148,8 +157,8 @@ func (c *Client) addCommonTags(e *sentry.Event) {
 // firstSnapshotWait is how long the first capture waits for the first reading of the machine.
 const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
 
-// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's maps
-// are shared between events; private asks for copies, for a hook that may write to them.
+// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
+// maps are shared between events; private asks for copies, for a hook that may write to them.
 func (c *Client) addSystem(e *sentry.Event, private bool) {
 	if !c.systemInfo {
 		return

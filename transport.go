@@ -153,8 +153,8 @@ func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	return appendPayload(b[:0], e)
 }
 
-// payloadLimit returns how many bytes a payload like this one may have for Sentry to take it. It compresses a large one,
-// to see whether it would still be too large then: it is asked once for each version of a payload.
+// payloadLimit returns how many bytes a payload like this one may have for Sentry to take it. It compresses a large
+// payload to find out, so it is called once for each version of a payload.
 func payloadLimit(payload []byte) int {
 	if n := len(payload); n <= maxPackedBytes || n > maxEventBytes {
 		return maxEventBytes
