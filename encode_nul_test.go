@@ -8,7 +8,9 @@ import (
 
 // FuzzReplaceNULs: the JSON says the same as before, but for its NULs, whatever stands around them.
 func FuzzReplaceNULs(f *testing.F) {
-	for _, text := range []string{"", "\x00", "a\x00\x00b", `\u0000`, `\\u0000`, "\\\x00", "\\\\\x00u0000", "\ufffd\x00é", `"\x00"`} {
+	for _, text := range []string{
+		"", "\x00", "a\x00\x00b", `\u0000`, `\\u0000`, "\\\x00", "\\\\\x00u0000", "\ufffd\x00é", `"\x00"`,
+	} {
 		f.Add(text, text)
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
