@@ -29,7 +29,7 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
-		SDK:       sdkHeader,
+		SDK:       sdkHeader(),
 		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,

@@ -87,7 +87,10 @@ func initialise(t *testing.T, server *sentrytest.Server, opts sentryconfig.Optio
 	if err := sentryconfig.Init(opts); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sentryconfig.Close(time.Minute) })
+	t.Cleanup(func() {
+		sentryconfig.Close(time.Minute)
+		checkForms(t, server)
+	})
 }
 
 // one waits for exactly one event.

@@ -120,7 +120,9 @@ func TestValuesRead(t *testing.T) {
 					Wrapped map[string]json.RawMessage
 					Trace   struct{ Data map[string]json.RawMessage }
 				}
-				Breadcrumbs []struct{ Data map[string]json.RawMessage }
+				Breadcrumbs struct {
+					Values []struct{ Data map[string]json.RawMessage }
+				}
 			}
 			check := func(place string, got json.RawMessage) {
 				t.Helper()
@@ -133,10 +135,10 @@ func TestValuesRead(t *testing.T) {
 			}
 			check("task data", wire.Contexts.Task.Data["v"])
 			check("extra", wire.Contexts.Wrapped["v"])
-			if len(wire.Breadcrumbs) != 2 {
-				t.Fatalf("%d breadcrumbs, want 2", len(wire.Breadcrumbs))
+			if n := len(wire.Breadcrumbs.Values); n != 2 {
+				t.Fatalf("%d breadcrumbs, want 2", n)
 			}
-			for _, b := range wire.Breadcrumbs {
+			for _, b := range wire.Breadcrumbs.Values {
 				check("breadcrumb", b.Data["v"])
 			}
 			if err := json.Unmarshal(tx.Raw, &wire); err != nil {

@@ -1,0 +1,218 @@
+package sentryconfig
+
+import (
+	"maps"
+	"math"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/scrub"
+)
+
+// Every event passes here between sentry-go's scope and the transport: first this package adds what is its own, then
+// the user's hook sees the event, then the scrubber has the last word.
+
+// wrapHooks puts the package's hooks around the user's.
+func (c *Client) wrapHooks(co *sentry.ClientOptions) {
+	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations,
+		co.TracesSampler}
+	co.BeforeSend = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
+		return c.finish(e, hint, c.hooks.beforeSend, "ClientOptions.BeforeSend")
+	}
+	co.BeforeSendTransaction = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
+		return c.finish(e, hint, c.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
+	}
+	co.BeforeSendLog, co.BeforeSendMetric, co.Integrations = c.finishLog, c.finishMetric, c.chooseIntegrations
+	co.TracesSampler = c.sampler(co.TracesSampleRate)
+}
+
+// sampler is the user's, else the rate of the options, which Reconfigure may change; given is what ClientOptions set.
+func (c *Client) sampler(given float64) sentry.TracesSampler {
+	return func(ctx sentry.SamplingContext) float64 {
+		rate := c.policy.Load().sampleRate
+		if c.ownRate {
+			rate = given
+		}
+		switch {
+		case c.hooks.sampler != nil:
+			c.call("ClientOptions.TracesSampler", func() { rate = c.hooks.sampler(ctx) })
+		case ctx.ParentSampled == sentry.SampledTrue:
+			return 1
+		case ctx.ParentSampled == sentry.SampledFalse:
+			return 0
+		}
+		return rate
+	}
+}
+
+// maxSlug is the length of a monitor's slug at Sentry.
+const maxSlug = 50
+
+// fitSlug writes a monitor's slug as Sentry takes it: a-z, 0-9, _ and -.
+func fitSlug(slug string) string {
+	words := strings.FieldsFunc(strings.ToLower(slug), func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
+	})
+	for i := range words {
+		words[i] = strings.Trim(words[i], "-")
+	}
+	slug = strings.Join(words, "-")
+	return slug[:min(len(slug), maxSlug)]
+}
+
+// chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend
+// the integration's values can't be told from those that the host program set. Then the user's hook chooses.
+func (c *Client) chooseIntegrations(list []sentry.Integration) []sentry.Integration {
+	kept := make([]sentry.Integration, 0, len(list))
+	for _, i := range list {
+		if i.Name() != "Environment" {
+			kept = append(kept, i)
+		}
+	}
+	if c.hooks.integrations != nil {
+		c.call("ClientOptions.Integrations", func() { kept = c.hooks.integrations(kept) })
+	}
+	return kept
+}
+
+// finishLog does for a log what finish does for an event.
+func (c *Client) finishLog(l *sentry.Log) *sentry.Log {
+	if !c.active() {
+		return nil
+	}
+	if hook := c.hooks.beforeSendLog; hook != nil {
+		given := l
+		if !c.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
+			l = given
+		}
+	}
+	if l != nil {
+		c.policy.Load().scrubber.Log(l)
+	}
+	return l
+}
+
+// finishMetric does for a metric what finish does for an event.
+func (c *Client) finishMetric(m *sentry.Metric) *sentry.Metric {
+	if !c.active() {
+		return nil
+	}
+	if hook := c.hooks.beforeSendMetric; hook != nil {
+		given := m
+		if !c.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
+			m = given
+		}
+	}
+	if m == nil {
+		return nil
+	}
+	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
+		c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
+		return nil
+	}
+	c.policy.Load().scrubber.Metric(m)
+	return m
+}
+
+// finishCheckIn does for check-ins, which bypass BeforeSend, what finish does for events.
+func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+	if e.CheckIn == nil {
+		return e
+	}
+	if !c.active() {
+		return nil
+	}
+	checkIn := *e.CheckIn // the caller's
+	checkIn.MonitorSlug = fitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
+	e.CheckIn = &checkIn
+	c.policy.Load().scrubber.Event(e)
+	return e
+}
+
+// cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
+// name is as good as another.
+func (c *Client) cleanMessage(message string) string {
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
+}
+
+// finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
+func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
+	hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
+	if !c.active() {
+		return nil
+	}
+	details, p := captureOf(hint), c.policy.Load()
+	c.addCommonTags(e)
+	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
+		c.addSystem(e, p, hook != nil)
+	}
+	if details != nil && len(e.Fingerprint) == 0 {
+		e.Fingerprint = details.fingerprint
+	}
+	if p.pii && e.User.Username == "" {
+		e.User.Username = p.user
+	}
+	if hook != nil {
+		given := e
+		if !c.call(name, func() { e = hook(given, hint) }) {
+			e = given
+		}
+		if e == nil {
+			return nil
+		}
+	}
+	if e.ServerName == withheld || e.ServerName == c.host {
+		e.ServerName = ""
+		if p.pii {
+			e.ServerName = c.host
+		}
+	}
+	p.scrubber.Event(e)
+	if details != nil && c.transport != nil {
+		c.transport.expect(e, details)
+	}
+	return e
+}
+
+// addCommonTags gives e the tags that every event has, unless it has them.
+func (c *Client) addCommonTags(e *sentry.Event) {
+	_, detected := e.Tags["environment_detected"]
+	if _, system := e.Tags["os_name"]; detected && (system || c.osName == "") {
+		return
+	}
+	tags := make(map[string]string, len(e.Tags)+2) // the event's own may be the caller's
+	c.commonTags(tags)
+	maps.Copy(tags, e.Tags)
+	e.Tags = tags
+}
+
+// firstSnapshotWait is how long the first capture waits for the first reading of the machine.
+const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
+
+// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
+// maps are shared between events; private asks for copies, for a hook that may write to them.
+func (c *Client) addSystem(e *sentry.Event, p *policy, private bool) {
+	if !p.systemInfo {
+		return
+	}
+	snapshot := c.collector.snapshot(firstSnapshotWait)
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, len(snapshot))
+	}
+	for name, ours := range snapshot {
+		theirs := e.Contexts[name]
+		if len(theirs) == 0 && !private {
+			e.Contexts[name] = ours
+			continue
+		}
+		merged := make(sentry.Context, len(ours)+len(theirs))
+		for k, v := range ours {
+			merged[k] = v
+		}
+		for k, v := range theirs {
+			merged[k] = v
+		}
+		e.Contexts[name] = merged
+	}
+}
