@@ -75,9 +75,7 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 		cancel()
 		body.release()
 		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
-		if o.cfg.CloseIdle != nil {
-			o.cfg.CloseIdle()
-		}
+		o.closeIdle()
 		return answer{verdict: judgeError(err), err: fmt.Errorf("outbox: send: %w", err)}
 	}
 	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}

@@ -14,16 +14,20 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 	o.mu.Lock()
 	defer o.unlock()
 	if o.closed {
-		return o.queue.count == 0
+		return o.queue.count == 0 && o.disk.unread == 0
 	}
 	f := flush{target: o.queue.seq, barred: o.way.barredCount, lost: o.lostReported}
 	o.flushing++
 	if ctx.Err() == nil {
 		o.hurry()
 		o.reports.wanted = true
+		if f.looks = o.disk.looks + 1; o.disk.adopting {
+			f.looks++ // one that has begun may have passed what has died since
+		}
 	}
 	ok, finished := false, false
 	for {
+		o.look(&f)
 		o.pump(o.now())
 		if ok, finished = o.flushed(ctx, &f); finished {
 			break
@@ -61,26 +65,40 @@ type flush struct {
 	target uint64 // what was put up to here is to be sent
 	barred uint64 // as they were at its beginning
 	lost   uint64
+	looks  uint64 // for what dead processes left, that are to be over
+}
+
+// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is held.
+func (o *Outbox) look(f *flush) {
+	if o.cfg.OpenStore == nil || !o.usable() {
+		f.looks = 0
+	}
+	if o.disk.looks < f.looks && !o.disk.adopting {
+		o.disk.adopting = true
+		o.background(o.adopt)
+	}
 }
 
 // flushed reports whether f is over, and how it ended. mu is held.
 func (o *Outbox) flushed(ctx context.Context, f *flush) (ok, over bool) {
-	if o.disk.adopted {
+	looked := o.disk.adopted && o.disk.looks >= f.looks
+	if looked {
 		f.target = max(f.target, o.disk.adoptedSeq) // what earlier processes left counts as put before
 	}
-	waits := !o.disk.adopted || o.queue.waits(f.target)
+	waits := !looked || o.queue.waits(f.target)
 	ended := ctx.Err() != nil
 	if !waits {
 		now := o.now()
-		return o.lost == f.lost, ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
+		ok = o.lost == f.lost && o.disk.unread == 0 && o.disk.adoptErr == nil
+		return ok, ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
-	return false, ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || o.outlasted(ctx, f.target)
+	return false, ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || looked && o.outlasted(ctx, f.target)
 }
 
 // outlasted reports whether all that waits up to seq is limited for longer than ctx lasts. mu is held.
 func (o *Outbox) outlasted(ctx context.Context, seq uint64) bool {
 	deadline, ok := ctx.Deadline()
-	if !ok || !o.disk.adopted || len(o.queue.flying) > 0 {
+	if !ok || len(o.queue.flying) > 0 {
 		return false
 	}
 	end := deadline.Sub(o.start)

@@ -138,10 +138,10 @@ type Outbox struct {
 	lostReported uint64        // those that a Flush has told of
 	changed      chan struct{} // closed, and made anew, when something that a Flush waits for has happened
 
-	stats    Stats
-	warned   map[string]bool // kinds of trouble that the Logger knows of
-	done     []*item         // for the store to forget, once mu is free
-	messages []func()        // for the Logger, once mu is free
+	stats  Stats
+	warned map[string]bool // kinds of trouble that the Logger knows of
+	done   []*item         // for the store to forget, once mu is free
+	notes  notebook        // for the Logger, once mu is free
 }
 
 // Open returns an outbox that works. It waits for a disk no longer than a moment, and never for the network.
@@ -166,7 +166,7 @@ func Open(cfg Config) *Outbox {
 	o := &Outbox{
 		cfg: cfg, timing: defaultTiming, client: client, start: time.Now(),
 		spare: NewMemory(), changed: make(chan struct{}), warned: make(map[string]bool),
-		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never,
+		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never, notes: notebook{logger: cfg.Logger},
 	}
 	if cfg.timing != nil {
 		o.timing = *cfg.timing
@@ -185,14 +185,11 @@ func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 
 // unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
 func (o *Outbox) unlock() {
-	done, messages := o.done, o.messages
-	o.done, o.messages = nil, nil
-	o.mu.Unlock()
-	for _, it := range done {
-		o.forget(it)
-	}
-	for _, say := range messages {
-		say()
+	main := o.main
+	o.unlockQuietly()
+	o.notes.say()
+	if main != nil {
+		main.Log()
 	}
 }
 
@@ -228,12 +225,9 @@ func (o *Outbox) background(f func()) {
 	}
 }
 
-// say logs once mu is free. A Logger that panics does not bring the program down.
+// say logs once mu is free.
 func (o *Outbox) say(level slog.Level, message string, args ...any) {
-	o.messages = append(o.messages, func() {
-		defer func() { _ = recover() }()
-		o.cfg.Logger.Log(context.Background(), level, message, args...)
-	})
+	o.notes.add(level, message, args...)
 }
 
 // warn logs a kind of trouble once, until resolved says that it is over.
@@ -442,7 +436,19 @@ func (o *Outbox) Clear() {
 			o.drop(it, reasonWithheld, false)
 		}
 	}
+	main := o.main
+	o.mu.Unlock()
+	given := 0
+	if main != nil {
+		given = main.Forget()
+	}
+	o.mu.Lock()
+	for range given {
+		o.count(reasonWithheld, CategoryError, 1, 0)
+	}
+	o.noteUnread(main)
 	o.pump(o.now())
+	o.notify()
 	o.unlock()
 }
 
@@ -460,7 +466,7 @@ func (o *Outbox) Stats() Stats {
 	defer o.mu.Unlock()
 	s := o.stats
 	s.DroppedBy = maps.Clone(o.stats.DroppedBy)
-	s.Pending, s.PendingBytes = uint64(o.queue.count), o.queue.bytes
+	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread), o.queue.bytes+o.disk.unreadBytes
 	o.queue.eachFirst(func(it *item) {
 		if t := time.Unix(0, it.entry.Time); s.OldestPending.IsZero() || t.Before(s.OldestPending) {
 			s.OldestPending = t
@@ -503,8 +509,14 @@ func (o *Outbox) Close(ctx context.Context) bool {
 	case <-finished:
 	case <-patience.C:
 	}
+	o.closeIdle()
+	return ok
+}
+
+// closeIdle closes idle connections. It is the host program's function, which must not bring it down.
+func (o *Outbox) closeIdle() {
+	defer func() { _ = recover() }()
 	if o.cfg.CloseIdle != nil {
 		o.cfg.CloseIdle()
 	}
-	return ok
 }

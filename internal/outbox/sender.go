@@ -277,8 +277,10 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 			}
 		}
 	}
-	if a.verdict != unreadable && a.verdict != damaged && it.store == o.main {
+	if a.verdict != unreadable && it.store == o.main {
 		o.disk.readErr = nil
+	}
+	if a.verdict != unreadable && a.verdict != damaged && it.store == o.main {
 		o.resolved("read", "sentryconfig: the outbox can be read again")
 	}
 	switch a.verdict {

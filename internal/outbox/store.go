@@ -63,12 +63,19 @@ type Store interface {
 	// Adopt takes over what processes that have died left behind, oldest first, with Backlog set; nothing when another
 	// process has taken it. It also reports tasks that were interrupted and crashes by the callbacks of its owner.
 	Adopt() ([]*Entry, error)
+	// Unread says how much Adopt has met that may wait but could not be read: how many stretches and files, their bytes
+	// where they are known, and why. The next Adopt tries again.
+	Unread() (count int, bytes int64, err error)
+	// Forget gives up what could not be read in what was adopted, and returns how many stretches that was.
+	Forget() int
 	// Bytes is what the limit counts: payload bytes that wait, those of other processes included.
 	Bytes() int64
 	// Probe tries whether a store that has failed works again. It keeps nothing.
 	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
 	Sync() error
+	// Log logs what the store has noted meanwhile. It is called with no lock held, for a Logger may come back.
+	Log()
 	// Close releases every file and lock; what waits stays for a later process.
 	Close() error
 }
