@@ -65,14 +65,17 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 		return answer{verdict: unreachable, err: fmt.Errorf("outbox: pack envelope: %w", err)}
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, o.timing.request)
+	defer func() {
+		if a.finish == nil {
+			cancel()
+		}
+	}()
 	req, err := o.request(ctx, body)
 	if err != nil {
-		cancel()
 		return answer{verdict: unreachable, err: fmt.Errorf("outbox: send: %w", err)}
 	}
 	resp, err := o.client.Do(req) //nolint:bodyclose // finish closes it
 	if err != nil {
-		cancel()
 		body.release()
 		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
 		o.closeIdle()
@@ -88,12 +91,12 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 	}
 	a.limits = answerLimits(resp.StatusCode, resp.Header, c, now)
 	a.finish = func() {
-		defer func() { _ = recover() }()
+		defer func() { _ = recover() }() // in the user's http.RoundTripper, whose body it is
+		defer cancel()
 		stop := time.AfterFunc(o.timing.drain, cancel)
+		defer stop.Stop()
 		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // whatever it says: the status has said it
 		_ = resp.Body.Close()
-		stop.Stop()
-		cancel()
 		body.release()
 	}
 	return a

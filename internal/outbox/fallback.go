@@ -346,9 +346,9 @@ func (o *Outbox) closeStores() {
 	}
 	if main != nil {
 		if err := main.Close(); err != nil {
-			o.mu.Lock()
 			o.say(slog.LevelWarn, "sentryconfig: the outbox can't be closed", "path", o.place(), "error", err)
-			o.unlock()
+			o.notes.say()
 		}
+		main.Log()
 	}
 }

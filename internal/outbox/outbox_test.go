@@ -263,6 +263,13 @@ func openTest(t testing.TB, url string, change func(*Config)) *Outbox {
 	return o
 }
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func within(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	_ = cancel // ends with its time
