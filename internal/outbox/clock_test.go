@@ -436,3 +436,79 @@ func TestClockJumps(t *testing.T) {
 		})
 	}
 }
+
+// TestRandomFailures: a server, or a gateway before it, that fails at random for most requests is not the doing of any
+// envelope: none is given up, and all arrive.
+func TestRandomFailures(t *testing.T) {
+	for _, code := range []int{502, 503, 504, 429, 520, 408} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(1, uint64(code)))
+			c := count(0)
+			c.respond(func(_ string, w http.ResponseWriter, _ *http.Request) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				if random.IntN(5) == 0 {
+					return false
+				}
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(code)
+				return true
+			})
+			o := openAtLeisure(c, nil)
+			defer o.Close(ended())
+			const n = 1000
+			for i := range n {
+				o.Put(testRecord(i, 10))
+				time.Sleep(100 * time.Millisecond)
+			}
+			for range 24 {
+				time.Sleep(time.Hour)
+				o.Flush(within(time.Minute))
+			}
+			sameIDs(t, c.got(), n)
+			wantStats(t, o, Stats{Captured: n, Delivered: n})
+		})
+	}
+}
+
+// TestPoisonTakesTime: an envelope that the server answers with 500, while it accepts others, is given up after ten such
+// answers over ten minutes, and the next Flush tells of it.
+func TestPoisonTakesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		var tries atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id == eventIDOf(0) {
+				tries.Add(1)
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			return id == eventIDOf(0)
+		})
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		o.Put(testRecord(0, 10))
+		for i := range 9 { // as many tries as a Flush makes prove nothing: a server may start
+			o.Put(testRecord(1+i, 10))
+			o.Flush(within(30 * time.Second))
+			time.Sleep(30 * time.Second)
+		}
+		if n := tries.Load(); n < 3*maxFailures || o.Stats().Dropped > 0 {
+			t.Errorf("given up within nine minutes; tried %d times", n)
+		}
+		for i := range 20 {
+			o.Put(testRecord(10+i, 10))
+			time.Sleep(time.Minute)
+		}
+		if o.Stats().DroppedBy[reasonSendError] != 1 {
+			t.Errorf("not given up after half an hour; tried %d times; %+v", tries.Load(), o.Stats())
+		}
+		if o.Flush(within(time.Minute)) {
+			t.Error("the Flush after it: true")
+		}
+		if !o.Flush(within(time.Minute)) {
+			t.Error("the next Flush: false")
+		}
+		wantStats(t, o, Stats{Captured: 30, Delivered: 29, Dropped: 1})
+	})
+}

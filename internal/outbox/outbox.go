@@ -63,6 +63,7 @@ type timing struct {
 	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
 	closeWait   time.Duration // Close waits for goroutines; longer ones hang in the operating system
 	poisonProof time.Duration // how long the server's taking one envelope proves that it would take others
+	poisonTime  time.Duration // answers that give an envelope up are spread over at least this: what is random passes
 }
 
 var defaultTiming = timing{
@@ -82,6 +83,7 @@ var defaultTiming = timing{
 	adopt:       30 * time.Second,
 	closeWait:   2 * time.Second,
 	poisonProof: time.Minute,
+	poisonTime:  10 * time.Minute,
 }
 
 // Stats is what an Outbox has counted since it was opened, in envelopes, and what waits in it.

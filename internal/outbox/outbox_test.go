@@ -198,6 +198,7 @@ func quick() timing {
 	q.flushRetry, q.flushMax = 10*time.Millisecond, 50*time.Millisecond
 	q.barred = 20 * time.Millisecond
 	q.closeWait = 10 * time.Second
+	q.poisonTime = 50 * time.Millisecond
 	return q
 }
 

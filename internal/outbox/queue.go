@@ -18,9 +18,11 @@ type item struct {
 	since time.Duration // when it was taken, while it is in flight
 	probe bool          // it finds out whether the server works again
 
-	// What has failed so far. The entry's failures are the 5xx answers that count against it.
+	// What has failed so far. Failures are the answers that count against it.
 	tries         uint8
-	firstAccepted uint64 // envelopes the server had accepted when this one failed first, and last
+	failures      uint8
+	failedFirst   time.Duration // when the first of those came
+	firstAccepted uint64        // envelopes the server had accepted when this one failed first, and last
 	lastAccepted  uint64
 }
 

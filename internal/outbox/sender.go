@@ -22,7 +22,7 @@ type wayHealth struct {
 func (w *wayHealth) clear() bool { return w.failures == 0 && !w.barred }
 
 const (
-	// maxFailures is how many 5xx answers an envelope gets while others are accepted, before it is given up.
+	// maxFailures is how many answers that blame an envelope it gets while others are accepted, before it is given up.
 	maxFailures = 10
 	// perSender envelopes must wait for each request under way before there is another: a few arrive in the order of
 	// their capture, a burst fills the line.
@@ -347,14 +347,18 @@ func (o *Outbox) failedAlone(it *item, now time.Duration) bool {
 // fail delays an item that may be better off later, and with it all others unless they are doing well. mu is held.
 func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 	others := o.failedAlone(it, now)
-	if a.verdict == failed && a.status >= 500 && (others || it.entry.failures == 0) {
-		it.entry.failures++
-	}
-	if it.entry.failures >= maxFailures {
-		o.way.err = a.err
-		o.queue.arrive(it)
-		o.drop(it, reasonSendError, false)
-		return
+	if a.verdict == failed && blames(a.status) && (others || it.failures == 0) {
+		if it.failures == 0 {
+			it.failedFirst = now
+		}
+		if it.failures = min(it.failures, 250) + 1; it.failures >= maxFailures && now-it.failedFirst >= o.timing.poisonTime {
+			o.way.err = a.err
+			o.warn("poison", "sentryconfig: the server fails whenever it gets an event, which is dropped",
+				"event_id", fmt.Sprintf("%x", it.entry.EventID), "error", a.err)
+			o.queue.arrive(it)
+			o.drop(it, reasonSendError, true)
+			return
+		}
 	}
 	if o.flushing > 0 && epoch == o.way.epoch {
 		o.flushTries++

@@ -24,7 +24,7 @@ type Record struct {
 }
 
 // An Entry is what the queue keeps of a stored record: everything but the payload. Fields are immutable once the store
-// has returned it, but for those marked as the sender's.
+// has returned it.
 type Entry struct {
 	Time     int64 // of the capture, nanoseconds since 1970
 	Size     int64 // bytes of payload as stored
@@ -35,8 +35,6 @@ type Entry struct {
 	PII      bool
 	Packed   bool
 	Backlog  bool // left behind by an earlier process
-
-	failures uint8 // the sender's: 5xx answers so far
 
 	where place
 }
