@@ -199,6 +199,9 @@ func (o *Outbox) move(main Store) bool {
 	o.queue.unfly(it)
 	it.entry, it.store, it.lane = moved, main, laneLive
 	o.queue.fifo(it).insert(it)
+	if moved.PII && !o.cfg.PII { // since it was taken
+		o.withhold()
+	}
 	return true
 }
 

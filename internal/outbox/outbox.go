@@ -22,7 +22,7 @@ type Config struct {
 	CloseIdle func()       // closes the client's idle connections; nil: they are not the outbox's to close
 	MaxBytes  int64        // room for payloads that wait; <= 0: the default of the store
 	Logger    *slog.Logger
-	PII       bool                  // personal data may be sent
+	PII       bool                  // personal data may be sent; SetPII changes it
 	Active    func() bool           // reporting is on; nil: always. Called with locks held: it must be quick
 	OpenStore func() (Store, error) // opens the store on disk; nil: memory only. Called again later when it failed
 
@@ -123,8 +123,7 @@ type Outbox struct {
 	until     limits        // when each category's rate limit ends
 	pacedAt   time.Duration // when the next envelope of the backlog may go
 	sending   int           // requests under way
-	clockOff  time.Duration // how far the server's clock is ahead, when it is days
-	clockSeen bool          // it is known
+	clock     serverClock
 	expireAt  time.Duration // when to look for what is too old
 	undone    []*item       // what the store could not forget
 	accepted  uint64        // envelopes the server took, and when it took the last
@@ -302,13 +301,18 @@ func (o *Outbox) Put(r *Record) bool {
 	o.putMu.Lock()
 	it := o.store(r)
 	o.mu.Lock()
-	if it != nil {
+	held := it != nil
+	if held {
 		o.queue.push(it)
+	}
+	if r.PII && !o.cfg.PII { // since it was asked above
+		held = false
+		o.withhold()
 	}
 	o.putMu.Unlock()
 	o.pump(o.now())
 	o.unlock()
-	return it != nil
+	return held
 }
 
 // store puts r into the main store, or into memory while that fails; nil: neither has room for it. putMu is held.
@@ -433,10 +437,8 @@ func (o *Outbox) Discard(reason string, c Category, n int) {
 // Clear drops all that waits and isn't in flight. It is counted as withheld.
 func (o *Outbox) Clear() {
 	o.mu.Lock()
-	for c := range categoryCount {
-		for _, it := range o.queue.removeCategory(Category(c)) {
-			o.drop(it, reasonWithheld, false)
-		}
+	for _, it := range o.queue.removeFunc(func(*item) bool { return true }) {
+		o.drop(it, reasonWithheld, false)
 	}
 	main := o.main
 	o.mu.Unlock()
@@ -454,6 +456,25 @@ func (o *Outbox) Clear() {
 	o.unlock()
 }
 
+// SetPII allows personal data, or forbids it: then all that waits with some is dropped and counted as withheld, what is
+// in flight once it comes back, and what is put later is refused.
+func (o *Outbox) SetPII(allowed bool) {
+	o.mu.Lock()
+	o.cfg.PII = allowed
+	if !allowed {
+		o.withhold()
+	}
+	o.pump(o.now())
+	o.unlock()
+}
+
+// withhold drops what waits with personal data. mu is held.
+func (o *Outbox) withhold() {
+	for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.PII }) {
+		o.drop(it, reasonWithheld, false)
+	}
+}
+
 // Wake has the sender, and each Flush that waits, look again: reporting was switched on or off.
 func (o *Outbox) Wake() {
 	o.mu.Lock()
@@ -462,7 +483,8 @@ func (o *Outbox) Wake() {
 	o.unlock()
 }
 
-// Stats returns what has been counted until now.
+// Stats returns what has been counted until now; after Close, what was counted until then, and what was left. It asks
+// neither disk nor server.
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()

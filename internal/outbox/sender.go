@@ -42,6 +42,31 @@ const (
 	expireEvery       = time.Minute
 )
 
+// serverClock is what the dates of answers to accepted envelopes say about our clock.
+type serverClock struct {
+	met   bool          // there was an answer
+	last  time.Duration // how far the newest was ahead
+	known bool          // our clock is confirmed, or there were answers enough to go by it
+	skew  time.Duration // by which the server's clock is ahead, when answers in a row agree on days; else 0
+}
+
+// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One answer
+// may be wrong, or be a proxy's: a skew counts once the next answer says the same.
+func (c *serverClock) tells(ahead time.Duration) (news bool) {
+	before := *c
+	if ahead.Abs() <= maxClockError {
+		ahead = 0
+	}
+	agree := c.met && (ahead-c.last).Abs() <= maxClockError
+	c.known = c.met || ahead == 0
+	c.skew = 0
+	if agree {
+		c.skew = ahead
+	}
+	c.met, c.last = true, ahead
+	return c.known && (!before.known || (c.skew-before.skew).Abs() > maxClockError)
+}
+
 // pump starts whatever can be done now and sets the timer for what can be done later. Everything that changes the
 // outbox's state calls it. mu is held.
 func (o *Outbox) pump(now time.Duration) {
@@ -264,18 +289,10 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 	switch a.verdict {
 	case accepted, limited, refused:
 		o.wayWorks()
-		if !a.date.IsZero() {
-			off := time.Until(a.date)
-			if off.Abs() <= maxClockError {
-				off = 0
-			}
-			news := !o.clockSeen || (off-o.clockOff).Abs() > maxClockError
-			o.clockOff, o.clockSeen = off, true
-			if news { // what is too old by that isn't sent first
-				o.expireAt = 0
-				o.expire(now)
-			}
-		}
+	}
+	if a.verdict == accepted && !a.date.IsZero() && o.clock.tells(time.Until(a.date)) {
+		o.expireAt = 0 // what is too old isn't sent first
+		o.expire(now)
 	}
 	if a.verdict != unreadable && it.store == o.main {
 		o.disk.readErr = nil
@@ -313,6 +330,9 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.fail(it, a, epoch, now)
 	}
 	o.limit(a.limits, now)
+	if e.PII && !o.cfg.PII {
+		o.withhold() // since it was taken
+	}
 }
 
 // bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
@@ -409,7 +429,7 @@ func (o *Outbox) limit(l limits, now time.Duration) {
 		o.until[c] = max(o.until[c], now+d)
 		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
-			for _, it := range o.queue.removeCategory(Category(c)) {
+			for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.Category.index() == c }) {
 				o.drop(it, reasonLimited, false)
 			}
 		}
@@ -428,27 +448,27 @@ func (o *Outbox) expire(now time.Duration) {
 		return
 	}
 	o.expireAt = now + expireEvery
-	wall := time.Now().Add(o.clockOff)
+	wall := time.Now()
 	for _, it := range o.queue.removeOld(func(it *item) bool { return o.expired(it, now, wall) }) {
 		o.drop(it, o.overflow(it.store), true)
 	}
 }
 
 // expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete anything.
-// So what this process has captured ages by the monotonic clock; the backlog ages by the wall clock once a server has been
-// met, whose clock corrects ours, and what that makes of it is believed within reason.
+// So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed within reason,
+// and not before a server has had a say: its clock may be the better one, so it may save what ours finds too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit := maxTransactionAge
 	if it.entry.Category == CategoryError {
 		limit = maxErrorAge
 	}
 	age := now - it.put
-	if it.lane == laneBacklog && o.clockSeen {
+	if it.lane == laneBacklog && o.clock.known {
 		before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
 		if before > maxPlausible {
 			before = 0
 		}
-		age = max(age, before)
+		age = max(age, min(before, before+o.clock.skew))
 	}
 	return age > limit
 }
