@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,170 +132,350 @@ func stems(entries []fs.DirEntry) (sorted []string, segments map[string][]fs.Dir
 	return sorted, segments, foreign
 }
 
-// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process.
+// An adoption is what one Adopt has met.
+type adoption struct {
+	found  []*Entry
+	damage int // stretches
+	unread unread
+	dead   []*corpse
+}
+
+// unread is what could not be read, and so may wait: stretches of segments, and whole files.
+type unread struct {
+	count int
+	bytes int64
+	err   error // of the newest
+}
+
+func (u *unread) add(bytes int64, err error) {
+	u.count++
+	u.bytes += bytes
+	u.err = err
+}
+
+// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process. The
+// callbacks are called with no lock held but those of the dead processes' journals.
 func (d *Disk) Adopt() ([]*Entry, error) {
+	var a adoption
+	if err := d.look(&a); err != nil {
+		return nil, err
+	}
+	if a.damage > 0 && d.cfg.OnDamage != nil {
+		d.call("OnDamage", func() { d.cfg.OnDamage(a.damage) })
+	}
+	for _, c := range a.dead {
+		told := d.cfg.OnDead == nil || len(c.Tasks) == 0 && len(c.Crash) == 0
+		if !told {
+			d.call("OnDead", func() { told = d.cfg.OnDead(c.Dead) })
+		}
+		d.adopting.Lock()
+		d.bury(c, told)
+		d.adopting.Unlock()
+	}
+	d.mu.Lock()
+	d.unread = a.unread
+	d.lookAround()
+	d.mu.Unlock()
+	slices.SortStableFunc(a.found, func(a, b *Entry) int { return cmp.Compare(a.Time, b.Time) })
+	return a.found, nil
+}
+
+// call calls a callback, which must not bring the program down.
+func (d *Disk) call(name string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.log.add(slog.LevelError, "outbox: a callback panicked", "callback", name, "panic", v)
+		}
+	}()
+	f()
+}
+
+// look adopts what dead processes have left, and reads again what it could not read before.
+func (d *Disk) look(a *adoption) error {
 	d.adopting.Lock()
 	defer d.adopting.Unlock()
 	d.mu.Lock()
 	closed := d.closed
 	d.mu.Unlock()
 	if closed {
-		return nil, errClosed
+		return errClosed
 	}
 	listed, err := d.sys.readFolder(d.dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			return nil, d.restore()
+			return d.restore()
 		}
-		return nil, fmt.Errorf("outbox: %w", err)
+		return fmt.Errorf("outbox: %w", err)
 	}
+	d.readAgain(a)
 	sorted, segments, foreign := stems(listed)
-	var found []*Entry
-	damage := 0
 	for _, stem := range sorted {
-		if stem == d.stem {
-			continue
+		if stem != d.stem {
+			d.adopt(a, stem, segments[stem])
 		}
-		entries, n := d.adopt(stem, segments[stem])
-		found = append(found, entries...)
-		damage += n
 	}
 	for _, entry := range foreign {
 		d.expire(entry.Name(), "outbox: file is not ours")
 	}
-	if damage > 0 && d.cfg.OnDamage != nil {
-		d.cfg.OnDamage(damage)
-	}
-	d.mu.Lock()
-	d.lookAround()
-	d.mu.Unlock()
-	slices.SortStableFunc(found, func(a, b *Entry) int { return cmp.Compare(a.Time, b.Time) })
-	return found, nil
+	return nil
 }
 
 // adopt takes over what a stem's process has left, if that is dead.
-func (d *Disk) adopt(stem string, segments []fs.DirEntry) (found []*Entry, damage int) {
+func (d *Disk) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	journal := filepath.Join(d.dir, stem+".journal")
 	f, live, err := claim(d.sys, journal)
 	if err != nil {
-		d.warn(journal, err)
+		d.unusable(a, journal, err)
 	}
 	if err != nil || live || f == nil {
-		return nil, 0
+		return
 	}
 	for _, entry := range segments {
-		entries, n, err := d.adoptSegment(filepath.Join(d.dir, entry.Name()))
-		if err != nil {
-			d.warn(entry.Name(), err)
+		if err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name())); err != nil {
+			d.unusable(a, entry.Name(), err)
 			if errors.Is(err, errFuture) {
 				d.expire(entry.Name(), "outbox: segment is of a newer version")
 			}
 		}
-		found = append(found, entries...)
-		damage += n
 	}
-	if d.report(stem, f) {
-		release(d.sys, f, journal)
-	} else {
-		_ = f.Close()
-		d.expire(filepath.Base(journal), "outbox: interrupted tasks wait to be reported")
+	a.dead = append(a.dead, d.examine(a, stem, f))
+}
+
+// unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the operator.
+func (d *Disk) unusable(a *adoption, path string, err error) {
+	d.warn(path, err)
+	if !errors.Is(err, errFuture) {
+		a.unread.add(0, err)
 	}
-	return found, damage
 }
 
 // adoptSegment makes a dead process's segment one of ours. Renaming it is what makes the adoption whole: before, it is
 // the dead process's, and after, it is ours, whenever we die.
-func (d *Disk) adoptSegment(path string) (found []*Entry, damage int, err error) {
+func (d *Disk) adoptSegment(a *adoption, path string) error {
 	f, err := d.sys.open(path, os.O_RDWR)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // adopted since the folder was read
 		}
-		return nil, 0, err
+		return err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	s := &segment{}
-	stretches, err := scan(f, info.Size(), func(e *Entry) {
-		e.Backlog = true
-		e.where.segment = s
-		s.waiting++
-		s.bytes += e.Size
-		found = append(found, e)
-	})
+	s := &segment{size: info.Size()}
+	found, damage, err := s.read(f, stretch{to: s.size})
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	damage = len(stretches)
-	if damage > 0 || info.Size() == 0 {
-		d.log.Warn("outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
+	a.damage += damage
+	if damage > 0 || s.size == 0 {
+		d.log.add(slog.LevelWarn, "outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
 	}
-	if s.waiting == 0 {
-		return nil, damage, d.sys.remove(path)
-	}
-	for _, damaged := range stretches {
-		heal(f, info.Size(), damaged)
+	if s.over() {
+		return d.sys.remove(path)
 	}
 	_ = f.Sync() // its process may have died before it did
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil, 0, nil // the next process finds it
+		return nil // the next process finds it
 	}
 	s.path = d.segmentPath()
 	if err := d.sys.rename(path, s.path); err != nil {
-		return nil, 0, err
+		return err
 	}
 	d.segments[s] = struct{}{}
-	d.waiting.Add(s.bytes)
+	d.waiting.Add(s.bytes + s.unreadBytes())
 	d.newNames = true
+	d.countUnread(a, s)
+	a.found = append(a.found, found...)
+	return nil
+}
+
+// read reads a part of a dead process's segment: it returns the records that wait there, adds them to s, has what is
+// damaged be healed, and notes what could not be read.
+func (s *segment) read(f file, part stretch) (found []*Entry, damage int, err error) {
+	waiting, bytes := s.waiting, s.bytes
+	stretches, err := scanStretch(f, part, s.size, func(e *Entry) {
+		e.Backlog = true
+		e.where.segment = s
+		waiting++
+		bytes += e.Size
+		found = append(found, e)
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	s.waiting, s.bytes = waiting, bytes
+	for _, part := range stretches {
+		if part.unread != nil {
+			s.unread = append(s.unread, part)
+			continue
+		}
+		damage++
+		heal(f, s.size, part)
+	}
 	return found, damage, nil
 }
 
-// report tells what a dead process was doing, and says whether that may be forgotten.
-func (d *Disk) report(stem string, journal file) bool {
-	crash := filepath.Join(d.dir, stem+".crash")
-	dead := Dead{CrashID: eventID(stem, 0)} // tasks count from 1
-	if info, err := journal.Stat(); err == nil && info.Size() > 0 {
-		dead.LastAlive = info.ModTime()
-		dead.Process, dead.Tasks = readJournal(journal, info.Size(), stem)
+// countUnread counts what of s could not be read. mu is held.
+func (d *Disk) countUnread(a *adoption, s *segment) {
+	for _, part := range s.unread {
+		a.unread.add(part.to-part.from, fmt.Errorf("outbox: read %s: %w", s.path, part.unread))
+	}
+}
+
+// readAgain reads what could not be read when a segment was adopted.
+func (d *Disk) readAgain(a *adoption) {
+	d.mu.Lock()
+	var again []*segment
+	for s := range d.segments {
+		if len(s.unread) > 0 {
+			again = append(again, s)
+		}
+	}
+	d.mu.Unlock()
+	for _, s := range again {
+		d.readSegmentAgain(a, s)
+	}
+}
+
+func (d *Disk) readSegmentAgain(a *adoption, s *segment) {
+	f, err := d.sys.open(s.path, os.O_RDWR) // d.open's file may be closed for lack of room meanwhile
+	if err == nil {
+		defer func() { _ = f.Close() }()
+	}
+	d.mu.Lock()
+	parts := s.unread
+	d.mu.Unlock()
+	now := segment{path: s.path, size: s.size}
+	for _, part := range parts {
+		entries, damage, scanned := []*Entry(nil), 0, err
+		if err == nil {
+			entries, damage, scanned = now.read(f, part)
+		}
+		switch {
+		case errors.Is(scanned, fs.ErrNotExist): // deleted under us
+			a.damage++
+		case scanned != nil:
+			part.unread = scanned
+			now.unread = append(now.unread, part)
+		}
+		for _, e := range entries {
+			e.where.segment = s
+		}
+		a.found = append(a.found, entries...)
+		a.damage += damage
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting.Add(now.bytes + now.unreadBytes() - s.unreadBytes())
+	s.unread = now.unread
+	s.waiting += now.waiting
+	s.bytes += now.bytes
+	d.countUnread(a, s)
+	if s.over() && !d.closed {
+		_ = d.drop(s)
+	}
+}
+
+// A corpse is what a dead process was doing, and the files that say so.
+type corpse struct {
+	Dead
+	journal file // claimed
+	stem    string
+	unread  error // some of it could not be read
+	crash   bool  // there is a file of last words, and it was read
+}
+
+// examine reads what a dead process was doing.
+func (d *Disk) examine(a *adoption, stem string, journal file) *corpse {
+	c := &corpse{Dead: Dead{CrashID: eventID(stem, 0)}, journal: journal, stem: stem} // tasks count from 1
+	info, err := journal.Stat()
+	if err == nil && info.Size() > 0 {
+		c.LastAlive = info.ModTime()
+		c.Process, c.Tasks, err = readJournal(journal, info.Size(), stem)
+	}
+	if err != nil {
+		c.unread = fmt.Errorf("outbox: read %s.journal: %w", filepath.Join(d.dir, stem), err)
 	}
 	known := stemProcess(stem)
-	if dead.Process.PID == 0 {
-		dead.Process.PID = known.PID
+	if c.Process.PID == 0 {
+		c.Process.PID = known.PID
 	}
-	if dead.Process.Started.IsZero() {
-		dead.Process.Started = known.Started
+	if c.Process.Started.IsZero() {
+		c.Process.Started = known.Started
 	}
-	if f, err := d.sys.open(crash, os.O_RDONLY); err == nil {
-		if info, err := f.Stat(); err == nil && info.Size() > 0 {
-			dead.Crash = make([]byte, min(info.Size(), maxCrash))
-			n, _ := f.ReadAt(dead.Crash, 0)
-			dead.Crash = dead.Crash[:n]
-			if dead.LastAlive.Before(info.ModTime()) {
-				dead.LastAlive = info.ModTime()
-			}
-		}
-		_ = f.Close()
+	if err := d.readCrash(c); err != nil {
+		c.unread = fmt.Errorf("outbox: read %s.crash: %w", filepath.Join(d.dir, stem), err)
 	}
-	for _, t := range dead.Tasks {
+	for _, t := range c.Tasks {
 		for _, sign := range [...]time.Time{t.Started, t.Note.Time} { // a file's time may be some milliseconds behind
-			if dead.LastAlive.Before(sign) {
-				dead.LastAlive = sign
+			if c.LastAlive.Before(sign) {
+				c.LastAlive = sign
 			}
 		}
 	}
-	if (len(dead.Tasks) > 0 || len(dead.Crash) > 0) && d.cfg.OnDead != nil && !d.cfg.OnDead(dead) {
-		return false
+	if c.unread != nil {
+		d.warn(stem+".journal", c.unread)
+		a.unread.add(0, c.unread)
 	}
-	_ = journal.Truncate(0) // should it not be removed, it tells of no tasks
-	_ = d.sys.remove(crash)
-	return true
+	return c
+}
+
+// readCrash reads a dead process's last words, if there are any.
+func (d *Disk) readCrash(c *corpse) error {
+	f, err := d.sys.open(filepath.Join(d.dir, c.stem+".crash"), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	words := make([]byte, min(info.Size(), maxCrash))
+	if n, err := f.ReadAt(words, 0); n < len(words) && err != io.EOF {
+		return err
+	}
+	c.crash = true
+	if len(words) == 0 {
+		return nil
+	}
+	c.Crash = words
+	if c.LastAlive.Before(info.ModTime()) {
+		c.LastAlive = info.ModTime()
+	}
+	return nil
+}
+
+// bury forgets what a dead process was doing, once that is told. What could not be read stays, to be told later.
+func (d *Disk) bury(c *corpse, told bool) {
+	name := c.stem + ".journal"
+	if told && c.crash {
+		_ = d.sys.remove(filepath.Join(d.dir, c.stem+".crash"))
+	}
+	if told && c.unread == nil {
+		_ = c.journal.Truncate(0) // should it not be removed, it tells of no tasks
+		release(d.sys, c.journal, filepath.Join(d.dir, name))
+		return
+	}
+	why := "outbox: interrupted tasks wait to be reported"
+	if told {
+		why = "outbox: what a dead process was doing can't be read"
+		for _, t := range c.Tasks {
+			_, _ = c.journal.WriteAt(make([]byte, partHead), t.at)
+		}
+	}
+	_ = c.journal.Close()
+	d.expire(name, why)
 }
 
 // expire removes a file that nobody can use once it is older than an event may become, and says once that it is there.
@@ -310,7 +492,7 @@ func (d *Disk) expire(name, why string) {
 		return
 	}
 	if age > maxAge {
-		d.log.Warn(why+", and removed", "file", path)
+		d.log.add(slog.LevelWarn, why+", and removed", "file", path)
 		_ = d.sys.remove(path)
 		return
 	}
@@ -318,7 +500,7 @@ func (d *Disk) expire(name, why string) {
 		return
 	}
 	d.told[why+path] = true
-	d.log.Info(why, "file", path)
+	d.log.add(slog.LevelInfo, why, "file", path)
 }
 
 // warn says once that a file of a dead process can't be used. What may pass, since somebody else has the file open just
@@ -329,6 +511,6 @@ func (d *Disk) warn(path string, err error) {
 	d.told["again "+path] = true
 	if (again || lasting) && !d.told[path] && !errors.Is(err, errFuture) {
 		d.told[path] = true
-		d.log.Warn("outbox: file of an earlier process can't be used", "error", err)
+		d.log.add(slog.LevelWarn, "outbox: file of an earlier process can't be used", "error", err)
 	}
 }

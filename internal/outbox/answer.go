@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -26,18 +27,58 @@ const (
 
 // judge says what a status means.
 func judge(status int) verdict {
-	switch {
-	case status >= 200 && status < 300:
-		return accepted
-	case status == http.StatusTooManyRequests:
+	switch status {
+	case http.StatusTooManyRequests:
 		return limited
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
-		status == http.StatusProxyAuthRequired, status >= 300 && status < 400: // captive portals redirect
-		return barred
-	case status == http.StatusRequestTimeout, status < 300, status >= 500:
+	case http.StatusRequestTimeout:
 		return failed
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound,
+		http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone, http.StatusTeapot,
+		http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusUnavailableForLegalReasons:
+		return barred
 	}
-	return refused
+	switch status / 100 {
+	case 2:
+		return accepted
+	case 3: // captive portals redirect
+		return barred
+	case 4:
+		return refused
+	}
+	return failed
+}
+
+// blames says whether a status of 500 or more may be the envelope's doing. Gateways, and servers that are full, overloaded
+// or behind a login, answer anything so; those from 520 on are Cloudflare's, for a server behind it.
+func blames(status int) bool {
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage,
+		statusBandwidthLimit, http.StatusNetworkAuthenticationRequired:
+		return false
+	}
+	return status >= 500 && status < 520
+}
+
+// statusBandwidthLimit is what hosting providers answer once a site's traffic is used up.
+const statusBandwidthLimit = 509
+
+// errPage says that a success is none of Sentry's: a captive portal or a proxy shows a page.
+var errPage = errors.New("the answer is not Sentry's: neither empty nor a JSON object")
+
+// isSentrys says whether a body that begins now may be Sentry's: it is empty, or a JSON object. One that can't be read, or
+// doesn't come, takes nothing back of what the status has said.
+func isSentrys(body io.Reader) bool {
+	var b [1]byte
+	for range maxAnswer {
+		n, err := body.Read(b[:])
+		switch {
+		case n == 0 && err != nil:
+			return true
+		case n == 1 && !strings.ContainsRune(" \t\r\n", rune(b[0])):
+			return b[0] == '{'
+		}
+	}
+	return false
 }
 
 // An answer is what became of an envelope that was sent.
@@ -65,24 +106,33 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 		return answer{verdict: unreachable, err: fmt.Errorf("outbox: pack envelope: %w", err)}
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, o.timing.request)
+	var stop *time.Timer
+	defer func() {
+		if a.finish == nil {
+			cancel()
+			if stop != nil {
+				stop.Stop()
+			}
+		}
+	}()
 	req, err := o.request(ctx, body)
 	if err != nil {
-		cancel()
 		return answer{verdict: unreachable, err: fmt.Errorf("outbox: send: %w", err)}
 	}
 	resp, err := o.client.Do(req) //nolint:bodyclose // finish closes it
 	if err != nil {
-		cancel()
 		body.release()
 		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
-		if o.cfg.CloseIdle != nil {
-			o.cfg.CloseIdle()
-		}
+		o.closeIdle()
 		return answer{verdict: judgeError(err), err: fmt.Errorf("outbox: send: %w", err)}
 	}
 	a = answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}
 	if a.verdict != accepted {
 		a.err = fmt.Errorf("outbox: send to %s: HTTP status %s", req.URL.Host, resp.Status)
+	}
+	stop = time.AfterFunc(o.timing.drain, cancel)
+	if a.verdict == accepted && !isSentrys(resp.Body) {
+		a.verdict, a.err = barred, fmt.Errorf("outbox: send to %s: %w", req.URL.Host, errPage)
 	}
 	now := time.Now()
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
@@ -90,12 +140,11 @@ func (o *Outbox) post(envelope []byte, c Category) (a answer) {
 	}
 	a.limits = answerLimits(resp.StatusCode, resp.Header, c, now)
 	a.finish = func() {
-		defer func() { _ = recover() }()
-		stop := time.AfterFunc(o.timing.drain, cancel)
+		defer func() { _ = recover() }() // in the user's http.RoundTripper, whose body it is
+		defer cancel()
+		defer stop.Stop()
 		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // whatever it says: the status has said it
 		_ = resp.Body.Close()
-		stop.Stop()
-		cancel()
 		body.release()
 	}
 	return a

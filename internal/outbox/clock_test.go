@@ -369,7 +369,7 @@ func TestAge(t *testing.T) {
 	})
 }
 
-// TestClockJumps: what an earlier process has left is as old as the server's clock says, whatever ours says.
+// TestClockJumps: what an earlier process has left is as old as our clock says, unless the server's makes it younger.
 func TestClockJumps(t *testing.T) {
 	const day = 24 * time.Hour
 	captured := func(ages ...time.Duration) (list []*Record) {
@@ -388,7 +388,8 @@ func TestClockJumps(t *testing.T) {
 	}{
 		{"clocks agree", 0, []time.Duration{31 * day, 29 * day, time.Minute}, []int{1, 2}},
 		{"ours is ahead by 40 days", -40 * day, []time.Duration{31 * day, 41 * day, time.Minute}, []int{0, 1, 2}},
-		{"ours is behind by 40 days", 40 * day, []time.Duration{-39 * day, time.Minute}, []int{0}},
+		{"ours is behind by 40 days", 40 * day, []time.Duration{-39 * day, time.Minute}, []int{0, 1}},
+		{"the server's is a year ahead", 364 * day, []time.Duration{31 * day, 29 * day, -day, time.Minute}, []int{0, 1, 2, 3}},
 		{"captured before the clock was set", 0, []time.Duration{27 * 365 * day, 2 * 365 * day}, []int{0, 1}},
 		{"captured in the future", 0, []time.Duration{-10 * 365 * day}, []int{0}},
 		{"ours is years ahead", -10 * 365 * day, []time.Duration{10 * 365 * day, time.Minute}, []int{0, 1}},
@@ -433,6 +434,142 @@ func TestClockJumps(t *testing.T) {
 					t.Errorf("arrived: %v, want %v; %+v", got, want, o.Stats())
 				}
 			})
+		})
+	}
+}
+
+// TestRandomFailures: a server, or a gateway before it, that fails at random for most requests is not the doing of any
+// envelope: none is given up, and all arrive.
+func TestRandomFailures(t *testing.T) {
+	for _, code := range []int{502, 503, 504, 429, 520, 408} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(1, uint64(code)))
+			c := count(0)
+			c.respond(func(_ string, w http.ResponseWriter, _ *http.Request) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				if random.IntN(5) == 0 {
+					return false
+				}
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(code)
+				return true
+			})
+			o := openAtLeisure(c, nil)
+			defer o.Close(ended())
+			const n = 1000
+			for i := range n {
+				o.Put(testRecord(i, 10))
+				time.Sleep(100 * time.Millisecond)
+			}
+			for range 24 {
+				time.Sleep(time.Hour)
+				o.Flush(within(time.Minute))
+			}
+			sameIDs(t, c.got(), n)
+			wantStats(t, o, Stats{Captured: n, Delivered: n})
+		})
+	}
+}
+
+// TestPoisonTakesTime: an envelope that the server answers with 500, while it accepts others, is given up after ten such
+// answers over ten minutes, and the next Flush tells of it.
+func TestPoisonTakesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count(0)
+		var tries atomic.Int32
+		c.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+			if id == eventIDOf(0) {
+				tries.Add(1)
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			return id == eventIDOf(0)
+		})
+		o := openAtLeisure(c, nil)
+		defer o.Close(ended())
+		o.Put(testRecord(0, 10))
+		for i := range 9 { // as many tries as a Flush makes prove nothing: a server may start
+			o.Put(testRecord(1+i, 10))
+			o.Flush(within(30 * time.Second))
+			time.Sleep(30 * time.Second)
+		}
+		if n := tries.Load(); n < 3*maxFailures || o.Stats().Dropped > 0 {
+			t.Errorf("given up within nine minutes; tried %d times", n)
+		}
+		for i := range 20 {
+			o.Put(testRecord(10+i, 10))
+			time.Sleep(time.Minute)
+		}
+		if o.Stats().DroppedBy[reasonSendError] != 1 {
+			t.Errorf("not given up after half an hour; tried %d times; %+v", tries.Load(), o.Stats())
+		}
+		if o.Flush(within(time.Minute)) {
+			t.Error("the Flush after it: true")
+		}
+		if !o.Flush(within(time.Minute)) {
+			t.Error("the next Flush: false")
+		}
+		wantStats(t, o, Stats{Captured: 30, Delivered: 29, Dropped: 1})
+	})
+}
+
+// TestServerClock: a server's date saves what our clock finds too old once answers agree, and deletes nothing.
+func TestServerClock(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name    string
+		ahead   []time.Duration // of the answers, one after another
+		expired bool            // what is 31 days old by our clock, after the last one
+		younger bool            // what is 29 days old
+	}{
+		{"none", nil, false, false},
+		{"right", []time.Duration{0}, true, false},
+		{"about right", []time.Duration{-20 * time.Hour, 3 * time.Hour}, true, false},
+		{"one far ahead", []time.Duration{60 * day}, false, false},
+		{"far ahead", []time.Duration{60 * day, 60 * day, 60 * day}, true, false},
+		{"one behind", []time.Duration{-60 * day}, false, false},
+		{"behind", []time.Duration{-60 * day, -60 * day}, false, false},
+		{"a proxy behind, now and then", []time.Duration{0, -60 * day, 0}, true, false},
+		{"no two agree", []time.Duration{-60 * day, 70 * day, -200 * day, 300 * day}, true, false},
+		{"years ahead", []time.Duration{3650 * day, 3650 * day}, true, false},
+		{"years behind", []time.Duration{-3650 * day, -3650 * day}, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := &Outbox{}
+			for _, ahead := range c.ahead {
+				o.clock.tells(ahead)
+			}
+			wall := time.Now()
+			old := func(age time.Duration) bool {
+				e := &Entry{Time: wall.Add(-age).UnixNano()}
+				return o.expired(&item{entry: e, lane: laneBacklog}, 0, wall)
+			}
+			if old(31*day) != c.expired || old(29*day) != c.younger || old(time.Minute) || old(-400*day) || old(3000*day) {
+				t.Errorf("31 days: %v, 29 days: %v, a minute: %v, years: %v, %v", old(31*day), old(29*day), old(time.Minute),
+					old(-400*day), old(3000*day))
+			}
+		})
+	}
+}
+
+// TestRefusalsHaveNoClock: what refuses, limits or fails may be a proxy, whose date says nothing.
+func TestRefusalsHaveNoClock(t *testing.T) {
+	for _, code := range []int{400, 403, 429, 500, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			c := count(0)
+			c.respond(status(code, "Date: "+time.Now().Add(-60*24*time.Hour).UTC().Format(http.TimeFormat)))
+			o := openAtLeisure(c, nil)
+			defer o.Close(ended())
+			for i := range 3 {
+				o.Put(testRecord(i, 10))
+				time.Sleep(10 * time.Minute)
+			}
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if o.clock != (serverClock{}) {
+				t.Errorf("%d: %+v", code, o.clock)
+			}
 		})
 	}
 }

@@ -27,6 +27,7 @@ type DiskConfig struct {
 	OnDead func(Dead) bool
 	// OnDamage is called by Adopt with the number of damaged stretches it has met, each of at least one record.
 	OnDamage func(n int)
+	// Neither is called with a lock held.
 
 	system system // nil: the real one
 }
@@ -45,15 +46,15 @@ type DiskConfig struct {
 type Disk struct {
 	cfg  DiskConfig
 	sys  system
-	log  *slog.Logger
-	dir  string // the DSN's folder
+	log  notebook // said by Log
+	dir  string   // the DSN's folder
 	stem string
 
 	segmentSize int64
 	waiting     atomic.Int64 // payload bytes of ours that wait
 	others      atomic.Int64 // of other living processes, when last looked
 
-	adopting sync.Mutex // one Adopt at a time; not held with mu
+	adopting sync.Mutex // one look at a time; taken before mu, and not held while a callback is called
 	told     map[string]bool
 
 	mu       sync.Mutex
@@ -66,7 +67,8 @@ type Disk struct {
 	opened   []*segment // not the active ones, oldest first
 	number   int        // of the newest segment
 	buf      []byte
-	failed   error // of the last sync
+	failed   error  // of the last sync
+	unread   unread // as the last Adopt left it
 
 	next     *batch
 	timer    *time.Timer
@@ -109,14 +111,14 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 		cfg.Process.Started = time.Now()
 	}
 	d := &Disk{
-		cfg: cfg, sys: cfg.system, log: cfg.Logger, dir: filepath.Join(cfg.Dir, folderName(cfg.DSN)),
+		cfg: cfg, sys: cfg.system, log: notebook{logger: cfg.Logger}, dir: filepath.Join(cfg.Dir, folderName(cfg.DSN)),
 		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{},
 	}
 	if d.sys == nil {
 		d.sys = osSystem{}
 	}
-	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
+	if d.log.logger == nil {
+		d.log.logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.MaxBytes > 0 {
 		d.segmentSize = max(minSegment, min(maxSegment, cfg.MaxBytes/segmentParts))
@@ -378,7 +380,7 @@ func (d *Disk) Done(e *Entry) error {
 	s.waiting--
 	s.bytes -= e.Size
 	d.waiting.Add(-e.Size)
-	if s.waiting == 0 {
+	if s.over() {
 		if !slices.Contains(d.active[:], s) {
 			return d.drop(s)
 		}
@@ -398,8 +400,45 @@ func (d *Disk) Done(e *Entry) error {
 }
 
 // Bytes implements [Store]. What other processes hold is their files' size, as it was when this one last began a
-// segment or adopted.
+// segment or adopted; what could not be read counts whole.
 func (d *Disk) Bytes() int64 { return d.waiting.Load() + d.others.Load() }
+
+// Unread implements [Store].
+func (d *Disk) Unread() (count int, bytes int64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.unread.count, d.unread.bytes, d.unread.err
+}
+
+// Forget implements [Store]. What belongs to dead processes still is left to [Purge].
+func (d *Disk) Forget() (count int) {
+	d.adopting.Lock()
+	defer d.adopting.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s := range d.segments {
+		for _, part := range s.unread {
+			count++
+			d.unread.count--
+			d.unread.bytes -= part.to - part.from
+			d.waiting.Add(part.from - part.to)
+			part.unread = nil
+			if f, err := d.open(s); err == nil && s.waiting > 0 {
+				heal(f, s.size, part)
+			}
+		}
+		if s.unread = nil; s.waiting == 0 && !slices.Contains(d.active[:], s) {
+			_ = d.drop(s)
+		}
+	}
+	if d.unread.count == 0 {
+		d.unread.err = nil
+	}
+	return count
+}
+
+// Log implements [Store].
+func (d *Disk) Log() { d.log.say() }
 
 // touched is the journal's: it was written to.
 func (d *Disk) touched() {
@@ -438,7 +477,7 @@ func (d *Disk) Close() error {
 	}
 	var errs []error
 	for s := range d.segments {
-		if s.waiting == 0 {
+		if s.over() {
 			errs = append(errs, d.drop(s))
 		} else if s.file != nil {
 			errs = append(errs, s.file.Close())

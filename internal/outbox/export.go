@@ -16,24 +16,28 @@ import (
 
 // Export writes what waits in dir to w as a tar stream: a folder for each DSN, in it one file for each envelope,
 // numbered in the order of capture, ready for sentry-cli send-envelope --raw. Nothing is changed, and processes that use
-// dir go on: what they store or deliver meanwhile may be in the stream or not. Damaged records are left out.
-func Export(dir string, w io.Writer) error {
-	sys := osSystem{}
+// dir go on: what they store or deliver meanwhile may be in the stream or not. Damaged records are left out. When some of
+// it can't be read the stream is complete but for that, and the error names it.
+func Export(dir string, w io.Writer) error { return export(osSystem{}, dir, w) }
+
+func export(sys system, dir string, w io.Writer) error {
 	folders, err := dsnFolders(sys, dir)
 	if err != nil {
 		return err
 	}
 	out := tar.NewWriter(w)
+	var unread []error
 	for _, folder := range folders {
 		x := exporter{sys: sys, folder: folder, out: out, files: map[string]bool{}, events: map[[16]byte]bool{}}
 		if err := x.run(); err != nil {
 			return err
 		}
+		unread = append(unread, x.unread)
 	}
 	if err := out.Close(); err != nil {
 		return fmt.Errorf("outbox: export: %w", err)
 	}
-	return nil
+	return errors.Join(unread...)
 }
 
 // dsnFolders returns the folders below dir that are an outbox's; none when dir is missing.
@@ -63,6 +67,7 @@ type exporter struct {
 	n      int
 	buf    []byte
 	plain  bytes.Buffer
+	unread error // of the newest that couldn't be read
 }
 
 func (x *exporter) run() error {
@@ -83,11 +88,18 @@ func (x *exporter) run() error {
 				continue
 			}
 			x.files[entry.Name()] = true
-			err := x.segment(filepath.Join(x.folder, entry.Name()))
-			if errors.Is(err, fs.ErrNotExist) {
+			path := filepath.Join(x.folder, entry.Name())
+			f, err := x.sys.open(path, os.O_RDONLY)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
 				again = true
 				continue
+			case err != nil:
+				x.unread = err
+				continue
 			}
+			err = x.segment(f, path)
+			_ = f.Close()
 			if err != nil {
 				return err
 			}
@@ -96,18 +108,14 @@ func (x *exporter) run() error {
 	return nil
 }
 
-func (x *exporter) segment(path string) error {
-	f, err := x.sys.open(path, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
+func (x *exporter) segment(f file, path string) error {
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("outbox: %w", err)
+		x.unread = fmt.Errorf("outbox: %w", err)
+		return nil
 	}
 	var failed error
-	_, err = scan(f, info.Size(), func(e *Entry) {
+	stretches, err := scan(f, info.Size(), func(e *Entry) {
 		if failed == nil {
 			failed = x.envelope(f, e)
 		}
@@ -115,10 +123,15 @@ func (x *exporter) segment(path string) error {
 	if failed == nil && err != nil {
 		failed = fmt.Errorf("%w: %s", err, path)
 	}
+	for _, s := range stretches {
+		if s.unread != nil {
+			x.unread = fmt.Errorf("outbox: read %s: %w", path, s.unread)
+		}
+	}
 	return failed
 }
 
-// envelope writes one envelope. Only w can make it fail: a record that can't be read was damaged, or is delivered by now.
+// envelope writes one envelope. Only w can make it fail: a damaged record is left out.
 func (x *exporter) envelope(f file, e *Entry) error {
 	if e.EventID != [16]byte{} {
 		if x.events[e.EventID] {
@@ -128,6 +141,9 @@ func (x *exporter) envelope(f file, e *Entry) error {
 	}
 	payload, err := readPayload(f, e, x.buf)
 	if err != nil {
+		if !errors.Is(err, ErrDamaged) {
+			x.unread = fmt.Errorf("outbox: read an envelope: %w", err)
+		}
 		return nil
 	}
 	x.buf = payload

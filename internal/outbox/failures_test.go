@@ -100,6 +100,14 @@ func status(code int, headers ...string) func(string, http.ResponseWriter, *http
 	}
 }
 
+// page answers 200, with a body.
+func page(body string) func(string, http.ResponseWriter, *http.Request) bool {
+	return func(_ string, w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, body)
+		return true
+	}
+}
+
 // TestServerFails has trouble of every kind begin, and end: nothing is lost, Flush tells the truth, and one warning is
 // logged.
 func TestServerFails(t *testing.T) {
@@ -154,6 +162,16 @@ func TestServerFails(t *testing.T) {
 		{"401", func(w *world) { w.respond(status(401)) }, "401", true},
 		{"403", func(w *world) { w.respond(status(403)) }, "403", true},
 		{"404", func(w *world) { w.respond(status(404)) }, "404", true},
+		{"402", func(w *world) { w.respond(status(402)) }, "402", true},
+		{"405", func(w *world) { w.respond(status(405)) }, "405", true},
+		{"410", func(w *world) { w.respond(status(410)) }, "410", true},
+		{"418", func(w *world) { w.respond(status(418)) }, "418", true},
+		{"421", func(w *world) { w.respond(status(421)) }, "421", true},
+		{"425", func(w *world) { w.respond(status(425)) }, "425", true},
+		{"451", func(w *world) { w.respond(status(451)) }, "451", true},
+		{"a page", func(w *world) { w.respond(page("\n<!DOCTYPE html><title>Welcome</title>")) }, "not Sentry's", true},
+		{"a text", func(w *world) { w.respond(page("It works!")) }, "not Sentry's", true},
+		{"a list", func(w *world) { w.respond(page("[]")) }, "not Sentry's", true},
 		{"captive portal", func(w *world) {
 			portal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.t.Error("a redirect was followed") }))
 			w.t.Cleanup(portal.Close)
@@ -275,7 +293,7 @@ func TestProxyWantsLogin(t *testing.T) {
 
 // TestRefusedEnvelopes: what the server refuses for good is dropped and counted, and the next goes on.
 func TestRefusedEnvelopes(t *testing.T) {
-	for _, code := range []int{400, 405, 410, 413, 415, 422, 451} {
+	for _, code := range []int{400, 406, 409, 413, 415, 422, 431} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			overStores(t, func(t *testing.T, open func() (Store, error)) {
 				s := &sink{}

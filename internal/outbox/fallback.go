@@ -21,6 +21,10 @@ type diskHealth struct {
 	adopting   bool
 	adopted    bool   // once: what earlier processes left is known
 	adoptedSeq uint64 // up to where it is
+	looks      uint64 // how often it was looked for
+
+	unread      int // stretches and files that may hold what waits, and could not be read
+	unreadBytes int64
 }
 
 func (o *Outbox) spareWaits() bool { return o.queue.spare() != nil }
@@ -195,6 +199,9 @@ func (o *Outbox) move(main Store) bool {
 	o.queue.unfly(it)
 	it.entry, it.store, it.lane = moved, main, laneLive
 	o.queue.fifo(it).insert(it)
+	if moved.PII && !o.cfg.PII { // since it was taken
+		o.withhold()
+	}
 	return true
 }
 
@@ -228,6 +235,9 @@ func (o *Outbox) adopt() {
 	o.mu.Lock()
 	defer o.unlock()
 	now := o.now()
+	if unread := o.noteUnread(main); err == nil {
+		err = unread
+	}
 	if err != nil {
 		o.disk.adoptErr = fmt.Errorf("outbox: read what earlier processes left in %s: %w", o.place(), err)
 		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again", "path", o.place(), "error", err)
@@ -250,10 +260,9 @@ func (o *Outbox) adopt() {
 		o.say(slog.LevelInfo, "sentryconfig: events of earlier processes are sent", "count", len(entries))
 		o.expireAt = 0
 	}
-	if !o.disk.adopted {
-		o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
-	}
+	o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
 	o.disk.adopting = false
+	o.disk.looks++
 	if o.closed {
 		return
 	}
@@ -266,6 +275,17 @@ func (o *Outbox) adopt() {
 	}
 	o.pump(now)
 	o.notify()
+}
+
+// noteUnread notes how much there is that could not be read, and returns why. mu is held.
+func (o *Outbox) noteUnread(main Store) (err error) {
+	if main != nil {
+		o.disk.unread, o.disk.unreadBytes, err = main.Unread()
+	}
+	if err == nil {
+		o.disk.adoptErr = nil
+	}
+	return err
 }
 
 func (o *Outbox) adoptAgain() {
@@ -329,9 +349,9 @@ func (o *Outbox) closeStores() {
 	}
 	if main != nil {
 		if err := main.Close(); err != nil {
-			o.mu.Lock()
 			o.say(slog.LevelWarn, "sentryconfig: the outbox can't be closed", "path", o.place(), "error", err)
-			o.unlock()
+			o.notes.say()
 		}
+		main.Log()
 	}
 }

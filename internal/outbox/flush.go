@@ -11,21 +11,28 @@ import (
 // reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and when
 // something was lost for want of room since the last Flush. Failures are tried again at short intervals.
 func (o *Outbox) Flush(ctx context.Context) bool {
+	f := flush{}
+	f.deadline, f.limited = ctx.Deadline() // a ctx may be of the program's own making: it isn't asked under a lock
+	f.ended = ctx.Err() != nil
 	o.mu.Lock()
 	defer o.unlock()
 	if o.closed {
-		return o.queue.count == 0
+		return o.queue.count == 0 && o.disk.unread == 0
 	}
-	f := flush{target: o.queue.seq, barred: o.way.barredCount, lost: o.lostReported}
+	f.target, f.barred, f.lost = o.queue.seq, o.way.barredCount, o.lostReported
 	o.flushing++
-	if ctx.Err() == nil {
+	if !f.ended {
 		o.hurry()
 		o.reports.wanted = true
+		if f.looks = o.disk.looks + 1; o.disk.adopting {
+			f.looks++ // one that has begun may have passed what has died since
+		}
 	}
 	ok, finished := false, false
 	for {
+		o.look(&f)
 		o.pump(o.now())
-		if ok, finished = o.flushed(ctx, &f); finished {
+		if ok, finished = o.flushed(&f); finished {
 			break
 		}
 		changed := o.changed
@@ -34,9 +41,10 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 		case <-changed:
 		case <-ctx.Done():
 		}
+		f.ended = ctx.Err() != nil
 		o.mu.Lock()
 	}
-	if !ok && ctx.Err() != nil {
+	if !ok && f.ended {
 		o.noteSilence(o.now())
 	}
 	o.flushing--
@@ -61,32 +69,48 @@ type flush struct {
 	target uint64 // what was put up to here is to be sent
 	barred uint64 // as they were at its beginning
 	lost   uint64
+	looks  uint64 // for what dead processes left, that are to be over
+
+	deadline time.Time // of its ctx
+	limited  bool      // there is one
+	ended    bool      // its ctx has ended
+}
+
+// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is held.
+func (o *Outbox) look(f *flush) {
+	if o.cfg.OpenStore == nil || !o.usable() {
+		f.looks = 0
+	}
+	if o.disk.looks < f.looks && !o.disk.adopting {
+		o.disk.adopting = true
+		o.background(o.adopt)
+	}
 }
 
 // flushed reports whether f is over, and how it ended. mu is held.
-func (o *Outbox) flushed(ctx context.Context, f *flush) (ok, over bool) {
-	if o.disk.adopted {
+func (o *Outbox) flushed(f *flush) (ok, over bool) {
+	looked := o.disk.adopted && o.disk.looks >= f.looks
+	if looked {
 		f.target = max(f.target, o.disk.adoptedSeq) // what earlier processes left counts as put before
 	}
-	waits := !o.disk.adopted || o.queue.waits(f.target)
-	ended := ctx.Err() != nil
+	waits := !looked || o.queue.waits(f.target)
 	if !waits {
 		now := o.now()
-		return o.lost == f.lost, ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
+		ok = o.lost == f.lost && o.disk.unread == 0 && o.disk.adoptErr == nil
+		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
-	return false, ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || o.outlasted(ctx, f.target)
+	return false, f.ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || looked && o.outlasted(f)
 }
 
-// outlasted reports whether all that waits up to seq is limited for longer than ctx lasts. mu is held.
-func (o *Outbox) outlasted(ctx context.Context, seq uint64) bool {
-	deadline, ok := ctx.Deadline()
-	if !ok || !o.disk.adopted || len(o.queue.flying) > 0 {
+// outlasted reports whether all that f waits for is limited for longer than f may take. mu is held.
+func (o *Outbox) outlasted(f *flush) bool {
+	if !f.limited || len(o.queue.flying) > 0 {
 		return false
 	}
-	end := deadline.Sub(o.start)
+	end := f.deadline.Sub(o.start)
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if it.seq <= seq && o.until[it.entry.Category.index()] <= end {
+		if it.seq <= f.target && o.until[it.entry.Category.index()] <= end {
 			outlasted = false
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -232,7 +233,7 @@ func (d *Disk) restore() error {
 		restored += s.waiting
 	}
 	d.checked, d.newNames = checked, true
-	d.log.Warn("outbox: folder was deleted, and is made again", "folder", d.dir, "events", restored)
+	d.log.add(slog.LevelWarn, "outbox: folder was deleted, and is made again", "folder", d.dir, "events", restored)
 	return nil
 }
 

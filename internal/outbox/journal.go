@@ -49,6 +49,8 @@ type Interrupted struct {
 	Task
 	Note
 	EventID string // for its report: the same however often it is made, so that Sentry keeps one
+
+	at int64 // of its slot
 }
 
 // A journal is a file of slots. The first tells of the process, each other of one running task: the task at its
@@ -320,21 +322,25 @@ func (j *Journal) close(sys system) error {
 	return err
 }
 
-// readJournal reads the journal of a dead process. stem makes its event IDs.
-func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted) {
+// readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks, which
+// could not be read.
+func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
 	buf := make([]byte, slotSize)
 	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots); i++ {
-		n, _ := r.ReadAt(buf, i*slotSize) // the last slot is short; a slot that can't be read fails its sum
+		n, err := r.ReadAt(buf, i*slotSize) // the last slot is short
 		clear(buf[n:])
 		sequence, meta, data, ok := parsePart(buf[:noteOffset])
 		if !ok {
+			if err != nil && err != io.EOF && i > 0 { // of the process the file's name says enough
+				unread = err
+			}
 			continue
 		}
 		if i == 0 {
 			_ = json.Unmarshal(meta, &p) // what it doesn't say, the file's name does
 			continue
 		}
-		t := Interrupted{EventID: eventID(stem, sequence)}
+		t := Interrupted{EventID: eventID(stem, sequence), at: i * slotSize}
 		if json.Unmarshal(meta, &t.Task) != nil {
 			continue
 		}
@@ -347,7 +353,7 @@ func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Int
 		tasks = append(tasks, t)
 	}
 	slices.SortFunc(tasks, func(a, b Interrupted) int { return a.Started.Compare(b.Started) })
-	return p, tasks
+	return p, tasks, unread
 }
 
 // eventID makes the ID of a report of something that happened once.

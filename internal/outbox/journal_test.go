@@ -16,7 +16,11 @@ func noted(t *testing.T, d *Disk) (Process, []Interrupted) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return readJournal(bytes.NewReader(b), int64(len(b)), d.stem)
+	p, tasks, err := readJournal(bytes.NewReader(b), int64(len(b)), d.stem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, tasks
 }
 
 // TestNotesKeepToTheirSlots: whatever a breadcrumb, a type or task data look like as JSON, they cost no other task.

@@ -52,6 +52,15 @@ func (m *Memory) Done(e *Entry) error {
 // Adopt implements Store. No process leaves its memory to another.
 func (m *Memory) Adopt() ([]*Entry, error) { return nil, nil }
 
+// Unread implements Store. Memory can always be read.
+func (m *Memory) Unread() (int, int64, error) { return 0, 0, nil }
+
+// Forget implements Store.
+func (m *Memory) Forget() int { return 0 }
+
+// Log implements Store. Memory has nothing to say.
+func (m *Memory) Log() {}
+
 // Bytes implements Store.
 func (m *Memory) Bytes() int64 { return m.bytes.Load() }
 

@@ -22,7 +22,7 @@ type Config struct {
 	CloseIdle func()       // closes the client's idle connections; nil: they are not the outbox's to close
 	MaxBytes  int64        // room for payloads that wait; <= 0: the default of the store
 	Logger    *slog.Logger
-	PII       bool                  // personal data may be sent
+	PII       bool                  // personal data may be sent; SetPII changes it
 	Active    func() bool           // reporting is on; nil: always. Called with locks held: it must be quick
 	OpenStore func() (Store, error) // opens the store on disk; nil: memory only. Called again later when it failed
 
@@ -63,6 +63,7 @@ type timing struct {
 	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
 	closeWait   time.Duration // Close waits for goroutines; longer ones hang in the operating system
 	poisonProof time.Duration // how long the server's taking one envelope proves that it would take others
+	poisonTime  time.Duration // answers that give an envelope up are spread over at least this: what is random passes
 }
 
 var defaultTiming = timing{
@@ -82,6 +83,7 @@ var defaultTiming = timing{
 	adopt:       30 * time.Second,
 	closeWait:   2 * time.Second,
 	poisonProof: time.Minute,
+	poisonTime:  10 * time.Minute,
 }
 
 // Stats is what an Outbox has counted since it was opened, in envelopes, and what waits in it.
@@ -121,8 +123,7 @@ type Outbox struct {
 	until     limits        // when each category's rate limit ends
 	pacedAt   time.Duration // when the next envelope of the backlog may go
 	sending   int           // requests under way
-	clockOff  time.Duration // how far the server's clock is ahead, when it is days
-	clockSeen bool          // it is known
+	clock     serverClock
 	expireAt  time.Duration // when to look for what is too old
 	undone    []*item       // what the store could not forget
 	accepted  uint64        // envelopes the server took, and when it took the last
@@ -138,10 +139,10 @@ type Outbox struct {
 	lostReported uint64        // those that a Flush has told of
 	changed      chan struct{} // closed, and made anew, when something that a Flush waits for has happened
 
-	stats    Stats
-	warned   map[string]bool // kinds of trouble that the Logger knows of
-	done     []*item         // for the store to forget, once mu is free
-	messages []func()        // for the Logger, once mu is free
+	stats  Stats
+	warned map[string]bool // kinds of trouble that the Logger knows of
+	done   []*item         // for the store to forget, once mu is free
+	notes  notebook        // for the Logger, once mu is free
 }
 
 // Open returns an outbox that works. It waits for a disk no longer than a moment, and never for the network.
@@ -166,7 +167,7 @@ func Open(cfg Config) *Outbox {
 	o := &Outbox{
 		cfg: cfg, timing: defaultTiming, client: client, start: time.Now(),
 		spare: NewMemory(), changed: make(chan struct{}), warned: make(map[string]bool),
-		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never,
+		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never, notes: notebook{logger: cfg.Logger},
 	}
 	if cfg.timing != nil {
 		o.timing = *cfg.timing
@@ -185,14 +186,11 @@ func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 
 // unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
 func (o *Outbox) unlock() {
-	done, messages := o.done, o.messages
-	o.done, o.messages = nil, nil
-	o.mu.Unlock()
-	for _, it := range done {
-		o.forget(it)
-	}
-	for _, say := range messages {
-		say()
+	main := o.main
+	o.unlockQuietly()
+	o.notes.say()
+	if main != nil {
+		main.Log()
 	}
 }
 
@@ -228,12 +226,9 @@ func (o *Outbox) background(f func()) {
 	}
 }
 
-// say logs once mu is free. A Logger that panics does not bring the program down.
+// say logs once mu is free.
 func (o *Outbox) say(level slog.Level, message string, args ...any) {
-	o.messages = append(o.messages, func() {
-		defer func() { _ = recover() }()
-		o.cfg.Logger.Log(context.Background(), level, message, args...)
-	})
+	o.notes.add(level, message, args...)
 }
 
 // warn logs a kind of trouble once, until resolved says that it is over.
@@ -306,13 +301,18 @@ func (o *Outbox) Put(r *Record) bool {
 	o.putMu.Lock()
 	it := o.store(r)
 	o.mu.Lock()
-	if it != nil {
+	held := it != nil
+	if held {
 		o.queue.push(it)
+	}
+	if r.PII && !o.cfg.PII { // since it was asked above
+		held = false
+		o.withhold()
 	}
 	o.putMu.Unlock()
 	o.pump(o.now())
 	o.unlock()
-	return it != nil
+	return held
 }
 
 // store puts r into the main store, or into memory while that fails; nil: neither has room for it. putMu is held.
@@ -437,13 +437,42 @@ func (o *Outbox) Discard(reason string, c Category, n int) {
 // Clear drops all that waits and isn't in flight. It is counted as withheld.
 func (o *Outbox) Clear() {
 	o.mu.Lock()
-	for c := range categoryCount {
-		for _, it := range o.queue.removeCategory(Category(c)) {
-			o.drop(it, reasonWithheld, false)
-		}
+	for _, it := range o.queue.removeFunc(func(*item) bool { return true }) {
+		o.drop(it, reasonWithheld, false)
+	}
+	main := o.main
+	o.mu.Unlock()
+	given := 0
+	if main != nil {
+		given = main.Forget()
+	}
+	o.mu.Lock()
+	for range given {
+		o.count(reasonWithheld, CategoryError, 1, 0)
+	}
+	o.noteUnread(main)
+	o.pump(o.now())
+	o.notify()
+	o.unlock()
+}
+
+// SetPII allows personal data, or forbids it: then all that waits with some is dropped and counted as withheld, what is
+// in flight once it comes back, and what is put later is refused.
+func (o *Outbox) SetPII(allowed bool) {
+	o.mu.Lock()
+	o.cfg.PII = allowed
+	if !allowed {
+		o.withhold()
 	}
 	o.pump(o.now())
 	o.unlock()
+}
+
+// withhold drops what waits with personal data. mu is held.
+func (o *Outbox) withhold() {
+	for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.PII }) {
+		o.drop(it, reasonWithheld, false)
+	}
 }
 
 // Wake has the sender, and each Flush that waits, look again: reporting was switched on or off.
@@ -454,13 +483,14 @@ func (o *Outbox) Wake() {
 	o.unlock()
 }
 
-// Stats returns what has been counted until now.
+// Stats returns what has been counted until now; after Close, what was counted until then, and what was left. It asks
+// neither disk nor server.
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.stats
 	s.DroppedBy = maps.Clone(o.stats.DroppedBy)
-	s.Pending, s.PendingBytes = uint64(o.queue.count), o.queue.bytes
+	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread), o.queue.bytes+o.disk.unreadBytes
 	o.queue.eachFirst(func(it *item) {
 		if t := time.Unix(0, it.entry.Time); s.OldestPending.IsZero() || t.Before(s.OldestPending) {
 			s.OldestPending = t
@@ -503,8 +533,14 @@ func (o *Outbox) Close(ctx context.Context) bool {
 	case <-finished:
 	case <-patience.C:
 	}
+	o.closeIdle()
+	return ok
+}
+
+// closeIdle closes idle connections. It is the host program's function, which must not bring it down.
+func (o *Outbox) closeIdle() {
+	defer func() { _ = recover() }()
 	if o.cfg.CloseIdle != nil {
 		o.cfg.CloseIdle()
 	}
-	return ok
 }

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -198,6 +199,7 @@ func quick() timing {
 	q.flushRetry, q.flushMax = 10*time.Millisecond, 50*time.Millisecond
 	q.barred = 20 * time.Millisecond
 	q.closeWait = 10 * time.Second
+	q.poisonTime = 50 * time.Millisecond
 	return q
 }
 
@@ -261,6 +263,13 @@ func openTest(t testing.TB, url string, change func(*Config)) *Outbox {
 	o := Open(cfg)
 	t.Cleanup(func() { o.Close(ended()) })
 	return o
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func within(d time.Duration) context.Context {
@@ -676,5 +685,83 @@ func TestNothingStays(t *testing.T) {
 			server.CloseClientConnections()
 			eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 		})
+	}
+}
+
+// TestSetPII: once personal data is forbidden, what waits with some is dropped and counted, wherever it waits, and nothing
+// with some is taken.
+func TestSetPII(t *testing.T) {
+	overStores(t, func(t *testing.T, open func() (Store, error)) {
+		s := &sink{}
+		hold, held := make(chan struct{}), make(chan struct{}, 1)
+		s.respond(func(_ string, w http.ResponseWriter, _ *http.Request) bool {
+			held <- struct{}{}
+			<-hold
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		})
+		o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+			c.OpenStore, c.Client = open, &http.Client{Transport: memoryTransport(s)}
+			c.timing.request, c.timing.slow = time.Minute, time.Minute
+		})
+		for i := range 6 {
+			r := testRecord(i, 10)
+			r.PII = i%2 == 0
+			if !o.Put(r) {
+				t.Fatal("Put: false")
+			}
+		}
+		<-held // the first is in flight
+		o.SetPII(false)
+		wantStats(t, o, Stats{Captured: 6, Dropped: 2, Pending: 4, DroppedBy: map[string]uint64{reasonWithheld: 2}})
+		if o.Put(testRecord(6, 10)) {
+			t.Error("Put with personal data: true")
+		}
+		s.respond(nil)
+		close(hold)
+		if !o.Flush(within(time.Minute)) {
+			t.Errorf("Flush: false; %+v", o.Stats())
+		}
+		got := s.got()
+		slices.Sort(got)
+		if !slices.Equal(got, []string{eventIDOf(1), eventIDOf(3), eventIDOf(5)}) {
+			t.Errorf("got %v", got)
+		}
+		wantStats(t, o, Stats{Captured: 7, Delivered: 3, Dropped: 4, DroppedBy: map[string]uint64{reasonWithheld: 4}})
+		o.SetPII(true)
+		if !o.Put(testRecord(7, 10)) || !o.Flush(within(time.Minute)) {
+			t.Error("allowed again, it isn't sent")
+		}
+		o.Close(within(time.Minute))
+		if open == nil {
+			return
+		}
+		next, err := open()
+		must(t, err)
+		defer func() { _ = next.Close() }()
+		if left, err := next.Adopt(); len(left) > 0 || err != nil {
+			t.Errorf("left on disk: %d, %v", len(left), err)
+		}
+	})
+}
+
+// TestStatsSurviveClose: after Close the counts stay what they were, whatever happens to the files.
+func TestStatsSurviveClose(t *testing.T) {
+	dir := t.TempDir()
+	o := deadServer(t, func(c *Config) { c.Dir, c.OpenStore = dir, func() (Store, error) { return openTestDisk(dir) } })
+	for i := range 3 {
+		o.Put(testRecord(i, 10))
+	}
+	o.Discard(reasonSendError, CategoryError, 2)
+	o.Close(within(10 * time.Millisecond))
+	st := o.Stats()
+	must(t, os.RemoveAll(dir))
+	wantStats(t, o, Stats{Captured: 3, Dropped: 2, Pending: 3, DroppedBy: map[string]uint64{reasonSendError: 2}})
+	if again := o.Stats(); again.PendingBytes != st.PendingBytes || again.OldestPending != st.OldestPending ||
+		(again.LastError == nil) != (st.LastError == nil) || again.LastError == nil {
+		t.Errorf("%+v, after Close %+v", again, st)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the folder was made again")
 	}
 }

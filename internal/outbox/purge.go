@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Purge deletes what waits in dir, and notes of interrupted tasks and crashes. Files of processes that live are left
@@ -57,17 +58,22 @@ func purgeFolder(sys system, folder string) error {
 	return errors.Join(errs...)
 }
 
-// waits says whether a segment has records that wait.
+// waits says whether a segment has records that wait, or may have: what can't be read.
 func waits(sys system, folder string, segments []fs.DirEntry) bool {
 	found := false
 	for _, segment := range segments {
 		f, err := sys.open(filepath.Join(folder, segment.Name()), os.O_RDONLY)
 		if err != nil {
+			found = found || !errors.Is(err, fs.ErrNotExist)
 			continue
 		}
-		if info, err := f.Stat(); err == nil {
-			_, _ = scan(f, info.Size(), func(*Entry) { found = true })
+		info, err := f.Stat()
+		if err == nil {
+			var stretches []stretch
+			stretches, err = scan(f, info.Size(), func(*Entry) { found = true })
+			found = found || slices.ContainsFunc(stretches, func(s stretch) bool { return s.unread != nil })
 		}
+		found = found || err != nil
 		_ = f.Close()
 	}
 	return found

@@ -18,9 +18,11 @@ type item struct {
 	since time.Duration // when it was taken, while it is in flight
 	probe bool          // it finds out whether the server works again
 
-	// What has failed so far. The entry's failures are the 5xx answers that count against it.
+	// What has failed so far. Failures are the answers that count against it.
 	tries         uint8
-	firstAccepted uint64 // envelopes the server had accepted when this one failed first, and last
+	failures      uint8
+	failedFirst   time.Duration // when the first of those came
+	firstAccepted uint64        // envelopes the server had accepted when this one failed first, and last
 	lastAccepted  uint64
 }
 
@@ -188,22 +190,26 @@ func (q *queue) remove(it *item) {
 	q.forget(it)
 }
 
-// removeCategory forgets all that waits of a category, and returns it.
-func (q *queue) removeCategory(c Category) (removed []*item) {
-	for l := range q.lanes {
-		removed = append(removed, q.lanes[l][c.index()].all()...)
-		q.lanes[l][c.index()] = fifo{}
-	}
-	q.delayed = slices.DeleteFunc(q.delayed, func(it *item) bool {
-		if it.entry.Category.index() != c.index() {
+// removeFunc forgets all that waits, isn't in flight, and that which says so, and returns it.
+func (q *queue) removeFunc(which func(*item) bool) (removed []*item) {
+	take := func(it *item) bool {
+		if !which(it) {
 			return false
 		}
 		removed = append(removed, it)
-		return true
-	})
-	for _, it := range removed {
 		q.forget(it)
+		return true
 	}
+	for l := range q.lanes {
+		for c := range q.lanes[l] {
+			if left := slices.DeleteFunc(q.lanes[l][c].all(), take); len(left) > 0 {
+				q.lanes[l][c] = fifo{items: left}
+			} else {
+				q.lanes[l][c] = fifo{}
+			}
+		}
+	}
+	q.delayed = slices.DeleteFunc(q.delayed, take)
 	return removed
 }
 

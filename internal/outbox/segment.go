@@ -63,7 +63,19 @@ type segment struct {
 	waiting int   // records that aren't done
 	bytes   int64 // their payloads
 	dirty   bool  // written since the last sync
+
+	unread []stretch // could not be read when it was adopted: while there are any, it is neither removed nor cut
 }
+
+func (s *segment) unreadBytes() (sum int64) {
+	for _, part := range s.unread {
+		sum += part.to - part.from
+	}
+	return sum
+}
+
+// over says that nothing in s waits, as far as anybody can tell.
+func (s *segment) over() bool { return s.waiting == 0 && len(s.unread) == 0 }
 
 // appendHeader appends the header of a segment.
 func appendHeader(b []byte) []byte {
@@ -120,19 +132,24 @@ var errFuture = errors.New("outbox: segment of a newer version")
 // maxReadErrors bounds how many bad sectors a scan steps over: each can take a dying disk seconds.
 const maxReadErrors = 64
 
-// A stretch is a part of a segment that is damaged.
+// A stretch is a part of a segment in which no record was found.
 type stretch struct {
 	from, to int64
-	unread   bool // some of it couldn't be read, which may pass
+	unread   error // some of it couldn't be read, which may pass; nil: it was read, and is damaged
 }
 
 // scan calls found with each waiting record of a segment, oldest first, and returns the stretches of it that are
-// damaged. It reads heads alone, in memory that doesn't grow with the segment: a payload's sum is checked by who reads
-// it. The entry is found's to keep.
-func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage []stretch, err error) {
+// damaged or couldn't be read. It reads heads alone, in memory that doesn't grow with the segment: a payload's sum is
+// checked by who reads it. The entry is found's to keep.
+func scan(r io.ReaderAt, size int64, found func(*Entry)) ([]stretch, error) {
+	return scanStretch(r, stretch{to: size}, size, found)
+}
+
+// scanStretch is scan for a part of a segment of size bytes.
+func scanStretch(r io.ReaderAt, part stretch, size int64, found func(*Entry)) (damage []stretch, err error) {
 	w := window{r: r, size: size}
 	damaged := false
-	for off := int64(0); off < size; {
+	for off := part.from; off < part.to; {
 		failures := w.failures
 		if off == 0 {
 			version, ok := parseHeader(w.at(0, segmentHeader))
@@ -162,9 +179,12 @@ func scan(r io.ReaderAt, size int64, found func(*Entry)) (damage []stretch, err 
 		}
 		off = w.next(off + 1)
 		last := &damage[len(damage)-1]
-		last.to, last.unread = off, last.unread || w.failures > failures
+		last.to = min(off, part.to)
+		if w.failures > failures {
+			last.unread = w.err
+		}
 		if w.failures > maxReadErrors {
-			last.to = size
+			last.to = part.to
 			return damage, nil
 		}
 	}
@@ -177,7 +197,7 @@ func heal(f interface {
 	io.WriterAt
 	Truncate(size int64) error
 }, size int64, s stretch) {
-	if s.unread {
+	if s.unread != nil {
 		return
 	}
 	if s.to == size {
@@ -223,6 +243,7 @@ type window struct {
 	buf      []byte
 	off      int64 // of buf
 	failures int
+	err      error // of the last failure
 }
 
 const (
@@ -252,11 +273,15 @@ func (w *window) fill(off int64, n int) bool {
 		got, err = w.r.ReadAt(w.buf, off) // once more: not every error lasts
 	}
 	if got < n && err != nil && err != io.EOF {
-		got, _ = w.r.ReadAt(w.buf[:min(sector, len(w.buf))], off) // a bad sector behind this one is no reason
+		end := off + int64(n) + sector - 1 // a bad sector behind this one is no reason
+		got, err = w.r.ReadAt(w.buf[:min(end-end%sector-off, int64(len(w.buf)))], off)
 	}
 	w.buf = w.buf[:got]
 	if got < n {
 		w.failures++
+		if w.err = err; err == nil || err == io.EOF {
+			w.err = io.ErrUnexpectedEOF // the file has shrunk
+		}
 	}
 	return got >= n
 }

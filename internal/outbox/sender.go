@@ -22,7 +22,7 @@ type wayHealth struct {
 func (w *wayHealth) clear() bool { return w.failures == 0 && !w.barred }
 
 const (
-	// maxFailures is how many 5xx answers an envelope gets while others are accepted, before it is given up.
+	// maxFailures is how many answers that blame an envelope it gets while others are accepted, before it is given up.
 	maxFailures = 10
 	// perSender envelopes must wait for each request under way before there is another: a few arrive in the order of
 	// their capture, a burst fills the line.
@@ -41,6 +41,31 @@ const (
 	maxClockError     = 24 * time.Hour // of our clock against the server's, before the server's counts
 	expireEvery       = time.Minute
 )
+
+// serverClock is what the dates of answers to accepted envelopes say about our clock.
+type serverClock struct {
+	met   bool          // there was an answer
+	last  time.Duration // how far the newest was ahead
+	known bool          // our clock is confirmed, or there were answers enough to go by it
+	skew  time.Duration // by which the server's clock is ahead, when answers in a row agree on days; else 0
+}
+
+// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One answer
+// may be wrong, or be a proxy's: a skew counts once the next answer says the same.
+func (c *serverClock) tells(ahead time.Duration) (news bool) {
+	before := *c
+	if ahead.Abs() <= maxClockError {
+		ahead = 0
+	}
+	agree := c.met && (ahead-c.last).Abs() <= maxClockError
+	c.known = c.met || ahead == 0
+	c.skew = 0
+	if agree {
+		c.skew = ahead
+	}
+	c.met, c.last = true, ahead
+	return c.known && (!before.known || (c.skew-before.skew).Abs() > maxClockError)
+}
 
 // pump starts whatever can be done now and sets the timer for what can be done later. Everything that changes the
 // outbox's state calls it. mu is held.
@@ -264,21 +289,15 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 	switch a.verdict {
 	case accepted, limited, refused:
 		o.wayWorks()
-		if !a.date.IsZero() {
-			off := time.Until(a.date)
-			if off.Abs() <= maxClockError {
-				off = 0
-			}
-			news := !o.clockSeen || (off-o.clockOff).Abs() > maxClockError
-			o.clockOff, o.clockSeen = off, true
-			if news { // what is too old by that isn't sent first
-				o.expireAt = 0
-				o.expire(now)
-			}
-		}
+	}
+	if a.verdict == accepted && !a.date.IsZero() && o.clock.tells(time.Until(a.date)) {
+		o.expireAt = 0 // what is too old isn't sent first
+		o.expire(now)
+	}
+	if a.verdict != unreadable && it.store == o.main {
+		o.disk.readErr = nil
 	}
 	if a.verdict != unreadable && a.verdict != damaged && it.store == o.main {
-		o.disk.readErr = nil
 		o.resolved("read", "sentryconfig: the outbox can be read again")
 	}
 	switch a.verdict {
@@ -311,6 +330,9 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.fail(it, a, epoch, now)
 	}
 	o.limit(a.limits, now)
+	if e.PII && !o.cfg.PII {
+		o.withhold() // since it was taken
+	}
 }
 
 // bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
@@ -345,14 +367,18 @@ func (o *Outbox) failedAlone(it *item, now time.Duration) bool {
 // fail delays an item that may be better off later, and with it all others unless they are doing well. mu is held.
 func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 	others := o.failedAlone(it, now)
-	if a.verdict == failed && a.status >= 500 && (others || it.entry.failures == 0) {
-		it.entry.failures++
-	}
-	if it.entry.failures >= maxFailures {
-		o.way.err = a.err
-		o.queue.arrive(it)
-		o.drop(it, reasonSendError, false)
-		return
+	if a.verdict == failed && blames(a.status) && (others || it.failures == 0) {
+		if it.failures == 0 {
+			it.failedFirst = now
+		}
+		if it.failures = min(it.failures, 250) + 1; it.failures >= maxFailures && now-it.failedFirst >= o.timing.poisonTime {
+			o.way.err = a.err
+			o.warn("poison", "sentryconfig: the server fails whenever it gets an event, which is dropped",
+				"event_id", fmt.Sprintf("%x", it.entry.EventID), "error", a.err)
+			o.queue.arrive(it)
+			o.drop(it, reasonSendError, true)
+			return
+		}
 	}
 	if o.flushing > 0 && epoch == o.way.epoch {
 		o.flushTries++
@@ -403,7 +429,7 @@ func (o *Outbox) limit(l limits, now time.Duration) {
 		o.until[c] = max(o.until[c], now+d)
 		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
-			for _, it := range o.queue.removeCategory(Category(c)) {
+			for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.Category.index() == c }) {
 				o.drop(it, reasonLimited, false)
 			}
 		}
@@ -422,27 +448,27 @@ func (o *Outbox) expire(now time.Duration) {
 		return
 	}
 	o.expireAt = now + expireEvery
-	wall := time.Now().Add(o.clockOff)
+	wall := time.Now()
 	for _, it := range o.queue.removeOld(func(it *item) bool { return o.expired(it, now, wall) }) {
 		o.drop(it, o.overflow(it.store), true)
 	}
 }
 
 // expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete anything.
-// So what this process has captured ages by the monotonic clock; the backlog ages by the wall clock once a server has been
-// met, whose clock corrects ours, and what that makes of it is believed within reason.
+// So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed within reason,
+// and not before a server has had a say: its clock may be the better one, so it may save what ours finds too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit := maxTransactionAge
 	if it.entry.Category == CategoryError {
 		limit = maxErrorAge
 	}
 	age := now - it.put
-	if it.lane == laneBacklog && o.clockSeen {
+	if it.lane == laneBacklog && o.clock.known {
 		before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
 		if before > maxPlausible {
 			before = 0
 		}
-		age = max(age, before)
+		age = max(age, min(before, before+o.clock.skew))
 	}
 	return age > limit
 }

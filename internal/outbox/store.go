@@ -24,7 +24,7 @@ type Record struct {
 }
 
 // An Entry is what the queue keeps of a stored record: everything but the payload. Fields are immutable once the store
-// has returned it, but for those marked as the sender's.
+// has returned it.
 type Entry struct {
 	Time     int64 // of the capture, nanoseconds since 1970
 	Size     int64 // bytes of payload as stored
@@ -35,8 +35,6 @@ type Entry struct {
 	PII      bool
 	Packed   bool
 	Backlog  bool // left behind by an earlier process
-
-	failures uint8 // the sender's: 5xx answers so far
 
 	where place
 }
@@ -63,12 +61,19 @@ type Store interface {
 	// Adopt takes over what processes that have died left behind, oldest first, with Backlog set; nothing when another
 	// process has taken it. It also reports tasks that were interrupted and crashes by the callbacks of its owner.
 	Adopt() ([]*Entry, error)
+	// Unread says how much Adopt has met that may wait but could not be read: how many stretches and files, their bytes
+	// where they are known, and why. The next Adopt tries again.
+	Unread() (count int, bytes int64, err error)
+	// Forget gives up what could not be read in what was adopted, and returns how many stretches that was.
+	Forget() int
 	// Bytes is what the limit counts: payload bytes that wait, those of other processes included.
 	Bytes() int64
 	// Probe tries whether a store that has failed works again. It keeps nothing.
 	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
 	Sync() error
+	// Log logs what the store has noted meanwhile. It is called with no lock held, for a Logger may come back.
+	Log()
 	// Close releases every file and lock; what waits stays for a later process.
 	Close() error
 }

@@ -91,6 +91,7 @@ func (d *Disk) syncAll() {
 			d.mu.Unlock()
 		}
 		close(b.done)
+		d.log.say()
 	}
 }
 

@@ -1,0 +1,448 @@
+package outbox
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A sickSystem is the real system on a disk that can't be read in places, until it is healed.
+type sickSystem struct {
+	system
+
+	mu sync.Mutex
+	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened. nil: all can.
+	bad func(path string, off, n int64) bool
+}
+
+func (s *sickSystem) spoil(bad func(path string, off, n int64) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bad = bad
+}
+
+func (s *sickSystem) fails(path string, off, n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bad != nil && s.bad(path, off, n) {
+		return &os.PathError{Op: "read", Path: path, Err: syscall.EIO}
+	}
+	return nil
+}
+
+func (s *sickSystem) open(path string, flag int) (file, error) {
+	if err := s.fails(path, -1, 0); err != nil {
+		return nil, err
+	}
+	f, err := s.system.open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &sickFile{f, s, path}, nil
+}
+
+type sickFile struct {
+	file
+	s    *sickSystem
+	path string
+}
+
+func (f *sickFile) ReadAt(b []byte, off int64) (int, error) {
+	if err := f.s.fails(f.path, off, int64(len(b))); err != nil {
+		return 0, err
+	}
+	return f.file.ReadAt(b, off)
+}
+
+// sectors makes sectors of all segments bad.
+func sectors(numbers ...int64) func(string, int64, int64) bool {
+	return func(path string, off, n int64) bool {
+		if !strings.HasSuffix(path, ".seg") {
+			return false
+		}
+		for _, i := range numbers {
+			if off >= 0 && off < (i+1)*sector && off+n > i*sector {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func reading(suffix string) func(string, int64, int64) bool {
+	return func(path string, off, _ int64) bool { return off >= 0 && strings.HasSuffix(path, suffix) }
+}
+
+func opening(suffix string) func(string, int64, int64) bool {
+	return func(path string, off, _ int64) bool { return off < 0 && strings.HasSuffix(path, suffix) }
+}
+
+// onSickDisk opens an outbox in dir whose disk is s.
+func onSickDisk(t *testing.T, dir string, s *sickSystem, server *sink, change func(*Config, *DiskConfig)) *Outbox {
+	return openTest(t, "http://127.0.0.1/", func(c *Config) {
+		dc := DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, system: s}
+		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
+		if change != nil {
+			change(c, &dc)
+		}
+		c.OpenStore = func() (Store, error) { return OpenDisk(dc) }
+	})
+}
+
+func segmentFiles(t *testing.T, dir string) (names []string, bytes int64) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	return names, bytes
+}
+
+// TestUnreadStays: what an earlier process left and can't be read now is not given up. It waits, is told of, and is sent
+// once it can be read, by the same process or the next.
+func TestUnreadStays(t *testing.T) {
+	const events, size = 60, 900
+	for name, c := range map[string]struct {
+		bad  func(string, int64, int64) bool
+		some bool // can be read
+	}{
+		"all":             {reading(".seg"), false},
+		"the header":      {sectors(0), true},
+		"a few sectors":   {sectors(2, 3, 7, 9), true},
+		"the last":        {sectors(14, 15, 16), true},
+		"can't be opened": {opening(".seg"), false},
+		"nor its journal": {opening(".journal"), false},
+	} {
+		for how, sameProcess := range map[string]bool{"it passes": true, "the next process": false} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				leaveBacklog(t, dir, events, size)
+				_, bytesBefore := segmentFiles(t, dir)
+				s, server := &sickSystem{system: osSystem{}}, &sink{}
+				damage := 0
+				if name == "nor its journal" { // the process's own can be
+					s.spoil(func(path string, off, _ int64) bool {
+						return off < 0 && strings.HasSuffix(path, ".journal") && fileExists(segmentOf(path))
+					})
+				} else {
+					s.spoil(c.bad)
+				}
+				o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
+				for range 3 {
+					if o.Flush(within(time.Second)) {
+						t.Fatal("Flush: true")
+					}
+				}
+				st := o.Stats()
+				if st.Pending == 0 || st.LastError == nil || !strings.Contains(st.LastError.Error(), dir) || !errors.Is(st.LastError, syscall.EIO) {
+					t.Errorf("%+v", st)
+				}
+				if n := len(server.got()); c.some != (n > 0) || n == events {
+					t.Errorf("%d arrived", n)
+				}
+				if _, n := segmentFiles(t, dir); n != bytesBefore {
+					t.Errorf("%d bytes of segments, before %d", n, bytesBefore)
+				}
+				if sameProcess {
+					s.spoil(nil)
+				} else {
+					o.Close(ended())
+					if _, n := segmentFiles(t, dir); n != bytesBefore {
+						t.Errorf("after Close %d bytes of segments, before %d", n, bytesBefore)
+					}
+					o = onSickDisk(t, dir, &sickSystem{system: osSystem{}}, server, nil)
+				}
+				if !o.Flush(within(time.Minute)) {
+					t.Errorf("Flush: false; %+v", o.Stats())
+				}
+				sameIDs(t, server.got(), events)
+				if st := o.Stats(); st.LastError != nil || st.Pending != 0 || st.PendingBytes != 0 || st.Dropped != 0 || damage != 0 {
+					t.Errorf("%+v, damage %d", st, damage)
+				}
+				if names, _ := segmentFiles(t, dir); len(names) > 0 {
+					t.Errorf("left: %v", names)
+				}
+			})
+		}
+	}
+}
+
+func segmentOf(journal string) string { return strings.TrimSuffix(journal, ".journal") + ".000001.seg" }
+
+func fileExists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+// TestUnreadTurnsOutDamaged: a stretch that is read in the end, and damaged, is given up and counted, and no record twice.
+func TestUnreadTurnsOutDamaged(t *testing.T) {
+	t.Parallel()
+	const events, size = 60, 900
+	dir := t.TempDir()
+	leaveBacklog(t, dir, events, size)
+	names, _ := segmentFiles(t, dir)
+	b, err := os.ReadFile(names[0])
+	must(t, err)
+	clear(b[5*sector : 6*sector])
+	must(t, os.WriteFile(names[0], b, 0o600))
+	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s.spoil(sectors(5))
+	damage := 0
+	o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
+	if o.Flush(within(time.Second)) || damage > 0 {
+		t.Errorf("Flush: true, or damage %d before it was read", damage)
+	}
+	before := len(server.got())
+	s.spoil(nil)
+	o.Flush(within(time.Minute)) // false: a record is lost, whose payload is damaged
+	if !o.Flush(within(time.Minute)) || damage != 1 || o.Stats().LastError != nil {
+		t.Errorf("Flush: false, or damage %d; %+v", damage, o.Stats())
+	}
+	if n := len(server.got()); n != before || n >= events {
+		t.Errorf("%d arrived, before %d", n, before)
+	}
+	if names, _ := segmentFiles(t, dir); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+}
+
+// TestUnreadCounts: what can't be read counts to the outbox's room, and no event is deleted to make room for that alone.
+func TestUnreadCounts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 60, 900)
+	s := &sickSystem{system: osSystem{}}
+	s.spoil(reading(".seg"))
+	d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s})
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	if found, err := d.Adopt(); len(found) > 0 || err != nil {
+		t.Fatal(found, err)
+	}
+	_, size := segmentFiles(t, dir)
+	if count, bytes, err := d.Unread(); count != 1 || bytes != size || d.Bytes() != size || err == nil {
+		t.Errorf("unread %d, %d bytes, %v; Bytes %d, files %d", count, bytes, err, d.Bytes(), size)
+	}
+	s.spoil(nil)
+	found, err := d.Adopt()
+	must(t, err)
+	var sum int64
+	for _, e := range found {
+		sum += e.Size
+	}
+	if count, bytes, err := d.Unread(); len(found) != 60 || count != 0 || bytes != 0 || d.Bytes() != sum || err != nil {
+		t.Errorf("found %d, unread %d, %d bytes, %v; Bytes %d", len(found), count, bytes, err, d.Bytes())
+	}
+}
+
+// TestUnreadIsExportedAndPurged: Export writes what it can read and says what it couldn't; Purge deletes it all the same,
+// and what this process has adopted goes with Clear.
+func TestUnreadIsExportedAndPurged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 60, 900)
+	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s.spoil(sectors(3))
+	var stream bytes.Buffer
+	if err := export(s, dir, &stream); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), ".seg") {
+		t.Errorf("Export: %v", err)
+	}
+	n := 0
+	for r := tar.NewReader(&stream); ; n++ {
+		if _, err := r.Next(); err != nil {
+			if err != io.EOF {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	if n < 50 || n >= 60 {
+		t.Errorf("%d were exported", n)
+	}
+	server.respond(status(http.StatusServiceUnavailable))
+	o := onSickDisk(t, dir, s, server, nil)
+	o.Flush(within(20 * time.Millisecond))
+	folder := filepath.Join(dir, folderName("http://key@127.0.0.1/1"))
+	if err := purgeFolder(s, folder); err == nil || !strings.Contains(err.Error(), "running") {
+		t.Errorf("Purge beside a process with events waiting: %v", err)
+	}
+	eventually(t, "all is given up", func() bool { // what is in flight waits until it is not
+		o.Clear()
+		return o.Stats().Pending == 0
+	})
+	if names, _ := segmentFiles(t, dir); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
+	}
+	leaveBacklog(t, dir, 60, 900)
+	s.spoil(reading(".seg"))
+	o.Close(ended())
+	must(t, purgeFolder(s, folder))
+	if names, _ := segmentFiles(t, dir); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+}
+
+// TestUnreadJournal: a dead process's tasks and last words are told once they can be read, each once, and not forgotten
+// before.
+func TestUnreadJournal(t *testing.T) {
+	slots := func(numbers ...int64) func(string, int64, int64) bool {
+		return func(path string, off, _ int64) bool {
+			for _, i := range numbers {
+				if strings.HasSuffix(path, ".journal") && off == i*slotSize {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	for name, c := range map[string]struct {
+		bad   func(string, int64, int64) bool
+		first string // what is told while it can't be read
+		then  string
+	}{
+		"all is well":     {nil, "a b words ", ""},
+		"nothing":         {reading(".journal"), "words ", "a b "},
+		"a task":          {slots(1), "b words ", "a "},
+		"the process":     {slots(0), "a b words ", ""},
+		"the last words":  {reading(".crash"), "a b ", "words "},
+		"can't be opened": {opening(".crash"), "a b ", "words "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			dead, err := openTestDisk(dir)
+			must(t, err)
+			disk := dead.(*Disk)
+			disk.Journal().Begin(Task{Type: "a", Started: time.Now()})
+			disk.Journal().Begin(Task{Type: "b", Started: time.Now().Add(time.Second)})
+			f, err := disk.CrashFile()
+			must(t, err)
+			_, err = f.WriteString("words")
+			must(t, errors.Join(err, f.Close()))
+			left := map[string][]byte{}
+			for _, suffix := range []string{".journal", ".crash"} {
+				left[disk.path(suffix)], err = os.ReadFile(disk.path(suffix))
+				must(t, err)
+			}
+			must(t, dead.Close())
+			for path, content := range left { // as if it had died
+				must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+				must(t, os.WriteFile(path, content, 0o600))
+			}
+			s, told := &sickSystem{system: osSystem{}}, ""
+			s.spoil(c.bad)
+			d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s, Logger: slog.New(&logBook{}),
+				OnDead: func(dead Dead) bool {
+					for _, task := range dead.Tasks {
+						told += task.Type + " "
+					}
+					if dead.Crash != nil {
+						told += string(dead.Crash) + " "
+					}
+					return true
+				}})
+			must(t, err)
+			defer func() { _ = d.Close() }()
+			for look := range 3 {
+				_, err := d.Adopt()
+				must(t, err)
+				if n, _, err := d.Unread(); n != 0 != (c.then != "") || (err != nil) != (n != 0) {
+					t.Errorf("look %d: unread %d, %v", look, n, err)
+				}
+			}
+			if told != c.first {
+				t.Errorf("told %q, want %q", told, c.first)
+			}
+			told = ""
+			s.spoil(nil)
+			for range 2 {
+				_, err := d.Adopt()
+				must(t, err)
+			}
+			if n, _, err := d.Unread(); told != c.then || n > 0 || err != nil {
+				t.Errorf("then told %q, want %q; unread %d, %v", told, c.then, n, err)
+			}
+			for path := range left {
+				if fileExists(path) {
+					t.Errorf("left: %s", path)
+				}
+			}
+		})
+	}
+}
+
+// TestUnreadFolder: a folder that can't be listed may hold anything, so a Flush that meets one is not true.
+func TestUnreadFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 3, 10)
+	s := &unlistable{system: osSystem{}}
+	s.fails(true)
+	server := &sink{}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s})
+		}
+	})
+	if o.Flush(within(time.Second)) || !errors.Is(o.Stats().LastError, syscall.EIO) {
+		t.Errorf("Flush: true; %+v", o.Stats())
+	}
+	s.fails(false)
+	if !o.Flush(within(time.Minute)) || o.Stats().LastError != nil {
+		t.Errorf("Flush: false; %+v", o.Stats())
+	}
+	sameIDs(t, server.got(), 3)
+}
+
+type unlistable struct {
+	system
+	mu  sync.Mutex
+	bad bool
+}
+
+func (s *unlistable) fails(bad bool) { s.mu.Lock(); defer s.mu.Unlock(); s.bad = bad }
+
+func (s *unlistable) readFolder(path string) ([]os.DirEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bad {
+		return nil, &os.PathError{Op: "readdir", Path: path, Err: syscall.EIO}
+	}
+	return s.system.readFolder(path)
+}
+
+// TestFlushLooksForTheDead: what a process leaves that dies while others run is sent by the next Flush, which doesn't
+// wait for the usual look.
+func TestFlushLooksForTheDead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := &sink{}
+	o := onSickDisk(t, dir, &sickSystem{system: osSystem{}}, server, nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Error("Flush: false")
+	}
+	leaveBacklog(t, dir, 3, 10)
+	if !o.Flush(within(time.Minute)) {
+		t.Error("Flush: false")
+	}
+	sameIDs(t, server.got(), 3)
+}
