@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -438,6 +440,34 @@ func TestReconfigure(t *testing.T) {
 		}
 		if client.CaptureTaskFailure(t.Context(), "x", "y", nil, nil) == "" {
 			t.Errorf("%s: something was changed all the same", name)
+		}
+	}
+}
+
+// What waits with personal data is not sent once the user has withdrawn it.
+func TestReconfigureWhileEventsWait(t *testing.T) {
+	for _, dir := range []string{"", t.TempDir()} {
+		client, server := newClient(t, sentryconfig.Options{OutboxDir: dir})
+		server.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		})
+		client.CaptureTaskFailure(t.Context(), "x", "before", nil, nil)
+		for client.Stats().LastError == nil { // until it was tried once, and waits
+			runtime.Gosched()
+		}
+		opts := sentryconfig.Options{DSN: server.DSN(), OutboxDir: dir, SendPII: sentry.Set(false)}
+		if err := client.Reconfigure(opts); err != nil {
+			t.Fatal(err)
+		}
+		id := client.CaptureTaskFailure(t.Context(), "x", "after", nil, nil)
+		server.Respond(nil)
+		client.Flush(time.Minute)
+		if events := server.WaitEvents(1, time.Minute); len(events) != 1 || events[0].ID != string(id) {
+			t.Errorf("%d events, the first %q; want one of ID %s", len(events), events[0].Message, id)
+		}
+		if n := client.Stats().DroppedBy["before_send"]; n != 1 {
+			t.Errorf("dropped %v, want 1 before_send", client.Stats().DroppedBy)
 		}
 	}
 }

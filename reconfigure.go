@@ -27,6 +27,9 @@ func (c *Client) Reconfigure(opts Options) error {
 	after := c.permitted(&n.policy).derive()
 	c.policy.Store(after)
 	c.asked.policy = n.policy
+	if c.box != nil {
+		c.box.SetPII(after.pii)
+	}
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
 		c.collector.ask(c.collectorOptions())
 	}
