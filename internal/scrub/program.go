@@ -122,28 +122,32 @@ func (s *Scrubber) programArgument(ed *editor, i, end int) int {
 	if !mayBeProgramFlag(t[i:]) {
 		return 0
 	}
-	command := func() string { return strings.ToLower(t[max(0, i-maxCommand):i]) }
+	command := func() string {
+		ed.steps += min(i, maxCommand) * 16
+		return strings.ToLower(t[max(0, i-maxCommand):i])
+	}
 	rule := valueRule{name: "password"}
-	if k := nextArgument(t, end); k > 0 && programSecret(command, t[i:end], argument(t, k)) == 0 {
+	if k := ed.nextArgument(end); k > 0 && programSecret(command, t[i:end], ed.argument(k)) == 0 {
 		return s.value(ed, k, rule)
 	}
-	if from := programSecret(command, "", argument(t, i)); from > 0 {
+	if from := programSecret(command, "", ed.argument(i)); from > 0 {
 		return s.value(ed, i+from, rule)
 	}
 	return 0
 }
 
 // argument returns the one that begins at k, in quotes perhaps, or the beginning of a long one.
-func argument(t string, k int) string {
-	t = t[k:min(len(t), k+maxCommand)]
-	from, quote, escapes := opening(t, 0)
+func (x *scanner) argument(k int) string {
+	part := scanner{text: x.text[k:min(len(x.text), k+maxCommand)]}
+	defer func() { x.steps += part.steps }()
+	from, quote, escapes := part.opening(0)
 	if quote == 0 {
-		return t[:wordEnd(t, 0, valueRule{})]
+		return part.text[:part.wordEnd(0, valueRule{})]
 	}
-	if end := closing(t, from, quote, escapes); end >= 0 {
-		return t[from:end]
+	if end := part.closing(from, len(part.text), quote, escapes); end >= 0 {
+		return part.text[from:end]
 	}
-	return t[from:]
+	return part.text[from:]
 }
 
 // listedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one.

@@ -11,7 +11,13 @@ const Filtered = "[Filtered]"
 // letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded, so
 // that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
 func (s *Scrubber) secrets(t string) string {
-	ed := editor{text: t}
+	ed := editor{scanner: scanner{text: t}}
+	s.findSecrets(&ed)
+	return ed.done()
+}
+
+func (s *Scrubber) findSecrets(ed *editor) {
+	t := ed.text
 	for i := 0; i < len(t); {
 		c := secretTriggers[t[i]]
 		if c == 0 {
@@ -21,18 +27,18 @@ func (s *Scrubber) secrets(t string) string {
 		next := 0
 		switch c {
 		case triggerAssign:
-			next = s.assignment(&ed, i)
+			next = s.assignment(ed, i)
 		case triggerDash:
 			if next = ed.pem(i); next == 0 {
 				if next = ed.prefixed(i); next == 0 {
-					if next = s.flag(&ed, i); next == 0 {
+					if next = s.flag(ed, i); next == 0 {
 						next = ed.grouped(i)
 					}
 				}
 			}
 		case triggerSlash:
 			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
-				next = s.flag(&ed, i)
+				next = s.flag(ed, i)
 			}
 		case triggerDelimiter:
 			next = ed.prefixed(i)
@@ -41,13 +47,12 @@ func (s *Scrubber) secrets(t string) string {
 		case triggerAt:
 			next = ed.userinfo(i)
 		case triggerElement:
-			next = s.element(&ed, i)
+			next = s.element(ed, i)
 		case triggerPercent:
-			next = s.encoded(&ed, i)
+			next = s.encoded(ed, i)
 		}
 		i = max(next, i+1)
 	}
-	return ed.done()
 }
 
 const (
@@ -73,7 +78,7 @@ var secretTriggers = [256]uint8{
 
 // An editor replaces parts of a text, from left to right.
 type editor struct {
-	text string
+	scanner
 	out  []byte
 	last int // what of text is in out
 	noAt int // url found no "@" in what it read so far; it needn't read it again
@@ -113,13 +118,6 @@ const (
 
 func isAlnum(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-func skipBlanks(t string, k int) int {
-	for k < len(t) && (t[k] == ' ' || t[k] == '\t') {
-		k++
-	}
-	return k
 }
 
 func isDigits(word string) bool {
