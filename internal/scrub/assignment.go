@@ -224,30 +224,51 @@ func (s *Scrubber) encoded(ed *editor, i int) int {
 	return 0
 }
 
+// A tag is where the last "<" was, and what was looked for behind it.
+type tag struct {
+	opened   int    // behind the "<"; 0 once it can't begin the tag of a secret
+	name     string // whose end wasn't found
+	noEndFor int    // before here
+}
+
 // element handles the ">" at i of <Password>…</Password>.
 func (s *Scrubber) element(ed *editor, i int) int {
-	t := ed.text
-	from := max(ed.last, i-maxLookBack)
-	open := strings.LastIndexByte(t[from:i], '<')
-	if open < 0 {
-		ed.steps += i - from
+	t, open := ed.text, ed.tag.opened
+	if open <= max(ed.last, i-maxLookBack) {
 		return 0
 	}
-	open += from + 1
-	ed.steps += i - open
 	end := open
 	for end < i && (isNameByte(t[end]) || t[end] == ':') {
 		end++
 	}
+	ed.steps += end - open
 	name := t[open:end]
-	if end == open || end < i && t[end] != ' ' || t[i-1] == '/' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+	if end == open || end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+		ed.tag.opened = 0 // nor will it for a later ">"
 		return 0
 	}
-	end = ed.index(i+1, min(len(t), i+1+maxLookAhead), "</"+name)
-	if end < 0 {
+	if t[i-1] == '/' {
+		return 0
+	}
+	if end = ed.endTag(name, i+1); end < 0 {
 		if end = ed.index(i+1, len(t), "<"); end < 0 {
 			return 0
 		}
 	}
 	return ed.replace(i+1, end, Filtered)
+}
+
+// endTag returns where the tag that ends the element name begins, from k on; -1 if it is too far away.
+func (e *editor) endTag(name string, k int) int {
+	limit, from := min(len(e.text), k+maxLookAhead), k
+	if name == e.tag.name {
+		from = max(k, e.tag.noEndFor-len("</"+name)+1) // it may have begun before
+	}
+	if from < limit {
+		if end := e.index(from, limit, "</"+name); end >= 0 {
+			return end
+		}
+	}
+	e.tag.name, e.tag.noEndFor = name, limit
+	return -1
 }

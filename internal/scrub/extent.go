@@ -87,13 +87,13 @@ func (x *scanner) jsonValue(k int) int {
 	return next
 }
 
-// isQuotedName reports whether the text in quotes at k has a value of its own.
+// isQuotedName reports whether the text in quotes at k has a value of its own. What is too long to be a name has none.
 func (x *scanner) isQuotedName(k int) bool {
 	from, quote, escapes := x.opening(k)
 	if quote == 0 {
 		return false
 	}
-	end := x.closing(from, len(x.text), quote, escapes)
+	end := x.closing(from, min(len(x.text), from+maxLookBack), quote, escapes)
 	if end < 0 {
 		return false
 	}

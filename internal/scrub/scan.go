@@ -10,7 +10,7 @@ type scanner struct {
 }
 
 // A class is a set of bytes; classes join with |.
-type class uint16
+type class uint32
 
 const (
 	classBlank class = 1 << iota // blank and tab
@@ -28,11 +28,13 @@ const (
 	classTilde      // ~
 	classComma      // ,
 	classEqual      // =
-	classUserinfo   // what ends the userinfo of a URL without a scheme
+	classSemicolon  // ;
+	classAngle      // < >
 	classAlnum      = classDigit | classUpper | classLower
 	classToken      = classAlnum | classDash
 	className       = classToken | classDot | classHigh
 	classWhitespace = classBlank | classBreak
+	classAfterURL   = classWhitespace | classQuote | classAngle // what is in no URL
 )
 
 var classes = func() (table [256]class) {
@@ -40,7 +42,7 @@ var classes = func() (table [256]class) {
 		classBlank: " \t", classBreak: "\r\n", classDigit: "0123456789", classUpper: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`", classBackslash: `\`,
 		classHex: "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classUserinfo: " \t\r\n\"'`<>,;",
+		classSemicolon: ";", classAngle: "<>",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c

@@ -46,6 +46,8 @@ func (s *Scrubber) findSecrets(ed *editor) {
 			next = ed.lettered(i)
 		case triggerAt:
 			next = ed.userinfo(i)
+		case triggerTag:
+			ed.tag.opened = i + 1
 		case triggerElement:
 			next = s.element(ed, i)
 		case triggerPercent:
@@ -62,6 +64,7 @@ const (
 	triggerDelimiter
 	triggerLetter
 	triggerAt
+	triggerTag
 	triggerElement
 	triggerPercent
 )
@@ -72,7 +75,7 @@ var secretTriggers = [256]uint8{
 	'_': triggerDelimiter, '.': triggerDelimiter,
 	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
 	'@': triggerAt,
-	'>': triggerElement,
+	'<': triggerTag, '>': triggerElement,
 	'%': triggerPercent,
 }
 
@@ -81,7 +84,13 @@ type editor struct {
 	scanner
 	out  []byte
 	last int // what of text is in out
-	noAt int // url found no "@" in what it read so far; it needn't read it again
+
+	// What was read in vain, so that it isn't read again from the next byte where a pattern may begin.
+	noAt      int // url found no "@" before
+	tokenEnd  int // where the letters, digits and dashes end that jwt read
+	notRandom int // prefixed found no random part in what goes on to here
+	tag       tag
+	programs  programs
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.

@@ -94,32 +94,47 @@ var tokenFormats = [...]tokenFormat{
 	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true}, {"ATATT", 0, false, false},
 }
 
+// formatsByEnd has tokenFormats by the byte before their delimiter.
+var formatsByEnd = func() (formats [256][]*tokenFormat) {
+	for i := range tokenFormats {
+		f := &tokenFormats[i]
+		before := f.prefix[len(f.prefix)-2]
+		formats[before] = append(formats[before], f)
+	}
+	return formats
+}()
+
 // prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
 func (e *editor) prefixed(i int) int {
 	t := e.text
 	if i < 2 || i+10 >= len(t) || !isTokenByte(t[i+1]) {
 		return 0
 	}
-	for f := range tokenFormats {
-		format := &tokenFormats[f]
+	for _, format := range formatsByEnd[t[i-1]] {
 		p := format.prefix
-		if p[len(p)-1] != t[i] || p[len(p)-2] != t[i-1] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
+		if p[len(p)-1] != t[i] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
 			continue
 		}
 		start := i + 1 - len(p)
-		if format.word && inWord(t, start) {
+		if format.word && (inWord(t, start) || format.dots && i < e.notRandom) {
 			continue
 		}
 		end := i + 1
 		for end < len(t) && (isTokenByte(t[end]) || t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])) {
 			end++
 		}
-		e.steps += 2 * (end - i) // isRandom reads it, too
+		e.steps += end - i
 		if end-i-1 < format.min {
 			continue
 		}
-		if format.word && !isRandom(t[i+1:end]) {
-			continue
+		if format.word {
+			e.steps += end - i
+			if !isRandom(t[i+1 : end]) {
+				if format.dots {
+					e.notRandom = end
+				}
+				continue
+			}
 		}
 		return e.replace(start, end, Filtered)
 	}
@@ -212,14 +227,19 @@ func (e *editor) lettered(i int) int {
 	return 0
 }
 
+// jwt handles the beginning of a JWT at start, whose first part is one of many in vain: its end is remembered.
 func (e *editor) jwt(start int) int {
 	t := e.text
-	end, dots, first := start, 0, 0
-	for ; end < len(t); end++ {
+	if start >= e.tokenEnd {
+		e.tokenEnd = e.span(start, len(t), classToken)
+	}
+	end := e.tokenEnd
+	first := end - start
+	if first < 10 || end == len(t) || t[end] != '.' {
+		return 0
+	}
+	for dots := 0; end < len(t); end++ {
 		if t[end] == '.' {
-			if dots == 0 {
-				first = end - start
-			}
 			if dots++; end+1 < len(t) && t[end+1] == '.' && dots < 4 { // an empty part, as in JWE
 				continue
 			}
@@ -230,8 +250,8 @@ func (e *editor) jwt(start int) int {
 			break
 		}
 	}
-	e.steps += end - start
-	if dots == 0 || first < 10 || end-start-first < 4 {
+	e.steps += end - start - first
+	if end-start-first < 4 {
 		return 0
 	}
 	return e.replace(start, end, Filtered)

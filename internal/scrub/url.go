@@ -9,37 +9,34 @@ func (e *editor) url(i int) int {
 	if start < e.noAt {
 		return start // in the path or query of another
 	}
-	end, slash := start, -1
-	at, atBeforeSlash, colon := -1, -1, -1
-loop:
-	for ; end < len(t) && end-start < maxLookAhead; end++ {
-		switch c := t[end]; c {
-		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<', '>':
-			break loop
+	end, slash, at, colon := start, -1, -1, -1
+	limit := min(len(t), start+maxLookAhead)
+	for ; end < limit && slash < 0 && classes[t[end]]&classAfterURL == 0; end++ {
+		switch t[end] {
 		case '/', '?', '#':
-			if slash < 0 {
-				slash = end
-			}
+			slash = end
 		case '@':
-			if at = end; slash < 0 {
-				atBeforeSlash = end
-			}
+			at = end
 		case ':':
 			if colon < 0 && at < 0 {
 				colon = end
 			}
 		}
 	}
-	e.steps += end - start
-	switch {
-	case atBeforeSlash >= 0:
-		at = atBeforeSlash
-	case at >= 0 && colon >= 0 && (slash < 0 || colon < slash) && !isPort(t[colon+1:end]):
-		// A password with an unescaped slash.
-	default:
-		at = -1
-		e.noAt = end
+	if at < 0 { // otherwise the rest needn't be read
+		for ; end < limit && classes[t[end]]&classAfterURL == 0; end++ {
+			if t[end] == '@' {
+				at = end
+			}
+		}
+		if at >= 0 && (colon < 0 || isPort(t[colon+1:end])) { // no password with an unescaped slash
+			at = -1
+		}
+		if at < 0 {
+			e.noAt = end
+		}
 	}
+	e.steps += end - start
 	if at >= 0 && colon >= 0 && colon < at {
 		if at > colon+1 {
 			return e.replace(colon+1, at, Filtered)
@@ -53,6 +50,9 @@ loop:
 		host := t[start:slash]
 		for _, hook := range webhooks {
 			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
+				for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
+					end++
+				}
 				return e.replace(slash+len(hook.path), end, Filtered)
 			}
 		}
@@ -120,7 +120,7 @@ func (e *editor) userinfo(i int) int {
 	return e.replace(colon+1, to, Filtered)
 }
 
-func endsUserinfo(c byte) bool { return strings.IndexByte(" \t\r\n\"'`<>,;", c) >= 0 }
+func endsUserinfo(c byte) bool { return classes[c]&(classAfterURL|classComma|classSemicolon) != 0 }
 
 var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp("}
 
@@ -139,7 +139,7 @@ func (x *scanner) hostAfter(i int) (driver, host, port bool) {
 	x.steps += k
 	if k > 0 && k < len(rest) && rest[k] == ':' {
 		end := k + 1
-		for end < len(rest) && isAlnum(rest[end]) {
+		for end < len(rest) && end-k-1 <= len("65535") && isAlnum(rest[end]) {
 			end++
 		}
 		x.steps += end - k

@@ -225,6 +225,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		out[i] = v
 	}
 	hide := false
+	var arguments argumentList
 	for i, v := range l {
 		text, isText := v.(string)
 		switch {
@@ -241,7 +242,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		}
 		hide = isText && w.s.isSecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if filtered, ok := listedArgument(l, i); ok && nv != filtered {
+		if filtered, ok := listedArgument(&arguments, l, i); ok && nv != filtered {
 			nv, differs = filtered, true
 		}
 		if differs {
@@ -269,6 +270,7 @@ func (s *Scrubber) isSecretFlag(arg string) bool {
 
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
+	var arguments argumentList
 	for i, t := range l {
 		w.bytes += len(t) + 3
 		var nv string
@@ -277,7 +279,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.isSecretFlag(t)
 			nv = w.s.Text(t)
-			if filtered, ok := listedArgument(l, i); ok {
+			if filtered, ok := listedArgument(&arguments, l, i); ok {
 				nv = filtered
 			}
 		}

@@ -1,0 +1,169 @@
+package scrub
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	// linearBytes is the size of the shorter text: a look-ahead in vain from everywhere in it is as dear as one without end.
+	linearBytes = 4 << 10
+	// maxGrowth is what a text of twice the size may cost at most, maxSlack what it may cost beyond that.
+	maxGrowth = 2.2
+	maxSlack  = 1024
+	// maxStepsPerByte is what the dearest text may cost: look-backs and look-aheads that may be in vain again and again.
+	maxStepsPerByte = 200
+)
+
+// linearOwner has folders and names that begin, and nearly go on, like what the tests repeat.
+var linearOwner = Config{
+	Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Hosts: []string{"box-1.corp.example"}, Dirs: []string{"/a/a/a"},
+}
+
+// textSteps returns the bytes that Text reads in t, some of them again and again, and what becomes of t.
+func textSteps(s *Scrubber, t string) (steps int, out string) {
+	secret := editor{scanner: scanner{text: t}}
+	s.findSecrets(&secret)
+	private := editor{scanner: scanner{text: secret.done()}}
+	s.personal.find(&private)
+	return secret.steps + secret.programs.steps + private.steps + len(t) + len(private.text), private.done()
+}
+
+// checkLinear compares what a text of n bytes costs with one of twice as many; text makes it.
+func checkLinear(t *testing.T, s *Scrubber, text func(bytes int) string) {
+	t.Helper()
+	once, twice := text(linearBytes), text(2*linearBytes)
+	short, _ := textSteps(s, once)
+	long, out := textSteps(s, twice)
+	if float64(long) > maxGrowth*float64(short)+maxSlack {
+		t.Errorf("%.60q…: %d steps for %d bytes, %d for %d", once, short, len(once), long, len(twice))
+	}
+	if long > maxStepsPerByte*len(twice) {
+		t.Errorf("%.60q…: %d steps a byte", once, long/len(twice))
+	}
+	if utf8.ValidString(twice) && !utf8.ValidString(out) {
+		t.Errorf("%.60q…: invalid UTF-8", once)
+	}
+}
+
+func repeated(part string) func(int) string {
+	return func(bytes int) string { return strings.Repeat(part, max(bytes/len(part)&^7, 8)) } // quotes in pairs
+}
+
+// followers are what typically stands behind, and so before, the parts of a secret's pattern.
+var followers = []string{
+	"", "a", "A", "7", "-", "_", ".", "/", `\`, "%", "@", ":", "=", ": ", "= ", " ", "\t", "\n", "\r\n", ",", ";", "&", "#", "'", `"`, "`", `\"`,
+	`":"`, "<", ">", "(", "[", "{", ")", "]", "}", "a1", "a.", " a ", ":\n ", "-a", "a:b@c", "%3D", "%20", "://", "é", "\x80", ":a", "|", "!",
+}
+
+// patternParts are what secrets and personal data are recognised by: all rows of the package's tables.
+func patternParts(s *Scrubber) (parts []string) {
+	for c, trigger := range secretTriggers {
+		if trigger != 0 || s.personal.triggers[c] {
+			parts = append(parts, string([]byte{byte(c)}))
+		}
+	}
+	for _, f := range tokenFormats {
+		parts = append(parts, f.prefix)
+	}
+	for _, f := range letteredPrefixes {
+		parts = append(parts, f)
+	}
+	for _, f := range programFlags {
+		parts = append(parts, f.flags...)
+		parts = append(parts, f.programs...)
+	}
+	for _, hook := range webhooks {
+		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
+	}
+	for _, list := range [][]string{
+		lineSchemes[:], wordSchemes[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
+		{pemBegins, pemEnds, pemDashes, pemBegins + pemKey + pemDashes, pemEnds + pemKey + pemDashes, pemBegins + pemKey},
+		{Filtered, Dir, hostMark, userMark, homeMark, cutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
+		{"/home/", "/Users/", `C:\Users\`, `C:\Documents and Settings\`, "/a/a", "anyone", "box-1", "C:", "%2f", "%5c", `\u00e9`},
+		{"'", `"`, "`", `\'`, `\"`, "\\`", `\\"`, `\\\"`, "''", `""`},
+	} {
+		parts = append(parts, list...)
+	}
+	return parts
+}
+
+// nameForms are how a name stands before a value.
+var nameForms = []string{
+	"%s=", "%s: ", "%s:", `"%s":"`, `"%s": `, "'%s' => ", `\"%s\":\"`, "--%s ", "-%s ", "/%s ", " /%s '", "<%s>", "<%s ", "<%s/>", "%s%%3D",
+	";%s= ", ";%s=a ", "?%s=", "&%s=a", "\n%s: a", "\n%s:\n - a", "\n%s: |\n a", "%s a", `name="%s"` + "\n\n", `"name":"%s","value":`, "%s[", "%s={",
+	"[%s]=", "%s          ", "%s = a:b,", "--%s\n\"", "%s:\n\"a", "%s:basic a", "%s: is a",
+}
+
+// TestTextIsLinear gives Text what makes it look ahead and back as often as possible, and counts what it reads.
+func TestTextIsLinear(t *testing.T) {
+	t.Parallel()
+	s := New(linearOwner)
+	t.Run("parts", func(t *testing.T) {
+		t.Parallel()
+		for _, part := range patternParts(s) {
+			for _, f := range followers {
+				checkLinear(t, s, repeated(part+f))
+			}
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		t.Parallel()
+		for _, list := range [][]string{secretWords, {"pass", "tokens", "session", "key", "name", "user_authorization", "x.value"}} {
+			for _, name := range list {
+				for _, form := range nameForms {
+					checkLinear(t, s, repeated(fmt.Sprintf(form, name)))
+				}
+			}
+		}
+	})
+	t.Run("programs", func(t *testing.T) {
+		t.Parallel()
+		for _, f := range programFlags {
+			for _, flag := range f.flags {
+				for _, program := range f.programs {
+					for _, after := range []string{"", " ", "a ", " a ", " a:b ", ` "`, "\n\"", "=", "(", "a:", "'a", "… ", "A B "} {
+						checkLinear(t, s, repeated(program+" "+flag+after))
+						checkLinear(t, s, repeated(program+" `"+flag+after))
+						checkLinear(t, s, repeated(flag+after))
+					}
+				}
+			}
+		}
+	})
+	t.Run("mixed", func(t *testing.T) {
+		t.Parallel()
+		parts := slices.Concat(patternParts(s), followers[1:], nameForms, secretWords)
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 1500 {
+			unit := ""
+			for range 2 + r.IntN(4) {
+				unit += parts[r.IntN(len(parts))]
+			}
+			first := parts[r.IntN(len(parts))]
+			checkLinear(t, s, repeated(unit))
+			// One kind of text and then another: what is begun in the first may be looked for in the second.
+			checkLinear(t, s, func(bytes int) string { return repeated(first)(bytes/2) + repeated(unit)(bytes/2) })
+		}
+	})
+	t.Run("nested", func(t *testing.T) {
+		t.Parallel()
+		for _, form := range []string{"-p\n%s\"", "token:\n%s\"", "\"%s\"password:", "%%%s3A%%%[1]s2F%%%[1]s2F"} {
+			checkLinear(t, s, func(bytes int) string { // behind more and more escapes
+				var b strings.Builder
+				for n := 1; b.Len() < bytes; n++ {
+					escape := strings.Repeat(`\`, n)
+					if strings.HasPrefix(form, "%%") {
+						escape = strings.Repeat("25", n)
+					}
+					fmt.Fprintf(&b, form, escape)
+				}
+				return b.String()[:bytes]
+			})
+		}
+	})
+}
