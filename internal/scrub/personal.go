@@ -337,7 +337,7 @@ func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
 		return 0, 0, false
 	case n == 1 && pathGoesOn(t, i):
 		from := i
-		for from > 0 && !strings.ContainsRune(" \t\r\n\"'=:(,", rune(t[from-1])) && i-from < maxLookBack {
+		for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
 			from--
 		}
 		x.steps += i - from
