@@ -11,7 +11,7 @@ import (
 
 const (
 	// linearBytes is the size of the shorter text: a look-ahead in vain from everywhere in it is as dear as one without end.
-	linearBytes = 4 << 10
+	linearBytes = 2 << 10
 	// maxGrowth is what a text of twice the size may cost at most, maxSlack what it may cost beyond that.
 	maxGrowth = 2.2
 	maxSlack  = 1024
@@ -33,10 +33,10 @@ func textSteps(s *Scrubber, t string) (steps int, out string) {
 	return secret.steps + secret.programs.steps + private.steps + len(t) + len(private.text), private.done()
 }
 
-// checkLinear compares what a text of n bytes costs with one of twice as many; text makes it.
-func checkLinear(t *testing.T, s *Scrubber, text func(bytes int) string) {
+// checkLinear compares what text(1) costs with text(2), which is twice as long.
+func checkLinear(t *testing.T, s *Scrubber, text func(times int) string) {
 	t.Helper()
-	once, twice := text(linearBytes), text(2*linearBytes)
+	once, twice := text(1), text(2)
 	short, _ := textSteps(s, once)
 	long, out := textSteps(s, twice)
 	if float64(long) > maxGrowth*float64(short)+maxSlack {
@@ -50,8 +50,9 @@ func checkLinear(t *testing.T, s *Scrubber, text func(bytes int) string) {
 	}
 }
 
+// repeated makes texts of linearBytes, and of a multiple of them. Quotes come in pairs.
 func repeated(part string) func(int) string {
-	return func(bytes int) string { return strings.Repeat(part, max(bytes/len(part)&^7, 8)) } // quotes in pairs
+	return func(times int) string { return strings.Repeat(part, times*max(linearBytes/len(part)&^7, 8)) }
 }
 
 // followers are what typically stands behind, and so before, the parts of a secret's pattern.
@@ -97,6 +98,47 @@ var nameForms = []string{
 	"%s=", "%s: ", "%s:", `"%s":"`, `"%s": `, "'%s' => ", `\"%s\":\"`, "--%s ", "-%s ", "/%s ", " /%s '", "<%s>", "<%s ", "<%s/>", "%s%%3D",
 	";%s= ", ";%s=a ", "?%s=", "&%s=a", "\n%s: a", "\n%s:\n - a", "\n%s: |\n a", "%s a", `name="%s"` + "\n\n", `"name":"%s","value":`, "%s[", "%s={",
 	"[%s]=", "%s          ", "%s = a:b,", "--%s\n\"", "%s:\n\"a", "%s:basic a", "%s: is a",
+}
+
+// TestListedArgumentsAreLinear: the programs before a flag are read once for a list, and no long argument whole.
+func TestListedArgumentsAreLinear(t *testing.T) {
+	t.Parallel()
+	var list []string
+	for range 5000 {
+		list = append(list, "-p", "-pw", "x", "/rp")
+	}
+	for _, first := range []string{"", "ssh", "7z", strings.Repeat("ssh ", 1<<18)} {
+		var a argumentList
+		l := append([]string{first}, list...)
+		for i := range l {
+			listedArgument(&a, l, i)
+		}
+		if a.steps > 2*maxCommand {
+			t.Errorf("%.10q: %d bytes read", first, a.steps)
+		}
+	}
+}
+
+// TestTakenNamesAreLinear: names that become one name, as those of a map by token, get others without asking for each that is taken.
+func TestTakenNamesAreLinear(t *testing.T) {
+	t.Parallel()
+	const keys = 20_000
+	m := make(map[string]any, keys)
+	for i := range keys {
+		m[fmt.Sprintf("AKIA%016d", i)] = i
+	}
+	w := walker{s: New(Config{PII: true})}
+	out, _ := w.mapping(m, 1)
+	long := 0
+	for key, v := range out {
+		if !strings.HasPrefix(key, Filtered) || v == nil {
+			t.Fatalf("%q: %v", key, v)
+		}
+		long += len(key)
+	}
+	if len(out) != keys || long > keys*len(Filtered+"_20000") {
+		t.Errorf("%d names of %d bytes together", len(out), long)
+	}
 }
 
 // TestTextIsLinear gives Text what makes it look ahead and back as often as possible, and counts what it reads.
@@ -147,13 +189,14 @@ func TestTextIsLinear(t *testing.T) {
 			first := parts[r.IntN(len(parts))]
 			checkLinear(t, s, repeated(unit))
 			// One kind of text and then another: what is begun in the first may be looked for in the second.
-			checkLinear(t, s, func(bytes int) string { return repeated(first)(bytes/2) + repeated(unit)(bytes/2) })
+			checkLinear(t, s, func(times int) string { return repeated(first)(times) + repeated(unit)(times) })
 		}
 	})
 	t.Run("nested", func(t *testing.T) {
 		t.Parallel()
 		for _, form := range []string{"-p\n%s\"", "token:\n%s\"", "\"%s\"password:", "%%%s3A%%%[1]s2F%%%[1]s2F"} {
-			checkLinear(t, s, func(bytes int) string { // behind more and more escapes
+			checkLinear(t, s, func(times int) string { // behind more and more escapes
+				bytes := times * 4 * maxLookAhead
 				var b strings.Builder
 				for n := 1; b.Len() < bytes; n++ {
 					escape := strings.Repeat(`\`, n)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -189,12 +191,21 @@ func freeKey[V any](m map[string]V, key, text string) string {
 		return key
 	}
 	delete(m, key)
-	for {
-		if _, taken := m[text]; !taken {
-			return text
+	name := func(n int) string {
+		if n < 8 {
+			return text + "________"[:n]
 		}
-		text += "_"
+		return text + "_" + strconv.Itoa(n)
 	}
+	taken := func(name string) bool { _, there := m[name]; return there }
+	free := name(0)
+	if taken(free) { // they were given from the first on: a few questions find the end of many
+		free = name(sort.Search(len(m)+1, func(n int) bool { return !taken(name(n)) }))
+	}
+	for taken(free) {
+		free += "_"
+	}
+	return free
 }
 
 // namesSecret recognises {"name": "password", "value": …}.
