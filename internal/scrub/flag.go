@@ -3,7 +3,7 @@ package scrub
 import "strings"
 
 // flag handles the command-line flag that may begin with the dash or slash at i: its value is the next argument.
-func (s *Scrubber) flag(ed *editor, i int) int {
+func (s *Scrubber) flag(ed *secretEditor, i int) int {
 	t := ed.text
 	if i > 0 && strings.IndexByte(" \t\r\n\"'`[({,;=|", t[i-1]) < 0 {
 		return 0
@@ -23,7 +23,7 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && ed.isRoute(i, k) {
 		return 0
 	}
-	return s.value(ed, k, valueRule{name: t[j:end], spaced: true})
+	return s.value(&ed.editor, k, valueRule{name: t[j:end], spaced: true})
 }
 
 // nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is

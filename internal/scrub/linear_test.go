@@ -26,7 +26,7 @@ var linearOwner = Config{
 
 // textSteps returns the bytes that Text reads in t, some of them again and again, and what becomes of t.
 func textSteps(s *Scrubber, t string) (steps int, out string) {
-	secret := editor{scanner: scanner{text: t}}
+	secret := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&secret)
 	private := editor{scanner: scanner{text: secret.done()}}
 	s.personal.find(&private)

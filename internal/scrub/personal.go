@@ -113,6 +113,7 @@ func (p *personal) text(t string) string {
 	return ed.done()
 }
 
+// find replaces the personal data in ed's text.
 func (p *personal) find(ed *editor) {
 	t := ed.text
 	for i := 0; i < len(t); {
@@ -140,17 +141,16 @@ func (p *personal) find(ed *editor) {
 // JSON or in a URL, and repeated.
 func (x *scanner) separator(i int) int {
 	t, k := x.text, i
-	defer func() { x.steps += k - i }()
 	for k < len(t) {
-		switch {
-		case t[k] == '/' || t[k] == '\\':
+		if t[k] == '/' || t[k] == '\\' {
 			k++
-		case t[k] == '%' && k+2 < len(t) && (t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c'):
+		} else if t[k] == '%' && k+2 < len(t) && (t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
 			k += 3
-		default:
-			return k - i
+		} else {
+			break
 		}
 	}
+	x.steps += k - i
 	return k - i
 }
 

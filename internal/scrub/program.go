@@ -190,22 +190,22 @@ func isFlag(arg, flag string) bool {
 }
 
 // programArgument handles the flag of a program in t[i:end]: what follows it, or is attached to it.
-func (s *Scrubber) programArgument(ed *editor, i, end int) int {
+func (s *Scrubber) programArgument(ed *secretEditor, i, end int) int {
 	if !mayBeProgramFlag(ed.text[i:]) {
 		return 0
 	}
 	rule := valueRule{name: "password"}
 	if k := ed.nextArgument(end); k > 0 && ed.programSecret(ed.text[i:end], k, i) == 0 {
-		return s.value(ed, k, rule)
+		return s.value(&ed.editor, k, rule)
 	}
 	if from := ed.programSecret("", i, i); from > 0 {
-		return s.value(ed, i+from, rule)
+		return s.value(&ed.editor, i+from, rule)
 	}
 	return 0
 }
 
 // programSecret is that of the argument at k, behind the flag prev, for the programs before i.
-func (e *editor) programSecret(prev string, k, i int) int {
+func (e *secretEditor) programSecret(prev string, k, i int) int {
 	return programSecret(prev, e.argument(k, maxFlag), func() string { return e.argument(k, maxCommand) },
 		func(flag int) bool {
 			p := &e.programs

@@ -8,15 +8,16 @@ const Filtered = "[Filtered]"
 // secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
 //
 // It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
-// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded, so
-// that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
+// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
+// remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
 func (s *Scrubber) secrets(t string) string {
-	ed := editor{scanner: scanner{text: t}}
+	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&ed)
 	return ed.done()
 }
 
-func (s *Scrubber) findSecrets(ed *editor) {
+// findSecrets replaces the secrets in ed's text.
+func (s *Scrubber) findSecrets(ed *secretEditor) {
 	t := ed.text
 	for i := 0; i < len(t); {
 		c := secretTriggers[t[i]]
@@ -27,7 +28,7 @@ func (s *Scrubber) findSecrets(ed *editor) {
 		next := 0
 		switch c {
 		case triggerAssign:
-			next = s.assignment(ed, i)
+			next = s.assignment(&ed.editor, i)
 		case triggerDash:
 			if next = ed.pem(i); next == 0 {
 				if next = ed.prefixed(i); next == 0 {
@@ -49,9 +50,9 @@ func (s *Scrubber) findSecrets(ed *editor) {
 		case triggerTag:
 			ed.tag.opened = i + 1
 		case triggerElement:
-			next = s.element(ed, i)
+			next = s.element(&ed.editor, i)
 		case triggerPercent:
-			next = s.encoded(ed, i)
+			next = s.encoded(&ed.editor, i)
 		}
 		i = max(next, i+1)
 	}
@@ -90,7 +91,12 @@ type editor struct {
 	tokenEnd  int // where the letters, digits and dashes end that jwt read
 	notRandom int // prefixed found no random part in what goes on to here
 	tag       tag
-	programs  programs
+}
+
+// A secretEditor is an editor that knows the programs in whose arguments it is.
+type secretEditor struct {
+	editor
+	programs programs
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
