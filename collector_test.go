@@ -191,7 +191,7 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 		close(release)
 	}()
 	server := sentrytest.NewServer(t)
-	// TestCollectorWithBadProbes looks at the collector's own deadlines, in a time of its own; here is the time of a busy machine.
+	// TestCollectorWithBadProbes looks at the collector's own deadlines, in a time of its own. Here the machine may be busy.
 	quick := func(what string, limit time.Duration, f func()) {
 		t.Helper()
 		begun := time.Now()

@@ -30,12 +30,14 @@ func TestLongTextsAreNotRead(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	text := unsafe.String(&b[0], len(b))
 	for name, v := range map[string]any{
-		"string": text, "bytes": b, "strings": []string{text, text}, "nested": map[string]any{"a": []any{text, b}, "b": text},
+		"string": text, "bytes": b, "strings": []string{text, text},
+		"nested": map[string]any{"a": []any{text, b}, "b": text},
 	} {
 		t.Run(name, func(t *testing.T) {
 			debug.SetPanicOnFault(true) // it is the goroutine's
 			got := fmt.Sprint(Value(v, 1<<16))
-			if !strings.Contains(got, "xxxx") || !strings.Contains(got, "bytes cut") || strings.Contains(got, "unreadable") {
+			if !strings.Contains(got, "xxxx") || !strings.Contains(got, "bytes cut") ||
+				strings.Contains(got, "unreadable") {
 				t.Errorf("got %d bytes: %.200q", len(got), got)
 			}
 		})

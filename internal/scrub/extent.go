@@ -239,7 +239,7 @@ func (x *scanner) opening(k int) (from int, quote byte, escapes int) {
 	return k, 0, 0
 }
 
-// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends, or -1 if that isn't
+// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends; -1 if that isn't
 // before limit.
 func (x *scanner) closing(from, limit int, quote byte, escapes int) int {
 	t := x.text
@@ -316,7 +316,7 @@ loop:
 				break loop
 			}
 		case ',':
-			if i+1 == len(t) || t[i+1] == ' ' || t[i+1] == '"' || t[i+1] == '\'' || t[i+1] == '\n' || x.pairFollows(i+1) {
+			if i+1 == len(t) || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1) {
 				break loop
 			}
 		case '(', '[', '{':

@@ -144,7 +144,8 @@ func (x *scanner) separator(i int) int {
 	for k < len(t) {
 		if t[k] == '/' || t[k] == '\\' {
 			k++
-		} else if t[k] == '%' && k+2 < len(t) && (t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
+		} else if t[k] == '%' && k+2 < len(t) &&
+			(t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
 			k += 3
 		} else {
 			break
@@ -291,7 +292,8 @@ func pathGoesOn(t string, i int) bool {
 var (
 	windowsRoots = [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"}
 	homeParents  = [...]string{
-		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt", "/System/Volumes/Data",
+		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt",
+		"/System/Volumes/Data",
 	}
 	diskParents = [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} // somebody's disk, of whatever system
 	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
@@ -336,36 +338,45 @@ func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
 	case n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
 		return 0, 0, false
 	case n == 1 && pathGoesOn(t, i):
-		from := i
-		for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
-			from--
-		}
-		x.steps += i - from
-		before := t[from:i]
-		for _, prefix := range windowsRoots {
-			if before == prefix {
-				return i, name, true
-			}
-		}
-		for _, prefix := range homeParents {
-			if before == prefix {
-				return i, name, windows
-			}
-		}
-		for _, prefix := range diskParents {
-			if strings.HasPrefix(before, prefix) {
-				return i, name, windows || folder == "users"
-			}
-		}
-		switch {
-		case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
-			return i, name, windows
-		case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+		if behind, windows := x.homesBehind(i, folder, windows); behind {
 			return i, name, windows
 		}
 		return 0, 0, false
 	}
 	return start, name, windows
+}
+
+// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of Windows.
+func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
+	t := x.text
+	from := i
+	for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
+		from--
+	}
+	x.steps += i - from
+	before := t[from:i]
+	for _, prefix := range windowsRoots {
+		if before == prefix {
+			return true, true
+		}
+	}
+	for _, prefix := range homeParents {
+		if before == prefix {
+			return true, windows
+		}
+	}
+	for _, prefix := range diskParents {
+		if strings.HasPrefix(before, prefix) {
+			return true, windows || folder == "users"
+		}
+	}
+	switch {
+	case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
+		return true, windows
+	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+		return true, windows
+	}
+	return false, false
 }
 
 // isFileScheme reports whether t ends in the scheme of URLs whose paths are those of files.

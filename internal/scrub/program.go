@@ -59,7 +59,7 @@ const maxCommand = 512
 // maxFlag is longer than any of programFlags, in bytes.
 const maxFlag = 24
 
-// maxProgramWords is the room for programWords: those that want more panic when the program starts, for every test to see.
+// maxProgramWords is the room for programWords. Too many for it panic before any test runs.
 const maxProgramWords = 64
 
 // A programWord is one of the words of a program.
@@ -69,8 +69,8 @@ type programWord struct {
 	last bool // of its program
 }
 
-// programWords has the words of all programs, in the order of programFlags; programEnds says where those of each of programFlags
-// end; programStarts has the places of those that begin with a byte, the last first.
+// programWords has the words of all programs, in the order of programFlags. programEnds says where those of each of
+// programFlags end, programStarts where those are that begin with a byte, the last first.
 var (
 	programWords = func() (words [maxProgramWords]programWord) {
 		n := 0
@@ -154,9 +154,9 @@ func (p *programs) run(flag, from int) bool {
 	return false
 }
 
-// programSecret returns where in the arguments the secret begins that a program takes there, in arg; -1 if there is none. prev is
-// the argument before arg, of which the beginning is enough but for a login, which whole returns. run is asked only after one
-// of programFlags.
+// programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the argument
+// before arg. The beginning of arg is enough; whole returns all of it, for a login. run reports whether a program of
+// programFlags[flag] comes before; it is asked only after that flag.
 func programSecret(prev, arg string, whole func() string, run func(flag int) bool) (from int) {
 	for i := range programFlags {
 		f := &programFlags[i]
@@ -229,14 +229,14 @@ func (x *scanner) argument(k, limit int) string {
 	return part.text[from:]
 }
 
-// An argumentList knows which programs were named in the first maxCommand bytes of a list of arguments, and a little more.
+// An argumentList knows which programs were named in the first maxCommand bytes of a list of arguments.
 type argumentList struct {
 	programs
 	next int // the argument that is to be read
 }
 
-// listedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. It is asked
-// from the first argument to the last.
+// listedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask for
+// the arguments in their order.
 func listedArgument[V any](a *argumentList, l []V, i int) (string, bool) {
 	text := func(i int) string {
 		t, _ := any(l[i]).(string)

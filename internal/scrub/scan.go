@@ -40,8 +40,9 @@ const (
 var classes = func() (table [256]class) {
 	for c, set := range map[class]string{
 		classBlank: " \t", classBreak: "\r\n", classDigit: "0123456789", classUpper: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`", classBackslash: `\`,
-		classHex: "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
+		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
+		classBackslash: `\`,
+		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
 		classSemicolon: ";", classAngle: "<>",
 	} {
 		for i := range len(set) {
