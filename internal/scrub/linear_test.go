@@ -204,6 +204,30 @@ func TestMixedTextIsLinear(t *testing.T) {
 	}
 }
 
+// TestLongTextIsLinear has all parts of patterns in one text of some 512 KiB.
+func TestLongTextIsLinear(t *testing.T) {
+	t.Parallel()
+	s := New(linearOwner)
+	parts := patternParts(s)
+	checkLinear(t, s, func(times int) string {
+		var b strings.Builder
+		for _, part := range parts {
+			b.WriteString(repeated(part + " ")(times))
+		}
+		return b.String()
+	})
+}
+
+// TestLongWebhook: the secret of a webhook goes on to the end of the URL, and no character is cut in two.
+func TestLongWebhook(t *testing.T) {
+	t.Parallel()
+	const hook = "https://hooks.slack.com/services/"
+	got := New(Config{PII: true}).Text("x" + hook + strings.Repeat("é", maxLookAhead) + " y")
+	if want := "x" + hook + Filtered + " y"; got != want {
+		t.Errorf("got %d bytes: %.100q", len(got), got)
+	}
+}
+
 // TestNestedTextIsLinear has quotes and URLs within each other, behind more and more escapes.
 func TestNestedTextIsLinear(t *testing.T) {
 	t.Parallel()
