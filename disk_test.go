@@ -269,7 +269,7 @@ func TestCloseLeavesOnDisk(t *testing.T) {
 	if sentryconfig.Close(0) {
 		t.Error("Close(0) = true with an event waiting")
 	}
-	if d := time.Since(begun); d > 3*time.Second {
+	if d := time.Since(begun); d > time.Minute { // nothing would end a wait for the server
 		t.Errorf("Close(0) took %v", d)
 	}
 	server.Respond(nil)

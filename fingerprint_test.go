@@ -790,7 +790,8 @@ func TestClassOfHostileErrors(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 			_ = errorDetails(tt.err)
-			if d := time.Since(start); d > 2*time.Second {
+			// Without an end to the walk it would take ages, a walk takes milliseconds, and more on a busy machine.
+			if d := time.Since(start); d > time.Minute {
 				t.Errorf("took %v", d)
 			}
 		})

@@ -458,13 +458,9 @@ func TestCost(t *testing.T) {
 		"nested":  map[string]any{"a": []any{keys, huge, keys}, "b": keys},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			got := testing.AllocsPerRun(1, func() { Value(v, 1<<16) })
 			if got > 8*base {
 				t.Errorf("%.0f allocations, the kept part alone takes some %.0f", got, base)
-			}
-			if d := time.Since(start); d > 2*time.Second {
-				t.Errorf("took %v", d)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 			return next
 		}
 	}
-	name, start, quoted := nameBefore(t, ed.last, i)
+	name, start, quoted := ed.nameBefore(ed.last, i)
 	if name == "" {
 		return 0
 	}
@@ -29,7 +29,7 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 			if quoted || start == 0 || t[start-1] != ' ' {
 				return s.pair(ed, i, last)
 			}
-			before, from, _ := nameBefore(t, ed.last, start-1)
+			before, from, _ := ed.nameBefore(ed.last, start-1)
 			if before == "" || !s.names.secret(lastComponent(before)+"_"+last) {
 				return s.pair(ed, i, last)
 			}
@@ -71,38 +71,41 @@ func (s *Scrubber) pair(ed *editor, i int, what string) int {
 	if !equalFold(what, "name") && !equalFold(what, "key") {
 		return 0
 	}
-	k := skipBlanks(t, i+1)
-	from, quote, escapes := opening(t, k)
+	k := ed.skipBlanks(i + 1)
+	from, quote, escapes := ed.opening(k)
 	if quote == 0 {
 		return 0
 	}
-	end := closing(t[:min(len(t), from+maxLookBack)], from, quote, escapes)
+	end := ed.closing(from, min(len(t), from+maxLookBack), quote, escapes)
 	if end < 0 || !s.names.secret(t[from:end]) {
 		return 0
 	}
 	for _, blank := range [...]string{"\r\n\r\n", "\n\n"} { // a part of a multipart form
 		if from := end + 1 + len(blank); strings.HasPrefix(t[end+1:], blank) {
-			to := strings.Index(t[from:], blank[:len(blank)/2]+"--")
+			to := ed.index(from, len(t), blank[:len(blank)/2]+"--")
 			if to < 0 {
-				to = len(t) - from
+				to = len(t)
 			}
-			return ed.replace(from, from+to, Filtered)
+			return ed.replace(from, to, Filtered)
 		}
 	}
 	k = end
-	for k < len(t) && (t[k] == '\\' || t[k] == quote || t[k] == ',' || t[k] == ' ' || t[k] == '\n' || t[k] == '\r' || t[k] == '\t') {
+	for k < len(t) && (t[k] == quote || classes[t[k]]&(classBackslash|classComma|classWhitespace) != 0) {
 		k++
 	}
-	if _, q, _ := opening(t, k); q != 0 {
-		k, _, _ = opening(t, k)
+	ed.steps += k - end
+	if from, q, _ := ed.opening(k); q != 0 {
+		k = from
 	}
 	if !hasPrefixFold(t[k:], "value") {
 		return 0
 	}
 	k += len("value")
+	after := k
 	for k < len(t) && (t[k] == '\\' || t[k] == '"' || t[k] == '\'' || t[k] == ' ') {
 		k++
 	}
+	ed.steps += k - after
 	if k >= len(t) || t[k] != ':' && t[k] != '=' {
 		return 0
 	}
@@ -111,12 +114,10 @@ func (s *Scrubber) pair(ed *editor, i int, what string) int {
 
 // nameBefore returns the name that ends before i, where it starts, and whether it stands in quotes. It doesn't look
 // before from.
-func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
+func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) {
+	t := x.text
 	from = max(from, i-maxLookBack)
-	j := i
-	for n := 0; n < maxBlanks && j > from && (t[j-1] == ' ' || t[j-1] == '\t'); n++ {
-		j--
-	}
+	j := x.spanBack(i, max(from, i-maxBlanks), classBlank)
 	if j > from && t[j-1] == ']' { // config["password"] =
 		j--
 	} else if j > from+3 && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
@@ -127,23 +128,18 @@ func nameBefore(t string, from, i int) (name string, start int, quoted bool) {
 	}
 	switch q := t[j-1]; {
 	case q == '"' || q == '\'' || q == '`':
-		end := j - 1
-		for end > from && t[end-1] == '\\' {
-			end--
-		}
+		end := x.spanBack(j-1, from, classBackslash)
 		start = end
 		for start > from && (isNameByte(t[start-1]) || strings.IndexByte(" []:$@*#", t[start-1]) >= 0) {
 			start--
 		}
+		x.steps += end - start
 		if start == end || start == 0 || t[start-1] != q {
 			return "", 0, false
 		}
 		return t[start:end], start, true
 	case isNameByte(q):
-		start = j
-		for start > from && isNameByte(t[start-1]) {
-			start--
-		}
+		start = x.spanBack(j, from, className)
 		if start > from && t[start-1] == '%' && j-start >= 2 && isHex(t[start]) && isHex(t[start+1]) { // %26name
 			start += 2
 		}
@@ -182,17 +178,20 @@ func (s *Scrubber) encoded(ed *editor, i int) int {
 	for strings.HasPrefix(t[k:], "25") {
 		k += 2
 	}
+	ed.steps += k - i
 	escape := t[i:k]
 	// escaped returns the two digits at j when an escape begins there, and where it ends.
 	escaped := func(j int) (code string, end int) {
+		ed.steps++
 		if end = j + len(escape) + 2; end > len(t) || !strings.HasPrefix(t[j:], escape) {
 			return "", j + 1
 		}
+		ed.steps += len(escape)
 		return t[end-2 : end], end
 	}
 	switch code, from := escaped(i); {
 	case equalFold(code, "3d"):
-		name, _, quoted := nameBefore(t, ed.last, i)
+		name, _, quoted := ed.nameBefore(ed.last, i)
 		if name == "" || quoted || !s.names.secret(lastComponent(name)) {
 			return 0
 		}
@@ -225,28 +224,51 @@ func (s *Scrubber) encoded(ed *editor, i int) int {
 	return 0
 }
 
+// A tag is where the last "<" was, and what was looked for behind it.
+type tag struct {
+	opened   int    // behind the "<"; 0 once it can't begin the tag of a secret
+	name     string // whose end wasn't found
+	noEndFor int    // before here
+}
+
 // element handles the ">" at i of <Password>…</Password>.
 func (s *Scrubber) element(ed *editor, i int) int {
-	t := ed.text
-	from := max(ed.last, i-maxLookBack)
-	open := strings.LastIndexByte(t[from:i], '<')
-	if open < 0 {
+	t, open := ed.text, ed.tag.opened
+	if open <= max(ed.last, i-maxLookBack) {
 		return 0
 	}
-	open += from + 1
 	end := open
 	for end < i && (isNameByte(t[end]) || t[end] == ':') {
 		end++
 	}
+	ed.steps += end - open
 	name := t[open:end]
-	if end == open || end < i && t[end] != ' ' || t[i-1] == '/' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+	if end == open || end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+		ed.tag.opened = 0 // nor will it for a later ">"
 		return 0
 	}
-	close := strings.Index(t[i+1:min(len(t), i+1+maxLookAhead)], "</"+name)
-	if close < 0 {
-		if close = strings.IndexByte(t[i+1:], '<'); close < 0 {
+	if t[i-1] == '/' {
+		return 0
+	}
+	if end = ed.endTag(name, i+1); end < 0 {
+		if end = ed.index(i+1, len(t), "<"); end < 0 {
 			return 0
 		}
 	}
-	return ed.replace(i+1, i+1+close, Filtered)
+	return ed.replace(i+1, end, Filtered)
+}
+
+// endTag returns where the tag that ends the element name begins, from k on; -1 if it is too far away.
+func (e *editor) endTag(name string, k int) int {
+	limit, from := min(len(e.text), k+maxLookAhead), k
+	if name == e.tag.name {
+		from = max(k, e.tag.noEndFor-len("</"+name)+1) // it may have begun before
+	}
+	if from < limit {
+		if end := e.index(from, limit, "</"+name); end >= 0 {
+			return end
+		}
+	}
+	e.tag.name, e.tag.noEndFor = name, limit
+	return -1
 }

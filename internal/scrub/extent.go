@@ -18,14 +18,14 @@ type valueRule struct {
 // value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
 func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	t := ed.text
-	start := skipBlanks(t, k)
+	start := ed.skipBlanks(k)
 	if rule.sep == ':' && rule.bare {
-		if from, end := block(t, rule.start, start); end > from {
+		if from, end := ed.block(rule.start, start); end > from {
 			return ed.replace(from, end, Filtered)
 		}
 	}
 	if rule.sep == ':' && !rule.bare {
-		start = jsonValue(t, start)
+		start = ed.jsonValue(start)
 	}
 	rule.spaced = start > k || rule.sep == 0
 	k = start
@@ -38,17 +38,17 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	if rule.bare && rule.sep == ':' && rule.spaced && (equalFold(rule.name, "pass") || equalFold(rule.name, "oauth2")) {
 		return 0 // PASS: 12, FAIL: 3; and the package with its errors
 	}
-	if from, quote, escapes := opening(t, k); quote != 0 && quote != rule.enclosing {
-		end := closing(t, from, quote, escapes)
+	if from, quote, escapes := ed.opening(k); quote != 0 && quote != rule.enclosing {
+		end := ed.closing(from, len(t), quote, escapes)
 		if end < 0 {
 			end = len(t) // cut off
 		}
 		return ed.replace(from, end, Filtered)
 	}
-	if end := composite(t, k); end > 0 {
+	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
-	end := wordEnd(t, k, rule)
+	end := ed.wordEnd(k, rule)
 	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' { // a name in quotes: "Passwords:Default":
 		return 0
 	}
@@ -56,7 +56,7 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	if isNothing(word) {
 		return end
 	}
-	if long := headerEnd(t, k, end, rule); long > end {
+	if long := ed.headerEnd(k, end, rule); long > end {
 		return ed.replace(k, long, Filtered)
 	}
 	if rule.sep != '=' && rule.spaced && isProse(t, k, end, rule) {
@@ -64,60 +64,60 @@ func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
 	}
 	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
 		end--
-	} else if rule.isPhrase(t) {
-		end = phraseEnd(t, end, rule)
+	} else if ed.isPhrase(rule) {
+		end = ed.phraseEnd(end, rule)
 	}
 	return ed.replace(k, end, Filtered)
 }
 
 // jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be nothing but a
 // value, a text in quotes that isn't a name itself or something in brackets.
-func jsonValue(t string, k int) int {
-	next := k
-	for next < len(t) && strings.IndexByte(" \t\r\n", t[next]) >= 0 {
-		next++
-	}
+func (x *scanner) jsonValue(k int) int {
+	t := x.text
+	next := x.span(k, len(t), classWhitespace)
 	if next == len(t) {
 		return k
 	}
 	if t[next] == '{' || t[next] == '[' {
 		return next
 	}
-	if _, quote, _ := opening(t, next); quote == 0 || isQuotedName(t, next) {
+	if _, quote, _ := x.opening(next); quote == 0 || x.isQuotedName(next) {
 		return k
 	}
 	return next
 }
 
-// isQuotedName reports whether the text in quotes at k has a value of its own.
-func isQuotedName(t string, k int) bool {
-	from, quote, escapes := opening(t, k)
+// isQuotedName reports whether the text in quotes at k has a value of its own. What is too long to be a name has none.
+func (x *scanner) isQuotedName(k int) bool {
+	from, quote, escapes := x.opening(k)
 	if quote == 0 {
 		return false
 	}
-	end := closing(t, from, quote, escapes)
+	end := x.closing(from, min(len(x.text), from+maxLookBack), quote, escapes)
 	if end < 0 {
 		return false
 	}
-	after := skipBlanks(t, end+escapes+1)
-	return after < len(t) && t[after] == ':'
+	after := x.skipBlanks(end + escapes + 1)
+	return after < len(x.text) && x.text[after] == ':'
 }
 
 // isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
-func (r valueRule) isPhrase(t string) bool {
-	if !r.bare || !r.spaced || r.sep == 0 || !containsFold(r.name, "pass") && !containsFold(r.name, "phrase") && !containsFold(r.name, "mnemonic") {
+func (x *scanner) isPhrase(r valueRule) bool {
+	if !r.bare || !r.spaced || r.sep == 0 ||
+		!containsFold(r.name, "pass") && !containsFold(r.name, "phrase") && !containsFold(r.name, "mnemonic") {
 		return false
 	}
-	_, ok := indent(t, r.start)
+	_, ok := x.indent(r.start)
 	return ok
 }
 
 // phraseEnd returns the end of the phrase whose first word ends at end: of its line, or where another name follows.
-func phraseEnd(t string, end int, rule valueRule) int {
+func (x *scanner) phraseEnd(end int, rule valueRule) int {
+	t := x.text
 	for end < len(t) && (t[end] == ' ' || t[end] == '\t') {
-		next := skipBlanks(t, end)
-		after := wordEnd(t, next, rule)
-		if after == next || t[next] == '#' || t[next] == '(' || pairFollows(t, next) {
+		next := x.skipBlanks(end)
+		after := x.wordEnd(next, rule)
+		if after == next || t[next] == '#' || t[next] == '(' || x.pairFollows(next) {
 			break
 		}
 		end = after
@@ -127,9 +127,10 @@ func phraseEnd(t string, end int, rule valueRule) int {
 
 // indent returns how far the name at start is from the beginning of its line; false if something stands before it but the
 // dash of a list.
-func indent(t string, start int) (n int, ok bool) {
+func (x *scanner) indent(start int) (n int, ok bool) {
+	defer func() { x.steps += n }()
 	for n = 0; n < start && n < maxLookBack; n++ {
-		switch t[start-n-1] {
+		switch x.text[start-n-1] {
 		case ' ', '-':
 		case '\n':
 			return n, true
@@ -142,19 +143,21 @@ func indent(t string, start int) (n int, ok bool) {
 
 // block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it that
 // are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there are none.
-func block(t string, start, k int) (from, end int) {
+func (x *scanner) block(start, k int) (from, end int) {
+	t := x.text
 	from = k
 	literal := k < len(t) && (t[k] == '|' || t[k] == '>')
 	for literal && k < len(t) && strings.IndexByte("|>+-123456789 ", t[k]) >= 0 {
 		k++
 	}
+	x.steps += k - from
 	if strings.HasPrefix(t[k:], "\r\n") {
 		k++
 	}
 	if k == len(t) || t[k] != '\n' {
 		return 0, 0
 	}
-	outer, ok := indent(t, start)
+	outer, ok := x.indent(start)
 	if !ok {
 		return 0, 0
 	}
@@ -164,17 +167,18 @@ func block(t string, start, k int) (from, end int) {
 		for content < len(t) && t[content] == ' ' {
 			content++
 		}
-		next := len(t)
-		if n := strings.IndexByte(t[content:], '\n'); n >= 0 {
-			next = content + n
+		next := x.index(content, len(t), "\n")
+		if next < 0 {
+			next = len(t)
 		}
+		x.steps += content - line
 		text := strings.TrimRight(t[content:next], "\r")
 		switch {
 		case text == "" && end > 0:
 		case content-line < outer || content-line == outer && !strings.HasPrefix(text, "- ") || text == "":
 			return from, end
 		case end == 0 && !literal:
-			if !strings.HasPrefix(text, "- ") && strings.IndexByte(text, ' ') >= 0 && !pairFollows(text, 0) {
+			if !strings.HasPrefix(text, "- ") && strings.IndexByte(text, ' ') >= 0 && !x.pairFollows(content) {
 				return 0, 0 // a sentence
 			}
 			from = content
@@ -189,31 +193,32 @@ func block(t string, start, k int) (from, end int) {
 
 // composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…], &{…}, and
 // with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
-func composite(t string, k int) (end int) {
-	i := k
+func (x *scanner) composite(k int) (end int) {
+	t, i := x.text, k
 	for i < len(t) && (t[i] == '&' || t[i] == '*') {
 		i++
 	}
+	x.steps += i - k
 	for {
 		name := i
 		for i < len(t) && i-name < maxLookBack && (isNameByte(t[i]) || t[i] == '*') {
 			i++
 		}
+		x.steps += i - name
 		if i == len(t) {
 			return end
 		}
 		named := t[name:i]
 		switch c := t[i]; {
 		case c == '(' && end > 0 && i > name:
-			if n := strings.IndexByte(t[i:min(len(t), i+maxLookBack)], ')'); n > 0 {
-				return i + n + 1
+			if n := x.index(i, min(len(t), i+maxLookBack), ")"); n > 0 {
+				return n + 1
 			}
 			return end
 		case c != '{' && c != '[', end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
 			return end
 		}
-		closed := balanced(t, i)
-		if end = closed; t[i] == '{' {
+		if end = x.balanced(i); t[i] == '{' {
 			return end
 		}
 		i = end
@@ -221,10 +226,9 @@ func composite(t string, k int) (end int) {
 }
 
 // opening returns the quote at k and the number of backslashes before it, and where the quoted text begins.
-func opening(t string, k int) (from int, quote byte, escapes int) {
-	for k+escapes < len(t) && t[k+escapes] == '\\' {
-		escapes++
-	}
+func (x *scanner) opening(k int) (from int, quote byte, escapes int) {
+	t := x.text
+	escapes = x.span(k, len(t), classBackslash) - k
 	if k+escapes >= len(t) {
 		return k, 0, 0
 	}
@@ -235,9 +239,11 @@ func opening(t string, k int) (from int, quote byte, escapes int) {
 	return k, 0, 0
 }
 
-// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends, or -1.
-func closing(t string, from int, quote byte, escapes int) int {
-	for i := from; i < len(t); i++ {
+// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends; -1 if that isn't
+// before limit.
+func (x *scanner) closing(from, limit int, quote byte, escapes int) int {
+	t := x.text
+	for i := from; i < limit; i++ {
 		if t[i] != quote {
 			continue
 		}
@@ -245,15 +251,19 @@ func closing(t string, from int, quote byte, escapes int) int {
 		for i-n > from && t[i-n-1] == '\\' {
 			n++
 		}
+		x.steps += n
 		if n <= escapes && (escapes > 0 || n == 0) || escapes == 0 && n%2 == 0 {
+			x.steps += i - from
 			return i - min(n, escapes)
 		}
 	}
+	x.steps += max(limit-from, 0)
 	return -1
 }
 
 // balanced returns the end of the bracketed text that begins at k; the end of t if it is cut off.
-func balanced(t string, k int) int {
+func (x *scanner) balanced(k int) int {
+	t := x.text
 	depth := 0
 	var quote byte
 	for i := k; i < len(t); i++ {
@@ -270,15 +280,18 @@ func balanced(t string, k int) int {
 			depth++
 		case c == '}' || c == ']':
 			if depth--; depth == 0 {
+				x.steps += i - k
 				return i + 1
 			}
 		}
 	}
+	x.steps += len(t) - k
 	return len(t)
 }
 
 // wordEnd returns the end of the unquoted value at k.
-func wordEnd(t string, k int, rule valueRule) int {
+func (x *scanner) wordEnd(k int, rule valueRule) int {
+	t := x.text
 	open := 0
 	i := k
 loop:
@@ -295,7 +308,7 @@ loop:
 				break loop
 			}
 		case '&':
-			if rule.query || pairFollows(t, i+1) {
+			if rule.query || x.pairFollows(i+1) {
 				break loop
 			}
 		case '#':
@@ -303,7 +316,7 @@ loop:
 				break loop
 			}
 		case ',':
-			if i+1 == len(t) || t[i+1] == ' ' || t[i+1] == '"' || t[i+1] == '\'' || t[i+1] == '\n' || pairFollows(t, i+1) {
+			if i+1 == len(t) || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1) {
 				break loop
 			}
 		case '(', '[', '{':
@@ -320,6 +333,7 @@ loop:
 			}
 		}
 	}
+	x.steps += i - k
 	for i > k && t[i-1] == '\\' && i < len(t) && t[i] == '"' { // the escape belongs to the quote
 		i--
 	}
@@ -330,22 +344,33 @@ loop:
 }
 
 // pairFollows reports whether the text at k goes on with name= or name:.
-func pairFollows(t string, k int) bool {
-	i := k
+func (x *scanner) pairFollows(k int) bool {
+	t, i := x.text, k
 	for i < len(t) && i-k < maxLookBack && (isNameByte(t[i]) || t[i] == '%' || t[i] == '[' || t[i] == ']') {
 		i++
 	}
+	x.steps += i - k
 	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
 }
 
+// Schemes of authentication: what belongs to a lineScheme goes on to the end of the line, to a wordScheme is one word.
+var (
+	lineSchemes = [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"}
+	wordSchemes = [...]string{
+		"basic", "bearer", "negotiate", "ntlm", "token", "apikey", "key", "bot", "sharedkey", "splunk",
+	}
+)
+
 // headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is t[k:end];
 // 0 if it isn't one.
-func headerEnd(t string, k, end int, rule valueRule) int {
+func (x *scanner) headerEnd(k, end int, rule valueRule) int {
+	t := x.text
 	line := func() int {
 		i := end
 		for i < len(t) && t[i] != '\n' && t[i] != '\r' && (rule.enclosing == 0 || t[i] != rule.enclosing) {
 			i++
 		}
+		x.steps += i - end
 		return i
 	}
 	word := strings.TrimRight(t[k:end], ";")
@@ -355,24 +380,25 @@ func headerEnd(t string, k, end int, rule valueRule) int {
 		}
 		return 0
 	}
-	next := skipBlanks(t, end)
+	next := x.skipBlanks(end)
 	if next == end || next >= len(t) {
 		return 0
 	}
-	for _, scheme := range [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"} {
+	for _, scheme := range lineSchemes {
 		if equalFold(word, scheme) {
 			return line()
 		}
 	}
 	if containsFold(rule.name, "authori") && isPlainWord(word) { // a scheme of somebody's own
-		if after := wordEnd(t, next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
+		if after := x.wordEnd(next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
 			return after
 		}
 	}
-	for _, scheme := range [...]string{"basic", "bearer", "negotiate", "ntlm", "token", "apikey", "key", "bot", "sharedkey", "splunk"} {
+	for _, scheme := range wordSchemes {
 		if equalFold(word, scheme) {
-			after := wordEnd(t, next, rule)
-			if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) || isProseWord(t[next:after]) {
+			after := x.wordEnd(next, rule)
+			if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
+				isProseWord(t[next:after]) {
 				return 0
 			}
 			return after

@@ -3,7 +3,7 @@ package scrub
 import "strings"
 
 // flag handles the command-line flag that may begin with the dash or slash at i: its value is the next argument.
-func (s *Scrubber) flag(ed *editor, i int) int {
+func (s *Scrubber) flag(ed *secretEditor, i int) int {
 	t := ed.text
 	if i > 0 && strings.IndexByte(" \t\r\n\"'`[({,;=|", t[i-1]) < 0 {
 		return 0
@@ -12,35 +12,27 @@ func (s *Scrubber) flag(ed *editor, i int) int {
 	if j < len(t) && t[j] == '-' {
 		j++
 	}
-	end := j
-	for end < len(t) && (isAlnum(t[end]) || t[end] == '-' || t[end] == '_' || t[end] == '.') {
-		end++
-	}
+	end := ed.span(j, len(t), classToken|classDot)
 	if next := s.programArgument(ed, i, end); next > 0 {
 		return next
 	}
 	if end == j || end >= len(t) || end-j > maxNameBytes || t[end] == '=' || t[end] == ':' || !isAlnum(t[j]) {
 		return 0
 	}
-	k := nextArgument(t, end)
-	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && isRoute(t, i, k) {
+	k := ed.nextArgument(end)
+	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && ed.isRoute(i, k) {
 		return 0
 	}
-	return s.value(ed, k, valueRule{name: t[j:end], spaced: true})
+	return s.value(&ed.editor, k, valueRule{name: t[j:end], spaced: true})
 }
 
 // nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is
 // none, or it is a flag.
-func nextArgument(t string, end int) int {
-	k := end
-	for k < len(t) && strings.IndexByte("\"'`\\", t[k]) >= 0 { // ["--password", "x"]
-		k++
-	}
-	gap := k
-	for k < len(t) && strings.IndexByte(" \t,\r\n", t[k]) >= 0 {
-		k++
-	}
-	if k == gap || k == len(t) || t[k] == '-' || strings.ContainsAny(t[gap:k], "\r\n") && isQuotedName(t, k) {
+func (x *scanner) nextArgument(end int) int {
+	t := x.text
+	gap := x.span(end, len(t), classQuote|classBackslash) // ["--password", "x"]
+	k := x.span(gap, len(t), classWhitespace|classComma)
+	if k == gap || k == len(t) || t[k] == '-' || strings.ContainsAny(t[gap:k], "\r\n") && x.isQuotedName(k) {
 		return 0
 	}
 	return k
@@ -48,7 +40,8 @@ func nextArgument(t string, end int) int {
 
 // isRoute tells "GET /token 401", "request to /token took 3 s" from "prog /password hunter2": whether the slash at i, before the
 // word at k, begins a path.
-func isRoute(t string, i, k int) bool {
+func (x *scanner) isRoute(i, k int) bool {
+	t := x.text
 	if t[i-1] != ' ' {
 		return false
 	}
@@ -58,6 +51,6 @@ func isRoute(t string, i, k int) bool {
 			return true
 		}
 	}
-	word := t[k:wordEnd(t, k, valueRule{})]
+	word := t[k:x.wordEnd(k, valueRule{})]
 	return isPlainWord(word) || len(word) == 3 && isDigits(word)
 }

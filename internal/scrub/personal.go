@@ -108,7 +108,14 @@ func (p *personal) addWord(name, mark string) {
 // text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words, and
 // allocates nothing when nothing is found.
 func (p *personal) text(t string) string {
-	ed := editor{text: t}
+	ed := editor{scanner: scanner{text: t}}
+	p.find(&ed)
+	return ed.done()
+}
+
+// find replaces the personal data in ed's text.
+func (p *personal) find(ed *editor) {
+	t := ed.text
 	for i := 0; i < len(t); {
 		c := t[i]
 		if !p.triggers[c] {
@@ -116,35 +123,35 @@ func (p *personal) text(t string) string {
 			continue
 		}
 		next := 0
-		if n := separator(t, i); n > 0 {
-			if next = p.path(&ed, i, n); next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
-				next = p.word(&ed, i)
+		if n := ed.separator(i); n > 0 {
+			if next = p.path(ed, i, n); next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
+				next = p.word(ed, i)
 			}
 			if next == 0 {
 				next = i + n
 			}
 		} else if i == 0 || !isAlnum(t[i-1]) && t[i-1] != '_' || escapedBefore(t, i) {
-			next = p.word(&ed, i)
+			next = p.word(ed, i)
 		}
 		i = max(next, i+1)
 	}
-	return ed.done()
 }
 
 // separator returns the length of the separators of path elements at i, 0 if there are none: /, \, either escaped in
 // JSON or in a URL, and repeated.
-func separator(t string, i int) int {
-	k := i
+func (x *scanner) separator(i int) int {
+	t, k := x.text, i
 	for k < len(t) {
-		switch {
-		case t[k] == '/' || t[k] == '\\':
+		if t[k] == '/' || t[k] == '\\' {
 			k++
-		case t[k] == '%' && k+2 < len(t) && (t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c'):
+		} else if t[k] == '%' && k+2 < len(t) &&
+			(t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
 			k += 3
-		default:
-			return k - i
+		} else {
+			break
 		}
 	}
+	x.steps += k - i
 	return k - i
 }
 
@@ -152,7 +159,7 @@ func separator(t string, i int) int {
 func (p *personal) path(ed *editor, i, n int) int {
 	t := ed.text
 	for _, f := range p.folders {
-		if end := f.match(t, i+n); end > 0 {
+		if end := f.match(ed, i+n); end > 0 {
 			start := driveStart(t, i)
 			if len(f.elements) == 1 && start == i && pathGoesOn(t, i) {
 				continue // the end of a longer path: /mnt/root
@@ -160,11 +167,11 @@ func (p *personal) path(ed *editor, i, n int) int {
 			return ed.replace(start, end, f.mark)
 		}
 	}
-	start, name, windows := homesOf(t, i, n)
+	start, name, windows := ed.homesOf(i, n)
 	if name == 0 {
 		return 0
 	}
-	end := userEnd(t, name, windows)
+	end := ed.userEnd(name, windows)
 	if end == name || everyones(t[name:end]) {
 		return 0
 	}
@@ -172,20 +179,21 @@ func (p *personal) path(ed *editor, i, n int) int {
 }
 
 // match returns where f ends in t, of which an element begins at k; 0 if it isn't there.
-func (f *folder) match(t string, k int) int {
+func (f *folder) match(ed *editor, k int) int {
+	t := ed.text
 	for i, element := range f.elements {
 		if i > 0 {
-			n := separator(t, k)
+			n := ed.separator(k)
 			if n == 0 {
 				return 0
 			}
 			k += n
 		}
-		if k = skip(t, k, element); k == 0 {
+		if k = ed.skip(k, element); k == 0 {
 			return 0
 		}
 	}
-	if k < len(t) && separator(t, k) == 0 {
+	if k < len(t) && ed.separator(k) == 0 {
 		r, _ := utf8.DecodeRuneInString(t[k:])
 		if isWordRune(r) || r == '-' || r == '.' && k+1 < len(t) && isAlnum(t[k+1]) {
 			return 0
@@ -196,7 +204,8 @@ func (f *folder) match(t string, k int) int {
 
 // skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a URL or in
 // JSON; 0 if it doesn't begin with element.
-func skip(t string, k int, element string) int {
+func (x *scanner) skip(k int, element string) int {
+	t := x.text
 	for element != "" {
 		want, n := utf8.DecodeRuneInString(element)
 		got, size := utf8.DecodeRuneInString(t[k:])
@@ -206,6 +215,7 @@ func skip(t string, k int, element string) int {
 		if size == 0 || got != want && !foldsTo(got, want) {
 			return 0
 		}
+		x.steps += size
 		k, element = k+size, element[n:]
 	}
 	return k
@@ -278,9 +288,21 @@ func pathGoesOn(t string, i int) bool {
 	return (isAlnum(c) || strings.IndexByte("_-.~)]", c) >= 0) && (i < 3 || inWord(t, i) || !isAlnum(c))
 }
 
+// What may stand before the folder in which homes are.
+var (
+	windowsRoots = [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"}
+	homeParents  = [...]string{
+		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt",
+		"/System/Volumes/Data",
+	}
+	diskParents = [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} // somebody's disk, of whatever system
+	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
+)
+
 // homesOf recognises the folder in which homes are, whose first separators are the n bytes at i. It returns where the
 // path begins, where the user's name begins, and whether it is a home of Windows; name is 0 if it is no such folder.
-func homesOf(t string, i, n int) (start, name int, windows bool) {
+func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
+	t := x.text
 	k := i + n
 	if k >= len(t) {
 		return 0, 0, false
@@ -301,7 +323,7 @@ func homesOf(t string, i, n int) (start, name int, windows bool) {
 	if t[i] == '\\' && name < len(t) && t[name] == '$' { // a hidden share
 		name++
 	}
-	after := separator(t, name)
+	after := x.separator(name)
 	if after == 0 {
 		return 0, 0, false
 	}
@@ -316,30 +338,7 @@ func homesOf(t string, i, n int) (start, name int, windows bool) {
 	case n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
 		return 0, 0, false
 	case n == 1 && pathGoesOn(t, i):
-		from := i
-		for from > 0 && !strings.ContainsRune(" \t\r\n\"'=:(,", rune(t[from-1])) && i-from < maxLookBack {
-			from--
-		}
-		before := t[from:i]
-		for _, prefix := range [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"} {
-			if before == prefix {
-				return i, name, true
-			}
-		}
-		for _, prefix := range [...]string{"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt", "/System/Volumes/Data"} {
-			if before == prefix {
-				return i, name, windows
-			}
-		}
-		for _, prefix := range [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} { // somebody's disk, of whatever system
-			if strings.HasPrefix(before, prefix) {
-				return i, name, windows || folder == "users"
-			}
-		}
-		switch {
-		case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
-			return i, name, windows
-		case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+		if behind, windows := x.homesBehind(i, folder, windows); behind {
 			return i, name, windows
 		}
 		return 0, 0, false
@@ -347,9 +346,42 @@ func homesOf(t string, i, n int) (start, name int, windows bool) {
 	return start, name, windows
 }
 
+// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of Windows.
+func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
+	t := x.text
+	from := i
+	for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
+		from--
+	}
+	x.steps += i - from
+	before := t[from:i]
+	for _, prefix := range windowsRoots {
+		if before == prefix {
+			return true, true
+		}
+	}
+	for _, prefix := range homeParents {
+		if before == prefix {
+			return true, windows
+		}
+	}
+	for _, prefix := range diskParents {
+		if strings.HasPrefix(before, prefix) {
+			return true, windows || folder == "users"
+		}
+	}
+	switch {
+	case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
+		return true, windows
+	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+		return true, windows
+	}
+	return false, false
+}
+
 // isFileScheme reports whether t ends in the scheme of URLs whose paths are those of files.
 func isFileScheme(t string) bool {
-	for _, scheme := range [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"} {
+	for _, scheme := range fileSchemes {
 		if len(t) >= len(scheme) && equalFold(t[len(t)-len(scheme):], scheme) {
 			return true
 		}
@@ -358,7 +390,8 @@ func isFileScheme(t string) bool {
 }
 
 // userEnd returns the end of the user's name that begins at k. Windows' names may hold blanks.
-func userEnd(t string, k int, windows bool) int {
+func (x *scanner) userEnd(k int, windows bool) int {
+	t := x.text
 	const maxBytes = 128 // more is no name
 	end, blank := k, -1
 	for ; end < len(t) && end-k < maxBytes; end++ {
@@ -370,7 +403,7 @@ func userEnd(t string, k int, windows bool) int {
 			end++
 			continue
 		}
-		if strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || separator(t, end) > 0 {
+		if strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || x.separator(end) > 0 {
 			break
 		}
 		if c == '%' && end+2 < len(t) && !windows && t[end+1] == '2' && t[end+2] == '0' {
@@ -383,8 +416,9 @@ func userEnd(t string, k int, windows bool) int {
 			blank = end
 		}
 	}
+	x.steps += end - k
 	if windows && blank >= 0 {
-		closed := end < len(t) && (separator(t, end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
+		closed := end < len(t) && (x.separator(end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
 		colon := end+1 < len(t) && t[end] == ':' && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
 		if !closed && !colon {
 			// What follows the blank may be the sentence around the path: only what is written like a name belongs to it.
@@ -404,7 +438,7 @@ func userEnd(t string, k int, windows bool) int {
 			end = stop
 		}
 	}
-	if end < len(t) && separator(t, end) > 0 {
+	if end < len(t) && x.separator(end) > 0 {
 		return end
 	}
 	for end > k && strings.IndexByte(" .,;)]}!", t[end-1]) >= 0 { // the sentence's
@@ -441,7 +475,7 @@ func (p *personal) names(name string) bool {
 func (p *personal) word(ed *editor, i int) int {
 	t := ed.text
 	for _, w := range p.words {
-		end := skip(t, i, w.text)
+		end := ed.skip(i, w.text)
 		if end == 0 {
 			continue
 		}

@@ -32,17 +32,20 @@ func (s *Scrubber) Log(l *sentry.Log) {
 	if !changed {
 		return
 	}
-	for key, value := range l.Attributes { // ours: something has changed
+	attrs, owned := l.Attributes, false
+	for key, value := range l.Attributes {
 		if !strings.HasPrefix(key, messageParameter) || value.Type() == attribute.INVALID {
 			continue
 		}
 		// What the body shows to be a secret by the name before it, doesn't look like one by itself.
 		if !strings.Contains(body, value.String()) {
-			attrs := maps.Clone(l.Attributes)
+			if !owned {
+				attrs, owned = maps.Clone(attrs), true
+			}
 			attrs[key] = attribute.StringValue(Filtered)
-			l.Attributes = attrs
 		}
 	}
+	l.Attributes = attrs
 }
 
 // Metric removes from m what must not leave.

@@ -8,10 +8,17 @@ const Filtered = "[Filtered]"
 // secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
 //
 // It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
-// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded, so
-// that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
+// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
+// remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
 func (s *Scrubber) secrets(t string) string {
-	ed := editor{text: t}
+	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
+	s.findSecrets(&ed)
+	return ed.done()
+}
+
+// findSecrets replaces the secrets in ed's text.
+func (s *Scrubber) findSecrets(ed *secretEditor) {
+	t := ed.text
 	for i := 0; i < len(t); {
 		c := secretTriggers[t[i]]
 		if c == 0 {
@@ -21,18 +28,18 @@ func (s *Scrubber) secrets(t string) string {
 		next := 0
 		switch c {
 		case triggerAssign:
-			next = s.assignment(&ed, i)
+			next = s.assignment(&ed.editor, i)
 		case triggerDash:
 			if next = ed.pem(i); next == 0 {
 				if next = ed.prefixed(i); next == 0 {
-					if next = s.flag(&ed, i); next == 0 {
+					if next = s.flag(ed, i); next == 0 {
 						next = ed.grouped(i)
 					}
 				}
 			}
 		case triggerSlash:
 			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
-				next = s.flag(&ed, i)
+				next = s.flag(ed, i)
 			}
 		case triggerDelimiter:
 			next = ed.prefixed(i)
@@ -40,14 +47,15 @@ func (s *Scrubber) secrets(t string) string {
 			next = ed.lettered(i)
 		case triggerAt:
 			next = ed.userinfo(i)
+		case triggerTag:
+			ed.tag.opened = i + 1
 		case triggerElement:
-			next = s.element(&ed, i)
+			next = s.element(&ed.editor, i)
 		case triggerPercent:
-			next = s.encoded(&ed, i)
+			next = s.encoded(&ed.editor, i)
 		}
 		i = max(next, i+1)
 	}
-	return ed.done()
 }
 
 const (
@@ -57,6 +65,7 @@ const (
 	triggerDelimiter
 	triggerLetter
 	triggerAt
+	triggerTag
 	triggerElement
 	triggerPercent
 )
@@ -67,16 +76,27 @@ var secretTriggers = [256]uint8{
 	'_': triggerDelimiter, '.': triggerDelimiter,
 	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
 	'@': triggerAt,
-	'>': triggerElement,
+	'<': triggerTag, '>': triggerElement,
 	'%': triggerPercent,
 }
 
 // An editor replaces parts of a text, from left to right.
 type editor struct {
-	text string
+	scanner
 	out  []byte
 	last int // what of text is in out
-	noAt int // url found no "@" in what it read so far; it needn't read it again
+
+	// What was read in vain, so that it isn't read again from the next byte where a pattern may begin.
+	noAt      int // url found no "@" before
+	tokenEnd  int // where the letters, digits and dashes end that jwt read
+	notRandom int // prefixed found no random part in what goes on to here
+	tag       tag
+}
+
+// A secretEditor is an editor that knows the programs in whose arguments it is.
+type secretEditor struct {
+	editor
+	programs programs
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
@@ -113,13 +133,6 @@ const (
 
 func isAlnum(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-func skipBlanks(t string, k int) int {
-	for k < len(t) && (t[k] == ' ' || t[k] == '\t') {
-		k++
-	}
-	return k
 }
 
 func isDigits(word string) bool {

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -241,23 +240,6 @@ func typicalText(n int) string {
 		"level=INFO msg=\"task done\" duration=1.5s count=17 path=C:\\Program Files\\App\\tool.exe url=https://api.example.com/v1/items?page=2\n" +
 		"The quick brown fox jumps over the lazy dog, and the server answered with status 503 after 3 attempts.\n"
 	return strings.Repeat(part, n/len(part)+1)[:n]
-}
-
-// TestTextIsLinear gives Text what makes it look ahead and back as often as possible.
-func TestTextIsLinear(t *testing.T) {
-	t.Parallel()
-	s := New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Dirs: []string{"/a/a/a"}})
-	for _, part := range []string{"token%3D", "%3A%2F%2Fa", "%25", "token:\n ", "token:\n - a\n", "password: |\n ", "password: a ", "token=a.b{", "token=[]", "passwords:a", "a1:bcdef1@c", `"a:`, `name="token"` + "\n\n", "token          ",
-		"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "curl (-u", "sshpass -p ", `7z -u "`, "7z `-p", " /password ", "a://", "password=", `password="`, `token: [`, "eyJa", "eyJ.", "sk-", "a@b:1", "<password>", "--token ", `\`, "/", "/a", "/home/", `\users\ a`, "12345678:AA", "anyone", "%2f", `password:\"`, "'", "-", "bearer ", "basic a", "key:", `"name":"`} {
-		begin := time.Now()
-		if got := s.Text(strings.Repeat(part, (1<<20)/len(part))); !utf8.ValidString(got) {
-			t.Errorf("%q: invalid UTF-8", part)
-		}
-		// A pass takes milliseconds, a quadratic one minutes.
-		if took := time.Since(begin); took > 5*time.Second {
-			t.Errorf("%q: 1 MiB took %v", part, took)
-		}
-	}
 }
 
 func FuzzText(f *testing.F) {

@@ -5,44 +5,55 @@ import (
 	"strings"
 )
 
+// What a block of PEM begins and ends with; a label and dashes follow either.
+const (
+	pemBegins = "-----BEGIN "
+	pemEnds   = "-----END "
+	pemDashes = "-----"
+	pemKey    = "PRIVATE KEY" // ends the label of what is secret
+)
+
+// maxPEMLabel is how far the dashes behind a label are looked for, in bytes.
+const maxPEMLabel = 80
+
+// pemLabel returns the end of the line that names a private key, from k on; 0 if it names something else.
+func (x *scanner) pemLabel(k int) int {
+	limit := min(len(x.text), k+maxPEMLabel)
+	stop := x.index(k, limit, pemDashes)
+	cut := stop < 0
+	if cut {
+		if stop = limit; stop < len(x.text) {
+			return 0
+		}
+	}
+	if x.index(k, stop, pemKey) < 0 {
+		return 0
+	}
+	if cut {
+		return stop
+	}
+	return stop + len(pemDashes)
+}
+
 // pem handles the dash at i when a private key in PEM begins, or, where its beginning was cut off, ends there.
 func (e *editor) pem(i int) int {
 	t := e.text
-	const begin, end, dashes = "-----BEGIN ", "-----END ", "-----"
-	label := func(k int) int { // the end of the line that names a private key, or 0
-		line := t[k:min(len(t), k+80)]
-		stop := strings.Index(line, dashes)
-		if stop < 0 {
-			if stop = len(line); k+stop < len(t) {
-				return 0
-			}
-			if !strings.Contains(line, "PRIVATE KEY") {
-				return 0
-			}
-			return k + stop
-		}
-		if !strings.Contains(line[:stop], "PRIVATE KEY") {
-			return 0
-		}
-		return k + stop + len(dashes)
-	}
 	switch {
-	case strings.HasPrefix(t[i:], begin):
-		body := label(i + len(begin))
+	case strings.HasPrefix(t[i:], pemBegins):
+		body := e.pemLabel(i + len(pemBegins))
 		if body == 0 {
 			return 0
 		}
-		stop := strings.Index(t[body:], end)
+		stop := e.index(body, len(t), pemEnds)
 		if stop < 0 {
 			return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
 		}
-		stop += body
-		if after := label(stop + len(end)); after > 0 {
+		if after := e.pemLabel(stop + len(pemEnds)); after > 0 {
 			return e.replace(i, after, Filtered)
 		}
 		return e.replace(i, stop, Filtered)
-	case strings.HasPrefix(t[i:], end):
-		after := label(i + len(end))
+	case strings.HasPrefix(t[i:], pemEnds):
+		after := e.pemLabel(i + len(pemEnds))
 		if after == 0 {
 			return 0
 		}
@@ -50,6 +61,7 @@ func (e *editor) pem(i int) int {
 		for start > e.last && (isAlnum(t[start-1]) || strings.IndexByte("+/=\r\n\\", t[start-1]) >= 0) {
 			start--
 		}
+		e.steps += i - start
 		return e.replace(start, after, Filtered)
 	}
 	return 0
@@ -82,31 +94,47 @@ var tokenFormats = [...]tokenFormat{
 	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true}, {"ATATT", 0, false, false},
 }
 
+// formatsByEnd has tokenFormats by the byte before their delimiter.
+var formatsByEnd = func() (formats [256][]*tokenFormat) {
+	for i := range tokenFormats {
+		f := &tokenFormats[i]
+		before := f.prefix[len(f.prefix)-2]
+		formats[before] = append(formats[before], f)
+	}
+	return formats
+}()
+
 // prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
 func (e *editor) prefixed(i int) int {
 	t := e.text
 	if i < 2 || i+10 >= len(t) || !isTokenByte(t[i+1]) {
 		return 0
 	}
-	for f := range tokenFormats {
-		format := &tokenFormats[f]
+	for _, format := range formatsByEnd[t[i-1]] {
 		p := format.prefix
-		if p[len(p)-1] != t[i] || p[len(p)-2] != t[i-1] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
+		if p[len(p)-1] != t[i] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
 			continue
 		}
 		start := i + 1 - len(p)
-		if format.word && inWord(t, start) {
+		if format.word && (inWord(t, start) || format.dots && i < e.notRandom) {
 			continue
 		}
 		end := i + 1
 		for end < len(t) && (isTokenByte(t[end]) || t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])) {
 			end++
 		}
+		e.steps += end - i
 		if end-i-1 < format.min {
 			continue
 		}
-		if format.word && !isRandom(t[i+1:end]) {
-			continue
+		if format.word {
+			e.steps += end - i
+			if !isRandom(t[i+1 : end]) {
+				if format.dots {
+					e.notRandom = end
+				}
+				continue
+			}
 		}
 		return e.replace(start, end, Filtered)
 	}
@@ -147,6 +175,11 @@ func isRandom(t string) bool {
 	return false
 }
 
+// letteredPrefixes are what lettered knows: by the first letter, or by one inside it that is rarer.
+var letteredPrefixes = [...]string{
+	"AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ATAT", "eyJ", "SK", "bearer", "Bearer", "basic", "Basic",
+}
+
 // lettered handles the formats that have no delimiter near their beginning, by the letter at i.
 func (e *editor) lettered(i int) int {
 	t := e.text
@@ -162,18 +195,12 @@ func (e *editor) lettered(i int) int {
 		}
 		switch t[i : i+4] {
 		case "AKIA", "ASIA", "ABIA", "ACCA":
-			end := i + 4
-			for end < len(t) && (t[end] >= 'A' && t[end] <= 'Z' || t[end] >= '0' && t[end] <= '9') {
-				end++
-			}
+			end := e.span(i+4, len(t), classUpper|classDigit)
 			if end-i >= 20 && (end == len(t) || !isAlnum(t[end])) {
 				return e.replace(i, end, Filtered)
 			}
 		case "AIza", "ATAT":
-			end := i + 4
-			for end < len(t) && isTokenByte(t[end]) {
-				end++
-			}
+			end := e.span(i+4, len(t), classToken)
 			if end-i >= 34 {
 				return e.replace(i, end, Filtered)
 			}
@@ -182,10 +209,7 @@ func (e *editor) lettered(i int) int {
 		if i+34 > len(t) || t[i+1] != 'K' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
 			return 0
 		}
-		end := i + 2
-		for end < len(t) && isHex(t[end]) {
-			end++
-		}
+		end := e.span(i+2, len(t), classHex)
 		if end-i == 34 && (end == len(t) || !isAlnum(t[end])) {
 			return e.replace(i, end, Filtered)
 		}
@@ -203,14 +227,19 @@ func (e *editor) lettered(i int) int {
 	return 0
 }
 
+// jwt handles the beginning of a JWT at start, whose first part is one of many in vain: its end is remembered.
 func (e *editor) jwt(start int) int {
 	t := e.text
-	end, dots, first := start, 0, 0
-	for ; end < len(t); end++ {
+	if start >= e.tokenEnd {
+		e.tokenEnd = e.span(start, len(t), classToken)
+	}
+	end := e.tokenEnd
+	first := end - start
+	if first < 10 || end == len(t) || t[end] != '.' {
+		return 0
+	}
+	for dots := 0; end < len(t); end++ {
 		if t[end] == '.' {
-			if dots == 0 {
-				first = end - start
-			}
 			if dots++; end+1 < len(t) && t[end+1] == '.' && dots < 4 { // an empty part, as in JWE
 				continue
 			}
@@ -221,18 +250,17 @@ func (e *editor) jwt(start int) int {
 			break
 		}
 	}
-	if dots == 0 || first < 10 || end-start-first < 4 {
+	e.steps += end - start - first
+	if end-start-first < 4 {
 		return 0
 	}
 	return e.replace(start, end, Filtered)
 }
 
 // gap skips what stands between the name of an authentication scheme and its value, at k; 0 if it isn't one.
-func gap(t string, k int) int {
-	start := k
-	for k < len(t) && (t[k] == ' ' || t[k] == '\t') {
-		k++
-	}
+func (x *scanner) gap(k int) int {
+	t, start := x.text, k
+	k = x.skipBlanks(k)
 	if k == start && strings.HasPrefix(t[k:], "%20") {
 		k += 3
 	}
@@ -244,13 +272,10 @@ func gap(t string, k int) int {
 
 func (e *editor) bearer(k int) int {
 	t := e.text
-	if k = gap(t, k); k == 0 {
+	if k = e.gap(k); k == 0 {
 		return 0
 	}
-	end := k
-	for end < len(t) && (isTokenByte(t[end]) || strings.IndexByte(".~+/=", t[end]) >= 0) {
-		end++
-	}
+	end := e.span(k, len(t), classToken|classDot|classBase64|classTilde|classEqual)
 	for end > k && t[end-1] == '.' {
 		end--
 	}
@@ -267,13 +292,10 @@ func (e *editor) bearer(k int) int {
 // basic takes for a secret what decodes to name:password.
 func (e *editor) basic(k int) int {
 	t := e.text
-	if k = gap(t, k); k == 0 {
+	if k = e.gap(k); k == 0 {
 		return 0
 	}
-	end := k
-	for end < len(t) && end-k < maxLookAhead && (isAlnum(t[end]) || t[end] == '+' || t[end] == '/' || t[end] == '-' || t[end] == '_') {
-		end++
-	}
+	end := e.span(k, min(len(t), k+maxLookAhead), classToken|classBase64)
 	word := t[k:end]
 	if len(word) < 4 {
 		return 0
@@ -297,10 +319,7 @@ func (e *editor) basic(k int) int {
 	if !colon {
 		return 0
 	}
-	for end < len(t) && t[end] == '=' {
-		end++
-	}
-	return e.replace(k, end, Filtered)
+	return e.replace(k, e.span(end, len(t), classEqual), Filtered)
 }
 
 // telegram handles the ":" at i of a bot's token.
@@ -309,14 +328,7 @@ func (e *editor) telegram(i int) int {
 	if i < 8 || i+31 > len(t) || t[i-1] < '0' || t[i-1] > '9' || t[i+1] != 'A' || t[i+2] != 'A' {
 		return 0
 	}
-	start := i
-	for start > 0 && t[start-1] >= '0' && t[start-1] <= '9' {
-		start--
-	}
-	end := i + 1
-	for end < len(t) && isTokenByte(t[end]) {
-		end++
-	}
+	start, end := e.spanBack(i, 0, classDigit), e.span(i+1, len(t), classToken)
 	if i-start < 8 || i-start > 12 || end-i < 31 {
 		return 0
 	}

@@ -9,36 +9,34 @@ func (e *editor) url(i int) int {
 	if start < e.noAt {
 		return start // in the path or query of another
 	}
-	end, slash := start, -1
-	at, atBeforeSlash, colon := -1, -1, -1
-loop:
-	for ; end < len(t) && end-start < maxLookAhead; end++ {
-		switch c := t[end]; c {
-		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<', '>':
-			break loop
+	end, slash, at, colon := start, -1, -1, -1
+	limit := min(len(t), start+maxLookAhead)
+	for ; end < limit && slash < 0 && classes[t[end]]&classAfterURL == 0; end++ {
+		switch t[end] {
 		case '/', '?', '#':
-			if slash < 0 {
-				slash = end
-			}
+			slash = end
 		case '@':
-			if at = end; slash < 0 {
-				atBeforeSlash = end
-			}
+			at = end
 		case ':':
 			if colon < 0 && at < 0 {
 				colon = end
 			}
 		}
 	}
-	switch {
-	case atBeforeSlash >= 0:
-		at = atBeforeSlash
-	case at >= 0 && colon >= 0 && (slash < 0 || colon < slash) && !isPort(t[colon+1:end]):
-		// A password with an unescaped slash.
-	default:
-		at = -1
-		e.noAt = end
+	if at < 0 { // otherwise the rest needn't be read
+		for ; end < limit && classes[t[end]]&classAfterURL == 0; end++ {
+			if t[end] == '@' {
+				at = end
+			}
+		}
+		if at >= 0 && (colon < 0 || isPort(t[colon+1:end])) { // no password with an unescaped slash
+			at = -1
+		}
+		if at < 0 {
+			e.noAt = end
+		}
 	}
+	e.steps += end - start
 	if at >= 0 && colon >= 0 && colon < at {
 		if at > colon+1 {
 			return e.replace(colon+1, at, Filtered)
@@ -50,15 +48,22 @@ loop:
 	}
 	if slash > 0 && at < 0 {
 		host := t[start:slash]
-		for _, hook := range [...]struct{ host, path string }{
-			{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"}, {"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
-		} {
+		for _, hook := range webhooks {
 			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
+				for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
+					end++
+				}
 				return e.replace(slash+len(hook.path), end, Filtered)
 			}
 		}
 	}
 	return start
+}
+
+// webhooks have their secret in the path.
+var webhooks = [...]struct{ host, path string }{
+	{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"},
+	{"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
 }
 
 // minAccessToken is shorter than any access token, and longer than most names of users.
@@ -81,7 +86,7 @@ func isPort(t string) bool {
 // userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
 func (e *editor) userinfo(i int) int {
 	t := e.text
-	driver, host, port := hostAfter(t, i)
+	driver, host, port := e.hostAfter(i)
 	if !driver && !host {
 		return 0
 	}
@@ -92,6 +97,7 @@ func (e *editor) userinfo(i int) int {
 			colon = start
 		}
 	}
+	e.steps += i - start
 	if colon <= start || colon+1 >= i {
 		return 0
 	}
@@ -105,31 +111,38 @@ func (e *editor) userinfo(i int) int {
 		case '/', '=':
 			path = true
 		case '@':
-			if driver, host, _ := hostAfter(t, k); driver || host && !path {
+			if driver, host, _ := e.hostAfter(k); driver || host && !path {
 				to = k
 			}
 		}
 	}
+	e.steps += to - i
 	return e.replace(colon+1, to, Filtered)
 }
 
-func endsUserinfo(c byte) bool { return strings.IndexByte(" \t\r\n\"'`<>,;", c) >= 0 }
+func endsUserinfo(c byte) bool { return classes[c]&(classAfterURL|classComma|classSemicolon) != 0 }
+
+var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp("}
 
 // hostAfter says what follows the "@" at i: the network of a database driver's DSN, or a host, with or without a port.
-func hostAfter(t string, i int) (driver, host, port bool) {
-	rest := t[i+1:]
-	if strings.HasPrefix(rest, "tcp(") || strings.HasPrefix(rest, "tcp6(") || strings.HasPrefix(rest, "unix(") || strings.HasPrefix(rest, "udp(") {
-		return true, false, false
+func (x *scanner) hostAfter(i int) (driver, host, port bool) {
+	rest := x.text[i+1:]
+	for _, network := range driverNetworks {
+		if strings.HasPrefix(rest, network) {
+			return true, false, false
+		}
 	}
 	k := 0
 	for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
 		k++
 	}
+	x.steps += k
 	if k > 0 && k < len(rest) && rest[k] == ':' {
 		end := k + 1
-		for end < len(rest) && isAlnum(rest[end]) {
+		for end < len(rest) && end-k-1 <= len("65535") && isAlnum(rest[end]) {
 			end++
 		}
+		x.steps += end - k
 		if end-k-1 <= len("65535") && isPort(rest[k+1:end]) {
 			return false, true, true
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -189,12 +191,21 @@ func freeKey[V any](m map[string]V, key, text string) string {
 		return key
 	}
 	delete(m, key)
-	for {
-		if _, taken := m[text]; !taken {
-			return text
+	name := func(n int) string {
+		if n < 8 {
+			return text + "________"[:n]
 		}
-		text += "_"
+		return text + "_" + strconv.Itoa(n)
 	}
+	taken := func(name string) bool { _, there := m[name]; return there }
+	free := name(0)
+	if taken(free) { // they were given from the first on: a few questions find the end of many
+		free = name(sort.Search(len(m)+1, func(n int) bool { return !taken(name(n)) }))
+	}
+	for taken(free) {
+		free += "_"
+	}
+	return free
 }
 
 // namesSecret recognises {"name": "password", "value": …}.
@@ -225,6 +236,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		out[i] = v
 	}
 	hide := false
+	var arguments argumentList
 	for i, v := range l {
 		text, isText := v.(string)
 		switch {
@@ -241,7 +253,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		}
 		hide = isText && w.s.isSecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if filtered, ok := listedArgument(l, i); ok && nv != filtered {
+		if filtered, ok := listedArgument(&arguments, l, i); ok && nv != filtered {
 			nv, differs = filtered, true
 		}
 		if differs {
@@ -269,6 +281,7 @@ func (s *Scrubber) isSecretFlag(arg string) bool {
 
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
+	var arguments argumentList
 	for i, t := range l {
 		w.bytes += len(t) + 3
 		var nv string
@@ -277,7 +290,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.isSecretFlag(t)
 			nv = w.s.Text(t)
-			if filtered, ok := listedArgument(l, i); ok {
+			if filtered, ok := listedArgument(&arguments, l, i); ok {
 				nv = filtered
 			}
 		}
