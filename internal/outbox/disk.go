@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
 // DiskConfig configures OpenDisk.
@@ -70,8 +72,8 @@ type Disk struct {
 	failed   error  // of the last sync
 	unread   unread // as the last Adopt left it
 
-	next     *batch
-	timer    *time.Timer
+	resident *resident.Resident // starts syncs and times them
+	next     *batch             // the one that is asked for, or will be
 	syncing  bool
 	newNames bool        // in dir, since the last sync
 	parents  []string    // folders above it with new names, likewise
@@ -112,7 +114,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	}
 	d := &Disk{
 		cfg: cfg, sys: cfg.system, log: notebook{logger: cfg.Logger}, dir: filepath.Join(cfg.Dir, folderName(cfg.DSN)),
-		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{},
+		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{}, next: newBatch(),
 	}
 	if d.sys == nil {
 		d.sys = osSystem{}
@@ -126,6 +128,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
+	d.resident = resident.New(d.turn)
 	return d, nil
 }
 
@@ -459,6 +462,8 @@ func (d *Disk) Close() error {
 		d.mu.Unlock()
 		return nil
 	}
+	defer d.log.say()
+	defer d.resident.Close(0)
 	var b *batch
 	for s := range d.segments {
 		if s.dirty && s.waiting > 0 {
@@ -472,9 +477,6 @@ func (d *Disk) Close() error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-	}
 	var errs []error
 	for s := range d.segments {
 		if s.over() {

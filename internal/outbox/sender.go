@@ -67,11 +67,14 @@ func (c *serverClock) tells(ahead time.Duration) (news bool) {
 	return c.known && (!before.known || (c.skew-before.skew).Abs() > maxClockError)
 }
 
-// pump starts whatever can be done now and sets the timer for what can be done later. Everything that changes the
-// outbox's state calls it. mu is held.
+// pump starts whatever can be done now and notes when the rest can be done. It is the resident's. mu is held.
 func (o *Outbox) pump(now time.Duration) {
 	if o.closed {
 		return
+	}
+	o.stamp(now)
+	for c := range o.refusing {
+		o.refusing[c] = o.hopeless(Category(c), now)
 	}
 	o.pumpDisk(now) // before what waits in memory, which is what the disk is tried with, is on its way to the server
 	if o.cfg.Active() {
@@ -104,7 +107,7 @@ func (o *Outbox) take(now time.Duration) *item {
 		step = rotate
 	}
 	it := o.pick(now, step, laneLive, laneSpare)
-	if it == nil && (o.flushing > 0 || now >= o.pacedAt) {
+	if it == nil && (len(o.flushes) > 0 || now >= o.pacedAt) {
 		if it = o.pick(now, step, laneBacklog); it != nil {
 			o.pacedAt = now + o.timing.pace
 		}
@@ -153,7 +156,7 @@ func (o *Outbox) slowAt() time.Duration {
 	return at
 }
 
-// schedule sets the timer for the next thing that is worth doing. What a request under way will bring about needs none.
+// schedule notes when the next thing is worth doing. What a request under way will bring about needs none.
 // mu is held.
 func (o *Outbox) schedule(now time.Duration) {
 	next := never
@@ -169,7 +172,7 @@ func (o *Outbox) schedule(now time.Duration) {
 					continue
 				}
 				t := max(o.until[c], o.way.until)
-				if lane(l) == laneBacklog && o.flushing == 0 {
+				if lane(l) == laneBacklog && len(o.flushes) == 0 {
 					t = max(t, o.pacedAt)
 				}
 				if t > now {
@@ -192,29 +195,12 @@ func (o *Outbox) schedule(now time.Duration) {
 	if o.disk.failed && !o.disk.busy {
 		at(o.disk.at)
 	}
-	switch {
-	case next == o.timerAt:
-	case next == never:
-		o.timer.Stop()
-	case o.timer == nil:
-		o.timer = time.AfterFunc(next-now, o.tick)
-	default:
-		o.timer.Reset(next - now)
+	for c, refusing := range o.refusing {
+		if refusing {
+			at(o.until[c] - patience)
+		}
 	}
-	o.timerAt = next
-}
-
-func (o *Outbox) tick() {
-	o.mu.Lock()
-	if o.closed {
-		o.mu.Unlock()
-		return
-	}
-	o.tasks.Add(1)
-	defer o.tasks.Done()
-	o.timerAt = never
-	o.pump(o.now())
-	o.unlock()
+	o.turnAt = next
 }
 
 // send sends it and then whatever comes next, until there is nothing. epoch is the way's when it was taken.
@@ -228,8 +214,8 @@ func (o *Outbox) send(it *item, epoch uint64) {
 		}
 		o.mu.Lock()
 		o.settle(it, a, epoch)
-		o.notify()
 		o.unlock()
+		o.resident.Kick()
 		if a.finish != nil {
 			a.finish() // still counted as under way: the connection isn't free before
 		}
@@ -239,8 +225,8 @@ func (o *Outbox) send(it *item, epoch uint64) {
 		if it = o.take(now); it != nil {
 			epoch = o.way.epoch
 		}
-		o.pump(now)
 		o.unlock()
+		o.resident.Kick()
 	}
 }
 
@@ -380,7 +366,7 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 			return
 		}
 	}
-	if o.flushing > 0 && epoch == o.way.epoch {
+	if len(o.flushes) > 0 && epoch == o.way.epoch {
 		o.flushTries++
 	}
 	it.retry = now + o.retryDelay(int(it.tries))
@@ -395,7 +381,7 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again", "error", a.err)
 		if epoch == o.way.epoch { // not one of several that began before the server was known to fail
 			o.way.epoch++
-			if o.flushing == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
+			if len(o.flushes) == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
 				o.way.failures++
 			}
 			o.way.until = now + o.retryDelay(o.way.failures)
@@ -429,6 +415,7 @@ func (o *Outbox) limit(l limits, now time.Duration) {
 		o.until[c] = max(o.until[c], now+d)
 		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
+			o.refusing[c] = true
 			for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.Category.index() == c }) {
 				o.drop(it, reasonLimited, false)
 			}
@@ -442,11 +429,22 @@ func (o *Outbox) hopeless(c Category, now time.Duration) bool {
 	return c != CategoryError && o.until[c.index()]-now > patience
 }
 
+// stamp says when what is fresh was put: about now. mu is held.
+func (o *Outbox) stamp(now time.Duration) {
+	for i, it := range o.fresh {
+		it.put, o.fresh[i] = now, nil
+	}
+	if o.fresh = o.fresh[:0]; cap(o.fresh) > maxEmpty {
+		o.fresh = nil
+	}
+}
+
 // expire drops what is too old. mu is held.
 func (o *Outbox) expire(now time.Duration) {
 	if now < o.expireAt || o.queue.count == 0 {
 		return
 	}
+	o.stamp(now)
 	o.expireAt = now + expireEvery
 	wall := time.Now()
 	for _, it := range o.queue.removeOld(func(it *item) bool { return o.expired(it, now, wall) }) {
