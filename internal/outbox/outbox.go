@@ -137,6 +137,7 @@ type Outbox struct {
 	undone   []*item       // what the store could not forget
 	accepted uint64        // envelopes the server took, and when it took the last
 	acceptAt time.Duration
+	calm     bool          // nothing more can be sent before the next turn, whatever is put
 	turnAt   time.Duration // when there is something to do again
 	adoptAt  time.Duration // when to look for what dead processes left
 	reports  reports
@@ -280,6 +281,7 @@ func (o *Outbox) turn() time.Duration {
 			o.unlock()
 		})
 	}
+	o.calm = o.sending >= Senders || now < o.way.until
 	next := min(o.turnAt, o.adoptAt)
 	if o.closed || next == never {
 		return resident.Never
@@ -363,9 +365,12 @@ func (o *Outbox) Put(r *Record) bool {
 		held = false
 		o.withhold()
 	}
+	calm := o.calm && held && it.lane == laneLive
 	o.putMu.Unlock()
 	o.unlock()
-	o.resident.Kick()
+	if !calm {
+		o.resident.Kick()
+	}
 	return held
 }
 

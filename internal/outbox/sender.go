@@ -185,6 +185,7 @@ func (o *Outbox) schedule(now time.Duration) {
 		for _, it := range o.queue.delayed {
 			at(it.retry)
 		}
+		at(o.way.until) // what is put before may rely on that
 		if o.queue.count > 0 {
 			at(o.expireAt)
 		}
