@@ -289,7 +289,8 @@ func (d *Disk) adoptSegment(a *adoption, path string) error {
 		return err
 	}
 	d.segments[s] = struct{}{}
-	d.waiting.Add(s.bytes + s.unreadBytes())
+	d.waiting.Add(s.bytes)
+	d.unreadBytes.Add(s.unreadBytes())
 	d.newNames = true
 	d.countUnread(a, s)
 	a.found = append(a.found, found...)
@@ -373,7 +374,8 @@ func (d *Disk) readSegmentAgain(a *adoption, s *segment) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.waiting.Add(now.bytes + now.unreadBytes() - s.unreadBytes())
+	d.waiting.Add(now.bytes)
+	d.unreadBytes.Add(now.unreadBytes() - s.unreadBytes())
 	s.unread = now.unread
 	s.waiting += now.waiting
 	s.bytes += now.bytes

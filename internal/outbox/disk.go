@@ -55,6 +55,7 @@ type Disk struct {
 	segmentSize int64
 	waiting     atomic.Int64 // payload bytes of ours that wait
 	others      atomic.Int64 // of other living processes, when last looked
+	unreadBytes atomic.Int64 // of ours that could not be read
 
 	adopting sync.Mutex // one look at a time; taken before mu, and not held while a callback is called
 	told     map[string]bool
@@ -403,8 +404,15 @@ func (d *Disk) Done(e *Entry) error {
 }
 
 // Bytes implements [Store]. What other processes hold is their files' size, as it was when this one last began a
-// segment or adopted; what could not be read counts whole.
-func (d *Disk) Bytes() int64 { return d.waiting.Load() + d.others.Load() }
+// segment or adopted. What could not be read counts whole, but for a part of the room: nothing makes place there, and
+// events captured now must have some.
+func (d *Disk) Bytes() int64 {
+	unread := d.unreadBytes.Load()
+	if limit := d.cfg.MaxBytes; limit > 0 {
+		unread = min(unread, limit-int64(reserve*float64(limit)))
+	}
+	return d.waiting.Load() + d.others.Load() + unread
+}
 
 // Unread implements [Store].
 func (d *Disk) Unread() (count int, bytes int64, err error) {
@@ -424,7 +432,7 @@ func (d *Disk) Forget() (count int) {
 			count++
 			d.unread.count--
 			d.unread.bytes -= part.to - part.from
-			d.waiting.Add(part.from - part.to)
+			d.unreadBytes.Add(part.from - part.to)
 			part.unread = nil
 			if f, err := d.open(s); err == nil && s.waiting > 0 {
 				heal(f, s.size, part)

@@ -81,6 +81,9 @@ type flush struct {
 	lost   uint64
 	looks  uint64 // for what dead processes left, that are to be over
 
+	lookAt  time.Duration // the next look is not before, after one that could not read all
+	rereads int
+
 	limited bool          // its ctx has a deadline
 	end     time.Duration // which is then
 	ended   bool          // its ctx has ended
@@ -89,13 +92,26 @@ type flush struct {
 	ok   bool
 }
 
+// maxRereads is how often a Flush looks again when something could not be read. On Windows a file that another process
+// deletes just now can't be opened.
+const maxRereads = 3
+
 // look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is held.
-func (o *Outbox) look(f *flush) {
+func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
-	if o.disk.looks < f.looks {
+	if o.disk.looks >= f.looks && !f.ended && o.disk.unread > 0 && f.looks > 0 && f.rereads < maxRereads {
+		f.rereads++
+		f.looks = o.disk.looks + 1
+		f.lookAt = now + doubled(o.timing.flushRetry, f.rereads, o.timing.flushMax)
+	}
+	switch {
+	case o.disk.looks >= f.looks:
+	case now >= f.lookAt:
 		o.startAdoption()
+	case !o.disk.adopting:
+		o.adoptAt = min(o.adoptAt, f.lookAt)
 	}
 }
 

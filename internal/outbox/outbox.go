@@ -263,7 +263,7 @@ func (o *Outbox) turn() time.Duration {
 	defer o.mu.Unlock()
 	now := o.now()
 	for _, f := range o.flushes {
-		o.look(f)
+		o.look(f, now)
 	}
 	if now >= o.adoptAt {
 		o.startAdoption()

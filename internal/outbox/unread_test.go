@@ -446,3 +446,53 @@ func TestFlushLooksForTheDead(t *testing.T) {
 	}
 	sameIDs(t, server.got(), 3)
 }
+
+// TestUnreadLeavesRoom: events that can't be read may fill the outbox, but leave some room for those that are captured now.
+func TestUnreadLeavesRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 300, 900)
+	_, size := segmentFiles(t, dir)
+	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s.spoil(reading("000001.seg"))
+	server.respond(status(http.StatusServiceUnavailable))
+	o := onSickDisk(t, dir, s, server, func(c *Config, dc *DiskConfig) { c.MaxBytes, dc.MaxBytes = size, size })
+	if o.Flush(within(time.Second)) {
+		t.Error("Flush: true")
+	}
+	const events, each = 20, 900
+	for i := range events {
+		if !o.Put(testRecord(1000+i, each)) {
+			t.Errorf("event %d isn't held", i)
+		}
+	}
+	if st := o.Stats(); st.Dropped > 0 {
+		t.Errorf("%+v", st)
+	}
+	s.spoil(nil)
+	server.respond(nil)
+	o.Flush(within(time.Minute)) // false: there is no room for all of them
+	if st := o.Stats(); st.Pending > 0 || st.Delivered < 250 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestUnreadPasses: one Flush gets over an error that passes.
+func TestUnreadPasses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 3, 10)
+	s, server, looks := &sickSystem{system: osSystem{}}, &sink{}, 0
+	s.spoil(func(path string, off, _ int64) bool {
+		if off >= 0 || !strings.HasSuffix(path, ".seg") {
+			return false
+		}
+		looks++
+		return looks < 3
+	})
+	o := onSickDisk(t, dir, s, server, nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
+	}
+	sameIDs(t, server.got(), 3)
+}
