@@ -153,8 +153,8 @@ func (u *unread) add(bytes int64, err error) {
 	u.err = err
 }
 
-// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process. The
-// callbacks are called with no lock held but those of the dead processes' journals.
+// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process.
+// The callbacks are called with no lock held but those of the dead processes' journals.
 func (d *Disk) Adopt() ([]*Entry, error) {
 	var a adoption
 	if err := d.look(&a); err != nil {
@@ -243,7 +243,8 @@ func (d *Disk) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	a.dead = append(a.dead, d.examine(a, stem, f))
 }
 
-// unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the operator.
+// unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the
+// operator.
 func (d *Disk) unusable(a *adoption, path string, err error) {
 	d.warn(path, err)
 	if !errors.Is(err, errFuture) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestUsedInABubble has an outbox that was opened outside of a synctest bubble be used inside: nothing of it is in the bubble,
-// which ends, nothing is lost or expires by the bubble's clock, and a Flush ends by the real one.
+// TestUsedInABubble has an outbox that was opened outside of a synctest bubble be used inside: nothing of it is in the
+// bubble, which ends, nothing is lost or expires by the bubble's clock, and a Flush ends by the real one.
 func TestUsedInABubble(t *testing.T) {
 	for name, open := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestSwitchesInABubble(t *testing.T) {
 	}
 }
 
-// TestMadeInABubble: an outbox that is opened inside a bubble lives by its clock, with a server outside, and Close leaves
-// nothing behind, or the bubble would not end.
+// TestMadeInABubble: an outbox that is opened inside a bubble lives by its clock, with a server outside, and Close
+// leaves nothing behind, or the bubble would not end.
 func TestMadeInABubble(t *testing.T) {
 	for name, open := range stores(t) {
 		t.Run(name, func(t *testing.T) {

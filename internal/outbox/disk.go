@@ -82,8 +82,8 @@ type Disk struct {
 }
 
 const (
-	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder is
-	// made again.
+	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder
+	// is made again.
 	maxSegment = 4 << 20
 	minSegment = 64 << 10
 	// segmentParts is how many segments MaxBytes has room for at least. Bytes looks at what others hold once a segment.
@@ -228,8 +228,8 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	return e, nil
 }
 
-// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it removes
-// again. Should the process die before, that is a segment with nothing waiting.
+// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it
+// removes again. Should the process die before, that is a segment with nothing waiting.
 func (d *Disk) Probe() error {
 	d.mu.Lock()
 	if d.closed {
@@ -257,8 +257,8 @@ func (d *Disk) Probe() error {
 	return nil
 }
 
-// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit them
-// for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
+// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit
+// them for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
 func part(c Category) int {
 	if c == CategoryError {
 		return 0

@@ -63,7 +63,8 @@ var errDiskHangs = errors.New("opening it takes long")
 func (o *Outbox) diskFails(err error) {
 	o.disk.failed, o.disk.fresh = true, true
 	o.disk.err = fmt.Errorf("outbox: %s can't be used, events wait in memory: %w", o.place(), err)
-	o.warn("disk", "sentryconfig: the outbox can't be used: events wait in memory and move there when it works again; make the folder writable for this user and the disk roomy enough",
+	o.warn("disk", "sentryconfig: the outbox can't be used: events wait in memory and move there when it works again; "+
+		"make the folder writable for this user and the disk roomy enough",
 		"path", o.place(), "error", err)
 }
 
@@ -99,8 +100,8 @@ func (o *Outbox) pumpDisk(now time.Duration) {
 	o.background(o.restore)
 }
 
-// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture. When nothing waits, the
-// disk is tried by itself.
+// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture. When nothing waits,
+// the disk is tried by itself.
 func (o *Outbox) restore() {
 	o.mu.Lock()
 	main := o.main
@@ -241,7 +242,8 @@ func (o *Outbox) adopt() {
 	}
 	if err != nil {
 		o.disk.adoptErr = fmt.Errorf("outbox: read what earlier processes left in %s: %w", o.place(), err)
-		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again", "path", o.place(), "error", err)
+		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again",
+			"path", o.place(), "error", err)
 	} else {
 		o.disk.adoptErr = nil
 		o.resolved("adopt", "")

@@ -8,8 +8,8 @@ import (
 
 // Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
 // refused for good, all that was put before the call. It reports false when some of it waits still, because ctx ended,
-// reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and when
-// something was lost for want of room since the last Flush. Failures are tried again at short intervals.
+// reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and
+// when something was lost for want of room since the last Flush. Failures are tried again at short intervals.
 func (o *Outbox) Flush(ctx context.Context) bool {
 	f := &flush{ended: ctx.Err() != nil} // a ctx may be of the program's own making: it isn't asked under a lock
 	if deadline, ok := ctx.Deadline(); ok {
@@ -64,8 +64,8 @@ func (o *Outbox) finishFlush(f *flush, now time.Duration) bool {
 	return true
 }
 
-// noteSilence makes it the last error, if there is none, that requests have had no answer for a while: why a Flush ended
-// without success is to be known before they have failed. mu is held.
+// noteSilence makes it the last error, if there is none, that requests have had no answer for a while: why a Flush
+// ended without success is to be known before they have failed. mu is held.
 func (o *Outbox) noteSilence(now time.Duration) {
 	for _, it := range o.queue.flying {
 		if age := now - it.since; o.way.err == nil && it.since > 0 && age >= o.timing.slow {
@@ -96,7 +96,8 @@ type flush struct {
 // deletes just now can't be opened.
 const maxRereads = 3
 
-// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is held.
+// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is
+// held.
 func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
@@ -158,9 +159,9 @@ func (o *Outbox) retryDelay(failures int) time.Duration {
 	return min(d, o.timing.retryMax)
 }
 
-// Timeout returns a context for [Outbox.Flush] and [Outbox.Close] that ends after d by the outbox's clock. A timeout that is
-// made inside a synctest bubble for an outbox that is outside never comes: the bubble's time stands still meanwhile. The
-// caller calls cancel. After Close the context has ended.
+// Timeout returns a context for [Outbox.Flush] and [Outbox.Close] that ends after d by the outbox's clock. A timeout
+// that is made inside a synctest bubble for an outbox that is outside never comes: the bubble's time stands still
+// meanwhile. The caller calls cancel. After Close the context has ended.
 func (o *Outbox) Timeout(d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	return o.resident.Timeout(d)
 }

@@ -102,8 +102,8 @@ type Stats struct {
 // An Outbox holds envelopes and delivers them. Its methods may be called from many goroutines at once.
 //
 // It has a resident, which decides what to do now and later, reads the clock for that, and starts all other goroutines
-// (requests, and work on a disk, which may hang), so that an Outbox may be used inside a synctest bubble wherever it was
-// opened. Callers store, change what the resident goes by, and kick it. Close waits for all of them.
+// (requests, and work on a disk, which may hang), so that an Outbox may be used inside a synctest bubble wherever it
+// was opened. Callers store, change what the resident goes by, and kick it. Close waits for all of them.
 type Outbox struct {
 	cfg    Config
 	timing timing
@@ -191,8 +191,8 @@ func Open(cfg Config) *Outbox {
 	return o
 }
 
-// now is the time since the outbox was opened, by the monotonic clock. It is for the resident and the goroutines that it has
-// started: others may live by another clock.
+// now is the time since the outbox was opened, by the monotonic clock. It is for the resident and the goroutines that
+// it has started: others may live by another clock.
 func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 
 // unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
@@ -256,8 +256,8 @@ func (o *Outbox) ended() {
 	}
 }
 
-// turn is the resident's work: what can be done now is begun. It returns when the next is due, and does nothing itself that
-// could wait or call back.
+// turn is the resident's work: what can be done now is begun. It returns when the next is due, and does nothing itself
+// that could wait or call back.
 func (o *Outbox) turn() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -343,7 +343,8 @@ func (o *Outbox) Put(r *Record) bool {
 	}
 	o.mu.Unlock()
 
-	if size := len(r.Payload); !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+	size := len(r.Payload)
+	if !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := buffers.Get().(*bytes.Buffer)
 		defer putBuffer(b)
 		if err := deflate(b, r.Payload); err == nil && b.Len() < size {
@@ -467,7 +468,8 @@ func (o *Outbox) lose(reason string, c Category, items, spans uint32) {
 	o.lost++
 	o.count(reason, c, items, spans)
 	if reason == reasonQueueOverflow || reason == reasonCacheOverflow {
-		o.warn("room", "sentryconfig: the outbox is full or its events too old: the oldest are dropped", "max_bytes", o.cfg.MaxBytes)
+		o.warn("room", "sentryconfig: the outbox is full or its events too old: the oldest are dropped",
+			"max_bytes", o.cfg.MaxBytes)
 	}
 }
 
@@ -551,8 +553,8 @@ func (o *Outbox) Stats() Stats {
 	return s
 }
 
-// Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits on
-// disk stays there for a later process, what waits in memory is lost. With a ctx that has ended it doesn't flush. It
+// Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits
+// on disk stays there for a later process, what waits in memory is lost. With a ctx that has ended it doesn't flush. It
 // returns what Flush did; a second Close returns at once.
 func (o *Outbox) Close(ctx context.Context) bool {
 	ok := o.Flush(ctx)

@@ -690,8 +690,8 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// TestSetPII: once personal data is forbidden, what waits with some is dropped and counted, wherever it waits, and nothing
-// with some is taken.
+// TestSetPII: once personal data is forbidden, what waits with some is dropped and counted, wherever it waits, and
+// nothing with some is taken.
 func TestSetPII(t *testing.T) {
 	overStores(t, func(t *testing.T, open func() (Store, error)) {
 		s := &sink{}

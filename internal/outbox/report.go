@@ -31,8 +31,8 @@ type reports struct {
 
 type lostKey struct{ reason, category string }
 
-// report counts an envelope for the next client report. The first one starts the wait for others to be reported with it.
-// mu is held.
+// report counts an envelope for the next client report. The first one starts the wait for others to be reported with
+// it. mu is held.
 func (o *Outbox) report(reason string, c Category, items, spans uint32) {
 	if o.cfg.NoReports {
 		return
@@ -123,5 +123,6 @@ func reportEnvelope(sdk string, lost map[lostKey]uint64, now time.Time) []byte {
 	if sdk != "" {
 		header = `{"sdk":` + sdk + `}`
 	}
-	return []byte(header + "\n" + `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}\n" + string(body) + "\n")
+	item := `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}"
+	return []byte(header + "\n" + item + "\n" + string(body) + "\n")
 }

@@ -50,8 +50,8 @@ type serverClock struct {
 	skew  time.Duration // by which the server's clock is ahead, when answers in a row agree on days; else 0
 }
 
-// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One answer
-// may be wrong, or be a proxy's: a skew counts once the next answer says the same.
+// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One
+// answer may be wrong, or be a proxy's: a skew counts once the next answer says the same.
 func (c *serverClock) tells(ahead time.Duration) (news bool) {
 	before := *c
 	if ahead.Abs() <= maxClockError {
@@ -301,11 +301,13 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.retryUndone()
 	case refused:
 		o.way.err = a.err
-		o.warn("refused", "sentryconfig: the server refused an event, which is dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.warn("refused", "sentryconfig: the server refused an event, which is dropped",
+			"event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
 		o.queue.arrive(it)
 		o.count(reasonSendError, e.Category, e.Items, e.Spans)
 	case damaged:
-		o.warn("read", "sentryconfig: an event in the outbox is damaged and dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.warn("read", "sentryconfig: an event in the outbox is damaged and dropped",
+			"event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
 		o.queue.arrive(it)
 		o.lose(reasonDamaged, e.Category, e.Items, e.Spans)
 	case limited:
@@ -322,8 +324,8 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 	}
 }
 
-// bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
-// well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
+// bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are
+// doing well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
 func (o *Outbox) bar(it *item, err error, now time.Duration) {
 	others := o.failedAlone(it, now) && len(o.queue.delayed) < Senders
 	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
@@ -334,7 +336,8 @@ func (o *Outbox) bar(it *item, err error, now time.Duration) {
 		o.way.epoch++
 		o.way.barred, o.way.until = true, it.retry
 	}
-	o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", err)
+	o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: "+
+		"events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", err)
 	o.queue.delay(it)
 }
 
@@ -379,7 +382,8 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 		o.way.err = a.err // its own trouble
 	default:
 		o.way.err = a.err
-		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again", "error", a.err)
+		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again",
+			"error", a.err)
 		if epoch == o.way.epoch { // not one of several that began before the server was known to fail
 			o.way.epoch++
 			if len(o.flushes) == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
@@ -453,9 +457,10 @@ func (o *Outbox) expire(now time.Duration) {
 	}
 }
 
-// expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete anything.
-// So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed within reason,
-// and not before a server has had a say: its clock may be the better one, so it may save what ours finds too old.
+// expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete
+// anything. So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed
+// within reason, and not before a server has had a say: its clock may be the better one, so it may save what ours finds
+// too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit := maxTransactionAge
 	if it.entry.Category == CategoryError {

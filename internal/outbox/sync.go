@@ -46,7 +46,8 @@ func (d *Disk) syncSoon(now bool) *batch {
 	return b
 }
 
-// turn is the resident's work: it starts a sync when one is due, unless one is running, which then goes on with this one.
+// turn is the resident's work: it starts a sync when one is due, unless one is running, which then goes on with this
+// one.
 func (d *Disk) turn() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -115,8 +115,8 @@ func segmentFiles(t *testing.T, dir string) (names []string, bytes int64) {
 	return names, bytes
 }
 
-// TestUnreadStays: what an earlier process left and can't be read now is not given up. It waits, is told of, and is sent
-// once it can be read, by the same process or the next.
+// TestUnreadStays: what an earlier process left and can't be read now is not given up. It waits, is told of, and is
+// sent once it can be read, by the same process or the next.
 func TestUnreadStays(t *testing.T) {
 	const events, size = 60, 900
 	for name, c := range map[string]struct {
@@ -189,7 +189,8 @@ func segmentOf(journal string) string { return strings.TrimSuffix(journal, ".jou
 
 func fileExists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-// TestUnreadTurnsOutDamaged: a stretch that is read in the end, and damaged, is given up and counted, and no record twice.
+// TestUnreadTurnsOutDamaged: a stretch that is read in the end, and damaged, is given up and counted, and no record
+// twice.
 func TestUnreadTurnsOutDamaged(t *testing.T) {
 	t.Parallel()
 	const events, size = 60, 900
@@ -221,7 +222,8 @@ func TestUnreadTurnsOutDamaged(t *testing.T) {
 	}
 }
 
-// TestUnreadCounts: what can't be read counts to the outbox's room, and no event is deleted to make room for that alone.
+// TestUnreadCounts: what can't be read counts to the outbox's room, and no event is deleted to make room for that
+// alone.
 func TestUnreadCounts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -250,8 +252,8 @@ func TestUnreadCounts(t *testing.T) {
 	}
 }
 
-// TestUnreadIsExportedAndPurged: Export writes what it can read and says what it couldn't; Purge deletes it all the same,
-// and what this process has adopted goes with Clear.
+// TestUnreadIsExportedAndPurged: Export writes what it can read and says what it couldn't; Purge deletes it all the
+// same, and what this process has adopted goes with Clear.
 func TestUnreadIsExportedAndPurged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -447,7 +449,8 @@ func TestFlushLooksForTheDead(t *testing.T) {
 	sameIDs(t, server.got(), 3)
 }
 
-// TestUnreadLeavesRoom: events that can't be read may fill the outbox, but leave some room for those that are captured now.
+// TestUnreadLeavesRoom: events that can't be read may fill the outbox, but leave some room for those that are captured
+// now.
 func TestUnreadLeavesRoom(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
