@@ -48,6 +48,9 @@ func TestUsedInABubble(t *testing.T) {
 				start := time.Now()
 				put(10, 20)
 				flush(50*time.Millisecond, false)
+				if o.Flush(within(50*time.Millisecond)) || time.Since(start) != 0 {
+					t.Error("Flush with a timeout of the bubble: true, or it passed there")
+				}
 				if o.Flush(ended()) {
 					t.Error("Flush with a ctx that has ended: true")
 				}

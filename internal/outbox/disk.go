@@ -24,12 +24,12 @@ type DiskConfig struct {
 	Logger   *slog.Logger // nil discards
 	Process  Process      // noted in the journal; PID and Started default to this process's and now
 
+	// No lock is held while these are called.
 	// OnDead is called by Adopt for each dead process that has left running tasks or a crash. True: it is reported and
 	// may be forgotten. False: a later Adopt, of any process, tells it again. nil forgets. Put may be called from it.
 	OnDead func(Dead) bool
 	// OnDamage is called by Adopt with the number of damaged stretches it has met, each of at least one record.
 	OnDamage func(n int)
-	// Neither is called with a lock held.
 
 	system system // nil: the real one
 }

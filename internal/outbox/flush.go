@@ -8,12 +8,14 @@ import (
 
 // Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
 // refused for good, all that was put before the call. It reports false when some of it waits still, because ctx ended,
-// reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and
-// when something was lost for want of room since the last Flush. Failures are tried again at short intervals.
+// something that earlier processes left could not be read, reporting is off, the server refuses the way or the key, or
+// limits all that is left for longer than ctx lasts; and when something was lost since the last Flush, for want of room
+// or because the server fails whenever it gets it. Failures are tried again at short intervals.
 func (o *Outbox) Flush(ctx context.Context) bool {
 	f := &flush{ended: ctx.Err() != nil} // a ctx may be of the program's own making: it isn't asked under a lock
 	if deadline, ok := ctx.Deadline(); ok {
-		f.limited, f.end = true, time.Until(deadline) // by the clock of the caller
+		// By the caller's clock, which stands still if that is a synctest bubble's: ctx itself may never end.
+		f.limited, f.end = true, min(time.Until(deadline), never/2)
 	}
 	if o.resident.Do(func() { o.beginFlush(f) }) {
 		select {
@@ -50,6 +52,7 @@ func (o *Outbox) beginFlush(f *flush) {
 
 // finishFlush reports whether f is over, and then tells its caller. It is the resident's. mu is held.
 func (o *Outbox) finishFlush(f *flush, now time.Duration) bool {
+	f.ended = f.ended || f.limited && now >= f.end
 	ok, over := o.flushed(f, now)
 	if !over {
 		return false
@@ -159,9 +162,9 @@ func (o *Outbox) retryDelay(failures int) time.Duration {
 	return min(d, o.timing.retryMax)
 }
 
-// Timeout returns a context for [Outbox.Flush] and [Outbox.Close] that ends after d by the outbox's clock. A timeout
-// that is made inside a synctest bubble for an outbox that is outside never comes: the bubble's time stands still
-// meanwhile. The caller calls cancel. After Close the context has ended.
+// Timeout returns a context for [Outbox.Flush], [Outbox.Close] and what waits beside them, that ends after d by the
+// outbox's clock. A timeout that is made inside a synctest bubble never comes while something outside is waited for:
+// the bubble's time stands still meanwhile. The caller calls cancel. After Close the context has ended.
 func (o *Outbox) Timeout(d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	return o.resident.Timeout(d)
 }

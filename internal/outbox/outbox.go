@@ -283,6 +283,11 @@ func (o *Outbox) turn() time.Duration {
 	}
 	o.calm = o.sending >= Senders || now < o.way.until
 	next := min(o.turnAt, o.adoptAt)
+	for _, f := range o.flushes {
+		if f.limited {
+			next = min(next, f.end)
+		}
+	}
 	if o.closed || next == never {
 		return resident.Never
 	}
