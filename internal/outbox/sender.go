@@ -293,6 +293,7 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.acceptAt = now
 		o.way.err = nil
 		o.resolved("refused", "")
+		o.resolved("poison", "")
 		if a.limits == (limits{}) {
 			o.resolved("limit", "sentryconfig: the server takes events without limits again")
 		}
