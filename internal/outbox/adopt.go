@@ -153,8 +153,8 @@ func (u *unread) add(bytes int64, err error) {
 	u.err = err
 }
 
-// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process. The
-// callbacks are called with no lock held but those of the dead processes' journals.
+// Adopt implements [Store]. With nothing new it costs reading the folder, and a try at the lock of each other process.
+// The callbacks are called with no lock held but those of the dead processes' journals.
 func (d *Disk) Adopt() ([]*Entry, error) {
 	var a adoption
 	if err := d.look(&a); err != nil {
@@ -243,7 +243,8 @@ func (d *Disk) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	a.dead = append(a.dead, d.examine(a, stem, f))
 }
 
-// unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the operator.
+// unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the
+// operator.
 func (d *Disk) unusable(a *adoption, path string, err error) {
 	d.warn(path, err)
 	if !errors.Is(err, errFuture) {
@@ -289,7 +290,8 @@ func (d *Disk) adoptSegment(a *adoption, path string) error {
 		return err
 	}
 	d.segments[s] = struct{}{}
-	d.waiting.Add(s.bytes + s.unreadBytes())
+	d.waiting.Add(s.bytes)
+	d.unreadBytes.Add(s.unreadBytes())
 	d.newNames = true
 	d.countUnread(a, s)
 	a.found = append(a.found, found...)
@@ -373,7 +375,8 @@ func (d *Disk) readSegmentAgain(a *adoption, s *segment) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.waiting.Add(now.bytes + now.unreadBytes() - s.unreadBytes())
+	d.waiting.Add(now.bytes)
+	d.unreadBytes.Add(now.unreadBytes() - s.unreadBytes())
 	s.unread = now.unread
 	s.waiting += now.waiting
 	s.bytes += now.bytes

@@ -48,8 +48,8 @@ func judge(status int) verdict {
 	return failed
 }
 
-// blames says whether a status of 500 or more may be the envelope's doing. Gateways, and servers that are full, overloaded
-// or behind a login, answer anything so; those from 520 on are Cloudflare's, for a server behind it.
+// blames says whether a status of 500 or more may be the envelope's doing. Gateways, and servers that are full,
+// overloaded or behind a login, answer anything so; those from 520 on are Cloudflare's, for a server behind it.
 func blames(status int) bool {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage,
@@ -65,8 +65,8 @@ const statusBandwidthLimit = 509
 // errPage says that a success is none of Sentry's: a captive portal or a proxy shows a page.
 var errPage = errors.New("the answer is not Sentry's: neither empty nor a JSON object")
 
-// isSentrys says whether a body that begins now may be Sentry's: it is empty, or a JSON object. One that can't be read, or
-// doesn't come, takes nothing back of what the status has said.
+// isSentrys says whether a body that begins now may be Sentry's: it is empty, or a JSON object. One that can't be read,
+// or doesn't come, takes nothing back of what the status has said.
 func isSentrys(body io.Reader) bool {
 	var b [1]byte
 	for range maxAnswer {
@@ -176,8 +176,8 @@ type proxyError struct {
 
 func (e *proxyError) Error() string { return "the proxy answers with HTTP status " + e.text }
 
-// JudgeProxy is for http.Transport.OnProxyConnectResponse. Without it net/http tells of a proxy that refuses by an error
-// that is no more than the text of the proxy's status line, which each kind of proxy words as it likes.
+// JudgeProxy is for http.Transport.OnProxyConnectResponse. Without it net/http tells of a proxy that refuses by an
+// error that is no more than the text of the proxy's status line, which each kind of proxy words as it likes.
 func JudgeProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
@@ -199,7 +199,9 @@ func judgeError(err error) verdict {
 		return unreachable
 	}
 	// The user's own client has no JudgeProxy.
-	for _, status := range []int{http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound} {
+	for _, status := range []int{
+		http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound,
+	} {
 		if wrapped.Err.Error() == http.StatusText(status) {
 			return barred
 		}

@@ -76,7 +76,8 @@ func TestBacklog(t *testing.T) {
 	t.Logf("Open took %v; %.0f events a second; memory grew by %d MiB", opened, float64(n)/took.Seconds(), grown)
 }
 
-// TestBacklogPace: unless a Flush asks for it the backlog is sent at 50 a second, and never before what is captured now.
+// TestBacklogPace: unless a Flush asks for it the backlog is sent at 50 a second, and never before what is captured
+// now.
 func TestBacklogPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

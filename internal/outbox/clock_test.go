@@ -157,8 +157,8 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// TestBarredAlone: an envelope that a filter on the way takes for an attack waits for its turn every 5 minutes, and holds
-// up no other.
+// TestBarredAlone: an envelope that a filter on the way takes for an attack waits for its turn every 5 minutes, and
+// holds up no other.
 func TestBarredAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := count(0)
@@ -196,8 +196,8 @@ func TestBarredAlone(t *testing.T) {
 	})
 }
 
-// TestManyBarred: when many envelopes are refused like a wrong key it is the way that is barred, though others pass: they
-// aren't all tried every 5 minutes.
+// TestManyBarred: when many envelopes are refused like a wrong key it is the way that is barred, though others pass:
+// they aren't all tried every 5 minutes.
 func TestManyBarred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each = 1000
@@ -473,8 +473,8 @@ func TestRandomFailures(t *testing.T) {
 	}
 }
 
-// TestPoisonTakesTime: an envelope that the server answers with 500, while it accepts others, is given up after ten such
-// answers over ten minutes, and the next Flush tells of it.
+// TestPoisonTakesTime: an envelope that the server answers with 500, while it accepts others, is given up after ten
+// such answers over ten minutes, and the next Flush tells of it.
 func TestPoisonTakesTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := count(0)

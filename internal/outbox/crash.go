@@ -143,8 +143,8 @@ func isRuntime(pkg string) bool {
 	return pkg == "runtime" || pkg == "sync" || strings.HasPrefix(pkg, "internal/")
 }
 
-// markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints before
-// for faults within itself, is only it when there is no other.
+// markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints
+// before for faults within itself, is only it when there is no other.
 func (c *Crash) markCrashed() {
 	for i := range c.Goroutines {
 		if c.Goroutines[i].ID != 0 {

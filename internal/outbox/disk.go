@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
 // DiskConfig configures OpenDisk.
@@ -22,12 +24,12 @@ type DiskConfig struct {
 	Logger   *slog.Logger // nil discards
 	Process  Process      // noted in the journal; PID and Started default to this process's and now
 
+	// No lock is held while these are called.
 	// OnDead is called by Adopt for each dead process that has left running tasks or a crash. True: it is reported and
 	// may be forgotten. False: a later Adopt, of any process, tells it again. nil forgets. Put may be called from it.
 	OnDead func(Dead) bool
 	// OnDamage is called by Adopt with the number of damaged stretches it has met, each of at least one record.
 	OnDamage func(n int)
-	// Neither is called with a lock held.
 
 	system system // nil: the real one
 }
@@ -53,6 +55,7 @@ type Disk struct {
 	segmentSize int64
 	waiting     atomic.Int64 // payload bytes of ours that wait
 	others      atomic.Int64 // of other living processes, when last looked
+	unreadBytes atomic.Int64 // of ours that could not be read
 
 	adopting sync.Mutex // one look at a time; taken before mu, and not held while a callback is called
 	told     map[string]bool
@@ -70,8 +73,8 @@ type Disk struct {
 	failed   error  // of the last sync
 	unread   unread // as the last Adopt left it
 
-	next     *batch
-	timer    *time.Timer
+	resident *resident.Resident // starts syncs and times them
+	next     *batch             // the one that is asked for, or will be
 	syncing  bool
 	newNames bool        // in dir, since the last sync
 	parents  []string    // folders above it with new names, likewise
@@ -79,8 +82,8 @@ type Disk struct {
 }
 
 const (
-	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder is
-	// made again.
+	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder
+	// is made again.
 	maxSegment = 4 << 20
 	minSegment = 64 << 10
 	// segmentParts is how many segments MaxBytes has room for at least. Bytes looks at what others hold once a segment.
@@ -112,7 +115,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	}
 	d := &Disk{
 		cfg: cfg, sys: cfg.system, log: notebook{logger: cfg.Logger}, dir: filepath.Join(cfg.Dir, folderName(cfg.DSN)),
-		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{},
+		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{}, next: newBatch(),
 	}
 	if d.sys == nil {
 		d.sys = osSystem{}
@@ -126,6 +129,7 @@ func OpenDisk(cfg DiskConfig) (*Disk, error) {
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
+	d.resident = resident.New(d.turn)
 	return d, nil
 }
 
@@ -224,8 +228,8 @@ func (d *Disk) put(r *Record, id [16]byte) (*Entry, error) {
 	return e, nil
 }
 
-// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it removes
-// again. Should the process die before, that is a segment with nothing waiting.
+// Probe implements [Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it
+// removes again. Should the process die before, that is a segment with nothing waiting.
 func (d *Disk) Probe() error {
 	d.mu.Lock()
 	if d.closed {
@@ -253,8 +257,8 @@ func (d *Disk) Probe() error {
 	return nil
 }
 
-// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit them
-// for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
+// part says which of the active segments a category's records go to. Errors have one of their own: a server may limit
+// them for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
 func part(c Category) int {
 	if c == CategoryError {
 		return 0
@@ -400,8 +404,15 @@ func (d *Disk) Done(e *Entry) error {
 }
 
 // Bytes implements [Store]. What other processes hold is their files' size, as it was when this one last began a
-// segment or adopted; what could not be read counts whole.
-func (d *Disk) Bytes() int64 { return d.waiting.Load() + d.others.Load() }
+// segment or adopted. What could not be read counts whole, but for a part of the room: nothing makes place there, and
+// events captured now must have some.
+func (d *Disk) Bytes() int64 {
+	unread := d.unreadBytes.Load()
+	if limit := d.cfg.MaxBytes; limit > 0 {
+		unread = min(unread, limit-int64(reserve*float64(limit)))
+	}
+	return d.waiting.Load() + d.others.Load() + unread
+}
 
 // Unread implements [Store].
 func (d *Disk) Unread() (count int, bytes int64, err error) {
@@ -421,7 +432,7 @@ func (d *Disk) Forget() (count int) {
 			count++
 			d.unread.count--
 			d.unread.bytes -= part.to - part.from
-			d.waiting.Add(part.from - part.to)
+			d.unreadBytes.Add(part.from - part.to)
 			part.unread = nil
 			if f, err := d.open(s); err == nil && s.waiting > 0 {
 				heal(f, s.size, part)
@@ -459,6 +470,8 @@ func (d *Disk) Close() error {
 		d.mu.Unlock()
 		return nil
 	}
+	defer d.log.say()
+	defer d.resident.Close(0)
 	var b *batch
 	for s := range d.segments {
 		if s.dirty && s.waiting > 0 {
@@ -472,9 +485,6 @@ func (d *Disk) Close() error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-	}
 	var errs []error
 	for s := range d.segments {
 		if s.over() {

@@ -15,9 +15,9 @@ import (
 )
 
 // Export writes what waits in dir to w as a tar stream: a folder for each DSN, in it one file for each envelope,
-// numbered in the order of capture, ready for sentry-cli send-envelope --raw. Nothing is changed, and processes that use
-// dir go on: what they store or deliver meanwhile may be in the stream or not. Damaged records are left out. When some of
-// it can't be read the stream is complete but for that, and the error names it.
+// numbered in the order of capture, ready for sentry-cli send-envelope --raw. Nothing is changed, and processes that
+// use dir go on: what they store or deliver meanwhile may be in the stream or not. Damaged records are left out. When
+// some of it can't be read the stream is complete but for that, and the error names it.
 func Export(dir string, w io.Writer) error { return export(osSystem{}, dir, w) }
 
 func export(sys system, dir string, w io.Writer) error {

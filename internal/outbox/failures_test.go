@@ -328,8 +328,8 @@ func TestRefusedEnvelopes(t *testing.T) {
 	}
 }
 
-// TestPoison: an envelope that makes the server fail is given up after ten tries, while others are accepted; and one that
-// breaks connections holds nobody else up.
+// TestPoison: an envelope that makes the server fail is given up after ten tries, while others are accepted; and one
+// that breaks connections holds nobody else up.
 func TestPoison(t *testing.T) {
 	for name, poison := range map[string]func(http.ResponseWriter){
 		"500": func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },

@@ -18,6 +18,7 @@ type diskHealth struct {
 	busy       bool          // it is being opened, or what waits in memory is being moved to it
 	again      time.Duration // when it may be tried again, and when it will be
 	at         time.Duration
+	fresh      bool // it has failed since the last turn, which sets these times
 	adopting   bool
 	adopted    bool   // once: what earlier processes left is known
 	adoptedSeq uint64 // up to where it is
@@ -49,7 +50,7 @@ func (o *Outbox) openDisk() {
 	case <-patience.C:
 		o.mu.Lock()
 		if o.main == nil && !o.disk.failed {
-			o.diskFails(errDiskHangs, o.now())
+			o.diskFails(errDiskHangs)
 			o.disk.adopted = true // a Flush doesn't wait for what may never be known
 		}
 		o.unlock()
@@ -59,11 +60,11 @@ func (o *Outbox) openDisk() {
 var errDiskHangs = errors.New("opening it takes long")
 
 // diskFails notes that the disk can't be used. mu is held.
-func (o *Outbox) diskFails(err error, now time.Duration) {
-	o.disk.failed = true
+func (o *Outbox) diskFails(err error) {
+	o.disk.failed, o.disk.fresh = true, true
 	o.disk.err = fmt.Errorf("outbox: %s can't be used, events wait in memory: %w", o.place(), err)
-	o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
-	o.warn("disk", "sentryconfig: the outbox can't be used: events wait in memory and move there when it works again; make the folder writable for this user and the disk roomy enough",
+	o.warn("disk", "sentryconfig: the outbox can't be used: events wait in memory and move there when it works again; "+
+		"make the folder writable for this user and the disk roomy enough",
 		"path", o.place(), "error", err)
 }
 
@@ -82,6 +83,10 @@ func (o *Outbox) place() string {
 
 // pumpDisk tries a disk that failed again, and moves what waits in memory to one that works. mu is held.
 func (o *Outbox) pumpDisk(now time.Duration) {
+	if o.disk.fresh {
+		o.disk.fresh = false
+		o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
+	}
 	if o.cfg.OpenStore == nil || o.disk.busy {
 		return
 	}
@@ -95,8 +100,8 @@ func (o *Outbox) pumpDisk(now time.Duration) {
 	o.background(o.restore)
 }
 
-// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture. When nothing waits, the
-// disk is tried by itself.
+// restore opens the disk, if need be, and moves what waits in memory to it, in order of capture. When nothing waits,
+// the disk is tried by itself.
 func (o *Outbox) restore() {
 	o.mu.Lock()
 	main := o.main
@@ -107,10 +112,9 @@ func (o *Outbox) restore() {
 			o.mu.Lock()
 			o.disk.busy = false
 			o.disk.adopted = true // there is nothing to wait for
-			o.diskFails(err, o.now())
-			o.pump(o.now())
-			o.notify()
+			o.diskFails(err)
 			o.unlock()
+			o.resident.Kick()
 			return
 		}
 		o.mu.Lock()
@@ -122,8 +126,7 @@ func (o *Outbox) restore() {
 		o.main = main
 		o.diskWorks()
 		o.disk.adopted = false
-		o.disk.adopting = true
-		o.background(o.adopt)
+		o.startAdoption()
 		o.unlock()
 	}
 	for o.moveOne(main) {
@@ -134,15 +137,14 @@ func (o *Outbox) restore() {
 		err := main.Probe()
 		o.mu.Lock()
 		if err != nil {
-			o.diskFails(err, o.now())
+			o.diskFails(err)
 		} else {
 			o.diskWorks()
 		}
 	}
 	o.disk.busy = false
-	o.pump(o.now())
-	o.notify()
 	o.unlock()
+	o.resident.Kick()
 }
 
 // open calls OpenStore, which must not bring the program down.
@@ -191,7 +193,7 @@ func (o *Outbox) move(main Store) bool {
 	defer o.unlockQuietly()
 	if err != nil {
 		o.queue.land(it)
-		o.diskFails(err, o.now())
+		o.diskFails(err)
 		return false
 	}
 	o.diskWorks()
@@ -240,7 +242,8 @@ func (o *Outbox) adopt() {
 	}
 	if err != nil {
 		o.disk.adoptErr = fmt.Errorf("outbox: read what earlier processes left in %s: %w", o.place(), err)
-		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again", "path", o.place(), "error", err)
+		o.warn("adopt", "sentryconfig: what earlier processes left in the outbox can't be read: it is tried again",
+			"path", o.place(), "error", err)
 	} else {
 		o.disk.adoptErr = nil
 		o.resolved("adopt", "")
@@ -268,13 +271,8 @@ func (o *Outbox) adopt() {
 	}
 	// Others may have died, or taken more room than there is: that of this process then makes place.
 	o.evict(main, main.Bytes()-o.cfg.MaxBytes)
-	if o.adoptions == nil {
-		o.adoptions = time.AfterFunc(o.timing.adopt, o.adoptAgain)
-	} else {
-		o.adoptions.Reset(o.timing.adopt)
-	}
-	o.pump(now)
-	o.notify()
+	o.adoptAt = now + o.timing.adopt
+	o.resident.Kick()
 }
 
 // noteUnread notes how much there is that could not be read, and returns why. mu is held.
@@ -288,9 +286,9 @@ func (o *Outbox) noteUnread(main Store) (err error) {
 	return err
 }
 
-func (o *Outbox) adoptAgain() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// startAdoption starts adopt, unless it runs. mu is held.
+func (o *Outbox) startAdoption() {
+	o.adoptAt = never
 	if !o.disk.adopting && !o.closed {
 		o.disk.adopting = true
 		o.background(o.adopt)

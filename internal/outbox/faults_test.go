@@ -146,8 +146,8 @@ func (f *faultyFile) Stat() (fs.FileInfo, error) {
 	return f.file.Stat()
 }
 
-// TestFaults has the nth call to the operating system fail, for every n, once or until the disk is mended: Open works all
-// the same, Put loses nothing, and all arrives, what an earlier process left included.
+// TestFaults has the nth call to the operating system fail, for every n, once or until the disk is mended: Open works
+// all the same, Put loses nothing, and all arrives, what an earlier process left included.
 func TestFaults(t *testing.T) {
 	for name, faults := range map[string]struct{ many, half bool }{
 		"once":       {},
@@ -213,8 +213,8 @@ func (s *faultySystem) run(t *testing.T, n int) {
 	o.Close(within(10 * time.Second))
 }
 
-// TestUnusableFolder: with a folder that can't be used Open works, events go on in memory, and Stats names path and reason
-// until the folder can be used.
+// TestUnusableFolder: with a folder that can't be used Open works, events go on in memory, and Stats names path and
+// reason until the folder can be used.
 func TestUnusableFolder(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, dir string) (mend func() error){
 		"below a file": func(t *testing.T, dir string) func() error {
@@ -275,8 +275,8 @@ func TestUnusableFolder(t *testing.T) {
 	}
 }
 
-// TestDiskComesBack: a disk that works again is used again, and LastError is nil, also when the server has taken all that
-// waited in memory, so that nothing is left to try the disk with.
+// TestDiskComesBack: a disk that works again is used again, and LastError is nil, also when the server has taken all
+// that waited in memory, so that nothing is left to try the disk with.
 func TestDiskComesBack(t *testing.T) {
 	dir := t.TempDir()
 	s := &faultySystem{system: osSystem{}, many: true}
@@ -313,8 +313,8 @@ func TestDiskComesBack(t *testing.T) {
 	}
 }
 
-// TestDiskThatWorksAtTheEnd has a disk that can't be opened work again just before Close: what waited in memory is there for
-// the next process.
+// TestDiskThatWorksAtTheEnd has a disk that can't be opened work again just before Close: what waited in memory is
+// there for the next process.
 func TestDiskThatWorksAtTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	fails := errors.New("no disk yet")

@@ -8,19 +8,39 @@ import (
 
 // Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
 // refused for good, all that was put before the call. It reports false when some of it waits still, because ctx ended,
-// reporting is off, the server refuses the way or the key, or limits all that is left for longer than ctx lasts; and when
-// something was lost for want of room since the last Flush. Failures are tried again at short intervals.
+// something that earlier processes left could not be read, reporting is off, the server refuses the way or the key, or
+// limits all that is left for longer than ctx lasts; and when something was lost since the last Flush, for want of room
+// or because the server fails whenever it gets it. Failures are tried again at short intervals.
 func (o *Outbox) Flush(ctx context.Context) bool {
-	f := flush{}
-	f.deadline, f.limited = ctx.Deadline() // a ctx may be of the program's own making: it isn't asked under a lock
-	f.ended = ctx.Err() != nil
-	o.mu.Lock()
-	defer o.unlock()
-	if o.closed {
-		return o.queue.count == 0 && o.disk.unread == 0
+	f := &flush{ended: ctx.Err() != nil} // a ctx may be of the program's own making: it isn't asked under a lock
+	if deadline, ok := ctx.Deadline(); ok {
+		// By the caller's clock, which stands still if that is a synctest bubble's: ctx itself may never end.
+		f.limited, f.end = true, min(time.Until(deadline), never/2)
 	}
+	if o.resident.Do(func() { o.beginFlush(f) }) {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			o.resident.Do(func() { f.ended = true })
+			<-f.done
+		}
+	} else {
+		o.mu.Lock()
+		f.ok = o.queue.count == 0 && o.disk.unread == 0
+		o.mu.Unlock()
+	}
+	o.notes.say()
+	return f.ok
+}
+
+// beginFlush is the resident's, whose next turn finishes f if it can.
+func (o *Outbox) beginFlush(f *flush) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f.done = make(chan struct{})
 	f.target, f.barred, f.lost = o.queue.seq, o.way.barredCount, o.lostReported
-	o.flushing++
+	f.end += o.now()
+	o.flushes = append(o.flushes, f)
 	if !f.ended {
 		o.hurry()
 		o.reports.wanted = true
@@ -28,34 +48,27 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 			f.looks++ // one that has begun may have passed what has died since
 		}
 	}
-	ok, finished := false, false
-	for {
-		o.look(&f)
-		o.pump(o.now())
-		if ok, finished = o.flushed(&f); finished {
-			break
-		}
-		changed := o.changed
-		o.unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		f.ended = ctx.Err() != nil
-		o.mu.Lock()
-	}
-	if !ok && f.ended {
-		o.noteSilence(o.now())
-	}
-	o.flushing--
-	o.lostReported = o.lost
-	o.reports.wanted = o.reports.wanted && o.flushing > 0
-	o.pump(o.now()) // the backlog has its pace again
-	return ok
 }
 
-// noteSilence makes it the last error, if there is none, that requests have had no answer for a while: why a Flush ended
-// without success is to be known before they have failed. mu is held.
+// finishFlush reports whether f is over, and then tells its caller. It is the resident's. mu is held.
+func (o *Outbox) finishFlush(f *flush, now time.Duration) bool {
+	f.ended = f.ended || f.limited && now >= f.end
+	ok, over := o.flushed(f, now)
+	if !over {
+		return false
+	}
+	if !ok && f.ended {
+		o.noteSilence(now)
+	}
+	o.lostReported = o.lost
+	o.reports.wanted = o.reports.wanted && len(o.flushes) > 1
+	f.ok = ok
+	close(f.done)
+	return true
+}
+
+// noteSilence makes it the last error, if there is none, that requests have had no answer for a while: why a Flush
+// ended without success is to be known before they have failed. mu is held.
 func (o *Outbox) noteSilence(now time.Duration) {
 	for _, it := range o.queue.flying {
 		if age := now - it.since; o.way.err == nil && it.since > 0 && age >= o.timing.slow {
@@ -71,31 +84,49 @@ type flush struct {
 	lost   uint64
 	looks  uint64 // for what dead processes left, that are to be over
 
-	deadline time.Time // of its ctx
-	limited  bool      // there is one
-	ended    bool      // its ctx has ended
+	lookAt  time.Duration // the next look is not before, after one that could not read all
+	rereads int
+
+	limited bool          // its ctx has a deadline
+	end     time.Duration // which is then
+	ended   bool          // its ctx has ended
+
+	done chan struct{} // closed when it is over, after ok was set
+	ok   bool
 }
 
-// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is held.
-func (o *Outbox) look(f *flush) {
+// maxRereads is how often a Flush looks again when something could not be read. On Windows a file that another process
+// deletes just now can't be opened.
+const maxRereads = 3
+
+// look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is
+// held.
+func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
-	if o.disk.looks < f.looks && !o.disk.adopting {
-		o.disk.adopting = true
-		o.background(o.adopt)
+	if o.disk.looks >= f.looks && !f.ended && o.disk.unread > 0 && f.looks > 0 && f.rereads < maxRereads {
+		f.rereads++
+		f.looks = o.disk.looks + 1
+		f.lookAt = now + doubled(o.timing.flushRetry, f.rereads, o.timing.flushMax)
+	}
+	switch {
+	case o.disk.looks >= f.looks:
+	case now >= f.lookAt:
+		o.startAdoption()
+	case !o.disk.adopting:
+		o.adoptAt = min(o.adoptAt, f.lookAt)
 	}
 }
 
 // flushed reports whether f is over, and how it ended. mu is held.
-func (o *Outbox) flushed(f *flush) (ok, over bool) {
+func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 	looked := o.disk.adopted && o.disk.looks >= f.looks
 	if looked {
 		f.target = max(f.target, o.disk.adoptedSeq) // what earlier processes left counts as put before
 	}
 	waits := !looked || o.queue.waits(f.target)
 	if !waits {
-		now := o.now()
 		ok = o.lost == f.lost && o.disk.unread == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
@@ -107,10 +138,9 @@ func (o *Outbox) outlasted(f *flush) bool {
 	if !f.limited || len(o.queue.flying) > 0 {
 		return false
 	}
-	end := f.deadline.Sub(o.start)
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if it.seq <= f.target && o.until[it.entry.Category.index()] <= end {
+		if it.seq <= f.target && o.until[it.entry.Category.index()] <= f.end {
 			outlasted = false
 		}
 	})
@@ -126,8 +156,15 @@ func (o *Outbox) hurry() {
 // retryDelay is how long to wait after a number of failures in a row, the last one included. mu is held.
 func (o *Outbox) retryDelay(failures int) time.Duration {
 	d := jitter(doubled(o.timing.retry, failures, o.timing.retryMax))
-	if o.flushing > 0 {
+	if len(o.flushes) > 0 {
 		d = min(d, jitter(doubled(o.timing.flushRetry, o.flushTries, o.timing.flushMax)))
 	}
 	return min(d, o.timing.retryMax)
+}
+
+// Timeout returns a context for [Outbox.Flush], [Outbox.Close] and what waits beside them, that ends after d by the
+// outbox's clock. A timeout that is made inside a synctest bubble never comes while something outside is waited for:
+// the bubble's time stands still meanwhile. The caller calls cancel. After Close the context has ended.
+func (o *Outbox) Timeout(d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
+	return o.resident.Timeout(d)
 }

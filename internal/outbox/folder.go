@@ -146,8 +146,8 @@ func (d *Disk) makeFolders() error {
 		return err
 	}
 	if kind != "" {
-		return fmt.Errorf("outbox: %s is on a network share (%s), whose locks can't be relied on: choose an OutboxDir on a local disk",
-			d.cfg.Dir, kind)
+		return fmt.Errorf("outbox: %s is on a network share (%s), whose locks can't be relied on: "+
+			"choose an OutboxDir on a local disk", d.cfg.Dir, kind)
 	}
 	if err := d.sys.makeFolder(d.dir); err != nil {
 		return fmt.Errorf("outbox: %w", err)
@@ -178,8 +178,8 @@ func (d *Disk) lookAround() {
 }
 
 // check notices that the folder has been deleted, moved or opened to others. Writing to a deleted file works on Unix,
-// and what is written dies with the process: no event ID may be given for that, so the file's links are looked at before
-// each write and the folder once a second.
+// and what is written dies with the process: no event ID may be given for that, so the file's links are looked at
+// before each write and the folder once a second.
 func (d *Disk) check() error {
 	now := time.Now()
 	if !slices.ContainsFunc(d.active[:], func(s *segment) bool { return s != nil && s.file.deleted() }) {

@@ -159,7 +159,8 @@ func (j *Journal) end(s Slot) bool {
 }
 
 func (j *Journal) clear(index int) {
-	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize) // if it fails, the task is reported once too often
+	// If it fails, the task is reported once too often.
+	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize)
 	delete(j.running, index)
 	j.free = append(j.free, index)
 }
@@ -182,7 +183,8 @@ func (j *Journal) EndAll() {
 	}
 }
 
-// Note writes a sign of life of the task: one write. It is meant for each new reading of the machine's state, not for more.
+// Note writes a sign of life of the task: one write. It is meant for each new reading of the machine's state, not for
+// more.
 func (s Slot) Note(n Note) {
 	j := s.journal
 	if j == nil {
@@ -322,8 +324,8 @@ func (j *Journal) close(sys system) error {
 	return err
 }
 
-// readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks, which
-// could not be read.
+// readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks,
+// which could not be read.
 func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
 	buf := make([]byte, slotSize)
 	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots); i++ {

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runChild is a process that captures, and prints the number of each event once the outbox holds it. Role "putter" goes on
-// until it is killed, role "calm" ends by itself.
+// runChild is a process that captures, and prints the number of each event once the outbox holds it. Role "putter" goes
+// on until it is killed, role "calm" ends by itself.
 func runChild(role string) {
 	if run := otherRoles[role]; run != nil {
 		run()
@@ -223,8 +223,8 @@ func killRound(t *testing.T, round int) (events, again, kills int) {
 
 const calmEvents = 200
 
-// TestProcessesShareAFolder has eight processes work with one folder at once, and what two dead ones left: nobody waits for
-// anybody, nothing is lost, and nothing is sent twice.
+// TestProcessesShareAFolder has eight processes work with one folder at once, and what two dead ones left: nobody waits
+// for anybody, nothing is lost, and nothing is sent twice.
 func TestProcessesShareAFolder(t *testing.T) {
 	dir := t.TempDir()
 	s := &sink{}

@@ -32,7 +32,8 @@ func networkKind(path string) (string, error) {
 	volume := filepath.VolumeName(path)
 	plain := strings.TrimPrefix(volume, `\\?\`)
 	switch {
-	case strings.HasPrefix(strings.ToUpper(plain), `UNC\`), strings.HasPrefix(plain, `\\`) && !strings.HasPrefix(plain, `\\.\`):
+	case strings.HasPrefix(strings.ToUpper(plain), `UNC\`),
+		strings.HasPrefix(plain, `\\`) && !strings.HasPrefix(plain, `\\.\`):
 		return "smb", nil
 	case volume == "":
 		return "", nil

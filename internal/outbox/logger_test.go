@@ -52,8 +52,8 @@ func inTime(t *testing.T, what string, f func()) {
 	}
 }
 
-// TestLoggerMeddles has a Logger capture, flush and ask for the counts whenever it is called, and one that panics: nothing
-// hangs, and nothing is lost.
+// TestLoggerMeddles has a Logger capture, flush and ask for the counts whenever it is called, and one that panics:
+// nothing hangs, and nothing is lost.
 func TestLoggerMeddles(t *testing.T) {
 	for name, panics := range map[string]bool{"captures": false, "panics": true} {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
 // Config says where envelopes go and where they wait.
@@ -98,8 +101,9 @@ type Stats struct {
 
 // An Outbox holds envelopes and delivers them. Its methods may be called from many goroutines at once.
 //
-// Its goroutines (requests, and work on a disk that hangs or fails) are there while there is something to do, and Close
-// waits for them. Its timers run while something waits, or while there is a disk on which other processes may die.
+// It has a resident, which decides what to do now and later, reads the clock for that, and starts all other goroutines
+// (requests, and work on a disk, which may hang), so that an Outbox may be used inside a synctest bubble wherever it
+// was opened. Callers store, change what the resident goes by, and kick it. Close waits for all of them.
 type Outbox struct {
 	cfg    Config
 	timing timing
@@ -107,37 +111,41 @@ type Outbox struct {
 	start  time.Time       // what times are since
 	ctx    context.Context // of the requests; ends with Close
 	cancel context.CancelFunc
-	tasks  sync.WaitGroup // every goroutine
+
+	resident *resident.Resident
 
 	// putMu makes the order in the store the order of the queue, and limits exact. It is taken before mu. It may be held
 	// during a write to disk, never during a request; mu never during either, nor while a Logger is called.
 	putMu sync.Mutex
 
-	mu        sync.Mutex
-	closed    bool
-	queue     queue
-	main      Store // nil while the disk isn't open
-	spare     *Memory
-	disk      diskHealth
-	way       wayHealth
-	until     limits        // when each category's rate limit ends
-	pacedAt   time.Duration // when the next envelope of the backlog may go
-	sending   int           // requests under way
-	clock     serverClock
-	expireAt  time.Duration // when to look for what is too old
-	undone    []*item       // what the store could not forget
-	accepted  uint64        // envelopes the server took, and when it took the last
-	acceptAt  time.Duration
-	timer     *time.Timer
-	timerAt   time.Duration
-	adoptions *time.Timer
-	reports   reports
+	mu       sync.Mutex
+	closed   bool
+	running  int                // goroutines of background, and Close
+	finished context.CancelFunc // tells Close that there are none left
+	queue    queue
+	main     Store // nil while the disk isn't open
+	spare    *Memory
+	disk     diskHealth
+	way      wayHealth
+	until    limits              // when each category's rate limit ends
+	refusing [categoryCount]bool // it is so long that nothing of the category is taken
+	fresh    []*item             // put since the last turn, which stamps them with the time
+	pacedAt  time.Duration       // when the next envelope of the backlog may go
+	sending  int                 // requests under way
+	clock    serverClock
+	expireAt time.Duration // when to look for what is too old
+	undone   []*item       // what the store could not forget
+	accepted uint64        // envelopes the server took, and when it took the last
+	acceptAt time.Duration
+	calm     bool          // nothing more can be sent before the next turn, whatever is put
+	turnAt   time.Duration // when there is something to do again
+	adoptAt  time.Duration // when to look for what dead processes left
+	reports  reports
 
-	flushing     int
-	flushTries   int           // failures since the newest Flush began
-	lost         uint64        // envelopes lost for want of room, age or damage
-	lostReported uint64        // those that a Flush has told of
-	changed      chan struct{} // closed, and made anew, when something that a Flush waits for has happened
+	flushes      []*flush
+	flushTries   int    // failures since the newest Flush began
+	lost         uint64 // envelopes lost for want of room, age or damage
+	lostReported uint64 // those that a Flush has told of
 
 	stats  Stats
 	warned map[string]bool // kinds of trouble that the Logger knows of
@@ -166,13 +174,15 @@ func Open(cfg Config) *Outbox {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	o := &Outbox{
 		cfg: cfg, timing: defaultTiming, client: client, start: time.Now(),
-		spare: NewMemory(), changed: make(chan struct{}), warned: make(map[string]bool),
-		stats: Stats{DroppedBy: make(map[string]uint64)}, timerAt: never, notes: notebook{logger: cfg.Logger},
+		spare: NewMemory(), warned: make(map[string]bool),
+		stats: Stats{DroppedBy: make(map[string]uint64)}, turnAt: never, adoptAt: never, notes: notebook{logger: cfg.Logger},
 	}
 	if cfg.timing != nil {
 		o.timing = *cfg.timing
 	}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
+	o.ctx.Done() // the channel is made by the first who asks for it
+	o.resident = resident.New(o.turn)
 	if cfg.OpenStore == nil {
 		o.main, o.disk.adopted = o.spare, true
 		return o
@@ -181,7 +191,8 @@ func Open(cfg Config) *Outbox {
 	return o
 }
 
-// now is the time since the outbox was opened, by the monotonic clock.
+// now is the time since the outbox was opened, by the monotonic clock. It is for the resident and the goroutines that
+// it has started: others may live by another clock.
 func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 
 // unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
@@ -219,11 +230,68 @@ func (o *Outbox) forget(it *item) {
 // maxUndone bounds the memory for what a failing store could not forget. The rest is sent again by a later process.
 const maxUndone = 4096
 
-// background runs f in a goroutine that Close waits for, unless the outbox is closed. mu is held.
+// background runs f in a goroutine that Close waits for, unless the outbox is closed. It is for the resident and the
+// goroutines that it has started. mu is held.
 func (o *Outbox) background(f func()) {
-	if !o.closed {
-		o.tasks.Go(f)
+	if o.closed {
+		return
 	}
+	o.running++
+	go func() {
+		defer o.ended()
+		f()
+	}()
+}
+
+// ended is the end of a goroutine of background. The last one after Close closes the stores.
+func (o *Outbox) ended() {
+	o.mu.Lock()
+	o.running--
+	last := o.closed && o.running == 0
+	o.mu.Unlock()
+	if last {
+		o.closeStores()
+		o.closeIdle()
+		o.finished()
+	}
+}
+
+// turn is the resident's work: what can be done now is begun. It returns when the next is due, and does nothing itself
+// that could wait or call back.
+func (o *Outbox) turn() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	for _, f := range o.flushes {
+		o.look(f, now)
+	}
+	if now >= o.adoptAt {
+		o.startAdoption()
+	}
+	o.pump(now)
+	if n := len(o.flushes); n > 0 {
+		o.flushes = slices.DeleteFunc(o.flushes, func(f *flush) bool { return o.finishFlush(f, now) })
+		if len(o.flushes) < n {
+			o.pump(now) // the backlog has its pace again
+		}
+	}
+	if len(o.done) > 0 || o.notes.some.Load() {
+		o.background(func() {
+			o.mu.Lock()
+			o.unlock()
+		})
+	}
+	o.calm = o.sending >= Senders || now < o.way.until
+	next := min(o.turnAt, o.adoptAt)
+	for _, f := range o.flushes {
+		if f.limited {
+			next = min(next, f.end)
+		}
+	}
+	if o.closed || next == never {
+		return resident.Never
+	}
+	return max(next-now, 0)
 }
 
 // say logs once mu is free.
@@ -248,14 +316,6 @@ func (o *Outbox) resolved(kind, message string) {
 	}
 }
 
-// notify wakes the flushes that wait. mu is held.
-func (o *Outbox) notify() {
-	if o.flushing > 0 {
-		close(o.changed)
-		o.changed = make(chan struct{})
-	}
-}
-
 // Put stores r and has it sent. It reports whether the outbox holds it: not when reporting is off, after Close, when r
 // alone exceeds the room, or when the server refuses r's category for a while. It never waits for the network. r's
 // payload is copied.
@@ -274,21 +334,22 @@ func (o *Outbox) Put(r *Record) bool {
 		used = o.main.Bytes()
 	}
 	reason := ""
-	switch now := o.now(); {
+	switch {
 	case r.PII && !o.cfg.PII:
 		reason = reasonWithheld
-	case o.hopeless(r.Category, now):
+	case o.refusing[r.Category.index()]:
 		reason = reasonLimited
 	}
 	if reason != "" {
 		o.count(reason, r.Category, r.Items, r.Spans)
-		o.pump(o.now())
 		o.unlock()
+		o.resident.Kick()
 		return false
 	}
 	o.mu.Unlock()
 
-	if size := len(r.Payload); !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+	size := len(r.Payload)
+	if !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := buffers.Get().(*bytes.Buffer)
 		defer putBuffer(b)
 		if err := deflate(b, r.Payload); err == nil && b.Len() < size {
@@ -304,14 +365,18 @@ func (o *Outbox) Put(r *Record) bool {
 	held := it != nil
 	if held {
 		o.queue.push(it)
+		o.fresh = append(o.fresh, it)
 	}
 	if r.PII && !o.cfg.PII { // since it was asked above
 		held = false
 		o.withhold()
 	}
+	calm := o.calm && held && it.lane == laneLive
 	o.putMu.Unlock()
-	o.pump(o.now())
 	o.unlock()
+	if !calm {
+		o.resident.Kick()
+	}
 	return held
 }
 
@@ -323,17 +388,16 @@ func (o *Outbox) store(r *Record) *item {
 	if closed {
 		return nil
 	}
-	now := o.now()
 	if usable {
 		if !o.makeRoom(main, r, o.cfg.MaxBytes) {
 			return nil
 		}
 		e, err := main.Put(r)
 		if err == nil {
-			return &item{entry: e, store: main, lane: laneLive, put: now}
+			return &item{entry: e, store: main, lane: laneLive}
 		}
 		o.mu.Lock()
-		o.diskFails(err, now)
+		o.diskFails(err)
 		o.mu.Unlock()
 	}
 	if !o.makeRoom(o.spare, r, min(o.cfg.MaxBytes, memoryBytes)) {
@@ -343,7 +407,7 @@ func (o *Outbox) store(r *Record) *item {
 	if err != nil {
 		return nil
 	}
-	return &item{entry: e, store: o.spare, lane: laneSpare, put: now}
+	return &item{entry: e, store: o.spare, lane: laneSpare}
 }
 
 // makeRoom drops what is oldest in store until r fits into limit, and reports whether it does. If not, r is counted as
@@ -402,7 +466,6 @@ func (o *Outbox) drop(it *item, reason string, lost bool) {
 		o.count(reason, e.Category, e.Items, e.Spans)
 	}
 	o.done = append(o.done, it)
-	o.notify()
 }
 
 // lose counts an envelope that was lost by the outbox. mu is held.
@@ -410,7 +473,8 @@ func (o *Outbox) lose(reason string, c Category, items, spans uint32) {
 	o.lost++
 	o.count(reason, c, items, spans)
 	if reason == reasonQueueOverflow || reason == reasonCacheOverflow {
-		o.warn("room", "sentryconfig: the outbox is full or its events too old: the oldest are dropped", "max_bytes", o.cfg.MaxBytes)
+		o.warn("room", "sentryconfig: the outbox is full or its events too old: the oldest are dropped",
+			"max_bytes", o.cfg.MaxBytes)
 	}
 }
 
@@ -430,8 +494,8 @@ func (o *Outbox) Discard(reason string, c Category, n int) {
 	o.stats.Dropped += uint64(n)
 	o.stats.DroppedBy[reason] += uint64(n)
 	o.report(reason, c, uint32(n), 0)
-	o.pump(o.now())
 	o.unlock()
+	o.resident.Kick()
 }
 
 // Clear drops all that waits and isn't in flight. It is counted as withheld.
@@ -451,9 +515,8 @@ func (o *Outbox) Clear() {
 		o.count(reasonWithheld, CategoryError, 1, 0)
 	}
 	o.noteUnread(main)
-	o.pump(o.now())
-	o.notify()
 	o.unlock()
+	o.resident.Kick()
 }
 
 // SetPII allows personal data, or forbids it: then all that waits with some is dropped and counted as withheld, what is
@@ -464,8 +527,8 @@ func (o *Outbox) SetPII(allowed bool) {
 	if !allowed {
 		o.withhold()
 	}
-	o.pump(o.now())
 	o.unlock()
+	o.resident.Kick()
 }
 
 // withhold drops what waits with personal data. mu is held.
@@ -476,12 +539,7 @@ func (o *Outbox) withhold() {
 }
 
 // Wake has the sender, and each Flush that waits, look again: reporting was switched on or off.
-func (o *Outbox) Wake() {
-	o.mu.Lock()
-	o.pump(o.now())
-	o.notify()
-	o.unlock()
-}
+func (o *Outbox) Wake() { o.resident.Kick() }
 
 // Stats returns what has been counted until now; after Close, what was counted until then, and what was left. It asks
 // neither disk nor server.
@@ -500,40 +558,28 @@ func (o *Outbox) Stats() Stats {
 	return s
 }
 
-// Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits on
-// disk stays there for a later process, what waits in memory is lost. With a ctx that has ended it doesn't flush. It
+// Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits
+// on disk stays there for a later process, what waits in memory is lost. With a ctx that has ended it doesn't flush. It
 // returns what Flush did; a second Close returns at once.
 func (o *Outbox) Close(ctx context.Context) bool {
 	ok := o.Flush(ctx)
+	patience, finished := o.resident.Timeout(o.timing.closeWait)
 	o.mu.Lock()
 	if o.closed {
 		o.mu.Unlock()
+		finished()
 		return ok
 	}
-	o.closed = true
-	for _, t := range []*time.Timer{o.timer, o.adoptions} {
-		if t != nil {
-			t.Stop()
-		}
-	}
-	o.notify()
+	o.closed, o.finished = true, finished
+	o.running++
+	o.resident.Go(func() {
+		o.cancel()
+		o.closeIdle()
+		o.ended()
+	})
 	o.unlock()
-	o.cancel()
-
-	// A disk that hangs must not hang the program: what doesn't come back is left behind.
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		o.tasks.Wait()
-		o.closeStores()
-	}()
-	patience := time.NewTimer(o.timing.closeWait)
-	defer patience.Stop()
-	select {
-	case <-finished:
-	case <-patience.C:
-	}
-	o.closeIdle()
+	<-patience.Done() // a disk that hangs must not hang the program: what doesn't come back is left behind
+	o.resident.Close(0)
 	return ok
 }
 

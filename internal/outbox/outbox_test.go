@@ -545,10 +545,11 @@ func TestOff(t *testing.T) {
 		s := &sink{}
 		var on atomic.Bool
 		on.Store(true)
-		hold := make(chan struct{})
+		hold, begun := make(chan struct{}), make(chan struct{}, 3)
 		o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 			c.OpenStore, c.Active = open, on.Load
 			c.Client = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				begun <- struct{}{}
 				<-hold
 				return memoryTransport(s).RoundTrip(r)
 			})}
@@ -556,6 +557,7 @@ func TestOff(t *testing.T) {
 		for i := range 3 {
 			o.Put(testRecord(i, 10))
 		}
+		<-begun
 		on.Store(false)
 		close(hold)
 		if o.Put(testRecord(4, 10)) {
@@ -676,7 +678,7 @@ func TestNothingStays(t *testing.T) {
 			eventually(t, "senders end", func() bool {
 				o.mu.Lock()
 				defer o.mu.Unlock()
-				return o.sending == 0 && o.timerAt == never
+				return o.sending == 0 && o.turnAt == never
 			})
 			for i := range 100 {
 				o.Put(testRecord(i, 2000))
@@ -688,8 +690,8 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// TestSetPII: once personal data is forbidden, what waits with some is dropped and counted, wherever it waits, and nothing
-// with some is taken.
+// TestSetPII: once personal data is forbidden, what waits with some is dropped and counted, wherever it waits, and
+// nothing with some is taken.
 func TestSetPII(t *testing.T) {
 	overStores(t, func(t *testing.T, open func() (Store, error)) {
 		s := &sink{}

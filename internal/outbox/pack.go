@@ -82,8 +82,8 @@ func sentAtPrefix(envelope []byte, now time.Time) string {
 	return prefix
 }
 
-// A wireBody is an envelope as it is sent. HTTP transports may read a request's body after they have answered it, so its
-// memory is used again only once every reader of it is closed.
+// A wireBody is an envelope as it is sent. HTTP transports may read a request's body after they have answered it, so
+// its memory is used again only once every reader of it is closed.
 type wireBody struct {
 	buf    *bytes.Buffer
 	packed bool // by gzip

@@ -23,6 +23,7 @@ const (
 type reports struct {
 	lost    map[lostKey]uint64
 	at      time.Duration // when to send what was lost
+	fresh   bool          // something was lost since the last turn, which sets that time
 	tries   int           // that have failed in a row
 	wanted  bool          // a Flush wants it now
 	sending bool
@@ -30,8 +31,8 @@ type reports struct {
 
 type lostKey struct{ reason, category string }
 
-// report counts an envelope for the next client report. The first one starts the wait for others to be reported with it.
-// mu is held.
+// report counts an envelope for the next client report. The first one starts the wait for others to be reported with
+// it. mu is held.
 func (o *Outbox) report(reason string, c Category, items, spans uint32) {
 	if o.cfg.NoReports {
 		return
@@ -41,7 +42,7 @@ func (o *Outbox) report(reason string, c Category, items, spans uint32) {
 		r.lost = make(map[lostKey]uint64)
 	}
 	if len(r.lost) == 0 {
-		r.at = o.now() + o.timing.report
+		r.at, r.fresh = never, true
 	}
 	r.lost[lostKey{reason, c.String()}] += uint64(max(items, 1))
 	if c == CategoryTransaction {
@@ -59,6 +60,9 @@ func (o *Outbox) reportFrom() time.Duration { return slices.Min(o.until[:]) }
 
 // pumpReport sends a client report, if one is due. mu is held.
 func (o *Outbox) pumpReport(now time.Duration) {
+	if o.reports.fresh {
+		o.reports.fresh, o.reports.at = false, now+o.timing.report
+	}
 	due := o.reports.at <= now || o.reports.wanted && o.queue.count == 0
 	if !due || o.reports.sending || !o.canReport(now) {
 		return
@@ -90,10 +94,9 @@ func (o *Outbox) sendReport(lost map[lostKey]uint64) {
 		for key, n := range lost {
 			o.reports.lost[key] += n
 		}
-		o.reports.at = now + wait
+		o.reports.at, o.reports.fresh = now+wait, false
 	}
-	o.notify()
-	o.pump(now)
+	o.resident.Kick()
 }
 
 func reportEnvelope(sdk string, lost map[lostKey]uint64, now time.Time) []byte {
@@ -120,5 +123,6 @@ func reportEnvelope(sdk string, lost map[lostKey]uint64, now time.Time) []byte {
 	if sdk != "" {
 		header = `{"sdk":` + sdk + `}`
 	}
-	return []byte(header + "\n" + `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}\n" + string(body) + "\n")
+	item := `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}"
+	return []byte(header + "\n" + item + "\n" + string(body) + "\n")
 }

@@ -67,7 +67,8 @@ func TestRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestDoneRecordsLeaveTheDisk: while a server limits errors and takes all else, the folder holds little more than the errors.
+// TestDoneRecordsLeaveTheDisk: while a server limits errors and takes all else, the folder holds little more than the
+// errors.
 func TestDoneRecordsLeaveTheDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -140,7 +140,8 @@ func checkHandle(path string, h windows.Handle, folder bool) error {
 		return fmt.Errorf("outbox: owner of %s: %w", path, err)
 	}
 	if !trusted(owner) {
-		return &unsafeError{path, "belongs to another user (" + owner.String() + ")", "choose another OutboxDir, or change its owner"}
+		return &unsafeError{path, "belongs to another user (" + owner.String() + ")",
+			"choose another OutboxDir, or change its owner"}
 	}
 	dacl, _, err := sd.DACL()
 	if err != nil || dacl == nil { // no DACL lets everyone do everything
@@ -156,7 +157,8 @@ func checkHandle(path string, h windows.Handle, folder bool) error {
 			continue
 		}
 		if sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart)); !trusted(sid) {
-			return &unsafeError{path, "may be written by other users (" + sid.String() + ")", "take that right away, or remove it"}
+			return &unsafeError{path, "may be written by other users (" + sid.String() + ")",
+				"take that right away, or remove it"}
 		}
 	}
 	return nil
@@ -177,7 +179,8 @@ func trusted(sid *windows.SID) bool {
 		sid.IsWellKnown(windows.WinCreatorOwnerSid)
 }
 
-// syncFolder has nothing to do: NTFS journals names by itself, and a folder can't be flushed without rights to write it.
+// syncFolder has nothing to do: NTFS journals names by itself, and a folder can't be flushed without rights to write
+// it.
 func syncFolder(string) error { return nil }
 
 func (f osFile) deleted() bool {

@@ -110,7 +110,8 @@ func appendRecord(b []byte, r *Record, id [16]byte) ([]byte, uint32) {
 
 // parseHead fills e from the head of a record. It says false for anything but a head as appendRecord writes it.
 func parseHead(b []byte, e *Entry) (waiting, ok bool) {
-	if !bytes.Equal(b[:4], recordMarker) || binary.LittleEndian.Uint32(b[8:]) != crc32.Checksum(b[12:recordHead], castagnoli) {
+	if !bytes.Equal(b[:4], recordMarker) ||
+		binary.LittleEndian.Uint32(b[8:]) != crc32.Checksum(b[12:recordHead], castagnoli) {
 		return false, false
 	}
 	e.where.sum = binary.LittleEndian.Uint32(b[12:])
@@ -191,8 +192,9 @@ func scanStretch(r io.ReaderAt, part stretch, size int64, found func(*Entry)) (d
 	return damage, nil
 }
 
-// heal makes a damaged stretch of a segment one that says nothing, so that it is counted once: what is at the end is cut off,
-// what is between records becomes a record that is done. It is tried, no more: a stretch that stays is counted again.
+// heal makes a damaged stretch of a segment one that says nothing, so that it is counted once: what is at the end is
+// cut off, what is between records becomes a record that is done. It is tried, no more: a stretch that stays is counted
+// again.
 func heal(f interface {
 	io.WriterAt
 	Truncate(size int64) error

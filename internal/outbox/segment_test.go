@@ -154,8 +154,8 @@ func TestDeceivingRecords(t *testing.T) {
 	}
 }
 
-// TestDamageIsCountedOnce has process after process adopt a damaged segment and deliver nothing: the first one counts the
-// damage, and all find the records around it.
+// TestDamageIsCountedOnce has process after process adopt a damaged segment and deliver nothing: the first one counts
+// the damage, and all find the records around it.
 func TestDamageIsCountedOnce(t *testing.T) {
 	intact, ends := makeSegment(6, 300)
 	overwritten := func(from, to int) []byte {
@@ -221,8 +221,8 @@ func TestDamageIsCountedOnce(t *testing.T) {
 	}
 }
 
-// TestDamagedFiles has whole files be damaged: all other records arrive, the damage is counted and logged once, and files
-// that nobody can read don't stay for ever.
+// TestDamagedFiles has whole files be damaged: all other records arrive, the damage is counted and logged once, and
+// files that nobody can read don't stay for ever.
 func TestDamagedFiles(t *testing.T) {
 	intact, _ := makeSegment(3, 100)
 	future := append([]byte(segmentMagic), 9, 0, 0, 0)
@@ -358,8 +358,8 @@ type patient []byte
 func (p *patient) WriteAt(b []byte, at int64) (int, error) { return copy((*p)[at:], b), nil }
 func (p *patient) Truncate(size int64) error               { *p = (*p)[:size]; return nil }
 
-// FuzzHeal heals segments with any damage: the same records are found as before, and nothing is damaged any more but stretches
-// that have no room for a record.
+// FuzzHeal heals segments with any damage: the same records are found as before, and nothing is damaged any more but
+// stretches that have no room for a record.
 func FuzzHeal(f *testing.F) {
 	intact, ends := makeSegment(6, 40)
 	f.Add(intact, uint16(ends[0]), uint16(30), uint16(ends[2]+3), uint16(400))

@@ -50,8 +50,8 @@ type serverClock struct {
 	skew  time.Duration // by which the server's clock is ahead, when answers in a row agree on days; else 0
 }
 
-// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One answer
-// may be wrong, or be a proxy's: a skew counts once the next answer says the same.
+// tells takes in how far an answer's date is ahead of our clock, and reports whether that changes what is known. One
+// answer may be wrong, or be a proxy's: a skew counts once the next answer says the same.
 func (c *serverClock) tells(ahead time.Duration) (news bool) {
 	before := *c
 	if ahead.Abs() <= maxClockError {
@@ -67,11 +67,14 @@ func (c *serverClock) tells(ahead time.Duration) (news bool) {
 	return c.known && (!before.known || (c.skew-before.skew).Abs() > maxClockError)
 }
 
-// pump starts whatever can be done now and sets the timer for what can be done later. Everything that changes the
-// outbox's state calls it. mu is held.
+// pump starts whatever can be done now and notes when the rest can be done. It is the resident's. mu is held.
 func (o *Outbox) pump(now time.Duration) {
 	if o.closed {
 		return
+	}
+	o.stamp(now)
+	for c := range o.refusing {
+		o.refusing[c] = o.hopeless(Category(c), now)
 	}
 	o.pumpDisk(now) // before what waits in memory, which is what the disk is tried with, is on its way to the server
 	if o.cfg.Active() {
@@ -104,7 +107,7 @@ func (o *Outbox) take(now time.Duration) *item {
 		step = rotate
 	}
 	it := o.pick(now, step, laneLive, laneSpare)
-	if it == nil && (o.flushing > 0 || now >= o.pacedAt) {
+	if it == nil && (len(o.flushes) > 0 || now >= o.pacedAt) {
 		if it = o.pick(now, step, laneBacklog); it != nil {
 			o.pacedAt = now + o.timing.pace
 		}
@@ -153,7 +156,7 @@ func (o *Outbox) slowAt() time.Duration {
 	return at
 }
 
-// schedule sets the timer for the next thing that is worth doing. What a request under way will bring about needs none.
+// schedule notes when the next thing is worth doing. What a request under way will bring about needs none.
 // mu is held.
 func (o *Outbox) schedule(now time.Duration) {
 	next := never
@@ -169,7 +172,7 @@ func (o *Outbox) schedule(now time.Duration) {
 					continue
 				}
 				t := max(o.until[c], o.way.until)
-				if lane(l) == laneBacklog && o.flushing == 0 {
+				if lane(l) == laneBacklog && len(o.flushes) == 0 {
 					t = max(t, o.pacedAt)
 				}
 				if t > now {
@@ -182,6 +185,7 @@ func (o *Outbox) schedule(now time.Duration) {
 		for _, it := range o.queue.delayed {
 			at(it.retry)
 		}
+		at(o.way.until) // what is put before may rely on that
 		if o.queue.count > 0 {
 			at(o.expireAt)
 		}
@@ -192,29 +196,12 @@ func (o *Outbox) schedule(now time.Duration) {
 	if o.disk.failed && !o.disk.busy {
 		at(o.disk.at)
 	}
-	switch {
-	case next == o.timerAt:
-	case next == never:
-		o.timer.Stop()
-	case o.timer == nil:
-		o.timer = time.AfterFunc(next-now, o.tick)
-	default:
-		o.timer.Reset(next - now)
+	for c, refusing := range o.refusing {
+		if refusing {
+			at(o.until[c] - patience)
+		}
 	}
-	o.timerAt = next
-}
-
-func (o *Outbox) tick() {
-	o.mu.Lock()
-	if o.closed {
-		o.mu.Unlock()
-		return
-	}
-	o.tasks.Add(1)
-	defer o.tasks.Done()
-	o.timerAt = never
-	o.pump(o.now())
-	o.unlock()
+	o.turnAt = next
 }
 
 // send sends it and then whatever comes next, until there is nothing. epoch is the way's when it was taken.
@@ -228,8 +215,8 @@ func (o *Outbox) send(it *item, epoch uint64) {
 		}
 		o.mu.Lock()
 		o.settle(it, a, epoch)
-		o.notify()
 		o.unlock()
+		o.resident.Kick()
 		if a.finish != nil {
 			a.finish() // still counted as under way: the connection isn't free before
 		}
@@ -239,8 +226,8 @@ func (o *Outbox) send(it *item, epoch uint64) {
 		if it = o.take(now); it != nil {
 			epoch = o.way.epoch
 		}
-		o.pump(now)
 		o.unlock()
+		o.resident.Kick()
 	}
 }
 
@@ -306,6 +293,7 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.acceptAt = now
 		o.way.err = nil
 		o.resolved("refused", "")
+		o.resolved("poison", "")
 		if a.limits == (limits{}) {
 			o.resolved("limit", "sentryconfig: the server takes events without limits again")
 		}
@@ -314,11 +302,13 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 		o.retryUndone()
 	case refused:
 		o.way.err = a.err
-		o.warn("refused", "sentryconfig: the server refused an event, which is dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.warn("refused", "sentryconfig: the server refused an event, which is dropped",
+			"event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
 		o.queue.arrive(it)
 		o.count(reasonSendError, e.Category, e.Items, e.Spans)
 	case damaged:
-		o.warn("read", "sentryconfig: an event in the outbox is damaged and dropped", "event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
+		o.warn("read", "sentryconfig: an event in the outbox is damaged and dropped",
+			"event_id", fmt.Sprintf("%x", e.EventID), "error", a.err)
 		o.queue.arrive(it)
 		o.lose(reasonDamaged, e.Category, e.Items, e.Spans)
 	case limited:
@@ -335,8 +325,8 @@ func (o *Outbox) settle(it *item, a answer, epoch uint64) {
 	}
 }
 
-// bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are doing
-// well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
+// bar delays an item that was answered as if the way or the key were wrong, and with it all others unless they are
+// doing well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
 func (o *Outbox) bar(it *item, err error, now time.Duration) {
 	others := o.failedAlone(it, now) && len(o.queue.delayed) < Senders
 	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
@@ -347,7 +337,8 @@ func (o *Outbox) bar(it *item, err error, now time.Duration) {
 		o.way.epoch++
 		o.way.barred, o.way.until = true, it.retry
 	}
-	o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", err)
+	o.warn("way", "sentryconfig: the server, or a proxy on the way, refuses the DSN's key or project: "+
+		"events wait and are tried every 5 minutes; check the DSN and the proxy settings", "error", err)
 	o.queue.delay(it)
 }
 
@@ -380,7 +371,7 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 			return
 		}
 	}
-	if o.flushing > 0 && epoch == o.way.epoch {
+	if len(o.flushes) > 0 && epoch == o.way.epoch {
 		o.flushTries++
 	}
 	it.retry = now + o.retryDelay(int(it.tries))
@@ -392,10 +383,11 @@ func (o *Outbox) fail(it *item, a answer, epoch uint64, now time.Duration) {
 		o.way.err = a.err // its own trouble
 	default:
 		o.way.err = a.err
-		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again", "error", a.err)
+		o.warn("server", "sentryconfig: the server can't be reached or fails: events wait and are tried again",
+			"error", a.err)
 		if epoch == o.way.epoch { // not one of several that began before the server was known to fail
 			o.way.epoch++
-			if o.flushing == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
+			if len(o.flushes) == 0 || o.way.failures == 0 { // a Flush asks too often to tell how long this has lasted
 				o.way.failures++
 			}
 			o.way.until = now + o.retryDelay(o.way.failures)
@@ -429,6 +421,7 @@ func (o *Outbox) limit(l limits, now time.Duration) {
 		o.until[c] = max(o.until[c], now+d)
 		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
+			o.refusing[c] = true
 			for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.Category.index() == c }) {
 				o.drop(it, reasonLimited, false)
 			}
@@ -442,11 +435,22 @@ func (o *Outbox) hopeless(c Category, now time.Duration) bool {
 	return c != CategoryError && o.until[c.index()]-now > patience
 }
 
+// stamp says when what is fresh was put: about now. mu is held.
+func (o *Outbox) stamp(now time.Duration) {
+	for i, it := range o.fresh {
+		it.put, o.fresh[i] = now, nil
+	}
+	if o.fresh = o.fresh[:0]; cap(o.fresh) > maxEmpty {
+		o.fresh = nil
+	}
+}
+
 // expire drops what is too old. mu is held.
 func (o *Outbox) expire(now time.Duration) {
 	if now < o.expireAt || o.queue.count == 0 {
 		return
 	}
+	o.stamp(now)
 	o.expireAt = now + expireEvery
 	wall := time.Now()
 	for _, it := range o.queue.removeOld(func(it *item) bool { return o.expired(it, now, wall) }) {
@@ -454,9 +458,10 @@ func (o *Outbox) expire(now time.Duration) {
 	}
 }
 
-// expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete anything.
-// So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed within reason,
-// and not before a server has had a say: its clock may be the better one, so it may save what ours finds too old.
+// expired says whether it is too old. A clock that is set wrong by years, now or at the capture, must not delete
+// anything. So what this process has captured ages by the monotonic clock; the backlog ages by our wall clock, believed
+// within reason, and not before a server has had a say: its clock may be the better one, so it may save what ours finds
+// too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit := maxTransactionAge
 	if it.entry.Category == CategoryError {

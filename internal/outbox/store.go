@@ -59,7 +59,8 @@ type Store interface {
 	// Done forgets e: delivered, or dropped. It isn't handed out again, not to later processes either.
 	Done(e *Entry) error
 	// Adopt takes over what processes that have died left behind, oldest first, with Backlog set; nothing when another
-	// process has taken it. It also reports tasks that were interrupted and crashes by the callbacks of its owner.
+	// process has taken it. What can't be read stays, see Unread. It also reports tasks that were interrupted and crashes
+	// by the callbacks of its owner.
 	Adopt() ([]*Entry, error)
 	// Unread says how much Adopt has met that may wait but could not be read: how many stretches and files, their bytes
 	// where they are known, and why. The next Adopt tries again.

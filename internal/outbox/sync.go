@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
 const (
@@ -17,42 +20,56 @@ const (
 
 // A batch is one sync and those who wait for it.
 type batch struct {
-	due  bool
-	done chan struct{}
-	err  error // once done is closed
+	wanted bool
+	due    bool          // at once
+	at     time.Time     // when it is due by itself; zero until the resident has seen it
+	done   chan struct{} // closed when it is done
+	over   chan struct{} // closed by giveUp, when it is done or has taken long
+	giveUp func()
+	err    error // once done is closed
+}
+
+// newBatch is for the resident, and the goroutines that it has started.
+func newBatch() *batch {
+	b := &batch{done: make(chan struct{}), over: make(chan struct{})}
+	b.giveUp = sync.OnceFunc(func() { close(b.over) })
+	return b
 }
 
 // syncSoon asks for a sync of what is dirty: after syncDelay, or at once. The mutex is held.
 func (d *Disk) syncSoon(now bool) *batch {
-	if d.next == nil {
-		d.next = &batch{done: make(chan struct{})}
-		d.timer = time.AfterFunc(syncDelay, d.syncDue)
-	}
 	b := d.next
-	if now {
-		b.due = true
-		if !d.syncing {
-			d.syncing = true
-			go d.syncAll()
-		}
+	if !b.wanted || now && !b.due {
+		b.wanted, b.due = true, b.due || now
+		d.resident.Kick()
 	}
 	return b
 }
 
-// syncDue is the timer's: it syncs in the timer's goroutine unless a sync is running, which then goes on with this one.
-func (d *Disk) syncDue() {
+// turn is the resident's work: it starts a sync when one is due, unless one is running, which then goes on with this
+// one.
+func (d *Disk) turn() time.Duration {
 	d.mu.Lock()
-	run := d.next != nil && !d.syncing && !d.closed
-	if d.next != nil {
-		d.next.due = true
+	defer d.mu.Unlock()
+	b, now := d.next, time.Now()
+	if !b.wanted {
+		return resident.Never
 	}
-	if run {
+	if b.at.IsZero() {
+		b.at = now.Add(syncDelay)
+	}
+	if left := b.at.Sub(now); !b.due && left > 0 {
+		return left
+	}
+	if b.due && d.syncing { // those who wait for b wait for that as well
+		time.AfterFunc(syncWait, b.giveUp)
+	}
+	b.due = true
+	if !d.syncing {
 		d.syncing = true
+		go d.syncAll()
 	}
-	d.mu.Unlock()
-	if run {
-		d.syncAll()
-	}
+	return resident.Never
 }
 
 // syncAll syncs batch after batch while one is due. One goroutine at most is in it, so a disk that hangs holds one.
@@ -61,38 +78,47 @@ func (d *Disk) syncAll() {
 	for {
 		d.mu.Lock()
 		b := d.next
-		if b == nil || !b.due {
+		if !b.due {
 			d.syncing = false
 			d.mu.Unlock()
+			d.resident.Kick() // it may be due later
 			return
 		}
-		d.next = nil
-		d.timer.Stop()
+		d.next = newBatch()
 		if !d.closed {
 			_ = d.check() // the next Put meets the same error
 		}
 		files, folders := d.takeDirty()
 		d.mu.Unlock()
 
-		for _, f := range files {
-			if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) && b.err == nil {
-				b.err = fmt.Errorf("outbox: sync: %w", err)
-			}
-		}
-		for _, folder := range folders {
-			err := d.sys.syncFolder(folder)
-			if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && b.err == nil {
-				b.err = err // not that one above ours can't be opened
-			}
-		}
+		patience := time.AfterFunc(syncWait, b.giveUp)
+		b.err = d.sync(files, folders)
 		if b.err != nil {
 			d.mu.Lock()
 			d.syncFailed(b.err)
 			d.mu.Unlock()
 		}
 		close(b.done)
+		b.giveUp()
+		patience.Stop()
 		d.log.say()
 	}
+}
+
+// sync syncs files, and folders with new names.
+func (d *Disk) sync(files []file, folders []string) (first error) {
+	for _, f := range files {
+		if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) && first == nil {
+			first = fmt.Errorf("outbox: sync: %w", err)
+		}
+	}
+	for _, folder := range folders {
+		err := d.sys.syncFolder(folder)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && first == nil {
+			first = err // not that one above ours can't be opened
+		}
+	}
+	return first
 }
 
 // takeDirty returns the files that a sync has to sync, and the folders that have new names.
@@ -126,14 +152,7 @@ func (d *Disk) syncFailed(err error) {
 }
 
 // wait waits for b, within syncWait.
-func (b *batch) wait() {
-	t := time.NewTimer(syncWait)
-	defer t.Stop()
-	select {
-	case <-b.done:
-	case <-t.C:
-	}
-}
+func (b *batch) wait() { <-b.over }
 
 // Sync implements [Store].
 func (d *Disk) Sync() error {

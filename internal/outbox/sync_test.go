@@ -52,8 +52,8 @@ func (f *syncedFile) Sync() error {
 	return err
 }
 
-// TestSynced: an urgent record is safe from a power cut with the names that lead to it, and so is what a process left that
-// died before its own sync.
+// TestSynced: an urgent record is safe from a power cut with the names that lead to it, and so is what a process left
+// that died before its own sync.
 func TestSynced(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "new", "folders", "outbox")

@@ -115,8 +115,8 @@ func segmentFiles(t *testing.T, dir string) (names []string, bytes int64) {
 	return names, bytes
 }
 
-// TestUnreadStays: what an earlier process left and can't be read now is not given up. It waits, is told of, and is sent
-// once it can be read, by the same process or the next.
+// TestUnreadStays: what an earlier process left and can't be read now is not given up. It waits, is told of, and is
+// sent once it can be read, by the same process or the next.
 func TestUnreadStays(t *testing.T) {
 	const events, size = 60, 900
 	for name, c := range map[string]struct {
@@ -189,7 +189,8 @@ func segmentOf(journal string) string { return strings.TrimSuffix(journal, ".jou
 
 func fileExists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-// TestUnreadTurnsOutDamaged: a stretch that is read in the end, and damaged, is given up and counted, and no record twice.
+// TestUnreadTurnsOutDamaged: a stretch that is read in the end, and damaged, is given up and counted, and no record
+// twice.
 func TestUnreadTurnsOutDamaged(t *testing.T) {
 	t.Parallel()
 	const events, size = 60, 900
@@ -221,7 +222,8 @@ func TestUnreadTurnsOutDamaged(t *testing.T) {
 	}
 }
 
-// TestUnreadCounts: what can't be read counts to the outbox's room, and no event is deleted to make room for that alone.
+// TestUnreadCounts: what can't be read counts to the outbox's room, and no event is deleted to make room for that
+// alone.
 func TestUnreadCounts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -250,8 +252,8 @@ func TestUnreadCounts(t *testing.T) {
 	}
 }
 
-// TestUnreadIsExportedAndPurged: Export writes what it can read and says what it couldn't; Purge deletes it all the same,
-// and what this process has adopted goes with Clear.
+// TestUnreadIsExportedAndPurged: Export writes what it can read and says what it couldn't; Purge deletes it all the
+// same, and what this process has adopted goes with Clear.
 func TestUnreadIsExportedAndPurged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -443,6 +445,57 @@ func TestFlushLooksForTheDead(t *testing.T) {
 	leaveBacklog(t, dir, 3, 10)
 	if !o.Flush(within(time.Minute)) {
 		t.Error("Flush: false")
+	}
+	sameIDs(t, server.got(), 3)
+}
+
+// TestUnreadLeavesRoom: events that can't be read may fill the outbox, but leave some room for those that are captured
+// now.
+func TestUnreadLeavesRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 300, 900)
+	_, size := segmentFiles(t, dir)
+	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s.spoil(reading("000001.seg"))
+	server.respond(status(http.StatusServiceUnavailable))
+	o := onSickDisk(t, dir, s, server, func(c *Config, dc *DiskConfig) { c.MaxBytes, dc.MaxBytes = size, size })
+	if o.Flush(within(time.Second)) {
+		t.Error("Flush: true")
+	}
+	const events, each = 20, 900
+	for i := range events {
+		if !o.Put(testRecord(1000+i, each)) {
+			t.Errorf("event %d isn't held", i)
+		}
+	}
+	if st := o.Stats(); st.Dropped > 0 {
+		t.Errorf("%+v", st)
+	}
+	s.spoil(nil)
+	server.respond(nil)
+	o.Flush(within(time.Minute)) // false: there is no room for all of them
+	if st := o.Stats(); st.Pending > 0 || st.Delivered < 250 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestUnreadPasses: one Flush gets over an error that passes.
+func TestUnreadPasses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 3, 10)
+	s, server, looks := &sickSystem{system: osSystem{}}, &sink{}, 0
+	s.spoil(func(path string, off, _ int64) bool {
+		if off >= 0 || !strings.HasSuffix(path, ".seg") {
+			return false
+		}
+		looks++
+		return looks < 3
+	})
+	o := onSickDisk(t, dir, s, server, nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
 	}
 	sameIDs(t, server.got(), 3)
 }

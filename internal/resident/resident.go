@@ -1,10 +1,10 @@
-// Package resident gives a component one goroutine of its own: the place where its timers and channels are made, its clock
-// is read and its other goroutines are started, whoever calls the component.
+// Package resident gives a component one goroutine of its own: the place where its timers and channels are made, its
+// clock is read and its other goroutines are started, whoever calls the component.
 //
-// It matters under testing/synctest. Inside a bubble the clock is a fake one, and what is made there (goroutines, timers,
-// channels, the count of a sync.WaitGroup) belongs to the bubble: it ends the program to use it from outside, and the
-// bubble doesn't end before its goroutines do. A component that was made outside a bubble and is called inside goes on
-// outside, since its resident is there; one that was made inside lives by the bubble's clock and ends with it.
+// It matters under testing/synctest. Inside a bubble the clock is a fake one, and what is made there (goroutines,
+// timers, channels, the count of a sync.WaitGroup) belongs to the bubble: it ends the program to use it from outside,
+// and the bubble doesn't end before its goroutines do. A component that was made outside a bubble and is called inside
+// goes on outside, since its resident is there; one that was made inside lives by the bubble's clock and ends with it.
 //
 // What callers do themselves must be free of all that: they take a mutex, change the component's state, and call Kick.
 package resident
@@ -18,8 +18,8 @@ import (
 // Never is what work returns when it needs no call before the next Kick.
 const Never = time.Duration(-1)
 
-// A Resident is a goroutine that works for one component. Its methods may be called from many goroutines at once, inside
-// bubbles and outside.
+// A Resident is a goroutine that works for one component. Its methods may be called from many goroutines at once,
+// inside bubbles and outside.
 type Resident struct {
 	work func() time.Duration
 	kick chan struct{} // of capacity 1; made where the resident lives, as are all channels here
@@ -34,9 +34,9 @@ type Resident struct {
 }
 
 // New starts a resident. It calls work after each Kick and Do, and once the duration has passed that work returned last
-// (Never: not at all; 0: at once), never twice at the same time; nil is a resident without work. work must not block for
-// long, and not call Do or Close. The caller closes the resident: it costs a goroutine that is parked, and nothing else,
-// while nothing happens.
+// (Never: not at all; 0: at once), never twice at the same time; nil is a resident without work. work must not block
+// for long, and not call Do or Close. The caller closes the resident: it costs a goroutine that is parked, and nothing
+// else, while nothing happens.
 func New(work func() time.Duration) *Resident {
 	if work == nil {
 		work = func() time.Duration { return Never }
@@ -102,9 +102,9 @@ func (r *Resident) run(f func()) {
 	f()
 }
 
-// Timeout returns a context that ends after d by the resident's clock, for callers whose own clock may stand still: inside
-// a bubble time doesn't pass while a goroutine waits for what is outside, so a timeout made there never comes. The caller
-// calls cancel. After Close the context has ended.
+// Timeout returns a context that ends after d by the resident's clock, for callers whose own clock may stand still:
+// inside a bubble time doesn't pass while a goroutine waits for what is outside, so a timeout made there never comes.
+// The caller calls cancel. After Close the context has ended.
 func (r *Resident) Timeout(d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	made := r.Do(func() {
 		ctx, cancel = context.WithTimeout(context.Background(), d)
@@ -118,8 +118,8 @@ func (r *Resident) Timeout(d time.Duration) (ctx context.Context, cancel context
 }
 
 // Close ends the resident, after a last call of work, and waits for the goroutines of Go, for at most patience by the
-// resident's clock: it reports false when one is left behind. Each call waits, and returns the same but for what has ended
-// meanwhile. The caller is none of these goroutines.
+// resident's clock: it reports false when one is left behind. Each call waits, and returns the same but for what has
+// ended meanwhile. The caller is none of these goroutines.
 func (r *Resident) Close(patience time.Duration) bool {
 	r.mu.Lock()
 	if !r.closing {

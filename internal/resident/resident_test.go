@@ -108,8 +108,8 @@ func TestWork(t *testing.T) {
 	})
 }
 
-// TestBubble has a resident that lives outside be used inside a bubble: its goroutines, timers and clock stay outside, the
-// bubble's time doesn't pass, and the bubble ends.
+// TestBubble has a resident that lives outside be used inside a bubble: its goroutines, timers and clock stay outside,
+// the bubble's time doesn't pass, and the bubble ends.
 func TestBubble(t *testing.T) {
 	var worked atomic.Int64
 	r := New(func() time.Duration { worked.Store(time.Now().Unix()); return Never })
