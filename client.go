@@ -234,9 +234,18 @@ func (c *Client) Flush(timeout time.Duration) bool {
 }
 
 func (c *Client) flush(timeout time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := c.timeout(timeout)
 	defer cancel()
 	return c.client.FlushWithContext(ctx)
+}
+
+// timeout is a context that ends by the clock that c was made under, which inside a bubble of testing/synctest may be
+// another than the caller's.
+func (c *Client) timeout(d time.Duration) (context.Context, context.CancelFunc) {
+	if c.box != nil {
+		return c.box.Timeout(d)
+	}
+	return context.WithTimeout(c.background, d)
 }
 
 // Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
