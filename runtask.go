@@ -1,0 +1,138 @@
+package sentryconfig
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// A Task names one task for [RunTask]: Index is its place from 0 among Total; a Total of 0 or less means unknown.
+type Task struct {
+	Type         string
+	Index, Total int
+	Data         any
+}
+
+// A TaskError is what [RunTask] returns for a task that didn't succeed.
+type TaskError struct {
+	Task    Task
+	EventID sentry.EventID // of what was reported; "" when nothing was
+	Err     error          // what run returned, or a *PanicError
+
+	client *Client // whose event EventID is; nil when that isn't known
+}
+
+// Error returns "<type>: <err>".
+func (e *TaskError) Error() string {
+	if e.Err == nil {
+		return e.Task.Type
+	}
+	return e.Task.Type + ": " + e.Err.Error()
+}
+
+// Unwrap returns e.Err.
+func (e *TaskError) Unwrap() error { return e.Err }
+
+// A PanicError is the Err of a [TaskError] after a panic.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // as runtime/debug.Stack formats it
+}
+
+// Error returns "panic: " and the value: what it says of itself, or its fields as JSON.
+func (e *PanicError) Error() string { return "panic: " + valueText(e.Value) }
+
+// Unwrap returns e.Value when that is an error, otherwise nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// shown is the error that stands for the panic in an event: the value where it is one.
+func (e *PanicError) shown() error {
+	if err := e.Unwrap(); err != nil {
+		return err
+	}
+	return e
+}
+
+// RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
+// It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
+// that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
+// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
+// that run gets carries the task; it is as [CreateTaskSpan] makes it.
+func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	taskCtx, span := c.CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
+	defer span.Finish()
+	id, err := runTask(taskCtx, task, span, run)
+	if err == nil {
+		return nil
+	}
+	if task.Type == "" {
+		task.Type = taskTypeOrUnknown("")
+	}
+	return &TaskError{Task: task, EventID: id, Err: err, client: c}
+}
+
+// runTask runs run and reports what came of it. When run ends its goroutine with runtime.Goexit, so does this: the deferred
+// Finish of the caller sees to the rest.
+func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Context) error) (id sentry.EventID, err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil { // nil in Goexit
+			p := &PanicError{Value: v, Stack: debug.Stack()}
+			id, err = span.capturePanic(p), p
+		}
+	}()
+	if run == nil {
+		err = errors.New("sentryconfig: RunTask was given no function to run")
+	} else {
+		err = run(ctx)
+	}
+	returned = true
+	return span.report(ctx, task, err), err
+}
+
+// report captures what run returned, if that is worth an event and isn't one already, and returns the event's ID.
+func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.EventID {
+	if t == nil || err == nil {
+		return ""
+	}
+	rest, id := t.uncaptured(err, true)
+	if rest == nil {
+		t.imply(statusOf(err))
+		return id
+	}
+	err = rest
+	if isCancelled(ctx, err) {
+		t.imply(sentry.SpanStatusCanceled)
+		return id
+	}
+	c := t.client
+	if !c.reporting() {
+		return ""
+	}
+	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
+		return c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
+	}
+	return c.captureException(ctx, err, task.Type, task.Data, nil, callers())
+}
+
+func statusOf(err error) sentry.SpanStatus {
+	if _, ok := asError[*TaskFailure](err); ok {
+		return sentry.SpanStatusFailedPrecondition
+	}
+	return exceptionStatus(err)
+}
+
+func isCancelled(ctx context.Context, err error) bool {
+	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
+}
