@@ -76,14 +76,17 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
-	shown := err
+	shown, title := err, class.title()
 	if isPanic {
 		e.Level = sentry.LevelFatal
+		if class.text {
+			title = panicTitle
+		}
 		if p, ok := err.(*PanicError); ok {
 			shown = p.shown()
 		}
 	}
-	e.Exception = exceptionsOf(shown, class.title(), func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	e.Exception = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
 	if isPanic {
 		handled := false
 		outermost := &e.Exception[len(e.Exception)-1]

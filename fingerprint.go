@@ -29,6 +29,9 @@ func (c errorClass) title() string {
 // textTitle is the exception type of errors that are known by their message alone: Sentry shows the message beside it.
 const textTitle = "error"
 
+// panicTitle is the exception type of panics that are known by their text alone.
+const panicTitle = "panic"
+
 // maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the error of
 // each retry.
 const maxErrorNodes = 1024

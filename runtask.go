@@ -52,8 +52,10 @@ func (e *PanicError) Unwrap() error {
 
 // shown is the error that stands for the panic in an event: the value where it is one.
 func (e *PanicError) shown() error {
-	if err := e.Unwrap(); err != nil {
-		return err
+	if e != nil {
+		if err := e.Unwrap(); err != nil {
+			return err
+		}
 	}
 	return e
 }
