@@ -15,6 +15,7 @@ import (
 // not an exception, when [RunTask]'s run returns one.
 type TaskFailure struct {
 	Reason string         // what was found
+	Code   string         // a short constant for the kind of failure, by which failures of a task type are grouped; or ""
 	Extra  map[string]any // as the extra of CaptureTaskFailure
 	Err    error          // what caused it, if anything did
 }
@@ -127,9 +128,14 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	}
 	e.Message = taskType + ": " + cutText(reason, maxErrorText)
 	e.Tags["failure_type"] = "task_status_failure"
+	fingerprint := []string{taskType, "task_failure"}
 	var original error
 	if cause != nil {
 		original = cause
+		if code := plainName(cause.Code, maxClassLength); code != "" {
+			e.Tags["failure_code"] = code
+			fingerprint = append(fingerprint, code)
+		}
 		if cause.Err != nil {
 			details := errorDetails(cause.Err)
 			if details == nil {
@@ -140,7 +146,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			e.Contexts["error"] = details
 		}
 	}
-	id := c.send(ctx, t, e, []string{taskType, "task_failure"}, original)
+	id := c.send(ctx, t, e, fingerprint, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
 	return id
 }

@@ -162,9 +162,9 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 
 func (c *Client) interruptedEvent(dead outbox.Dead, t outbox.Interrupted) *sentry.Event {
 	taskType := taskTypeOrUnknown(t.Type)
-	task := sentry.Context{"task_type": taskType, "index": t.Index}
+	task := sentry.Context{"task_type": taskType}
 	if t.Total > 0 {
-		task["total"] = t.Total
+		task["index"], task["total"] = t.Index, t.Total
 	}
 	known := c.policy.Load().pii || !t.PII // what was noted with personal data in it isn't sent without
 	if len(t.Data) > 0 {

@@ -8,11 +8,13 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// A Task names one task for [RunTask]: Index is its place from 0 among Total; a Total of 0 or less means unknown.
+// A Task names one task for [RunTask]. Its fields are read, and copied, when the task begins.
 type Task struct {
 	Type         string
-	Index, Total int
+	Index, Total int // place from 0 among Total. A Total of 0 or less means that neither is known; neither is sent
 	Data         any
+	Tags         map[string]string   // for the transaction and every event of the task, as [TaskSpan.SetTag] sets them
+	SpanOptions  []sentry.SpanOption // for the span, as those of [CreateTaskSpan]
 }
 
 // A TaskError is what [RunTask] returns for a task that didn't succeed.
@@ -66,10 +68,7 @@ func (e *PanicError) shown() error {
 // event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
 // that run gets carries the task; it is as [CreateTaskSpan] makes it.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	taskCtx, span := c.CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
+	taskCtx, span := c.beginTask(ctx, task)
 	defer span.Finish()
 	id, err := runTask(taskCtx, task, span, run)
 	if err == nil {

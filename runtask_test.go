@@ -3,10 +3,18 @@ package sentryconfig_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // A panic is titled by the type of its value, or "panic" where there is only a text. It has a stack trace in any case.
@@ -50,4 +58,108 @@ func TestNilPanicError(t *testing.T) {
 		t.Error("no event")
 	}
 	one(t, server)
+}
+
+// What a Task says of itself is on its transaction and on all of its events.
+func TestTaskFields(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	long := strings.Repeat("x", 300)
+	tags := map[string]string{"customer": "7", "": "no key", "api_key": "hunter2hunter2", "note": "a\nb " + long}
+	task := sentryconfig.Task{Type: "outer", Index: 1, Total: 3, Tags: tags, SpanOptions: []sentry.SpanOption{
+		nil,
+		sentry.WithOpName("queue.process"),
+		func(*sentry.Span) { panic("a span option") },
+		func(s *sentry.Span) { s.SetData("seen", s.Tags["customer"]) },
+	}}
+	_ = sentryconfig.RunTask(t.Context(), task, func(ctx context.Context) error {
+		sentry.GetHubFromContext(ctx).CaptureMessage("plain")
+		inner := sentryconfig.Task{Type: "inner", Tags: map[string]string{"step": "first"}}
+		return sentryconfig.RunTask(ctx, inner, func(context.Context) error { return errors.New("boom") })
+	})
+	tx := transactions(t, server, 1)[0]
+	if tx.Contexts["trace"]["op"] != "queue.process" || fmt.Sprint(tx.Contexts["trace"]["data"]) != "map[seen:7]" {
+		t.Errorf("trace %v", tx.Contexts["trace"])
+	}
+	if len(tx.Spans) != 1 || tx.Spans[0].Tags["step"] != "first" {
+		t.Errorf("spans %v", tx.Spans)
+	}
+	if tx.Tags["step"] != "" {
+		t.Error("the inner task's tag is on the outer's transaction")
+	}
+	events := server.WaitEvents(2, time.Minute)
+	if events[1].Tags["step"] != "first" || events[0].Tags["step"] != "" {
+		t.Errorf("tags %v and %v", events[0].Tags, events[1].Tags)
+	}
+	for _, e := range append(events, tx) {
+		if _, empty := e.Tags[""]; empty || e.Tags["customer"] != "7" || e.Tags["api_key"] != "[Filtered]" {
+			t.Errorf("tags %v", e.Tags)
+		}
+		if note := e.Tags["note"]; strings.Contains(note, "\n") || utf8.RuneCountInString(note) > 200 || !strings.HasPrefix(note, "a b xxx") {
+			t.Errorf("tag note %q", note)
+		}
+	}
+	if len(tags) != 4 {
+		t.Error("the caller's tags were changed")
+	}
+}
+
+// Without a total nobody knows which of how many a task is.
+func TestTotalUnknown(t *testing.T) {
+	for _, total := range []int{0, -1} {
+		server := start(t, sentryconfig.Options{})
+		task := sentryconfig.Task{Type: "x", Index: 4, Total: total}
+		err := sentryconfig.RunTask(t.Context(), task, func(ctx context.Context) error {
+			return sentryconfig.RunTask(ctx, task, func(context.Context) error { return errors.New("boom") })
+		})
+		var te *sentryconfig.TaskError
+		if !errors.As(err, &te) || te.Task.Index != 4 {
+			t.Errorf("error %v", err)
+		}
+		tx := transactions(t, server, 1)[0]
+		if tx.Contexts["trace"]["description"] != "Execute x" || tx.Spans[0].Description != "Execute x" {
+			t.Errorf("descriptions %v, %q", tx.Contexts["trace"]["description"], tx.Spans[0].Description)
+		}
+		if data := tx.Spans[0].Data; data["index"] != nil || data["total"] != nil || data["task_type"] != "x" {
+			t.Errorf("span data %v", data)
+		}
+		for _, e := range []sentrytest.Event{one(t, server), tx} {
+			for _, tag := range []string{"task_index", "total_tasks"} {
+				if _, there := e.Tags[tag]; there {
+					t.Errorf("tag %s = %q", tag, e.Tags[tag])
+				}
+			}
+			if c := e.Contexts["task"]; c["index"] != nil || c["total"] != nil || c["task_type"] != "x" {
+				t.Errorf("context task %v", c)
+			}
+		}
+		sentryconfig.Close(time.Minute)
+	}
+}
+
+func TestFailureCode(t *testing.T) {
+	for _, test := range []struct {
+		name, code  string
+		fingerprint []string
+		tag         string
+	}{
+		{"none", "", []string{"backup", "task_failure"}, ""},
+		{"blank", " \n", []string{"backup", "task_failure"}, ""},
+		{"code", "files_differ", []string{"backup", "task_failure", "files_differ"}, "files_differ"},
+		{"two lines", "files\ndiffer ", []string{"backup", "task_failure", "files differ"}, "files differ"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := start(t, sentryconfig.Options{})
+			_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "backup"}, func(context.Context) error {
+				return fmt.Errorf("w: %w", &sentryconfig.TaskFailure{Reason: "3 files differ", Code: test.code})
+			})
+			e := one(t, server)
+			tag, there := e.Tags["failure_code"]
+			if !slices.Equal(e.Fingerprint, test.fingerprint) || tag != test.tag || there != (test.tag != "") {
+				t.Errorf("fingerprint %q, tag %q", e.Fingerprint, tag)
+			}
+			if e.Message != "backup: 3 files differ" || e.Tags["failure_type"] != "task_status_failure" {
+				t.Errorf("message %q, tags %v", e.Message, e.Tags)
+			}
+		})
+	}
 }

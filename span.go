@@ -22,7 +22,7 @@ type TaskSpan struct {
 	outer    *TaskSpan // the task in the context that it began with, which may be another Client's
 	taskType string
 	index    int
-	total    int
+	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	finished atomic.Bool
@@ -47,13 +47,17 @@ type taskKey struct{}
 // Background) and nil.
 func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	return c.beginTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+}
+
+func (c *Client) beginTask(ctx context.Context, task Task) (context.Context, *TaskSpan) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	if !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, taskType, index, total, taskData, opts)
+	return c.startTask(ctx, task)
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -65,11 +69,11 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 	return t
 }
 
-func (c *Client) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
-	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: c.offs.Load(),
-		outer: TaskSpanFromContext(ctx)}
-	if taskData != nil {
-		t.data = safe.Value(taskData, maxTaskDataBytes)
+func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *TaskSpan) {
+	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(task.Type), index: task.Index, total: max(task.Total, 0),
+		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx)}
+	if task.Data != nil {
+		t.data = safe.Value(task.Data, maxTaskDataBytes)
 	}
 	if inner := c.taskIn(ctx); inner != nil {
 		t.parent = inner.running()
@@ -77,35 +81,27 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := c.hostOf(ctx)
-	spanCtx := ctx
-	base := c.ownHub()
-	switch {
-	case hostHub == nil && hostSpan == nil:
-		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
-			base = h
-		} else if t.parent != nil {
-			base = t.parent.hub
-		}
-		if t.parent == nil && c.inEndedTask(ctx) {
-			spanCtx = spanless{ctx}
-		}
-	case t.parent != nil:
-		spanCtx, base = t.parent.span.Context(), t.parent.hub
-	default:
-		spanCtx = spanless{ctx}
-	}
+	spanCtx, base := c.placeOf(t, ctx, hostHub != nil || hostSpan != nil)
 	t.hub = base.Clone()
 	if t.parent == nil {
 		t.hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
 	}
+	for key, value := range task.Tags {
+		if key != "" {
+			t.hub.Scope().SetTag(key, value)
+		}
+	}
 	spanCtx = sentry.SetHubOnContext(spanCtx, t.hub)
 
-	options := make([]sentry.SpanOption, 0, len(opts)+2)
+	options := make([]sentry.SpanOption, 0, len(task.SpanOptions)+3)
 	options = append(options, t.start)
+	if len(task.Tags) > 0 {
+		options = append(options, func(s *sentry.Span) { setTags(s, task.Tags) })
+	}
 	if hostSpan != nil && t.parent == nil {
 		options = append(options, func(s *sentry.Span) { s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID })
 	}
-	for _, opt := range opts {
+	for _, opt := range task.SpanOptions {
 		if opt != nil {
 			options = append(options, func(s *sentry.Span) { c.call("a span option", func() { opt(s) }) })
 		}
@@ -118,6 +114,34 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 	c.tasks.add(t)
 	c.collector.taskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
+}
+
+// placeOf returns the context in which the span of t starts, and the hub that t gets a clone of.
+func (c *Client) placeOf(t *TaskSpan, ctx context.Context, inHost bool) (context.Context, *sentry.Hub) {
+	switch {
+	case inHost && t.parent != nil:
+		return t.parent.span.Context(), t.parent.hub
+	case inHost:
+		return spanless{ctx}, c.ownHub()
+	}
+	base := c.ownHub()
+	if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
+		base = h
+	} else if t.parent != nil {
+		base = t.parent.hub
+	}
+	if t.parent == nil && c.inEndedTask(ctx) {
+		return spanless{ctx}, base
+	}
+	return ctx, base
+}
+
+func setTags(s *sentry.Span, tags map[string]string) {
+	for key, value := range tags {
+		if key != "" {
+			s.SetTag(key, value)
+		}
+	}
 }
 
 // root returns the task that t is, or is part of, and that has a transaction.
@@ -150,9 +174,9 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	if s.IsTransaction() {
 		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
 		s.Tags = make(map[string]string, 5)
-		s.Tags["task_type"], s.Tags["task_index"] = t.taskType, strconv.Itoa(t.index)
+		s.Tags["task_type"] = t.taskType
 		if t.total > 0 {
-			s.Tags["total_tasks"] = strconv.Itoa(t.total)
+			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
 		}
 		t.client.commonTags(s.Tags)
 		s.SetContext("task", task)
@@ -163,9 +187,9 @@ func (t *TaskSpan) start(s *sentry.Span) {
 
 // describe writes the context task into c.
 func (t *TaskSpan) describe(c sentry.Context) {
-	c["task_type"], c["index"] = t.taskType, t.index
+	c["task_type"] = t.taskType
 	if t.total > 0 {
-		c["total"] = t.total
+		c["index"], c["total"] = t.index, t.total
 	}
 	if t.data != nil {
 		c["data"] = t.data
