@@ -164,6 +164,9 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any, ex
 			taskType = t.taskType
 		}
 		t.describe(task)
+		if p := t.parent; p != nil {
+			task["parent"] = p.asParent()
+		}
 	}
 	taskType = taskTypeOrUnknown(taskType)
 	task["task_type"] = taskType

@@ -196,6 +196,14 @@ func (t *TaskSpan) describe(c sentry.Context) {
 	}
 }
 
+// asParent names the task in the events of those inside it.
+func (t *TaskSpan) asParent() map[string]any {
+	if t.total > 0 {
+		return map[string]any{"type": t.taskType, "index": t.index}
+	}
+	return map[string]any{"type": t.taskType}
+}
+
 // SetTag sets a tag of the task's span and of all events of the task.
 func (t *TaskSpan) SetTag(key, value string) {
 	if t == nil || key == "" {

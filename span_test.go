@@ -559,3 +559,45 @@ func TestTagKeysThatFallTogether(t *testing.T) {
 		t.Errorf("tags lost: %v", values)
 	}
 }
+
+// An event of an inner task names the one around it, as long as that is the same Client's.
+func TestParentInContextTask(t *testing.T) {
+	server, other := start(t, sentryconfig.Options{}), newServer(t)
+	b, err := sentryconfig.New(sentryconfig.Options{DSN: other.DSN()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(time.Minute)
+	boom := func(ctx context.Context) error {
+		sentryconfig.CaptureTaskFailure(ctx, "", "by hand", nil, nil)
+		return errors.New("boom")
+	}
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 2, 5, nil)
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "middle", Index: 3}, func(ctx context.Context) error {
+		_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner", Total: 1}, boom)
+		_ = b.RunTask(ctx, sentryconfig.Task{Type: "another Client's", Total: 1}, boom)
+		return nil
+	})
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "second", Total: 1}, boom)
+	_ = boom(ctx)
+	outer.Finish()
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "after it", Total: 1}, boom)
+	flush(t)
+	if !b.Flush(time.Minute) {
+		t.Error("Flush = false")
+	}
+	want := map[any]string{"inner": "map[type:middle]", "second": "map[index:2 type:outer]",
+		"outer": "<nil>", "another Client's": "<nil>", "after it": "<nil>"}
+	events := append(server.WaitEvents(7, time.Minute), other.WaitEvents(2, time.Minute)...)
+	for _, e := range events {
+		task := e.Contexts["task"]
+		if got := fmt.Sprint(task["parent"]); got != want[task["task_type"]] {
+			t.Errorf("%v: parent %s, want %s", task["task_type"], got, want[task["task_type"]])
+		}
+	}
+	for _, tx := range append(transactions(t, server, 2), other.WaitTransactions(1, time.Minute)...) {
+		if task := tx.Contexts["task"]; task["parent"] != nil {
+			t.Errorf("a transaction's context task: %v", task)
+		}
+	}
+}
