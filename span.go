@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 
@@ -210,11 +211,7 @@ func (t *TaskSpan) SetTag(key, value string) {
 		return
 	}
 	t.hub.Scope().SetTag(key, value)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.finished.Load() {
-		t.span.SetTag(key, value)
-	}
+	t.change(func(s *sentry.Span) { s.SetTag(key, value) })
 }
 
 // SetData sets a value of the task's span. The value is copied.
@@ -223,10 +220,19 @@ func (t *TaskSpan) SetData(key string, value any) {
 		return
 	}
 	value = safe.Value(value, maxTaskDataBytes)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.finished.Load() { // then the span is on its way to the server
-		t.span.SetData(key, value)
+	t.change(func(s *sentry.Span) { s.SetData(key, value) })
+}
+
+// change calls f with the task's span, unless the task is over or its transaction is on its way to the server: from the
+// moment its root has finished, sentry-go, its hooks and the encoder read all spans of a transaction without a lock. f
+// holds the root's lock, so it must not touch a scope: an event processor of the user's runs under the scope's lock, and
+// may wait for this one.
+func (t *TaskSpan) change(f func(*sentry.Span)) {
+	root := t.root()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	if !root.finished.Load() && !t.finished.Load() {
+		f(t.span)
 	}
 }
 
@@ -299,18 +305,40 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
-	t.setSpanStatus(status)
-	t.client.call("a hook of a transaction", t.span.Finish)
-	t.hub.Scope().SetSpan(t.span) // Finish has put the span around this one there, whose status is still to be written
+	t.end(status)
 }
 
-// setSpanStatus writes the status of the span while the scope has a copy of it: captures with the task's context in other
-// goroutines read it, and what orders the two is the scope's lock.
-func (t *TaskSpan) setSpanStatus(status sentry.SpanStatus) {
+// end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures with
+// the task's context in other goroutines read it, and what orders the two is the scope's lock.
+func (t *TaskSpan) end(status sentry.SpanStatus) {
 	s, scope := t.span, t.hub.Scope()
-	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op, Description: s.Description})
-	s.Status = status
+	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
+		Description: s.Description})
+	if t.parent != nil {
+		t.endInner(status)
+	} else {
+		s.Status = status
+	}
 	scope.SetSpan(s)
+	if t.parent == nil {
+		t.client.call("a hook of a transaction", s.Finish)
+		scope.SetSpan(s) // in a transaction of the host's, Finish has put the span around this one there
+	}
+}
+
+// endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on its
+// way to the server: see change. sentry-go's Finish would write it without a lock.
+func (t *TaskSpan) endInner(status sentry.SpanStatus) {
+	root := t.root()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	if root.finished.Load() {
+		return
+	}
+	t.span.Status = status
+	if t.span.EndTime.IsZero() {
+		t.span.EndTime = t.span.StartTime.Add(time.Since(t.span.StartTime)) // by the monotonic clock, as in sentry-go
+	}
 }
 
 // cancelTasks ends the tasks that run while the Client is closed.

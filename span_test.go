@@ -601,3 +601,72 @@ func TestParentInContextTask(t *testing.T) {
 		}
 	}
 }
+
+// Run with -race: a task in a goroutine may go on, and end, while the transaction that it is part of is sent.
+func TestInnerTasksThatOutliveTheirRoot(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	const rounds, goroutines = 200, 3
+	for range rounds {
+		ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+		var begun, ended sync.WaitGroup
+		begun.Add(goroutines)
+		ending := make(chan struct{})
+		for range goroutines {
+			ended.Go(func() {
+				_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(ctx context.Context) error {
+					begun.Done()
+					<-ending
+					span := sentryconfig.TaskSpanFromContext(ctx)
+					for i := range 10 {
+						span.SetTag("round", fmt.Sprint(i))
+						span.SetData("round", i)
+						span.SetStatus(sentry.SpanStatusDataLoss)
+					}
+					return nil
+				})
+			})
+		}
+		begun.Wait()
+		close(ending)
+		outer.Finish()
+		ended.Wait()
+	}
+	for _, tx := range transactions(t, server, rounds) {
+		for _, s := range tx.Spans {
+			if s.Status != "data_loss" || s.Tags["round"] != "9" {
+				t.Errorf("a span that had not ended is in its transaction: %v", s)
+			}
+		}
+	}
+}
+
+// A hook may use the tasks within the one that is being sent; for their spans it is too late then.
+func TestInnerTasksInHooks(t *testing.T) {
+	var inner *sentryconfig.TaskSpan
+	mock := &sentry.MockTransport{}
+	start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.Transport = mock
+		o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			inner.SetTag("late", "x")
+			inner.SetData("late", "x")
+			inner.Finish()
+			return e
+		}
+	}})
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+	innerCtx, span := sentryconfig.CreateTaskSpan(ctx, "inner", 0, 1, nil)
+	inner = span
+	own := sentry.SpanFromContext(innerCtx)
+	outer.Finish()
+	if events := mock.Events(); len(events) != 1 || len(events[0].Spans) != 0 {
+		t.Errorf("events %v", events)
+	}
+	if own.Status != 0 || !own.EndTime.IsZero() || own.Tags["late"] != "" || own.Data["late"] != nil {
+		t.Errorf("the span was changed: %v, %v, %v, %v", own.Status, own.EndTime, own.Tags, own.Data)
+	}
+	sentryconfig.CaptureTaskFailure(innerCtx, "", "after it all", nil, nil)
+	events := mock.Events()
+	if e := events[len(events)-1]; e.Tags["late"] != "x" || e.Contexts["trace"]["span_id"] != own.SpanID {
+		t.Errorf("tags %v, trace %v", e.Tags, e.Contexts["trace"])
+	}
+}
