@@ -73,7 +73,8 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class := classOf(err, c.policy.Load().errorClass, c.cleanMessage)
+	end := endingOf(ctx)
+	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
@@ -109,13 +110,27 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 		e.Contexts["error"] = details
 	}
 	id := c.send(ctx, t, e, fingerprint, err)
-	t.noteCaptured(err, id, exceptionStatus(err))
+	status := sentry.SpanStatusInternalError
+	if !isPanic {
+		status = exceptionStatus(end, err, class)
+	}
+	t.noteCaptured(err, id, status)
 	return id
 }
 
-func exceptionStatus(err error) sentry.SpanStatus {
-	if isError(err, context.DeadlineExceeded) {
+func (c *Client) classOf(end ending, err error) errorClass {
+	return classAfter(end, err, c.policy.Load().errorClass, c.cleanMessage)
+}
+
+// exceptionStatus is the status of a task that err, of that class, has ended.
+func exceptionStatus(end ending, err error, class errorClass) sentry.SpanStatus {
+	if class.condition == conditionNames[conditionTimeout] {
 		return sentry.SpanStatusDeadlineExceeded
+	}
+	if end.done() && !end.late() {
+		if rest, _ := sift(err, end.caused); rest == nil {
+			return sentry.SpanStatusCanceled
+		}
 	}
 	return sentry.SpanStatusInternalError
 }
@@ -141,7 +156,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class := classOf(cause.Err, c.policy.Load().errorClass, c.cleanMessage)
+			class := c.classOf(endingOf(ctx), cause.Err)
 			details["class"], details["message"] = class.name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}

@@ -168,17 +168,6 @@ func identical(a, b reflect.Value) bool {
 	}
 }
 
-// isError is errors.Is for errors that may wrap themselves or panic.
-func isError(err, target error) bool {
-	return findError(err, func(e error) bool {
-		if e == target {
-			return true
-		}
-		is, ok := e.(interface{ Is(error) bool })
-		return ok && is.Is(target)
-	})
-}
-
 // asError is errors.As for errors that may wrap themselves or panic.
 func asError[T error](err error) (target T, found bool) {
 	found = findError(err, func(e error) bool {

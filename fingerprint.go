@@ -42,11 +42,16 @@ const maxErrorNodes = 1024
 // innermost error, so that the class doesn't depend on which lines wrapped it. clean takes out of a message what must not
 // be in a class: placeholders make it hard to recognise. user and clean may be nil.
 func classOf(err error, user func(error) string, clean func(string) string) errorClass {
+	return classAfter(ending{}, err, user, clean)
+}
+
+// classAfter is classOf in a context that has ended so: past its deadline, what follows from that has the condition timeout.
+func classAfter(end ending, err error, user func(error) string, clean func(string) string) errorClass {
 	if err == nil {
 		return errorClass{}
 	}
-	w := classWalk{user: user, clean: clean, left: maxErrorNodes}
-	if c, ok := w.visit(err); ok {
+	w := classWalk{user: user, clean: clean, left: maxErrorNodes, end: end, late: end.late()}
+	if c, ok := w.visit(err, false); ok {
 		return c
 	}
 	if w.told != nil {
@@ -58,27 +63,31 @@ func classOf(err error, user func(error) string, clean func(string) string) erro
 type classWalk struct {
 	user      func(error) string
 	clean     func(string) string
+	end       ending // of the context,
+	late      bool   // which was past its deadline
 	left      int    // errors still to be looked at
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
 }
 
-func (w *classWalk) visit(err error) (errorClass, bool) {
+// visit looks at err and what it wraps. With timeout, err is wrapped in an error that was too late.
+func (w *classWalk) visit(err error, timeout bool) (errorClass, bool) {
 	for {
 		if w.left <= 0 {
-			w.leaf(err)
+			w.leaf(err, timeout)
 			return errorClass{}, false
 		}
 		w.left--
+		timeout = timeout || w.late && w.end.caused(err)
 		if name := w.given(err); name != "" {
-			return errorClass{name: name, condition: conditionOf(err)}, true
+			return errorClass{name: name, condition: w.conditionOf(err, timeout)}, true
 		}
 		switch kindOf(err) {
 		case kindNamed:
-			return errorClass{name: typeName(err), condition: conditionOf(err)}, true
+			return errorClass{name: typeName(err), condition: w.conditionOf(err, timeout)}, true
 		case kindSentinel:
-			return errorClass{name: w.textClass(err), text: true, condition: conditionOf(err)}, true
+			return errorClass{name: w.textClass(err), text: true, condition: w.conditionOf(err, timeout)}, true
 		}
 		many, one := unwrapErrors(err)
 		if one != nil {
@@ -91,7 +100,7 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 				continue
 			}
 			branches++
-			if c, ok := w.visit(child); ok {
+			if c, ok := w.visit(child, timeout); ok {
 				return c, true
 			}
 			if w.left <= 0 {
@@ -99,18 +108,26 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 			}
 		}
 		if branches == 0 {
-			w.leaf(err)
+			w.leaf(err, timeout)
 		}
 		return errorClass{}, false
 	}
 }
 
-func (w *classWalk) leaf(err error) {
+// conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
+func (w *classWalk) conditionOf(err error, timeout bool) string {
+	if timeout || w.late && findError(err, w.end.caused) {
+		return conditionNames[conditionTimeout]
+	}
+	return conditionOf(err)
+}
+
+func (w *classWalk) leaf(err error, timeout bool) {
 	if w.text == nil {
 		w.text = err
 	}
 	if w.told == nil {
-		if condition := conditionOf(err); condition != "" {
+		if condition := w.conditionOf(err, timeout); condition != "" {
 			w.told, w.condition = err, condition
 		}
 	}

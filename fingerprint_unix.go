@@ -46,3 +46,13 @@ func endedBySignal(p *os.ProcessState) (syscall.Signal, bool) {
 	}
 	return status.Signal(), true
 }
+
+// endedFromOutside reports whether a signal that people and programs send has ended the process, not one of its own making.
+func endedFromOutside(p *os.ProcessState) bool {
+	signal, _ := endedBySignal(p)
+	switch signal {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
+}

@@ -50,3 +50,10 @@ func errnoCondition(e syscall.Errno) condition {
 }
 
 func endedBySignal(*os.ProcessState) (syscall.Signal, bool) { return 0, false }
+
+// endedFromOutside reports whether the process has the exit code that os.Process.Kill gives, or that of Ctrl+C. A program may
+// also exit with 1 by itself; Windows keeps nothing that tells the two apart.
+func endedFromOutside(p *os.ProcessState) bool {
+	code := uint32(p.ExitCode())
+	return code == 1 || code == uint32(windows.STATUS_CONTROL_C_EXIT)
+}

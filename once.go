@@ -100,8 +100,8 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 const maxCaptured = 16
 
 // uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
-// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
-// may also be what a panic was called with that has been reported.
+// through t's context: err itself, or what it wraps. With recovered, err may also be what a panic was called with that has
+// been reported.
 func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
 		return err, ""
@@ -109,49 +109,70 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 	t.mu.Lock()
 	captured := slices.Clone(t.captured)
 	t.mu.Unlock()
+	rest, _ = sift(err, func(err error) bool {
+		known := t.idOf(err, captured, recovered)
+		if id == "" {
+			id = known
+		}
+		return known != ""
+	})
+	return rest, id
+}
+
+// idOf returns the ID of the event for err itself, "" when there is none.
+func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sentry.EventID {
+	inner, ok := err.(*TaskError)
+	if ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
+		return inner.EventID
+	}
+	for _, c := range slices.Backward(captured) {
+		// By identity alone: an Is method may say yes to an error that is another event.
+		p, panicked := c.err.(*PanicError)
+		if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+			return c.id
+		}
+	}
+	return ""
+}
+
+// sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil if
+// nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
+// no more than that one.
+func sift(err error, drop func(error) bool) (rest error, found bool) {
 	left := maxErrors
-	var walk func(error) (error, sentry.EventID)
-	walk = func(err error) (error, sentry.EventID) {
+	var walk func(error) (error, bool)
+	walk = func(err error) (error, bool) {
 		if left--; left < 0 {
-			return err, ""
+			return err, false
 		}
-		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
-			return nil, inner.EventID
-		}
-		for _, c := range slices.Backward(captured) {
-			// By identity alone: an Is method may say yes to an error that is another event.
-			p, panicked := c.err.(*PanicError)
-			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
-				return nil, c.id
-			}
+		if drop(err) {
+			return nil, true
 		}
 		many, one := unwrapErrors(err)
 		if one != nil {
 			many = []error{one}
 		}
-		var id sentry.EventID
 		var rests []error
+		found := false
 		for _, child := range many {
 			if child == nil {
 				continue
 			}
-			rest, reported := walk(child)
+			rest, dropped := walk(child)
 			if rest != nil {
 				rests = append(rests, rest)
 			}
-			if id == "" {
-				id = reported
-			}
+			found = found || dropped
 		}
 		switch {
-		case id == "":
-			return err, ""
+		case !found:
+			return err, false
 		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
-			return nil, id
+			return nil, true
 		case len(rests) == 1:
-			return rests[0], id
+			return rests[0], true
 		}
-		return errors.Join(rests...), id
+		return errors.Join(rests...), true
 	}
 	return walk(err)
 }

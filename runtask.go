@@ -107,33 +107,34 @@ func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.Even
 	if t == nil || err == nil {
 		return ""
 	}
+	c, end := t.client, endingOf(ctx)
 	rest, id := t.uncaptured(err, true)
 	if rest == nil {
-		t.imply(statusOf(err))
+		t.imply(c.statusOf(end, err))
 		return id
 	}
-	err = rest
-	if isCancelled(ctx, err) {
-		t.imply(sentry.SpanStatusCanceled)
-		return id
+	if end.done() && !end.late() {
+		if rest, _ = sift(rest, end.caused); rest == nil {
+			t.imply(sentry.SpanStatusCanceled)
+			return id
+		}
 	}
-	c := t.client
 	if !c.reporting() {
 		return ""
 	}
-	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
+	if failure, ok := asError[*TaskFailure](rest); ok && failure != nil {
 		return c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
 	}
-	return c.captureException(ctx, err, task.Type, task.Data, nil, callers())
+	return c.captureException(ctx, rest, task.Type, task.Data, nil, callers())
 }
 
-func statusOf(err error) sentry.SpanStatus {
-	if _, ok := asError[*TaskFailure](err); ok {
+// statusOf is the status of a task that ended with err, which was reported in a task within it.
+func (c *Client) statusOf(end ending, err error) sentry.SpanStatus {
+	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
 		return sentry.SpanStatusFailedPrecondition
 	}
-	return exceptionStatus(err)
-}
-
-func isCancelled(ctx context.Context, err error) bool {
-	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
+	if _, ok := asError[*PanicError](err); ok {
+		return sentry.SpanStatusInternalError
+	}
+	return exceptionStatus(end, err, c.classOf(end, err))
 }
