@@ -23,7 +23,8 @@ type TaskError struct {
 	EventID sentry.EventID // of what was reported; "" when nothing was
 	Err     error          // what run returned, or a *PanicError
 
-	client *Client // whose event EventID is; nil when that isn't known
+	client   *Client // whose event EventID is; nil when that isn't known
+	expected bool    // Options.Expected has accepted Err
 }
 
 // Error returns "<type>: <err>".
@@ -70,19 +71,21 @@ func (e *PanicError) shown() error {
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	taskCtx, span := c.beginTask(ctx, task)
 	defer span.Finish()
-	id, err := runTask(taskCtx, task, span, run)
-	if err == nil {
+	result := TaskError{Task: task, client: c}
+	result.run(taskCtx, span, run)
+	if result.Err == nil {
 		return nil
 	}
 	if task.Type == "" {
-		task.Type = taskTypeOrUnknown("")
+		result.Task.Type = taskTypeOrUnknown("")
 	}
-	return &TaskError{Task: task, EventID: id, Err: err, client: c}
+	failed := result // so that success costs no allocation
+	return &failed
 }
 
-// runTask runs run and reports what came of it. When run ends its goroutine with runtime.Goexit, so does this: the deferred
-// Finish of the caller sees to the rest.
-func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Context) error) (id sentry.EventID, err error) {
+// run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so does
+// this: the deferred Finish of the caller sees to the rest.
+func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -90,42 +93,48 @@ func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Co
 		}
 		if v := recover(); v != nil { // nil in Goexit
 			p := &PanicError{Value: v, Stack: debug.Stack()}
-			id, err = span.capturePanic(p), p
+			e.EventID, e.Err = span.capturePanic(p), p
 		}
 	}()
 	if run == nil {
-		err = errors.New("sentryconfig: RunTask was given no function to run")
+		e.Err = errors.New("sentryconfig: RunTask was given no function to run")
 	} else {
-		err = run(ctx)
+		e.Err = run(ctx)
 	}
 	returned = true
-	return span.report(ctx, task, err), err
+	if span != nil && e.Err != nil {
+		e.report(ctx, span)
+	}
 }
 
-// report captures what run returned, if that is worth an event and isn't one already, and returns the event's ID.
-func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.EventID {
-	if t == nil || err == nil {
-		return ""
-	}
+// report captures what the task returned, if that is worth an event and isn't one already, and fills in the event's ID.
+func (e *TaskError) report(ctx context.Context, t *TaskSpan) {
 	c, end := t.client, endingOf(ctx)
-	rest, id := t.uncaptured(err, true)
+	rest := c.unexpected(ctx, e.Err)
 	if rest == nil {
-		t.imply(c.statusOf(end, err))
-		return id
+		e.expected = true
+		return
+	}
+	trouble := rest
+	if rest, e.EventID = t.uncaptured(rest, true); rest == nil {
+		t.imply(c.statusOf(end, trouble))
+		return
 	}
 	if end.done() && !end.late() {
 		if rest, _ = sift(rest, end.caused); rest == nil {
 			t.imply(sentry.SpanStatusCanceled)
-			return id
+			return
 		}
 	}
 	if !c.reporting() {
-		return ""
+		e.EventID = ""
+		return
 	}
 	if failure, ok := asError[*TaskFailure](rest); ok && failure != nil {
-		return c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
+		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
+		return
 	}
-	return c.captureException(ctx, rest, task.Type, task.Data, nil, callers())
+	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers())
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.
