@@ -103,12 +103,12 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 	}
 	returned = true
 	if span != nil && e.Err != nil {
-		e.report(ctx, span)
+		e.report(ctx, span, run)
 	}
 }
 
 // report captures what the task returned, if that is worth an event and isn't one already, and fills in the event's ID.
-func (e *TaskError) report(ctx context.Context, t *TaskSpan) {
+func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Context) error) {
 	c, end := t.client, endingOf(ctx)
 	rest := c.unexpected(ctx, e.Err)
 	if rest == nil {
@@ -134,7 +134,7 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan) {
 		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
 		return
 	}
-	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers())
+	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers(taskFunction(run)))
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.

@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"context"
 	"path"
 	"reflect"
 	"runtime"
@@ -17,10 +18,41 @@ const maxFrames = 100
 // ownPackage is the import path of this package, taken from a type of it so that a fork needs no edit.
 var ownPackage = reflect.TypeFor[Options]().PkgPath()
 
-// callers returns the program counters of the calling goroutine's stack, innermost first.
-func callers() []uintptr {
+// callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
+func callers(inner ...uintptr) []uintptr {
 	pcs := make([]uintptr, maxFrames)
-	return pcs[:runtime.Callers(2, pcs)]
+	n := copy(pcs, inner)
+	return pcs[:n+runtime.Callers(2, pcs[n:])]
+}
+
+// taskFunction returns a program counter that stands for a task's function in a list of callers: the function itself has
+// returned. Its frame is where the function begins, and goes into frameCache at once.
+func taskFunction(run func(context.Context) error) uintptr {
+	if run == nil {
+		return 0
+	}
+	entry := reflect.ValueOf(run).Pointer()
+	pc := entry + 1 // behind the entry, as the address that a call returns to is behind the call; no call returns here
+	if _, known := frameCache.Load(pc); known {
+		return pc
+	}
+	var f runtime.Frame
+	for frames, more := runtime.CallersFrames([]uintptr{pc}), true; more; {
+		f, more = frames.Next() // the last is the function itself, those before it are inlined into its first line
+	}
+	if name, method := strings.CutSuffix(f.Function, "-fm"); method {
+		f.Function, f.File, f.Line = name, "", 0 // the compiler's wrapper of a method value doesn't know where the method is
+	}
+	frame := sentry.NewFrame(f)
+	if f.File == "" {
+		frame.Filename = ""
+	}
+	var kept []sentry.Frame
+	if f.Function != "" && frame.Module != "reflect" && completeFrame(&frame) { // reflect.MakeFunc makes all of one
+		kept = []sentry.Frame{frame}
+	}
+	frameCache.Store(pc, kept)
+	return pc
 }
 
 // stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For a
@@ -89,7 +121,7 @@ func completeFrame(f *sentry.Frame) bool {
 		return false
 	}
 	f.InApp = inApp(f.Module)
-	if f.Module != "" && f.Filename == "" {
+	if f.Module != "" && f.Filename == "" && f.AbsPath != "" {
 		// With -trimpath the compiler names files like this; without, the name must not depend on where it was built.
 		f.Filename = f.Module + "/" + path.Base(strings.ReplaceAll(f.AbsPath, `\`, "/"))
 	}
