@@ -11,7 +11,7 @@ import (
 
 type capturedError struct {
 	err error
-	id  sentry.EventID
+	id  sentry.EventID // "" for a panic whose event was dropped
 }
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
@@ -24,7 +24,9 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	pcs := callers()
 	again, earlier := raisedByFinish(pcs)
 	if again || earlier {
-		if id, same := t.capturedPanic(p.Value); again || same {
+		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
+		// itself can't be told from others, and counts as captured.
+		if id, same := t.capturedPanic(p.Value); same || again && !sameValue(p.Value, p.Value) {
 			return id
 		}
 	}
@@ -83,7 +85,7 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 		return
 	}
 	t.imply(status)
-	if err == nil || id == "" {
+	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked { // a panic is on its way to the next task
 		return
 	}
 	for ; t != nil; t = t.parent {
@@ -126,6 +128,9 @@ func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sen
 		return inner.EventID
 	}
 	for _, c := range slices.Backward(captured) {
+		if c.id == "" {
+			continue
+		}
 		// By identity alone: an Is method may say yes to an error that is another event.
 		p, panicked := c.err.(*PanicError)
 		if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
