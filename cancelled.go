@@ -7,7 +7,8 @@ import (
 	"reflect"
 )
 
-// An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from it.
+// An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
+// it.
 type ending struct{ err, cause error }
 
 func endingOf(ctx context.Context) ending {
@@ -56,8 +57,8 @@ const (
 	grpcDeadlineExceeded = 4
 )
 
-// refusedByGRPC asks err for its gRPC status. The types are that module's own, which isn't imported, so it takes reflection.
-// The names are constants: with others the linker would have to keep every method of the program.
+// refusedByGRPC asks err for its gRPC status. The types are that module's own, which isn't imported, so it takes
+// reflection. The names are constants: with others the linker would have to keep every method of the program.
 func (e ending) refusedByGRPC(err error) bool {
 	status := onlyResult(reflect.ValueOf(err).MethodByName("GRPCStatus"))
 	if !status.IsValid() {

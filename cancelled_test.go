@@ -159,7 +159,8 @@ func TestCancelled(t *testing.T) {
 			return err
 		}, "cancelled", "", ""},
 		{"another error", cancelled, fixed(boom), "internal_error", "boom", ""},
-		{"a deadline of its own", cancelled, fixed(context.DeadlineExceeded), "deadline_exceeded", "context deadline exceeded", "timeout"},
+		{"a deadline of its own", cancelled, fixed(context.DeadlineExceeded),
+			"deadline_exceeded", "context deadline exceeded", "timeout"},
 		{"gRPC", cancelled, fixed(fmt.Errorf("call: %w", &grpcError{1})), "cancelled", "", ""},
 		{"gRPC, another code", cancelled, fixed(&grpcError{14}), "internal_error", "sentryconfig_test.grpcError", ""},
 		{"GRPCStatus of another kind", cancelled, fixed(oddStatus{}), "internal_error", "sentryconfig_test.oddStatus", ""},

@@ -11,8 +11,8 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
-// A process that was ended with a signal from outside while the context was cancelled follows from that. One that exited
-// by itself, or crashed, doesn't.
+// A process that was ended with a signal from outside while the context was cancelled follows from that. One that
+// exited by itself, or crashed, doesn't.
 func TestEndOfProcessWhileCancelled(t *testing.T) {
 	for _, test := range []struct{ end, status string }{
 		{"kill -KILL $$", "cancelled"}, {"kill -TERM $$", "cancelled"}, {"kill -INT $$", "cancelled"},

@@ -38,8 +38,8 @@ func (c *Client) unexpected(ctx context.Context, err error) error {
 // maxTaskLevels bounds how deep tasks within tasks are looked at: an error may be made to hold itself.
 const maxTaskLevels = 32
 
-// expects asks about err as a whole. A panic, in whatever it was returned, is never expected, and the error of a task within
-// this one only if no part of it was trouble there.
+// expects asks about err as a whole. A panic, in whatever it was returned, is never expected, and the error of a task
+// within this one only if no part of it was trouble there.
 func (c *Client) expects(expected func(error) bool, err error, levels int) bool {
 	if _, ok := asError[*PanicError](err); ok || levels == 0 {
 		return false
@@ -64,8 +64,9 @@ func (c *Client) expects(expected func(error) bool, err error, levels int) bool 
 	return yes
 }
 
-// partsOf returns the errors that err joins, err alone where it joins none, and nil where there are more than are looked at:
-// asked as a whole they would hide one another. The error of a task is one error: its own task has looked at the parts.
+// partsOf returns the errors that err joins, err alone where it joins none, and nil where there are more than are
+// looked at: asked as a whole they would hide one another. The error of a task is one error: its own task has looked at
+// the parts.
 func partsOf(err error) []error {
 	var parts []error
 	left := maxErrors

@@ -16,11 +16,12 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
+func fixed(err error) func(context.Context) error { return func(context.Context) error { return err } }
+
 // An error that Options.Expected accepts is a breadcrumb, and its task ends well.
 func TestExpected(t *testing.T) {
 	nothing, odd, boom := errors.New("nothing to do"), errors.New("token=hunter2hunter2"), errors.New("boom")
 	accept := func(err error) bool { return errors.Is(err, nothing) || err == odd }
-	fixed := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
 	inner := func(run func(context.Context) error) func(context.Context) error {
 		return func(ctx context.Context) error {
 			return fmt.Errorf("outer: %w", sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, run))
@@ -43,7 +44,8 @@ func TestExpected(t *testing.T) {
 			"internal_error", []string{"boom"}, []string{"nothing to do", "token=[Filtered]"}},
 		{"joined with others", fixed(errors.Join(boom, nothing, errors.New("bang"))),
 			"internal_error", []string{"boom\nbang"}, []string{"nothing to do"}},
-		{"joined", fixed(errors.Join(nothing, errors.Join(nil, odd))), "ok", nil, []string{"nothing to do", "token=[Filtered]"}},
+		{"joined", fixed(errors.Join(nothing, errors.Join(nil, odd))), "ok", nil,
+			[]string{"nothing to do", "token=[Filtered]"}},
 		{"one error of two parts", fixed(fmt.Errorf("%w: %w", boom, nothing)), "ok", nil, []string{"boom: nothing to do"}},
 		{"cancelled as well", func(ctx context.Context) error {
 			ctx, cancel := context.WithCancelCause(ctx)
@@ -83,8 +85,8 @@ func TestExpected(t *testing.T) {
 				t.Errorf("events %q, want %q", said, test.events)
 			}
 			var te *sentryconfig.TaskError
-			byHand := test.name == "captured by hand"
-			if !errors.As(err, &te) || !byHand && (te.EventID != "") != (len(test.events) > 0) || byHand && te.EventID != "" {
+			reported := len(test.events) > 0 && test.name != "captured by hand"
+			if !errors.As(err, &te) || (te.EventID != "") != reported {
 				t.Errorf("error %#v", err)
 			}
 			for _, b := range tx.Breadcrumbs {
@@ -107,7 +109,7 @@ func TestExpectedPanics(t *testing.T) {
 		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
 		Expected: func(error) bool { panic("no idea") },
 	})
-	err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error { return errors.New("boom") })
+	err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, fixed(errors.New("boom")))
 	var te *sentryconfig.TaskError
 	if e := one(t, server); !errors.As(err, &te) || string(te.EventID) != e.ID {
 		t.Errorf("error %v", err)
@@ -151,7 +153,7 @@ func TestExpectedOfMany(t *testing.T) {
 		many[i] = errors.New("one of many")
 	}
 	many[0] = nothing
-	_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error { return errors.Join(many...) })
+	_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, fixed(errors.Join(many...)))
 	one(t, server)
 }
 
@@ -160,7 +162,7 @@ func TestExpectedOfOddErrors(t *testing.T) {
 	server := start(t, sentryconfig.Options{Expected: func(error) bool { return false }})
 	loop, circle := &cyclic{}, &cyclic{}
 	loop.next = loop
-	err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error { return io.EOF })
+	err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, fixed(io.EOF))
 	var te *sentryconfig.TaskError
 	if !errors.As(err, &te) {
 		t.Fatal(err)

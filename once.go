@@ -38,11 +38,12 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	if !t.client.reporting() {
 		return ""
 	}
-	return t.client.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+	ctx := context.WithValue(context.Background(), taskKey{}, t)
+	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs)
 }
 
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
-// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one
+// that was unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
 func raisedByFinish(pcs []uintptr) (again, earlier bool) {
 	panics, inPanic := 0, false
 	for _, pc := range pcs {
@@ -61,8 +62,8 @@ func raisedByFinish(pcs []uintptr) (again, earlier bool) {
 	return false, false
 }
 
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
-// is none, that for any panic.
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where
+// there is none, that for any panic.
 func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,9 +102,9 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 // maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
 const maxCaptured = 16
 
-// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
-// through t's context: err itself, or what it wraps. With recovered, err may also be what a panic was called with that has
-// been reported.
+// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been
+// reported through t's context: err itself, or what it wraps. With recovered, err may also be what a panic was called
+// with that has been reported.
 func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
 		return err, ""
@@ -140,8 +141,8 @@ func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sen
 	return ""
 }
 
-// sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil if
-// nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
+// sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil
+// if nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
 // no more than that one.
 func sift(err error, drop func(error) bool) (rest error, found bool) {
 	left := maxErrors
@@ -203,8 +204,8 @@ const (
 // deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
 const unwindFrames = 2
 
-// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover alone
-// can't tell Goexit from a return.
+// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover
+// alone can't tell Goexit from a return.
 func unwinding() unwind {
 	var pcs [unwindFrames]uintptr
 	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {

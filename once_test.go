@@ -24,11 +24,15 @@ func TestOncePerClient(t *testing.T) {
 		a, b int // events
 	}{
 		{"task of another Client", func(ctx context.Context, c clients) error {
-			return c.a.RunTask(ctx, task("a"), func(ctx context.Context) error { return c.b.RunTask(ctx, task("b"), fail) })
+			return c.a.RunTask(ctx, task("a"), func(ctx context.Context) error {
+				return c.b.RunTask(ctx, task("b"), fail)
+			})
 		}, 1, 1},
 		{"task of another Client within one's own", func(ctx context.Context, c clients) error {
 			return c.a.RunTask(ctx, task("a"), func(ctx context.Context) error {
-				return c.b.RunTask(ctx, task("b"), func(ctx context.Context) error { return c.a.RunTask(ctx, task("c"), fail) })
+				return c.b.RunTask(ctx, task("b"), func(ctx context.Context) error {
+					return c.a.RunTask(ctx, task("c"), fail)
+				})
 			})
 		}, 1, 1},
 		{"captured by hand through another's task", func(ctx context.Context, c clients) error {
@@ -96,7 +100,8 @@ func TestOncePerClient(t *testing.T) {
 	}
 }
 
-// A panic that passes several tasks is looked at once, also where a hook drops its event, or it can't be told from others.
+// A panic that passes several tasks is looked at once, also where a hook drops its event, or it can't be told from
+// others.
 func TestPanicsOnTheirWay(t *testing.T) {
 	for _, test := range []struct {
 		name  string

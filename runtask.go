@@ -63,16 +63,30 @@ func (e *PanicError) shown() error {
 	return e
 }
 
-// RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
-// It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
-// that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
-// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
-// that run gets carries the task; it is as [CreateTaskSpan] makes it.
+// RunTask runs one task: it begins the span, calls run, captures what went wrong, sets the status and ends the span. It
+// returns nil or a *[TaskError]. The context that run gets carries the task; it is as [Client.CreateTaskSpan] makes it.
+//
+// An error that is or wraps a *[TaskFailure] is reported as a failure, any other as an exception. A panic in run is
+// captured and comes back as an error, so the caller goes on. These errors are returned, but not reported:
+//
+//   - What Options.Expected accepts.
+//   - What was captured with the task's context already, by the same Client.
+//   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
+//     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
+//
+// Joined errors count one by one: what is left of them is reported. An error that carries no stack trace gets that of
+// the call of RunTask, with run as its innermost frame.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
-	taskCtx, span := c.beginTask(ctx, task)
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var span *TaskSpan
+	if c.reporting() {
+		ctx, span = c.startTask(ctx, task)
+	}
 	defer span.Finish()
 	result := TaskError{Task: task, client: c}
-	result.run(taskCtx, span, run)
+	result.run(ctx, span, run)
 	if result.Err == nil {
 		return nil
 	}
@@ -83,8 +97,8 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 	return &failed
 }
 
-// run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so does
-// this: the deferred Finish of the caller sees to the rest.
+// run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so
+// does this: the deferred Finish of the caller sees to the rest.
 func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error) {
 	returned := false
 	defer func() {

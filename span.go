@@ -39,26 +39,22 @@ type TaskSpan struct {
 
 type taskKey struct{}
 
-// CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task ends
-// with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is captured,
-// logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the same Client it
-// begins a child span.
+// CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task
+// ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is
+// captured, logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the
+// same Client it begins a child span.
 //
 // taskData is copied and must not be written to during the call. While reporting is off it returns ctx (nil becomes
 // Background) and nil.
 func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
-	return c.beginTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
-}
-
-func (c *Client) beginTask(ctx context.Context, task Task) (context.Context, *TaskSpan) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	if !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, task)
+	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -100,7 +96,9 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 		options = append(options, func(s *sentry.Span) { setTags(s, task.Tags) })
 	}
 	if hostSpan != nil && t.parent == nil {
-		options = append(options, func(s *sentry.Span) { s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID })
+		options = append(options, func(s *sentry.Span) {
+			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
+		})
 	}
 	for _, opt := range task.SpanOptions {
 		if opt != nil {
@@ -153,7 +151,8 @@ func (t *TaskSpan) root() *TaskSpan {
 	return t
 }
 
-// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has ended.
+// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has
+// ended.
 func (t *TaskSpan) running() *TaskSpan {
 	if t.root().finished.Load() {
 		return nil
@@ -225,8 +224,8 @@ func (t *TaskSpan) SetData(key string, value any) {
 
 // change calls f with the task's span, unless the task is over or its transaction is on its way to the server: from the
 // moment its root has finished, sentry-go, its hooks and the encoder read all spans of a transaction without a lock. f
-// holds the root's lock, so it must not touch a scope: an event processor of the user's runs under the scope's lock, and
-// may wait for this one.
+// holds the root's lock, so it must not touch a scope: an event processor of the user's runs under the scope's lock,
+// and may wait for this one.
 func (t *TaskSpan) change(f func(*sentry.Span)) {
 	root := t.root()
 	root.mu.Lock()
@@ -236,7 +235,8 @@ func (t *TaskSpan) change(f func(*sentry.Span)) {
 	}
 }
 
-// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that back.
+// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that
+// back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 	if t == nil {
 		return
@@ -308,8 +308,8 @@ func (t *TaskSpan) finish() {
 	t.end(status)
 }
 
-// end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures with
-// the task's context in other goroutines read it, and what orders the two is the scope's lock.
+// end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
+// with the task's context in other goroutines read it, and what orders the two is the scope's lock.
 func (t *TaskSpan) end(status sentry.SpanStatus) {
 	s, scope := t.span, t.hub.Scope()
 	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
@@ -326,8 +326,8 @@ func (t *TaskSpan) end(status sentry.SpanStatus) {
 	}
 }
 
-// endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on its
-// way to the server: see change. sentry-go's Finish would write it without a lock.
+// endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on
+// its way to the server: see change. sentry-go's Finish would write it without a lock.
 func (t *TaskSpan) endInner(status sentry.SpanStatus) {
 	root := t.root()
 	root.mu.Lock()

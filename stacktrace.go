@@ -25,8 +25,8 @@ func callers(inner ...uintptr) []uintptr {
 	return pcs[:n+runtime.Callers(2, pcs[n:])]
 }
 
-// taskFunction returns a program counter that stands for a task's function in a list of callers: the function itself has
-// returned. Its frame is where the function begins, and goes into frameCache at once.
+// taskFunction returns a program counter that stands for a task's function in a list of callers: the function itself
+// has returned. Its frame is where the function begins, and goes into frameCache at once.
 func taskFunction(run func(context.Context) error) uintptr {
 	if run == nil {
 		return 0
@@ -41,7 +41,8 @@ func taskFunction(run func(context.Context) error) uintptr {
 		f, more = frames.Next() // the last is the function itself, those before it are inlined into its first line
 	}
 	if name, method := strings.CutSuffix(f.Function, "-fm"); method {
-		f.Function, f.File, f.Line = name, "", 0 // the compiler's wrapper of a method value doesn't know where the method is
+		// The compiler's wrapper of a method value doesn't know where the method is.
+		f.Function, f.File, f.Line = name, "", 0
 	}
 	frame := sentry.NewFrame(f)
 	if f.File == "" {
@@ -55,8 +56,9 @@ func taskFunction(run func(context.Context) error) uintptr {
 	return pc
 }
 
-// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For a
-// panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing is left.
+// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
+// a panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing
+// is left.
 func stacktraceOf(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
@@ -83,8 +85,8 @@ func afterPanic(pcs []uintptr) []uintptr {
 	return pcs
 }
 
-// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined, none
-// where they are to be left out. It is bounded by the size of the program.
+// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined,
+// none where they are to be left out. It is bounded by the size of the program.
 var frameCache sync.Map // uintptr -> []sentry.Frame
 
 func framesOf(pc uintptr) []sentry.Frame {
@@ -113,7 +115,7 @@ func completeFrame(f *sentry.Frame) bool {
 		file = f.Filename
 	}
 	switch {
-	case f.Module == "runtime", f.Module == "testing", strings.HasPrefix(f.Module, "runtime/"), strings.HasPrefix(f.Module, "internal/runtime/"):
+	case isWithin(f.Module, "runtime"), isWithin(f.Module, "internal/runtime"), f.Module == "testing":
 		return false
 	case f.Module == ownPackage && !strings.HasSuffix(file, "_test.go"):
 		return false
@@ -166,7 +168,8 @@ func isWithin(pkg, module string) bool {
 	return strings.HasPrefix(pkg, module) && (len(pkg) == len(module) || pkg[len(module)] == '/')
 }
 
-// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or nil.
+// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or
+// nil.
 func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	defer func() {
 		if recover() != nil { // err's own method, or one with another signature
