@@ -39,8 +39,8 @@ type TaskSpan struct {
 
 type taskKey struct{}
 
-// CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task
-// ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is
+// CreateTaskSpan begins a task: index is its place from 0 among total; a total of 0 or less means that neither is known.
+// The task ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is
 // captured, logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the
 // same Client it begins a child span.
 //
