@@ -11,10 +11,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A TaskFailure is an error that says a task ran to its end and found things not as they should be: Sentry gets a failure,
-// not an exception, when [RunTask]'s run returns one.
+// A TaskFailure is an error that says a task ran to its end and found things not as they should be: Sentry gets a
+// failure, not an exception, when [RunTask]'s run returns one.
 type TaskFailure struct {
 	Reason string         // what was found
+	Code   string         // a short constant for the kind of failure, by which they are grouped; or ""
 	Extra  map[string]any // as the extra of CaptureTaskFailure
 	Err    error          // what caused it, if anything did
 }
@@ -25,12 +26,12 @@ func (f *TaskFailure) Error() string { return f.Reason }
 // Unwrap returns f.Err.
 func (f *TaskFailure) Unwrap() error { return f.Err }
 
-// CaptureTaskException reports err as what ended, or disturbed, a task of taskType: the whole error chain, grouped by task
-// type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra becomes a
-// context of the event. The values are copied; they must not be written to during the call.
+// CaptureTaskException reports err as what ended, or disturbed, a task of taskType: the whole error chain, grouped by
+// task type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra
+// becomes a context of the event. The values are copied; they must not be written to during the call.
 //
-// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped it.
-// It doesn't wait for the network; it costs some tens of microseconds.
+// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped
+// it. It doesn't wait for the network; it costs some tens of microseconds.
 func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if err == nil || !c.reporting() {
@@ -72,19 +73,24 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 	return nil
 }
 
-func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any, pcs []uintptr) sentry.EventID {
-	class := classOf(err, c.policy.Load().errorClass, c.cleanMessage)
+func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any,
+	pcs []uintptr) sentry.EventID {
+	end := endingOf(ctx)
+	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	_, isPanic := asError[*PanicError](err)
-	shown := err
+	shown, title := err, class.title()
 	if isPanic {
 		e.Level = sentry.LevelFatal
+		if class.text {
+			title = panicTitle
+		}
 		if p, ok := err.(*PanicError); ok {
 			shown = p.shown()
 		}
 	}
-	e.Exception = exceptionsOf(shown, class.title(), func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	e.Exception = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
 	if isPanic {
 		handled := false
 		outermost := &e.Exception[len(e.Exception)-1]
@@ -106,18 +112,33 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 		e.Contexts["error"] = details
 	}
 	id := c.send(ctx, t, e, fingerprint, err)
-	t.noteCaptured(err, id, exceptionStatus(err))
+	status := sentry.SpanStatusInternalError
+	if !isPanic {
+		status = exceptionStatus(end, err, class)
+	}
+	t.noteCaptured(err, id, status)
 	return id
 }
 
-func exceptionStatus(err error) sentry.SpanStatus {
-	if isError(err, context.DeadlineExceeded) {
+func (c *Client) classOf(end ending, err error) errorClass {
+	return classAfter(end, err, c.policy.Load().errorClass, c.cleanMessage)
+}
+
+// exceptionStatus is the status of a task that err, of that class, has ended.
+func exceptionStatus(end ending, err error, class errorClass) sentry.SpanStatus {
+	if class.condition == conditionNames[conditionTimeout] {
 		return sentry.SpanStatusDeadlineExceeded
+	}
+	if end.done() && !end.late() {
+		if rest, _ := sift(err, end.caused); rest == nil {
+			return sentry.SpanStatusCanceled
+		}
 	}
 	return sentry.SpanStatusInternalError
 }
 
-func (c *Client) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any, cause *TaskFailure) sentry.EventID {
+func (c *Client) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any,
+	cause *TaskFailure) sentry.EventID {
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	if reason == "" {
@@ -125,20 +146,25 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	}
 	e.Message = taskType + ": " + cutText(reason, maxErrorText)
 	e.Tags["failure_type"] = "task_status_failure"
+	fingerprint := []string{taskType, "task_failure"}
 	var original error
 	if cause != nil {
 		original = cause
+		if code := plainName(cause.Code, maxClassLength); code != "" {
+			e.Tags["failure_code"] = code
+			fingerprint = append(fingerprint, code)
+		}
 		if cause.Err != nil {
 			details := errorDetails(cause.Err)
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class := classOf(cause.Err, c.policy.Load().errorClass, c.cleanMessage)
+			class := c.classOf(endingOf(ctx), cause.Err)
 			details["class"], details["message"] = class.name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}
-	id := c.send(ctx, t, e, []string{taskType, "task_failure"}, original)
+	id := c.send(ctx, t, e, fingerprint, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
 	return id
 }
@@ -148,7 +174,8 @@ const maxTaskDataBytes = 8 << 10
 
 // newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
 // The task is the one in ctx, or the only one running.
-func (c *Client) newEvent(ctx context.Context, taskType string, taskData any, extra map[string]any) (*sentry.Event, *TaskSpan) {
+func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
+	extra map[string]any) (*sentry.Event, *TaskSpan) {
 	t := c.taskOf(ctx)
 	task := make(sentry.Context, 4)
 	if t != nil {
@@ -156,6 +183,9 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any, ex
 			taskType = t.taskType
 		}
 		t.describe(task)
+		if p := t.parent; p != nil {
+			task["parent"] = p.asParent()
+		}
 	}
 	taskType = taskTypeOrUnknown(taskType)
 	task["task_type"] = taskType
@@ -198,9 +228,10 @@ func (c *Client) commonTags(tags map[string]string) {
 	}
 }
 
-// send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own transport,
-// has it.
-func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string, err error) (id sentry.EventID) {
+// send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own
+// transport, has it.
+func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string,
+	err error) (id sentry.EventID) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -217,9 +248,9 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return *sent
 }
 
-// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a kind
-// of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and drops values
-// of other types than it expects.
+// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a
+// kind of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and
+// drops values of other types than it expects.
 var reservedContexts = func() map[string]bool {
 	names := make(map[string]bool)
 	for _, name := range strings.Fields(
@@ -236,8 +267,8 @@ var reservedContexts = func() map[string]bool {
 // maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
 const maxContextName = 140
 
-// extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would make
-// Sentry parse it as an operating system.
+// extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would
+// make Sentry parse it as an operating system.
 func extraContext(key string, value any) (string, sentry.Context) {
 	name := strings.TrimSpace(cutText(key, maxContextName))
 	switch {

@@ -11,11 +11,13 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// maxExceptions bounds what is sent of an error's tree: Sentry shows no more than 50, and a joined error may hold millions.
+// maxExceptions bounds what is sent of an error's tree: Sentry shows no more than 50, and a joined error may hold
+// millions.
 const maxExceptions = 50
 
-// exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the errors
-// carry; where none does, the outermost gets stack's. Its methods may panic: what they don't say gets a stand-in.
+// exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
+// errors carry; where none does, the outermost gets stack's. Its methods may panic: what they don't say gets a
+// stand-in.
 func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) []sentry.Exception {
 	b := exceptionBuilder{seen: make(map[any]struct{}, 4)}
 	b.add(err, nil, "")
@@ -99,11 +101,12 @@ func valueText(v any) string {
 	}
 }
 
-// maxErrors bounds a walk through an error's tree: errors may wrap themselves, and then errors.Is and errors.As never end.
+// maxErrors bounds a walk through an error's tree: errors may wrap themselves, and then errors.Is and errors.As never
+// end.
 const maxErrors = 1000
 
-// findError walks the tree of err, from the outside in and depth first, and reports whether match says yes to one of its
-// errors. Methods of the errors that panic end only their own branch.
+// findError walks the tree of err, from the outside in and depth first, and reports whether match says yes to one of
+// its errors. Methods of the errors that panic end only their own branch.
 func findError(err error, match func(error) bool) bool {
 	left := maxErrors
 	var walk func(error) bool
@@ -130,8 +133,8 @@ func safely(err error, match func(error) bool) (ok bool) {
 	return match(err)
 }
 
-// sameValue is a == b for values of which some can't be compared: a slice, a map or a function is the same when it is the one
-// in memory.
+// sameValue is a == b for values of which some can't be compared: a slice, a map or a function is the same when it is
+// the one in memory.
 func sameValue(a, b any) bool {
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 	return x.IsValid() && y.IsValid() && x.Type() == y.Type() && identical(x, y)
@@ -166,17 +169,6 @@ func identical(a, b reflect.Value) bool {
 	default:
 		return a.Equal(b)
 	}
-}
-
-// isError is errors.Is for errors that may wrap themselves or panic.
-func isError(err, target error) bool {
-	return findError(err, func(e error) bool {
-		if e == target {
-			return true
-		}
-		is, ok := e.(interface{ Is(error) bool })
-		return ok && is.Is(target)
-	})
 }
 
 // asError is errors.As for errors that may wrap themselves or panic.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Errors are grouped by class, what went wrong, and condition, in which of the common ways. Both are read from the chain
-// of an error, whose methods are other people's code: they may panic, a chain may have no end, a tree millions of
+// Errors are grouped by class, what went wrong, and condition, in which of the common ways. Both are read from the
+// chain of an error, whose methods are other people's code: they may panic, a chain may have no end, a tree millions of
 // branches.
 
 // errorClass is what an error is grouped by.
@@ -29,21 +29,30 @@ func (c errorClass) title() string {
 // textTitle is the exception type of errors that are known by their message alone: Sentry shows the message beside it.
 const textTitle = "error"
 
-// maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the error of
-// each retry.
+// panicTitle is the exception type of panics that are known by their text alone.
+const panicTitle = "panic"
+
+// maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the
+// error of each retry.
 const maxErrorNodes = 1024
 
 // classOf walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
-// own, one that user names, one whose type is more than a wrapper or a text. The condition is that error's, so both speak
-// of the same branch. Without any, it takes the first text that has a condition, else the first text: always that of an
-// innermost error, so that the class doesn't depend on which lines wrapped it. clean takes out of a message what must not
-// be in a class: placeholders make it hard to recognise. user and clean may be nil.
+// own, one that user names, one whose type is more than a wrapper or a text. The condition is that error's, so both
+// speak of the same branch. Without any, it takes the first text that has a condition, else the first text: always that
+// of an innermost error, so that the class doesn't depend on which lines wrapped it. clean takes out of a message what
+// must not be in a class: placeholders make it hard to recognise. user and clean may be nil.
 func classOf(err error, user func(error) string, clean func(string) string) errorClass {
+	return classAfter(ending{}, err, user, clean)
+}
+
+// classAfter is classOf in a context that has ended so: past its deadline, what follows from that has the condition
+// timeout.
+func classAfter(end ending, err error, user func(error) string, clean func(string) string) errorClass {
 	if err == nil {
 		return errorClass{}
 	}
-	w := classWalk{user: user, clean: clean, left: maxErrorNodes}
-	if c, ok := w.visit(err); ok {
+	w := classWalk{user: user, clean: clean, left: maxErrorNodes, end: end, late: end.late()}
+	if c, ok := w.visit(err, false); ok {
 		return c
 	}
 	if w.told != nil {
@@ -55,27 +64,31 @@ func classOf(err error, user func(error) string, clean func(string) string) erro
 type classWalk struct {
 	user      func(error) string
 	clean     func(string) string
+	end       ending // of the context,
+	late      bool   // which was past its deadline
 	left      int    // errors still to be looked at
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
 }
 
-func (w *classWalk) visit(err error) (errorClass, bool) {
+// visit looks at err and what it wraps. With timeout, err is wrapped in an error that was too late.
+func (w *classWalk) visit(err error, timeout bool) (errorClass, bool) {
 	for {
 		if w.left <= 0 {
-			w.leaf(err)
+			w.leaf(err, timeout)
 			return errorClass{}, false
 		}
 		w.left--
+		timeout = timeout || w.late && w.end.caused(err)
 		if name := w.given(err); name != "" {
-			return errorClass{name: name, condition: conditionOf(err)}, true
+			return errorClass{name: name, condition: w.conditionOf(err, timeout)}, true
 		}
 		switch kindOf(err) {
 		case kindNamed:
-			return errorClass{name: typeName(err), condition: conditionOf(err)}, true
+			return errorClass{name: typeName(err), condition: w.conditionOf(err, timeout)}, true
 		case kindSentinel:
-			return errorClass{name: w.textClass(err), text: true, condition: conditionOf(err)}, true
+			return errorClass{name: w.textClass(err), text: true, condition: w.conditionOf(err, timeout)}, true
 		}
 		many, one := unwrapErrors(err)
 		if one != nil {
@@ -88,7 +101,7 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 				continue
 			}
 			branches++
-			if c, ok := w.visit(child); ok {
+			if c, ok := w.visit(child, timeout); ok {
 				return c, true
 			}
 			if w.left <= 0 {
@@ -96,18 +109,26 @@ func (w *classWalk) visit(err error) (errorClass, bool) {
 			}
 		}
 		if branches == 0 {
-			w.leaf(err)
+			w.leaf(err, timeout)
 		}
 		return errorClass{}, false
 	}
 }
 
-func (w *classWalk) leaf(err error) {
+// conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
+func (w *classWalk) conditionOf(err error, timeout bool) string {
+	if timeout || w.late && findError(err, w.end.caused) {
+		return conditionNames[conditionTimeout]
+	}
+	return conditionOf(err)
+}
+
+func (w *classWalk) leaf(err error, timeout bool) {
 	if w.text == nil {
 		w.text = err
 	}
 	if w.told == nil {
-		if condition := conditionOf(err); condition != "" {
+		if condition := w.conditionOf(err, timeout); condition != "" {
 			w.told, w.condition = err, condition
 		}
 	}
@@ -204,8 +225,8 @@ func kindOf(err error) errorKind {
 		case "errorString", "wrapError", "noWrapError", "noWrapper":
 			return kindText
 		}
-	case "github.com/go-errors/errors", "github.com/hashicorp/go-multierror", "github.com/hashicorp/errwrap", "go.uber.org/multierr",
-		"github.com/rotisserie/eris", "github.com/samber/oops", "github.com/cockroachdb/errors":
+	case "github.com/go-errors/errors", "github.com/hashicorp/go-multierror", "github.com/hashicorp/errwrap",
+		"go.uber.org/multierr", "github.com/rotisserie/eris", "github.com/samber/oops", "github.com/cockroachdb/errors":
 		return kindText
 	default:
 		if strings.HasPrefix(pkg, "github.com/cockroachdb/errors/") {
@@ -233,8 +254,8 @@ func typeName(err error) string {
 	return plainName(name, maxClassLength)
 }
 
-// shortTypeArgs cuts the type arguments in a type's name to their import names: reflect gives them with the package's full
-// path, in which dots may be %2e, and types local to a function with a running number after a middle dot.
+// shortTypeArgs cuts the type arguments in a type's name to their import names: reflect gives them with the package's
+// full path, in which dots may be %2e, and types local to a function with a running number after a middle dot.
 func shortTypeArgs(name string) string {
 	var b strings.Builder
 	start := 0
@@ -320,8 +341,8 @@ func messageOf(err error) (message string, ok bool) {
 	return err.Error(), true
 }
 
-// panicMessage stands for a panic whose value is no error. Values without a text of their own go by their type: what they
-// hold differs from panic to panic, and may be huge.
+// panicMessage stands for a panic whose value is no error. Values without a text of their own go by their type: what
+// they hold differs from panic to panic, and may be huge.
 func panicMessage(value any) string {
 	var text string
 	switch v := value.(type) {
@@ -335,8 +356,8 @@ func panicMessage(value any) string {
 		switch t := reflect.TypeOf(value); t.Kind() {
 		case reflect.String:
 			text = reflect.ValueOf(value).String()
-		case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8,
-			reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr, reflect.Float32, reflect.Float64:
+		case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr, reflect.Float32, reflect.Float64:
 			text = t.String() + " 0"
 		default:
 			text = t.String()

@@ -36,8 +36,8 @@ var conditionNames = [conditionNone]string{"not_exist", "exist", "permission", "
 // maxCodeLength is the length of a condition, in characters.
 const maxCodeLength = 60
 
-// conditionOf answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the code
-// of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
+// conditionOf answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
+// code of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
 func conditionOf(err error) string {
 	w := conditionWalk{left: maxErrorNodes}
 	w.visit(err)

@@ -28,8 +28,8 @@ const (
 )
 
 // errorDetails returns what the errors in err's tree keep out of their messages, or say in them unsorted: the context
-// error. Values are strings, ints, int64s and bools. Where two errors use the same key, the inner one's gets a number. It
-// returns nil when there is nothing to tell.
+// error. Values are strings, ints, int64s and bools. Where two errors use the same key, the inner one's gets a number.
+// It returns nil when there is nothing to tell.
 func errorDetails(err error) map[string]any {
 	d := details{left: maxDetailNodes}
 	d.visit(err)
@@ -218,8 +218,8 @@ func (d *details) certificate(c *x509.Certificate) {
 	d.text("certificate_not_after", c.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// headAndTail cuts the middle out of s when it has more than limit bytes, and makes it valid UTF-8. What it returns doesn't
-// hold on to a larger s.
+// headAndTail cuts the middle out of s when it has more than limit bytes, and makes it valid UTF-8. What it returns
+// doesn't hold on to a larger s.
 func headAndTail[T string | []byte](s T, limit int) string {
 	if len(s) > limit {
 		head, tail := limit/2, len(s)-limit/2

@@ -11,8 +11,8 @@ import (
 var askedErrnos = [...]syscall.Errno{syscall.ETIMEDOUT, syscall.EPIPE, syscall.ECONNREFUSED, syscall.ECONNRESET,
 	syscall.ECONNABORTED, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENOSPC}
 
-// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. EAGAIN is no timeout,
-// whatever its Timeout method says: a fork that fails for want of processes returns it.
+// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. EAGAIN is no
+// timeout, whatever its Timeout method says: a fork that fails for want of processes returns it.
 func errnoCondition(e syscall.Errno) condition {
 	switch e {
 	case syscall.ENOENT:
@@ -45,4 +45,15 @@ func endedBySignal(p *os.ProcessState) (syscall.Signal, bool) {
 		return 0, false
 	}
 	return status.Signal(), true
+}
+
+// endedFromOutside reports whether a signal that people and programs send has ended the process, not one of its own
+// making.
+func endedFromOutside(p *os.ProcessState) bool {
+	signal, _ := endedBySignal(p)
+	switch signal {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
 }

@@ -12,9 +12,9 @@ import (
 var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_PIPE, windows.WSAECONNREFUSED,
 	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.ERROR_DISK_FULL}
 
-// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. Windows has several
-// numbers for most things: of winsock, of the redirector, of overlapped input and output. The names of package syscall
-// that look like unix ones are numbers that Go invented; the system never returns them, but other errors may.
+// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. Windows has
+// several numbers for most things: of winsock, of the redirector, of overlapped input and output. The names of package
+// syscall that look like unix ones are numbers that Go invented; the system never returns them, but other errors may.
 func errnoCondition(e syscall.Errno) condition {
 	switch e {
 	case syscall.ETIMEDOUT, windows.WSAETIMEDOUT, windows.WAIT_TIMEOUT, windows.ERROR_SEM_TIMEOUT, windows.ERROR_TIMEOUT:
@@ -50,3 +50,10 @@ func errnoCondition(e syscall.Errno) condition {
 }
 
 func endedBySignal(*os.ProcessState) (syscall.Signal, bool) { return 0, false }
+
+// endedFromOutside reports whether the process has the exit code that os.Process.Kill gives, or that of Ctrl+C. A
+// program may also exit with 1 by itself; Windows keeps nothing that tells the two apart.
+func endedFromOutside(p *os.ProcessState) bool {
+	code := uint32(p.ExitCode())
+	return code == 1 || code == uint32(windows.STATUS_CONTROL_C_EXIT)
+}

@@ -11,7 +11,7 @@ import (
 
 type capturedError struct {
 	err error
-	id  sentry.EventID
+	id  sentry.EventID // "" for a panic whose event was dropped
 }
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
@@ -24,7 +24,9 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	pcs := callers()
 	again, earlier := raisedByFinish(pcs)
 	if again || earlier {
-		if id, same := t.capturedPanic(p.Value); again || same {
+		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
+		// itself can't be told from others, and counts as captured.
+		if id, same := t.capturedPanic(p.Value); same || again && !sameValue(p.Value, p.Value) {
 			return id
 		}
 	}
@@ -36,11 +38,12 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	if !t.client.reporting() {
 		return ""
 	}
-	return t.client.captureException(context.WithValue(context.Background(), taskKey{}, t), p, t.taskType, nil, nil, pcs)
+	ctx := context.WithValue(context.Background(), taskKey{}, t)
+	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs)
 }
 
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one that was
-// unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one
+// that was unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
 func raisedByFinish(pcs []uintptr) (again, earlier bool) {
 	panics, inPanic := 0, false
 	for _, pc := range pcs {
@@ -59,8 +62,8 @@ func raisedByFinish(pcs []uintptr) (again, earlier bool) {
 	return false, false
 }
 
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where there
-// is none, that for any panic.
+// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where
+// there is none, that for any panic.
 func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,7 +86,7 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 		return
 	}
 	t.imply(status)
-	if err == nil || id == "" {
+	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked { // a panic is on its way to the next task
 		return
 	}
 	for ; t != nil; t = t.parent {
@@ -99,9 +102,9 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 // maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
 const maxCaptured = 16
 
-// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been reported
-// through t's context: err itself, or what it wraps. Of errors that were joined each counts for itself. With recovered, err
-// may also be what a panic was called with that has been reported.
+// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been
+// reported through t's context: err itself, or what it wraps. With recovered, err may also be what a panic was called
+// with that has been reported.
 func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
 		return err, ""
@@ -109,49 +112,73 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 	t.mu.Lock()
 	captured := slices.Clone(t.captured)
 	t.mu.Unlock()
+	rest, _ = sift(err, func(err error) bool {
+		known := t.idOf(err, captured, recovered)
+		if id == "" {
+			id = known
+		}
+		return known != ""
+	})
+	return rest, id
+}
+
+// idOf returns the ID of the event for err itself, "" when there is none.
+func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sentry.EventID {
+	inner, ok := err.(*TaskError)
+	if ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
+		return inner.EventID
+	}
+	for _, c := range slices.Backward(captured) {
+		if c.id == "" {
+			continue
+		}
+		// By identity alone: an Is method may say yes to an error that is another event.
+		p, panicked := c.err.(*PanicError)
+		if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+			return c.id
+		}
+	}
+	return ""
+}
+
+// sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil
+// if nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
+// no more than that one.
+func sift(err error, drop func(error) bool) (rest error, found bool) {
 	left := maxErrors
-	var walk func(error) (error, sentry.EventID)
-	walk = func(err error) (error, sentry.EventID) {
+	var walk func(error) (error, bool)
+	walk = func(err error) (error, bool) {
 		if left--; left < 0 {
-			return err, ""
+			return err, false
 		}
-		if inner, ok := err.(*TaskError); ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
-			return nil, inner.EventID
-		}
-		for _, c := range slices.Backward(captured) {
-			// By identity alone: an Is method may say yes to an error that is another event.
-			p, panicked := c.err.(*PanicError)
-			if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
-				return nil, c.id
-			}
+		if drop(err) {
+			return nil, true
 		}
 		many, one := unwrapErrors(err)
 		if one != nil {
 			many = []error{one}
 		}
-		var id sentry.EventID
 		var rests []error
+		found := false
 		for _, child := range many {
 			if child == nil {
 				continue
 			}
-			rest, reported := walk(child)
+			rest, dropped := walk(child)
 			if rest != nil {
 				rests = append(rests, rest)
 			}
-			if id == "" {
-				id = reported
-			}
+			found = found || dropped
 		}
 		switch {
-		case id == "":
-			return err, ""
+		case !found:
+			return err, false
 		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
-			return nil, id
+			return nil, true
 		case len(rests) == 1:
-			return rests[0], id
+			return rests[0], true
 		}
-		return errors.Join(rests...), id
+		return errors.Join(rests...), true
 	}
 	return walk(err)
 }
@@ -177,8 +204,8 @@ const (
 // deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
 const unwindFrames = 2
 
-// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover alone
-// can't tell Goexit from a return.
+// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover
+// alone can't tell Goexit from a return.
 func unwinding() unwind {
 	var pcs [unwindFrames]uintptr
 	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {

@@ -2,11 +2,10 @@ package sentryconfig
 
 import (
 	"context"
-	"errors"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 
@@ -24,7 +23,7 @@ type TaskSpan struct {
 	outer    *TaskSpan // the task in the context that it began with, which may be another Client's
 	taskType string
 	index    int
-	total    int
+	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	finished atomic.Bool
@@ -40,10 +39,10 @@ type TaskSpan struct {
 
 type taskKey struct{}
 
-// CreateTaskSpan begins a task: index is its place from 0 among total, a total of 0 or less means unknown. The task ends
-// with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is captured,
-// logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the same Client it
-// begins a child span.
+// CreateTaskSpan begins a task: index is its place from 0 among total; a total of 0 or less means that neither is known.
+// The task ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is
+// captured, logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the
+// same Client it begins a child span.
 //
 // taskData is copied and must not be written to during the call. While reporting is off it returns ctx (nil becomes
 // Background) and nil.
@@ -55,7 +54,7 @@ func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, tot
 	if !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, taskType, index, total, taskData, opts)
+	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -67,11 +66,11 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 	return t
 }
 
-func (c *Client) startTask(ctx context.Context, taskType string, index, total int, taskData any, opts []sentry.SpanOption) (context.Context, *TaskSpan) {
-	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(taskType), index: index, total: total, offs: c.offs.Load(),
-		outer: TaskSpanFromContext(ctx)}
-	if taskData != nil {
-		t.data = safe.Value(taskData, maxTaskDataBytes)
+func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *TaskSpan) {
+	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(task.Type), index: task.Index, total: max(task.Total, 0),
+		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx)}
+	if task.Data != nil {
+		t.data = safe.Value(task.Data, maxTaskDataBytes)
 	}
 	if inner := c.taskIn(ctx); inner != nil {
 		t.parent = inner.running()
@@ -79,35 +78,29 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := c.hostOf(ctx)
-	spanCtx := ctx
-	base := c.ownHub()
-	switch {
-	case hostHub == nil && hostSpan == nil:
-		if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
-			base = h
-		} else if t.parent != nil {
-			base = t.parent.hub
-		}
-		if t.parent == nil && c.inEndedTask(ctx) {
-			spanCtx = spanless{ctx}
-		}
-	case t.parent != nil:
-		spanCtx, base = t.parent.span.Context(), t.parent.hub
-	default:
-		spanCtx = spanless{ctx}
-	}
+	spanCtx, base := c.placeOf(t, ctx, hostHub != nil || hostSpan != nil)
 	t.hub = base.Clone()
 	if t.parent == nil {
 		t.hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
 	}
+	for key, value := range task.Tags {
+		if key != "" {
+			t.hub.Scope().SetTag(key, value)
+		}
+	}
 	spanCtx = sentry.SetHubOnContext(spanCtx, t.hub)
 
-	options := make([]sentry.SpanOption, 0, len(opts)+2)
+	options := make([]sentry.SpanOption, 0, len(task.SpanOptions)+3)
 	options = append(options, t.start)
-	if hostSpan != nil && t.parent == nil {
-		options = append(options, func(s *sentry.Span) { s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID })
+	if len(task.Tags) > 0 {
+		options = append(options, func(s *sentry.Span) { setTags(s, task.Tags) })
 	}
-	for _, opt := range opts {
+	if hostSpan != nil && t.parent == nil {
+		options = append(options, func(s *sentry.Span) {
+			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
+		})
+	}
+	for _, opt := range task.SpanOptions {
 		if opt != nil {
 			options = append(options, func(s *sentry.Span) { c.call("a span option", func() { opt(s) }) })
 		}
@@ -122,6 +115,34 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 	return context.WithValue(ctx, taskKey{}, t), t
 }
 
+// placeOf returns the context in which the span of t starts, and the hub that t gets a clone of.
+func (c *Client) placeOf(t *TaskSpan, ctx context.Context, inHost bool) (context.Context, *sentry.Hub) {
+	switch {
+	case inHost && t.parent != nil:
+		return t.parent.span.Context(), t.parent.hub
+	case inHost:
+		return spanless{ctx}, c.ownHub()
+	}
+	base := c.ownHub()
+	if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
+		base = h
+	} else if t.parent != nil {
+		base = t.parent.hub
+	}
+	if t.parent == nil && c.inEndedTask(ctx) {
+		return spanless{ctx}, base
+	}
+	return ctx, base
+}
+
+func setTags(s *sentry.Span, tags map[string]string) {
+	for key, value := range tags {
+		if key != "" {
+			s.SetTag(key, value)
+		}
+	}
+}
+
 // root returns the task that t is, or is part of, and that has a transaction.
 func (t *TaskSpan) root() *TaskSpan {
 	for t.parent != nil {
@@ -130,7 +151,8 @@ func (t *TaskSpan) root() *TaskSpan {
 	return t
 }
 
-// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has ended.
+// running returns the innermost task that still runs of t and those it runs in, or nil when their transaction has
+// ended.
 func (t *TaskSpan) running() *TaskSpan {
 	if t.root().finished.Load() {
 		return nil
@@ -152,9 +174,9 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	if s.IsTransaction() {
 		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
 		s.Tags = make(map[string]string, 5)
-		s.Tags["task_type"], s.Tags["task_index"] = t.taskType, strconv.Itoa(t.index)
+		s.Tags["task_type"] = t.taskType
 		if t.total > 0 {
-			s.Tags["total_tasks"] = strconv.Itoa(t.total)
+			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
 		}
 		t.client.commonTags(s.Tags)
 		s.SetContext("task", task)
@@ -165,13 +187,21 @@ func (t *TaskSpan) start(s *sentry.Span) {
 
 // describe writes the context task into c.
 func (t *TaskSpan) describe(c sentry.Context) {
-	c["task_type"], c["index"] = t.taskType, t.index
+	c["task_type"] = t.taskType
 	if t.total > 0 {
-		c["total"] = t.total
+		c["index"], c["total"] = t.index, t.total
 	}
 	if t.data != nil {
 		c["data"] = t.data
 	}
+}
+
+// asParent names the task in the events of those inside it.
+func (t *TaskSpan) asParent() map[string]any {
+	if t.total > 0 {
+		return map[string]any{"type": t.taskType, "index": t.index}
+	}
+	return map[string]any{"type": t.taskType}
 }
 
 // SetTag sets a tag of the task's span and of all events of the task.
@@ -180,11 +210,7 @@ func (t *TaskSpan) SetTag(key, value string) {
 		return
 	}
 	t.hub.Scope().SetTag(key, value)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.finished.Load() {
-		t.span.SetTag(key, value)
-	}
+	t.change(func(s *sentry.Span) { s.SetTag(key, value) })
 }
 
 // SetData sets a value of the task's span. The value is copied.
@@ -193,14 +219,24 @@ func (t *TaskSpan) SetData(key string, value any) {
 		return
 	}
 	value = safe.Value(value, maxTaskDataBytes)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.finished.Load() { // then the span is on its way to the server
-		t.span.SetData(key, value)
+	t.change(func(s *sentry.Span) { s.SetData(key, value) })
+}
+
+// change calls f with the task's span, unless the task is over or its transaction is on its way to the server: from the
+// moment its root has finished, sentry-go, its hooks and the encoder read all spans of a transaction without a lock. f
+// holds the root's lock, so it must not touch a scope: an event processor of the user's runs under the scope's lock,
+// and may wait for this one.
+func (t *TaskSpan) change(f func(*sentry.Span)) {
+	root := t.root()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	if !root.finished.Load() && !t.finished.Load() {
+		f(t.span)
 	}
 }
 
-// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that back.
+// SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that
+// back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 	if t == nil {
 		return
@@ -269,147 +305,40 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
-	t.setSpanStatus(status)
-	t.client.call("a hook of a transaction", t.span.Finish)
-	t.hub.Scope().SetSpan(t.span) // Finish has put the span around this one there, whose status is still to be written
+	t.end(status)
 }
 
-// setSpanStatus writes the status of the span while the scope has a copy of it: captures with the task's context in other
-// goroutines read it, and what orders the two is the scope's lock.
-func (t *TaskSpan) setSpanStatus(status sentry.SpanStatus) {
+// end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
+// with the task's context in other goroutines read it, and what orders the two is the scope's lock.
+func (t *TaskSpan) end(status sentry.SpanStatus) {
 	s, scope := t.span, t.hub.Scope()
-	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op, Description: s.Description})
-	s.Status = status
-	scope.SetSpan(s)
-}
-
-// A Task names one task for [RunTask]: Index is its place from 0 among Total; a Total of 0 or less means unknown.
-type Task struct {
-	Type         string
-	Index, Total int
-	Data         any
-}
-
-// A TaskError is what [RunTask] returns for a task that didn't succeed.
-type TaskError struct {
-	Task    Task
-	EventID sentry.EventID // of what was reported; "" when nothing was
-	Err     error          // what run returned, or a *PanicError
-
-	client *Client // whose event EventID is; nil when that isn't known
-}
-
-// Error returns "<type>: <err>".
-func (e *TaskError) Error() string {
-	if e.Err == nil {
-		return e.Task.Type
-	}
-	return e.Task.Type + ": " + e.Err.Error()
-}
-
-// Unwrap returns e.Err.
-func (e *TaskError) Unwrap() error { return e.Err }
-
-// A PanicError is the Err of a [TaskError] after a panic.
-type PanicError struct {
-	Value any    // what panic was called with
-	Stack []byte // as runtime/debug.Stack formats it
-}
-
-// Error returns "panic: " and the value: what it says of itself, or its fields as JSON.
-func (e *PanicError) Error() string { return "panic: " + valueText(e.Value) }
-
-// Unwrap returns e.Value when that is an error, otherwise nil.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// shown is the error that stands for the panic in an event: the value where it is one.
-func (e *PanicError) shown() error {
-	if err := e.Unwrap(); err != nil {
-		return err
-	}
-	return e
-}
-
-// RunTask runs one task the way the functions of this package are meant to be combined: span, breadcrumbs, capture, status.
-// It returns nil or a *[TaskError]. A panic in run is captured and comes back as an error; the caller goes on. An error
-// that is or wraps a *[TaskFailure] is a failure. Cancelled (context.Canceled once ctx itself is cancelled) is no error
-// event. What was captured with the task's context already is not captured again; of joined errors the others are. The context
-// that run gets carries the task; it is as [CreateTaskSpan] makes it.
-func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	taskCtx, span := c.CreateTaskSpan(ctx, task.Type, task.Index, task.Total, task.Data)
-	defer span.Finish()
-	id, err := runTask(taskCtx, task, span, run)
-	if err == nil {
-		return nil
-	}
-	if task.Type == "" {
-		task.Type = taskTypeOrUnknown("")
-	}
-	return &TaskError{Task: task, EventID: id, Err: err, client: c}
-}
-
-// runTask runs run and reports what came of it. When run ends its goroutine with runtime.Goexit, so does this: the deferred
-// Finish of the caller sees to the rest.
-func runTask(ctx context.Context, task Task, span *TaskSpan, run func(context.Context) error) (id sentry.EventID, err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if v := recover(); v != nil { // nil in Goexit
-			p := &PanicError{Value: v, Stack: debug.Stack()}
-			id, err = span.capturePanic(p), p
-		}
-	}()
-	if run == nil {
-		err = errors.New("sentryconfig: RunTask was given no function to run")
+	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
+		Description: s.Description})
+	if t.parent != nil {
+		t.endInner(status)
 	} else {
-		err = run(ctx)
+		s.Status = status
 	}
-	returned = true
-	return span.report(ctx, task, err), err
+	scope.SetSpan(s)
+	if t.parent == nil {
+		t.client.call("a hook of a transaction", s.Finish)
+		scope.SetSpan(s) // in a transaction of the host's, Finish has put the span around this one there
+	}
 }
 
-// report captures what run returned, if that is worth an event and isn't one already, and returns the event's ID.
-func (t *TaskSpan) report(ctx context.Context, task Task, err error) sentry.EventID {
-	if t == nil || err == nil {
-		return ""
+// endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on
+// its way to the server: see change. sentry-go's Finish would write it without a lock.
+func (t *TaskSpan) endInner(status sentry.SpanStatus) {
+	root := t.root()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	if root.finished.Load() {
+		return
 	}
-	rest, id := t.uncaptured(err, true)
-	if rest == nil {
-		t.imply(statusOf(err))
-		return id
+	t.span.Status = status
+	if t.span.EndTime.IsZero() {
+		t.span.EndTime = t.span.StartTime.Add(time.Since(t.span.StartTime)) // by the monotonic clock, as in sentry-go
 	}
-	err = rest
-	if isCancelled(ctx, err) {
-		t.imply(sentry.SpanStatusCanceled)
-		return id
-	}
-	c := t.client
-	if !c.reporting() {
-		return ""
-	}
-	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
-		return c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure)
-	}
-	return c.captureException(ctx, err, task.Type, task.Data, nil, callers())
-}
-
-func statusOf(err error) sentry.SpanStatus {
-	if _, ok := asError[*TaskFailure](err); ok {
-		return sentry.SpanStatusFailedPrecondition
-	}
-	return exceptionStatus(err)
-}
-
-func isCancelled(ctx context.Context, err error) bool {
-	return isError(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled)
 }
 
 // cancelTasks ends the tasks that run while the Client is closed.

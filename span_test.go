@@ -559,3 +559,114 @@ func TestTagKeysThatFallTogether(t *testing.T) {
 		t.Errorf("tags lost: %v", values)
 	}
 }
+
+// An event of an inner task names the one around it, as long as that is the same Client's.
+func TestParentInContextTask(t *testing.T) {
+	server, other := start(t, sentryconfig.Options{}), newServer(t)
+	b, err := sentryconfig.New(sentryconfig.Options{DSN: other.DSN()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(time.Minute)
+	boom := func(ctx context.Context) error {
+		sentryconfig.CaptureTaskFailure(ctx, "", "by hand", nil, nil)
+		return errors.New("boom")
+	}
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 2, 5, nil)
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "middle", Index: 3}, func(ctx context.Context) error {
+		_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner", Total: 1}, boom)
+		_ = b.RunTask(ctx, sentryconfig.Task{Type: "another Client's", Total: 1}, boom)
+		return nil
+	})
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "second", Total: 1}, boom)
+	_ = boom(ctx)
+	outer.Finish()
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "after it", Total: 1}, boom)
+	flush(t)
+	if !b.Flush(time.Minute) {
+		t.Error("Flush = false")
+	}
+	want := map[any]string{"inner": "map[type:middle]", "second": "map[index:2 type:outer]",
+		"outer": "<nil>", "another Client's": "<nil>", "after it": "<nil>"}
+	events := append(server.WaitEvents(7, time.Minute), other.WaitEvents(2, time.Minute)...)
+	for _, e := range events {
+		task := e.Contexts["task"]
+		if got := fmt.Sprint(task["parent"]); got != want[task["task_type"]] {
+			t.Errorf("%v: parent %s, want %s", task["task_type"], got, want[task["task_type"]])
+		}
+	}
+	for _, tx := range append(transactions(t, server, 2), other.WaitTransactions(1, time.Minute)...) {
+		if task := tx.Contexts["task"]; task["parent"] != nil {
+			t.Errorf("a transaction's context task: %v", task)
+		}
+	}
+}
+
+// Run with -race: a task in a goroutine may go on, and end, while the transaction that it is part of is sent.
+func TestInnerTasksThatOutliveTheirRoot(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	const rounds, goroutines = 200, 3
+	for range rounds {
+		ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+		var begun, ended sync.WaitGroup
+		begun.Add(goroutines)
+		ending := make(chan struct{})
+		for range goroutines {
+			ended.Go(func() {
+				_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(ctx context.Context) error {
+					begun.Done()
+					<-ending
+					span := sentryconfig.TaskSpanFromContext(ctx)
+					for i := range 10 {
+						span.SetTag("round", fmt.Sprint(i))
+						span.SetData("round", i)
+						span.SetStatus(sentry.SpanStatusDataLoss)
+					}
+					return nil
+				})
+			})
+		}
+		begun.Wait()
+		close(ending)
+		outer.Finish()
+		ended.Wait()
+	}
+	for _, tx := range transactions(t, server, rounds) {
+		for _, s := range tx.Spans {
+			if s.Status != "data_loss" || s.Tags["round"] != "9" {
+				t.Errorf("a span that had not ended is in its transaction: %v", s)
+			}
+		}
+	}
+}
+
+// A hook may use the tasks within the one that is being sent; for their spans it is too late then.
+func TestInnerTasksInHooks(t *testing.T) {
+	var inner *sentryconfig.TaskSpan
+	mock := &sentry.MockTransport{}
+	start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.Transport = mock
+		o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			inner.SetTag("late", "x")
+			inner.SetData("late", "x")
+			inner.Finish()
+			return e
+		}
+	}})
+	ctx, outer := sentryconfig.CreateTaskSpan(t.Context(), "outer", 0, 1, nil)
+	innerCtx, span := sentryconfig.CreateTaskSpan(ctx, "inner", 0, 1, nil)
+	inner = span
+	own := sentry.SpanFromContext(innerCtx)
+	outer.Finish()
+	if events := mock.Events(); len(events) != 1 || len(events[0].Spans) != 0 {
+		t.Errorf("events %v", events)
+	}
+	if own.Status != 0 || !own.EndTime.IsZero() || own.Tags["late"] != "" || own.Data["late"] != nil {
+		t.Errorf("the span was changed: %v, %v, %v, %v", own.Status, own.EndTime, own.Tags, own.Data)
+	}
+	sentryconfig.CaptureTaskFailure(innerCtx, "", "after it all", nil, nil)
+	events := mock.Events()
+	if e := events[len(events)-1]; e.Tags["late"] != "x" || e.Contexts["trace"]["span_id"] != own.SpanID {
+		t.Errorf("tags %v, trace %v", e.Tags, e.Contexts["trace"])
+	}
+}

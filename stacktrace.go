@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"context"
 	"path"
 	"reflect"
 	"runtime"
@@ -17,14 +18,47 @@ const maxFrames = 100
 // ownPackage is the import path of this package, taken from a type of it so that a fork needs no edit.
 var ownPackage = reflect.TypeFor[Options]().PkgPath()
 
-// callers returns the program counters of the calling goroutine's stack, innermost first.
-func callers() []uintptr {
+// callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
+func callers(inner ...uintptr) []uintptr {
 	pcs := make([]uintptr, maxFrames)
-	return pcs[:runtime.Callers(2, pcs)]
+	n := copy(pcs, inner)
+	return pcs[:n+runtime.Callers(2, pcs[n:])]
 }
 
-// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For a
-// panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing is left.
+// taskFunction returns a program counter that stands for a task's function in a list of callers: the function itself
+// has returned. Its frame is where the function begins, and goes into frameCache at once.
+func taskFunction(run func(context.Context) error) uintptr {
+	if run == nil {
+		return 0
+	}
+	entry := reflect.ValueOf(run).Pointer()
+	pc := entry + 1 // behind the entry, as the address that a call returns to is behind the call; no call returns here
+	if _, known := frameCache.Load(pc); known {
+		return pc
+	}
+	var f runtime.Frame
+	for frames, more := runtime.CallersFrames([]uintptr{pc}), true; more; {
+		f, more = frames.Next() // the last is the function itself, those before it are inlined into its first line
+	}
+	if name, method := strings.CutSuffix(f.Function, "-fm"); method {
+		// The compiler's wrapper of a method value doesn't know where the method is.
+		f.Function, f.File, f.Line = name, "", 0
+	}
+	frame := sentry.NewFrame(f)
+	if f.File == "" {
+		frame.Filename = ""
+	}
+	var kept []sentry.Frame
+	if f.Function != "" && frame.Module != "reflect" && completeFrame(&frame) { // reflect.MakeFunc makes all of one
+		kept = []sentry.Frame{frame}
+	}
+	frameCache.Store(pc, kept)
+	return pc
+}
+
+// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
+// a panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing
+// is left.
 func stacktraceOf(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
@@ -51,8 +85,8 @@ func afterPanic(pcs []uintptr) []uintptr {
 	return pcs
 }
 
-// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined, none
-// where they are to be left out. It is bounded by the size of the program.
+// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined,
+// none where they are to be left out. It is bounded by the size of the program.
 var frameCache sync.Map // uintptr -> []sentry.Frame
 
 func framesOf(pc uintptr) []sentry.Frame {
@@ -81,7 +115,7 @@ func completeFrame(f *sentry.Frame) bool {
 		file = f.Filename
 	}
 	switch {
-	case f.Module == "runtime", f.Module == "testing", strings.HasPrefix(f.Module, "runtime/"), strings.HasPrefix(f.Module, "internal/runtime/"):
+	case isWithin(f.Module, "runtime"), isWithin(f.Module, "internal/runtime"), f.Module == "testing":
 		return false
 	case f.Module == ownPackage && !strings.HasSuffix(file, "_test.go"):
 		return false
@@ -89,7 +123,7 @@ func completeFrame(f *sentry.Frame) bool {
 		return false
 	}
 	f.InApp = inApp(f.Module)
-	if f.Module != "" && f.Filename == "" {
+	if f.Module != "" && f.Filename == "" && f.AbsPath != "" {
 		// With -trimpath the compiler names files like this; without, the name must not depend on where it was built.
 		f.Filename = f.Module + "/" + path.Base(strings.ReplaceAll(f.AbsPath, `\`, "/"))
 	}
@@ -134,7 +168,8 @@ func isWithin(pkg, module string) bool {
 	return strings.HasPrefix(pkg, module) && (len(pkg) == len(module) || pkg[len(module)] == '/')
 }
 
-// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or nil.
+// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or
+// nil.
 func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	defer func() {
 		if recover() != nil { // err's own method, or one with another signature

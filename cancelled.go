@@ -1,0 +1,80 @@
+package sentryconfig
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"reflect"
+)
+
+// An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
+// it.
+type ending struct{ err, cause error }
+
+func endingOf(ctx context.Context) ending {
+	if ctx == nil || ctx.Err() == nil {
+		return ending{}
+	}
+	return ending{ctx.Err(), context.Cause(ctx)}
+}
+
+func (e ending) done() bool { return e.err != nil }
+
+// late reports whether the context was past its deadline, as opposed to cancelled.
+func (e ending) late() bool { return errors.Is(e.err, context.DeadlineExceeded) }
+
+// caused reports whether err itself follows from the end of the context. What err wraps is not asked.
+func (e ending) caused(err error) bool {
+	switch {
+	case !e.done():
+		return false
+	case sameValue(err, e.err), sameValue(err, e.cause):
+		return true
+	case isJoined(err): // its methods would speak for all of its errors
+		return false
+	}
+	return safely(err, e.admitted) || safely(err, killed) || safely(err, e.refusedByGRPC)
+}
+
+// admitted asks err's own Is method.
+func (e ending) admitted(err error) bool {
+	is, ok := err.(interface{ Is(error) bool })
+	return ok && (is.Is(e.err) || is.Is(e.cause))
+}
+
+// killed reports whether err is that of a process which somebody has ended, as exec.CommandContext does.
+func killed(err error) bool {
+	exit, ok := err.(*exec.ExitError)
+	if as, asks := err.(interface{ As(any) bool }); !ok && asks {
+		ok = as.As(&exit)
+	}
+	return ok && exit != nil && exit.ProcessState != nil && endedFromOutside(exit.ProcessState)
+}
+
+// The codes that gRPC gives calls whose context has ended: codes.Canceled and codes.DeadlineExceeded.
+const (
+	grpcCanceled         = 1
+	grpcDeadlineExceeded = 4
+)
+
+// refusedByGRPC asks err for its gRPC status. The types are that module's own, which isn't imported, so it takes
+// reflection. The names are constants: with others the linker would have to keep every method of the program.
+func (e ending) refusedByGRPC(err error) bool {
+	status := onlyResult(reflect.ValueOf(err).MethodByName("GRPCStatus"))
+	if !status.IsValid() {
+		return false
+	}
+	code := onlyResult(status.MethodByName("Code"))
+	if !code.IsValid() || !code.CanUint() {
+		return false
+	}
+	return code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late()
+}
+
+// onlyResult calls a method without parameters and with one result. For any other, or none, it returns the zero Value.
+func onlyResult(method reflect.Value) reflect.Value {
+	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
+		return reflect.Value{}
+	}
+	return method.Call(nil)[0]
+}

@@ -1,0 +1,163 @@
+package sentryconfig
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// A Task names one task for [RunTask]. Its fields are read, and copied, when the task begins.
+type Task struct {
+	Type         string
+	Index, Total int // place from 0 among Total. A Total of 0 or less means that neither is known; neither is sent
+	Data         any
+	Tags         map[string]string   // for the transaction and every event of the task, as [TaskSpan.SetTag] sets them
+	SpanOptions  []sentry.SpanOption // for the span, as those of [CreateTaskSpan]
+}
+
+// A TaskError is what [RunTask] returns for a task that didn't succeed.
+type TaskError struct {
+	Task    Task
+	EventID sentry.EventID // of what was reported; "" when nothing was
+	Err     error          // what run returned, or a *PanicError
+
+	client   *Client // whose event EventID is; nil when that isn't known
+	expected bool    // Options.Expected has accepted Err
+}
+
+// Error returns "<type>: <err>".
+func (e *TaskError) Error() string {
+	if e.Err == nil {
+		return e.Task.Type
+	}
+	return e.Task.Type + ": " + e.Err.Error()
+}
+
+// Unwrap returns e.Err.
+func (e *TaskError) Unwrap() error { return e.Err }
+
+// A PanicError is the Err of a [TaskError] after a panic.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // as runtime/debug.Stack formats it
+}
+
+// Error returns "panic: " and the value: what it says of itself, or its fields as JSON.
+func (e *PanicError) Error() string { return "panic: " + valueText(e.Value) }
+
+// Unwrap returns e.Value when that is an error, otherwise nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// shown is the error that stands for the panic in an event: the value where it is one.
+func (e *PanicError) shown() error {
+	if e != nil {
+		if err := e.Unwrap(); err != nil {
+			return err
+		}
+	}
+	return e
+}
+
+// RunTask runs one task: it begins the span, calls run, captures what went wrong, sets the status and ends the span. It
+// returns nil or a *[TaskError]. The context that run gets carries the task; it is as [Client.CreateTaskSpan] makes it.
+//
+// An error that is or wraps a *[TaskFailure] is reported as a failure, any other as an exception. A panic in run is
+// captured and comes back as an error, so the caller goes on. These errors are returned, but not reported:
+//
+//   - What Options.Expected accepts.
+//   - What was captured with the task's context already, by the same Client.
+//   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
+//     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
+//
+// Joined errors count one by one: what is left of them is reported. An error that carries no stack trace gets that of
+// the call of RunTask, with run as its innermost frame.
+func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var span *TaskSpan
+	if c.reporting() {
+		ctx, span = c.startTask(ctx, task)
+	}
+	defer span.Finish()
+	result := TaskError{Task: task, client: c}
+	result.run(ctx, span, run)
+	if result.Err == nil {
+		return nil
+	}
+	if task.Type == "" {
+		result.Task.Type = taskTypeOrUnknown("")
+	}
+	failed := result // so that success costs no allocation
+	return &failed
+}
+
+// run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so
+// does this: the deferred Finish of the caller sees to the rest.
+func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil { // nil in Goexit
+			p := &PanicError{Value: v, Stack: debug.Stack()}
+			e.EventID, e.Err = span.capturePanic(p), p
+		}
+	}()
+	if run == nil {
+		e.Err = errors.New("sentryconfig: RunTask was given no function to run")
+	} else {
+		e.Err = run(ctx)
+	}
+	returned = true
+	if span != nil && e.Err != nil {
+		e.report(ctx, span, run)
+	}
+}
+
+// report captures what the task returned, if that is worth an event and isn't one already, and fills in the event's ID.
+func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Context) error) {
+	c, end := t.client, endingOf(ctx)
+	rest := c.unexpected(ctx, e.Err)
+	if rest == nil {
+		e.expected = true
+		return
+	}
+	trouble := rest
+	if rest, e.EventID = t.uncaptured(rest, true); rest == nil {
+		t.imply(c.statusOf(end, trouble))
+		return
+	}
+	if end.done() && !end.late() {
+		if rest, _ = sift(rest, end.caused); rest == nil {
+			t.imply(sentry.SpanStatusCanceled)
+			return
+		}
+	}
+	if !c.reporting() {
+		e.EventID = ""
+		return
+	}
+	if failure, ok := asError[*TaskFailure](rest); ok && failure != nil {
+		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
+		return
+	}
+	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers(taskFunction(run)))
+}
+
+// statusOf is the status of a task that ended with err, which was reported in a task within it.
+func (c *Client) statusOf(end ending, err error) sentry.SpanStatus {
+	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
+		return sentry.SpanStatusFailedPrecondition
+	}
+	if _, ok := asError[*PanicError](err); ok {
+		return sentry.SpanStatusInternalError
+	}
+	return exceptionStatus(end, err, c.classOf(end, err))
+}
