@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
@@ -144,7 +145,7 @@ func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Eve
 		trace["op"] = "task"
 	}
 	if c.policy.Load().systemInfo {
-		maps.Copy(e.Contexts, machineContexts(c.collector.settled(), dead.sameBoot))
+		maps.Copy(e.Contexts, machineContexts(c.collector.Settled(), dead.sameBoot))
 	}
 	return e
 }
@@ -182,7 +183,7 @@ func machineContexts(snapshot map[string]sentry.Context, sameBoot bool) map[stri
 
 // machineRestarted reports whether the machine has been restarted since p ran, if that can be told.
 func machineRestarted(p outbox.Process) (restarted, known bool) {
-	boot, sure := bootID()
+	boot, sure := machine.BootID()
 	if boot == "" || p.Boot == "" {
 		return false, false
 	}

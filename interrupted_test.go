@@ -14,13 +14,14 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestMachineRestarted: another boot ID is another boot; the same one is the same boot only where that is sure.
 func TestMachineRestarted(t *testing.T) {
-	boot, sure := bootID()
+	boot, sure := machine.BootID()
 	var same, other any
 	if boot != "" {
 		other = true
@@ -48,10 +49,8 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	ctx, span := CreateTaskSpan(context.Background(), "slow", 0, 1, nil)
 	defer span.Finish()
 	AddBreadcrumb(ctx, "half-way", "step", "", nil)
-	c := current.Load().collector
-	c.mu.Lock()
-	c.refresh() // as every five seconds
-	c.mu.Unlock()
+	c := current.Load()
+	c.collector.Ask(c.collectorOptions()) // as every five seconds
 	waitForNote(t, dir, "half-way")
 	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
 	for _, e := range server.WaitEvents(1, time.Minute) {
@@ -108,9 +107,7 @@ func TestNotedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	c.collector.mu.Lock()
-	c.collector.refresh() // as every five seconds
-	c.collector.mu.Unlock()
+	c.collector.Ask(c.collectorOptions()) // as every five seconds
 	waitForNote(t, file, "early_task")
 	waitForNote(t, file, "task_inside")
 }

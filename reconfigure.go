@@ -28,7 +28,7 @@ func (c *Client) Reconfigure(opts Options) error {
 	c.policy.Store(after)
 	c.asked.policy = n.policy
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
-		c.collector.ask(c.collectorOptions())
+		c.collector.Ask(c.collectorOptions())
 	}
 	if before.enabled != after.enabled {
 		c.SetEnabled(after.enabled)

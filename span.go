@@ -118,7 +118,7 @@ func (c *Client) startTask(ctx context.Context, taskType string, index, total in
 	}
 	t.noteStart()
 	c.tasks.add(t)
-	c.collector.taskStarted()
+	c.collector.TaskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
 }
 
@@ -254,7 +254,7 @@ func (t *TaskSpan) finish() {
 	}
 	slot.End()
 	t.client.tasks.remove(t)
-	t.client.collector.taskFinished()
+	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
 		return // switched off half-way: dropped whole
 	}

@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/getsentry/sentry-go"
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
@@ -24,7 +23,7 @@ func newMemoryReader(root string) *memoryReader {
 }
 
 // read keeps to the machine for the context device; a container's smaller limit is what the context memory speaks of.
-func (r *memoryReader) read() map[string]sentry.Context {
+func (r *memoryReader) read() map[string]Values {
 	m, err := mem.VirtualMemory()
 	if err != nil {
 		return nil
