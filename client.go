@@ -13,6 +13,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/scrub"
@@ -45,7 +46,7 @@ type Client struct {
 	asked         resolved   // what the options said, before ClientOptions had a word
 
 	disk       atomic.Pointer[outbox.Disk] // once it is open
-	crashes    crashOutput
+	crashes    crash.Output
 	ready      chan struct{} // closed when all of the above is set
 	background context.Context
 }
@@ -305,7 +306,7 @@ func (c *Client) claimCrashes() error {
 }
 
 func (c *Client) releaseCrashes() {
-	c.endCrashes()
+	c.crashes.End()
 	crashOwner.CompareAndSwap(c, nil)
 }
 

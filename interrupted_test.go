@@ -14,6 +14,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
@@ -167,7 +168,7 @@ func TestCrashThreads(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var c Client
-			e := c.crashEvent(outbox.Dead{}, outbox.ParseCrash([]byte(test.output)), nil)
+			e := c.crashEvent(outbox.Dead{}, crash.Parse([]byte(test.output)), nil)
 			var threads []string
 			for _, thread := range e.Threads {
 				if thread.Crashed != thread.Current {

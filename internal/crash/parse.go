@@ -1,4 +1,4 @@
-package outbox
+package crash
 
 import (
 	"path"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Crash is what the Go runtime has written as its last words.
-type Crash struct {
+// A Report is what the Go runtime has written as its last words.
+type Report struct {
 	// Type is what kind of end it was: "panic", "fatal error" or "signal"; "" when it isn't told.
 	Type string
 	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was not
@@ -20,7 +20,7 @@ type Crash struct {
 	Goroutines []Goroutine
 }
 
-// A Goroutine is one of a Crash. ID 0 is the runtime's own stack.
+// A Goroutine is one of a Report. ID 0 is the runtime's own stack.
 type Goroutine struct {
 	ID        int
 	State     string // "running", "chan receive, 2 minutes"
@@ -38,16 +38,16 @@ type Frame struct {
 	Line     int
 }
 
-// maxGoroutines and maxFrames bound what a Crash holds.
+// maxGoroutines and maxFrames bound what a Report holds.
 const (
 	maxGoroutines = 1000
 	maxFrames     = 250 // what Sentry keeps of a stack trace
 )
 
-// ParseCrash reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part.
-func ParseCrash(output []byte) Crash {
+// Parse reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part.
+func Parse(output []byte) Report {
 	text := strings.ReplaceAll(strings.ToValidUTF8(string(output), "\ufffd"), "\r\n", "\n")
-	var c Crash
+	var c Report
 	var header []string
 	var g *Goroutine
 	lines := strings.Split(text, "\n")
@@ -112,7 +112,7 @@ var fatalCallers = []struct{ function, reason string }{
 
 // inferReason tells from the stack why the runtime ended the program. Of its fatal errors only the goroutines come by
 // debug.SetCrashOutput: it prints their texts before it counts as crashing (runtime.throw and gwrite, Go 1.26).
-func (c *Crash) inferReason() {
+func (c *Report) inferReason() {
 	for _, g := range c.Goroutines {
 		for i, f := range g.Frames {
 			if f.Function != "throw" && f.Function != "fatal" || !isRuntime(f.Package) {
@@ -145,7 +145,7 @@ func isRuntime(pkg string) bool {
 
 // markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints before
 // for faults within itself, is only it when there is no other.
-func (c *Crash) markCrashed() {
+func (c *Report) markCrashed() {
 	for i := range c.Goroutines {
 		if c.Goroutines[i].ID != 0 {
 			c.Goroutines[i].Crashed = true
