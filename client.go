@@ -173,7 +173,6 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
 	c.collector = machine.New(c.collectorOptions())
-	c.collector.Notify(c.noteMachine)
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
 	return nil

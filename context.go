@@ -9,12 +9,16 @@ import (
 // addedProbes are asked beside the platform's: tests add some that hang.
 var addedProbes []machine.Probe
 
+// collectorOptions say what is read of the machine: nothing without system information. With an outbox on disk each
+// reading, an empty one too, is a sign of life of the running tasks.
 func (c *Client) collectorOptions() machine.Options {
 	p := c.policy.Load()
-	opts := machine.Options{PII: p.pii, Environment: c.detected, Logger: c.logger, Added: addedProbes}
-	if !p.systemInfo {
-		opts.Probes = []machine.Probe{} // it asks nothing, and gives the tasks' signs of life
-		opts.Idle = c.outboxDir == ""
+	opts := machine.Options{Logger: c.logger}
+	if p.systemInfo {
+		opts.Probes = append(machine.Probes(p.pii, c.detected), addedProbes...)
+	}
+	if c.outboxDir != "" {
+		opts.Notice = c.noteMachine
 	}
 	return opts
 }

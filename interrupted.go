@@ -10,6 +10,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -62,7 +63,7 @@ func (t *TaskSpan) noteStart() {
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
-func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+func (c *Client) noteMachine(m machine.Memory) {
 	if !c.active() {
 		c.journal().EndAll() // of a task that began just when reporting went off
 		return
@@ -70,7 +71,7 @@ func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	c.tasks.mu.Lock()
 	running := slices.Clone(c.tasks.roots)
 	c.tasks.mu.Unlock()
-	note := outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory}
+	note := outbox.Note{Time: time.Now(), MemoryTotal: m.Total, MemoryAvailable: m.Available, AppMemory: m.App}
 	for i := 0; i < len(running); i++ { // the list grows by the tasks inside
 		t := running[i]
 		t.mu.Lock()

@@ -195,7 +195,7 @@ func TestMemoryWithinTheLimit(t *testing.T) {
 // collectorSnapshot returns the first whole reading of a collector.
 func collectorSnapshot(t *testing.T) map[string]any {
 	t.Helper()
-	c := New(Options{Logger: discardLogger})
+	c := New(Options{Logger: discardLogger, Probes: Probes(false, "test")})
 	defer c.Close()
 	names := make(map[string]any)
 	for name, values := range c.Settled() {

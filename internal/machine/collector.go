@@ -1,344 +1,223 @@
+// Package machine reads the state of the machine and of this process: what Sentry shows as the contexts os, device, cpu,
+// memory, disks, process and the like. It knows nothing of sentry-go.
+//
+// Probes read one aspect each. A Collector asks them while tasks run, and keeps their newest answers as a snapshot.
 package machine
 
 import (
-	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
 const (
 	staleAfter   = time.Second      // a task's start reads the machine again when the last reading is older
 	disksAfter   = 30 * time.Second // disks change slowly and cost most
 	refreshEvery = 5 * time.Second  // while a task runs
-	// probeDeadline is what the others wait for a probe that doesn't answer: a dead network drive, a hanging service.
+
+	// quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
+	quickAnswer = 20 * time.Millisecond
+	// probeDeadline is how long a reading waits for a probe that doesn't answer: a dead network drive, a hanging service.
 	probeDeadline = 2 * time.Second
-	// minCPUInterval is the shortest time over which a share of the CPU means anything.
-	minCPUInterval = 100 * time.Millisecond
+	// closeWait is how long after a reading has begun Close still waits for its probes: healthy ones answer within
+	// milliseconds.
+	closeWait = 100 * time.Millisecond
 )
 
-// Values are what a Collector says of one aspect of the machine, by Sentry's names of contexts and keys.
+// Values are what is known of one aspect of the machine, by Sentry's names: numbers, texts and, for disks, maps of these.
 type Values = map[string]any
 
 // A Probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine
 // of its own, and may panic or never return.
 type Probe struct {
 	Name  string
-	Every time.Duration // 0: its values never change, it is read once
-	Read  func() map[string]Values
+	Every time.Duration            // the least time between two readings; 0: its values never change, it is read once
+	Read  func() map[string]Values // nil: nothing is known; the Collector owns what it returns
 }
 
-// Options say what a Collector reads.
+// Memory is what a reading found out about memory, in bytes; 0 is unknown.
+type Memory struct {
+	Total, Available uint64 // of the machine, or of the container's limit where that is smaller
+	App              uint64 // what the Go runtime has of it
+}
 
+// Options say what a Collector reads, and for whom. Without Probes and Notice it reads nothing.
 type Options struct {
-	PII         bool
-	Environment string // detected
-	Logger      *slog.Logger
-	Probes      []Probe // nil: the platform's and Added
-	Added       []Probe // asked beside the platform's
-	Idle        bool    // nobody wants to know
+	Logger *slog.Logger // gets the panics of probes; must not be nil
+	Probes []Probe
+	// Notice is called after each snapshot, in a goroutine of its own, never twice at the same time. While a call takes
+	// its time, the snapshots after it are one call, with the newest figures.
+	Notice func(Memory)
 }
 
-// A Collector keeps the newest reading of the machine. Nothing of it runs while no task runs.
+// A Collector keeps the newest snapshot of the machine: read when it is made, at the start of a task when the last
+// reading is older than a second, and every five seconds while a task runs. Between readings it costs a parked goroutine.
+// Its methods may be called from many goroutines at once, but not by probes and Notice. One that was made outside a
+// synctest bubble may be used inside; one that was made inside lives by the bubble's clock.
 type Collector struct {
-	newest atomic.Pointer[map[string]Values]
-	readAt atomic.Int64  // nanoseconds since 1970, when the last reading began
-	stop   chan struct{} // closed by close
+	resident *resident.Resident // decides when to read and when to publish: see work
+	newest   atomic.Pointer[map[string]Values]
 
 	mu      sync.Mutex
-	inquiry inquiry
-	retired []*probeState // of earlier inquiries
-	running int           // tasks
+	inquiry *inquiry
+	running int       // tasks
+	started bool      // a task has, when the last reading looked too old to it
+	readAt  time.Time // when the last reading began
+	tick    time.Time // when the next one begins if a task runs then; zero: counted from the last reading
 	closed  bool
-	timer   *time.Timer
-	done    sync.WaitGroup // readings under way
-	notice  func(memoryTotal, memoryAvailable, appMemory uint64)
+	untold  *Memory // for Notice
+	telling bool
 }
 
-// An inquiry is what a collector asks, and of whom. Another one takes its place when the options change.
-type inquiry struct {
-	opts   Options
-	probes []*probeState
-	first  chan struct{} // closed with the first snapshot
-	whole  chan struct{} // closed with the end of a reading, when all probes have answered or had their time
-	settle func()        // closes whole, once
-}
-
-func newInquiry(opts Options) inquiry {
-	if opts.Probes == nil {
-		opts.Probes = slices.Concat(commonProbes(opts), platformProbes(opts.PII), opts.Added)
-	}
-	q := inquiry{opts: opts, first: make(chan struct{}), whole: make(chan struct{})}
-	q.settle = sync.OnceFunc(func() { close(q.whole) })
-	if opts.Idle {
-		q.settle()
-	}
-	for _, p := range opts.Probes {
-		q.probes = append(q.probes, &probeState{Probe: p})
-	}
-	return q
-}
-
-type probeState struct {
-	Probe
-	mu      sync.Mutex
-	busy    chan struct{} // closed when its goroutine comes back; nil while there is none
-	readAt  time.Time     // when it was last asked
-	values  map[string]Values
-	overdue bool // it didn't answer, or not in time, when last asked
-}
-
+// New returns a Collector that begins its first reading. The caller closes it.
 func New(opts Options) *Collector {
-	c := &Collector{inquiry: newInquiry(opts), stop: make(chan struct{})}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refresh()
+	c := &Collector{}
+	c.resident = resident.New(c.work)
+	c.Ask(opts)
 	return c
 }
 
-// ask has the machine read by other options from now on. What was read by the old ones is forgotten.
+// Ask has the machine read by other options from now on, and begins with it. What was read by the old ones is forgotten.
+// After Close it does nothing.
 func (c *Collector) Ask(opts Options) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	c.retired = append(c.retired, c.inquiry.probes...)
-	c.inquiry = newInquiry(opts)
-	c.newest.Store(nil)
-	c.refresh()
-}
-
-// snapshot returns the newest reading, whose maps are shared and must not be written to. It waits at most wait for the
-// very first, and returns nil when there is none.
-func (c *Collector) Snapshot(wait time.Duration) map[string]Values {
-	if s := c.newest.Load(); s != nil {
-		return *s
-	}
-	c.mu.Lock()
-	first := c.inquiry.first
-	c.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-first:
-		if s := c.newest.Load(); s != nil {
-			return *s
-		}
-	case <-timer.C:
-	}
-	return nil
-}
-
-// settled returns the newest reading, once one was completed, as far as the probes answered. It waits for that at most
-// probeDeadline, for close as well. It must not be called in the collector's own goroutine.
-func (c *Collector) Settled() map[string]Values {
-	c.mu.Lock()
-	whole := c.inquiry.whole
-	c.mu.Unlock()
-	<-whole
-	if s := c.newest.Load(); s != nil {
-		return *s
-	}
-	return nil
-}
-
-// notify has f called after each reading, in the collector's goroutine.
-func (c *Collector) Notify(f func(memoryTotal, memoryAvailable, appMemory uint64)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.notice = f
-}
-
-func (c *Collector) TaskStarted() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.running++
-	if time.Now().UnixNano()-c.readAt.Load() >= int64(staleAfter) {
-		c.refresh()
-	}
-	if c.running == 1 && !c.closed {
-		c.tick()
-	}
-}
-
-func (c *Collector) TaskFinished() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.running--; c.running == 0 && c.timer != nil {
-		c.timer.Stop()
-	}
-}
-
-// tick reads the machine again after a while, as long as tasks run. c.mu is held.
-func (c *Collector) tick() {
-	if c.timer != nil {
-		c.timer.Reset(refreshEvery)
-		return
-	}
-	c.timer = time.AfterFunc(refreshEvery, func() {
+	c.resident.Do(func() { // which makes the inquiry's channels where the collector lives
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.running > 0 && !c.closed {
-			c.refresh()
-			c.tick()
+		if c.closed {
+			return
+		}
+		if c.inquiry != nil {
+			c.inquiry.complete()
+		}
+		c.inquiry = newInquiry(opts)
+		c.newest.Store(nil)
+		if !c.inquiry.idle() {
+			c.read(time.Now())
 		}
 	})
 }
 
-// close stops the collector and waits for its goroutines, but for that of a probe that hangs.
-func (c *Collector) Close() {
-	c.mu.Lock()
-	if !c.closed {
-		c.closed = true
-		close(c.stop)
+// Snapshot returns the newest snapshot: context -> key -> value. Its maps are shared and must not be written to. It waits
+// at most wait for the very first, and returns nil when there is none. It costs one atomic load once there is one.
+func (c *Collector) Snapshot(wait time.Duration) map[string]Values {
+	if s := c.newest.Load(); s != nil {
+		return *s
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	probes := slices.Concat(c.retired, c.inquiry.probes)
-	c.mu.Unlock()
-	c.done.Wait()
-	for _, p := range probes {
-		p.wait()
-	}
-}
-
-// wait waits until the probe has come back, unless it hangs.
-func (p *probeState) wait() {
-	p.mu.Lock()
-	busy, left := p.busy, hanging-time.Since(p.readAt)
-	p.mu.Unlock()
-	if busy == nil || left <= 0 {
-		return
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
+	ctx, cancel := c.resident.Timeout(wait)
+	defer cancel()
 	select {
-	case <-busy:
-	case <-timer.C:
+	case <-c.current().first:
+	case <-ctx.Done():
 	}
+	return c.known()
 }
 
-// hanging is what a probe that has taken so long is taken for: one that works takes a few milliseconds.
-const hanging = 100 * time.Millisecond
-
-// refresh starts a reading. One before it may still wait for a probe that hangs. c.mu is held.
-func (c *Collector) refresh() {
-	if c.closed || c.inquiry.opts.Idle {
-		return
-	}
-	now, q := time.Now(), c.inquiry
-	c.readAt.Store(now.UnixNano())
-	c.done.Add(1)
-	go func() {
-		defer c.done.Done()
-		defer q.settle()
-		c.read(now, q)
-	}()
-}
-
-// read asks all probes that are due, side by side, and publishes what is known when they have answered; those that take
-// longer are waited for up to the deadline and make a snapshot of their own.
-func (c *Collector) read(now time.Time, q inquiry) {
-	answered := make(chan *probeState, len(q.probes))
-	waiting := 0
-	for _, p := range q.probes {
-		if p.start(now, q.opts.Logger, answered) {
-			waiting++
+// Settled returns what Snapshot does, once a reading is complete: when all probes have answered or had two seconds for
+// it, or at Close. When the options change meanwhile, it waits for a reading by the new ones.
+func (c *Collector) Settled() map[string]Values {
+	for {
+		q := c.current()
+		<-q.whole
+		if c.current() == q {
+			return c.known()
 		}
 	}
-	deadline := time.NewTimer(probeDeadline)
-	defer deadline.Stop()
-	quick := time.NewTimer(quickAnswer)
-	defer quick.Stop()
-	for waiting > 0 {
-		select {
-		case <-answered:
-			waiting--
-			continue
-		case <-quick.C:
-			c.publish(q)
-			continue
-		case <-deadline.C:
-		case <-c.stop:
-		}
-		break
-	}
-	for _, p := range q.probes {
-		p.mu.Lock()
-		p.overdue = p.overdue || p.busy != nil
-		p.mu.Unlock()
-	}
-	c.publish(q)
 }
 
-// quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
-const quickAnswer = 20 * time.Millisecond
-
-// start runs the probe if it is due, and reports whether an answer will come.
-func (p *probeState) start(now time.Time, logger *slog.Logger, answered chan<- *probeState) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.busy != nil || p.values != nil && (p.Every == 0 || now.Sub(p.readAt) < p.Every) {
-		return false
-	}
-	p.busy, p.readAt = make(chan struct{}), now
-	go func() {
-		var values map[string]Values
-		defer func() {
-			if v := recover(); v != nil {
-				logger.Warn("sentryconfig: a probe of the system context panicked", "probe", p.Name, "panic", fmt.Sprint(v))
-			}
-			p.mu.Lock()
-			close(p.busy)
-			p.busy, p.overdue = nil, values == nil && p.values != nil
-			if values != nil {
-				p.values = values
-			}
-			p.mu.Unlock()
-			answered <- p
-		}()
-		values = p.Read()
-	}()
-	return true
-}
-
-func (c *Collector) publish(q inquiry) {
-	s := make(map[string]Values, 10)
-	stale := false
-	for _, p := range q.probes {
-		p.mu.Lock()
-		values, overdue := p.values, p.overdue
-		p.mu.Unlock()
-		stale = stale || overdue
-		for name, context := range values {
-			if s[name] == nil {
-				s[name] = make(Values, len(context))
-			}
-			maps.Copy(s[name], context)
-		}
-	}
-	noted := s[notedMemory]
-	delete(s, notedMemory)
-	system := Values{"collected_at": time.Unix(0, c.readAt.Load()).UTC().Format(time.RFC3339Nano)}
-	if stale {
-		system["stale"] = true
-	}
-	s["system"] = system
+func (c *Collector) current() *inquiry {
 	c.mu.Lock()
-	notice, current := c.notice, c.inquiry.first == q.first
-	if current && c.newest.Swap(&s) == nil {
-		close(q.first)
+	defer c.mu.Unlock()
+	return c.inquiry
+}
+
+func (c *Collector) known() map[string]Values {
+	if s := c.newest.Load(); s != nil {
+		return *s
 	}
+	return nil
+}
+
+// TaskStarted counts a task that runs. It never waits for a reading.
+func (c *Collector) TaskStarted() {
+	c.mu.Lock()
+	if c.running++; c.running == 1 {
+		c.tick = time.Time{}
+	}
+	// The resident decides by its own clock. The caller's only spares it a look: in a bubble it may say anything.
+	age := time.Since(c.readAt)
+	old := (age < 0 || age >= staleAfter) && !c.inquiry.idle()
+	c.started = c.started || old
 	c.mu.Unlock()
-	if notice != nil && current {
-		total, _ := noted["total"].(uint64)
-		free, _ := noted["available"].(uint64)
-		app, _ := s["app"]["app_memory"].(uint64)
-		notice(total, free, app)
+	if old {
+		c.resident.Kick()
 	}
+}
+
+// TaskFinished takes back one TaskStarted.
+func (c *Collector) TaskFinished() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
+}
+
+// Close stops the Collector and waits for its goroutines, but at most 100 ms: one in which a probe or Notice hangs stays
+// until that returns. Snapshot goes on returning the last one. A second Close does nothing.
+func (c *Collector) Close() {
+	var patience time.Duration
+	c.resident.Do(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.closed = true
+		if patience = closeWait - time.Since(c.readAt); c.telling {
+			patience = closeWait
+		}
+	})
+	c.resident.Close(max(patience, 0))
+}
+
+// work is what the resident does: it begins a reading when one is due, publishes what is known when that is due, and says
+// when to look again.
+func (c *Collector) work() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, q := time.Now(), c.inquiry
+	if c.closed && q.news { // who waits for a whole reading gets what is known of it
+		c.publish()
+	}
+	if c.closed || q.idle() {
+		q.complete()
+		return resident.Never
+	}
+	if c.tick.IsZero() { // tasks run again after a while without one
+		c.tick = c.readAt.Add(refreshEvery)
+	}
+	if c.running > 0 && !now.Before(c.tick) || c.started && now.Sub(c.readAt) >= staleAfter {
+		c.read(now)
+	}
+	c.started = false
+	next := resident.Never
+	lookAt := func(at time.Time) {
+		if d := at.Sub(now); d > 0 && (next == resident.Never || d < next) {
+			next = d
+		}
+	}
+	waiting := q.waiting(now)
+	quick := c.readAt.Add(quickAnswer)
+	if q.news && (waiting == 0 || !q.early && !now.Before(quick)) {
+		c.publish()
+		q.early = true
+	}
+	switch {
+	case waiting == 0:
+		q.complete()
+	case q.early:
+		lookAt(c.readAt.Add(probeDeadline))
+	default:
+		lookAt(quick)
+	}
+	lookAt(c.tick)
+	return next
 }

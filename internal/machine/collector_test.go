@@ -155,7 +155,7 @@ func TestCollectorWithBadProbes(t *testing.T) {
 				}
 				begun = time.Now()
 				c.Close()
-				if took := time.Since(begun); took > hanging {
+				if took := time.Since(begun); took > closeWait {
 					t.Errorf("close took %v", took)
 				}
 				close(release)

@@ -27,7 +27,7 @@ func BootID() (id string, sure bool) {
 	return id, true
 }
 
-func platformProbes(bool) []Probe {
+func platformProbes() []Probe {
 	var own share
 	return []Probe{
 		{Name: "os", Read: readOS},

@@ -30,7 +30,7 @@ func BootID() (id string, sure bool) {
 	return strings.TrimSpace(string(b)), true
 }
 
-func platformProbes(pii bool) []Probe {
+func platformProbes() []Probe {
 	var system, own share
 	return []Probe{
 		{Name: "os", Read: readOS},

@@ -21,7 +21,7 @@ import (
 func readMachine(t *testing.T) map[string]Values {
 	t.Helper()
 	all := make(map[string]Values)
-	for _, p := range append(commonProbes(Options{PII: true}), platformProbes(true)...) {
+	for _, p := range Probes(true, "test") {
 		for name, values := range p.Read() {
 			if all[name] == nil {
 				all[name] = Values{}

@@ -49,7 +49,7 @@ func machineKey(path string) (registry.Key, error) {
 	return registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
 }
 
-func platformProbes(bool) []Probe {
+func platformProbes() []Probe {
 	var system, own share
 	var drives driveReader
 	return []Probe{

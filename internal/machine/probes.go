@@ -17,15 +17,18 @@ import (
 // ProcessStart is about when the process began.
 var ProcessStart = time.Now()
 
-// commonProbes are those of every platform: what Go itself knows.
-func commonProbes(opts Options) []Probe {
-	return []Probe{
-		{Name: "program", Read: func() map[string]Values { return readProgram(opts) }},
-		{Name: "runtime", Every: staleAfter, Read: readRuntime},
-	}
+// minCPUInterval is the shortest time over which a share of the CPU means anything.
+const minCPUInterval = 100 * time.Millisecond
+
+// Probes returns new probes of all that can be read on this platform. pii says whether personal data may be read: names
+// of the machine and of folders, and the command line. detected is the environment that was, for the context of that name.
+func Probes(pii bool, detected string) []Probe {
+	return append(platformProbes(), // and what Go itself knows everywhere
+		Probe{Name: "program", Read: func() map[string]Values { return readProgram(pii, detected) }},
+		Probe{Name: "runtime", Every: staleAfter, Read: readRuntime})
 }
 
-func readProgram(opts Options) map[string]Values {
+func readProgram(pii bool, detected string) map[string]Values {
 	app := Values{"app_start_time": ProcessStart.UTC().Format(time.RFC3339)}
 	app["app_name"] = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -49,9 +52,9 @@ func readProgram(opts Options) map[string]Values {
 		}
 	}
 	process := Values{"pid": os.Getpid(), "parent_pid": os.Getppid()}
-	environment := Values{"detected": opts.Environment}
+	environment := Values{"detected": detected}
 	device := Values{"arch": runtime.GOARCH, "processor_count": runtime.NumCPU()}
-	if opts.PII {
+	if pii {
 		if wd, err := os.Getwd(); err == nil {
 			process["cwd"] = wd
 		}
