@@ -102,11 +102,11 @@ func newClient(opts Options, s resolved) (*Client, error) {
 		c.logger.Warn(errNoDSN.Error())
 		return c, nil
 	}
-	if err := c.claimCrashes(); err != nil {
-		return nil, err
+	if c.crashReports && !c.crashes.Claim() {
+		return nil, errCrashesTaken
 	}
 	if err := c.start(co); err != nil {
-		c.releaseCrashes()
+		c.crashes.End()
 		return nil, err
 	}
 	addClient(c)
@@ -258,7 +258,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 	c.collector.Close()
 	c.unbindHub()
 	c.client.Close()
-	c.releaseCrashes()
+	c.crashes.End()
 	if c.box != nil {
 		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
@@ -291,23 +291,8 @@ func (c *Client) call(what string, f func()) (ok bool) {
 	return true
 }
 
-// crashOwner is the Client that has the process's one crash output.
-var crashOwner atomic.Pointer[Client]
-
 var errCrashesTaken = errors.New("sentryconfig: CrashReports: another Client of this process has the crash output; " +
 	"set it for one of them")
-
-func (c *Client) claimCrashes() error {
-	if c.crashReports && !crashOwner.CompareAndSwap(nil, c) {
-		return errCrashesTaken
-	}
-	return nil
-}
-
-func (c *Client) releaseCrashes() {
-	c.crashes.End()
-	crashOwner.CompareAndSwap(c, nil)
-}
 
 func cancelledContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
