@@ -75,7 +75,7 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// While nothing happens, nothing runs; and after Close there is nothing left.
+// While nothing happens, the collector's goroutine is parked, and no other is there; after Close there is none.
 func TestIdleHasNoGoroutine(t *testing.T) {
 	stacks := func() string {
 		buf := make([]byte, 1<<20)

@@ -1,6 +1,8 @@
 package sentryconfig
 
 import (
+	"time"
+
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/machine"
@@ -24,7 +26,7 @@ func (c *Client) collectorOptions() machine.Options {
 }
 
 // firstSnapshotWait is how long the first capture waits for the first reading of the machine.
-const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
+const firstSnapshotWait = 50 * time.Millisecond
 
 // addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
 // maps are shared between events; private asks for copies, for a hook that may write to them.

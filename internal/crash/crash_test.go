@@ -36,8 +36,8 @@ var crashes = map[string]struct {
 	}, "panic", "the second", "crashHere"},
 	"nil pointer":  {func() { _ = *(*int)(nil) }, "panic", "nil pointer", "crashHere"},
 	"out of range": {func() { n := 9; _ = make([]int, 3)[n] }, "panic", "index out of range [9]", "crashHere"},
-	// As much as the heap can have addresses (the runtime's maxAlloc): less may be reserved where memory is overcommitted,
-	// and then takes the runtime minutes to describe.
+	// As much as the heap can have addresses (the runtime's maxAlloc): less may be reserved where memory is
+	// overcommitted, and then takes the runtime minutes to describe.
 	"out of memory": {func() { sink := make([]byte, 1<<48); _ = sink[len(os.Args)] }, "fatal error", "memory", ""},
 	"concurrent map writes": {func() {
 		m := map[int]int{}

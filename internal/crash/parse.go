@@ -10,8 +10,8 @@ import (
 type Report struct {
 	// Type is what kind of end it was: "panic", "fatal error" or "signal"; "" when it isn't told.
 	Type string
-	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was not
-	// recovered.
+	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was
+	// not recovered.
 	Reason string
 	// Header is all that was printed before the goroutines.
 	Header string
@@ -44,8 +44,8 @@ const (
 	maxFrames     = 250 // what Sentry keeps of a stack trace
 )
 
-// Parse reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part. It costs a copy
-// of output, which the Report's texts are parts of.
+// Parse reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part. It costs a
+// copy of output, which the Report's texts are parts of.
 func Parse(output []byte) Report {
 	text := strings.ReplaceAll(strings.ToValidUTF8(string(output), "\ufffd"), "\r\n", "\n")
 	lines := strings.Split(text, "\n")
@@ -127,8 +127,8 @@ var fatalCallers = []struct{ function, reason string }{
 	{"sync.(*RWMutex).", "unlock of unlocked RWMutex"},
 }
 
-// inferReason tells from the stack why the runtime ended the program. debug.SetCrashOutput gets only the goroutines of a
-// fatal error: the runtime prints its text before it counts as crashing (runtime.throw and gwrite, Go 1.26).
+// inferReason tells from the stack why the runtime ended the program. debug.SetCrashOutput gets only the goroutines of
+// a fatal error: the runtime prints its text before it counts as crashing (runtime.throw and gwrite, Go 1.26).
 func (r *Report) inferReason() {
 	for _, g := range r.Goroutines {
 		for i, f := range g.Frames {
@@ -166,8 +166,8 @@ func isRuntime(pkg string) bool {
 	return pkg == "runtime" || pkg == "sync" || strings.HasPrefix(pkg, "internal/")
 }
 
-// markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints before
-// for faults within itself, is only it when there is no other.
+// markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints
+// before for faults within itself, is only it when there is no other.
 func (r *Report) markCrashed() {
 	for i := range r.Goroutines {
 		if r.Goroutines[i].ID != 0 {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestOutsideTheBubble: a collector that was made outside a synctest bubble goes on outside while a task in the bubble uses
-// it: the machine is read by the real clock, the bubble's time passes as it likes, and the bubble ends.
+// TestOutsideTheBubble: a collector that was made outside a synctest bubble goes on outside while a task in the bubble
+// uses it: the machine is read by the real clock, the bubble's time passes as it likes, and the bubble ends.
 func TestOutsideTheBubble(t *testing.T) {
 	var asked counter
 	hanging := make(chan struct{})
@@ -43,8 +43,8 @@ func TestOutsideTheBubble(t *testing.T) {
 	})
 }
 
-// TestFirstSnapshotOutside: what the first capture waits is measured where the collector lives. In a bubble no time passes
-// while a goroutine waits for what is outside.
+// TestFirstSnapshotOutside: what the first capture waits is measured where the collector lives. In a bubble no time
+// passes while a goroutine waits for what is outside.
 func TestFirstSnapshotOutside(t *testing.T) {
 	hanging := make(chan struct{})
 	defer close(hanging)
@@ -66,7 +66,9 @@ func TestFirstSnapshotOutside(t *testing.T) {
 func TestInsideTheBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked counter
-		c := New(Options{Logger: discardLogger, Probes: []Probe{{Name: "counting", Every: staleAfter, Read: asked.read}}})
+		c := New(Options{Logger: discardLogger, Probes: []Probe{
+			{Name: "counting", Every: staleAfter, Read: asked.read},
+		}})
 		c.Snapshot(time.Minute)
 		time.Sleep(time.Minute)
 		c.TaskStarted()
@@ -98,7 +100,10 @@ func TestInsideTheBubble(t *testing.T) {
 func TestSettledWhileAskedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{Logger: discardLogger, Probes: []Probe{
-			{Name: "slow", Read: func() map[string]Values { time.Sleep(time.Second); return map[string]Values{"old": {"n": 1}} }},
+			{Name: "slow", Read: func() map[string]Values {
+				time.Sleep(time.Second)
+				return map[string]Values{"old": {"n": 1}}
+			}},
 		}})
 		settled := make(chan map[string]Values, 1)
 		go func() { settled <- c.Settled() }()

@@ -1,5 +1,5 @@
-// Package machine reads the state of the machine and of this process: what Sentry shows as the contexts os, device, cpu,
-// memory, disks, process and the like. It knows nothing of sentry-go.
+// Package machine reads the state of the machine and of this process: what Sentry shows as the contexts os, device,
+// cpu, memory, disks, process and the like. It knows nothing of sentry-go.
 //
 // Probes read one aspect each. A Collector asks them while tasks run, and keeps their newest answers as a snapshot.
 package machine
@@ -20,14 +20,16 @@ const (
 
 	// quickAnswer is how long a snapshot waits for slow probes before it is published without their new values.
 	quickAnswer = 20 * time.Millisecond
-	// probeDeadline is how long a reading waits for a probe that doesn't answer: a dead network drive, a hanging service.
+	// probeDeadline is how long a reading waits for a probe that doesn't answer: a dead network drive, a hanging
+	// service.
 	probeDeadline = 2 * time.Second
 	// closeWait is how long after a reading has begun Close still waits for its probes: healthy ones answer within
 	// milliseconds.
 	closeWait = 100 * time.Millisecond
 )
 
-// Values are what is known of one aspect of the machine, by Sentry's names: numbers, texts and, for disks, maps of these.
+// Values are what is known of one aspect of the machine, by Sentry's names: numbers, texts and, for disks, maps of
+// these.
 type Values = map[string]any
 
 // A Probe reads one aspect of the machine into contexts: name -> key -> value. It runs once at a time, in a goroutine
@@ -54,9 +56,9 @@ type Options struct {
 }
 
 // A Collector keeps the newest snapshot of the machine: read when it is made, at the start of a task when the last
-// reading is older than a second, and every five seconds while a task runs. Between readings it costs a parked goroutine.
-// Its methods may be called from many goroutines at once, but not by probes and Notice. One that was made outside a
-// synctest bubble may be used inside; one that was made inside lives by the bubble's clock.
+// reading is older than a second, and every five seconds while a task runs. Between readings it costs a parked
+// goroutine. Its methods may be called from many goroutines at once, but not by probes and Notice. One that was made
+// outside a synctest bubble may be used inside; one that was made inside lives by the bubble's clock.
 type Collector struct {
 	resident *resident.Resident // decides when to read and when to publish: see work
 	newest   atomic.Pointer[map[string]Values]
@@ -80,8 +82,8 @@ func New(opts Options) *Collector {
 	return c
 }
 
-// Ask has the machine read by other options from now on, and begins with it. What was read by the old ones is forgotten.
-// After Close it does nothing.
+// Ask has the machine read by other options from now on, and begins with it. What was read by the old ones is
+// forgotten. After Close it does nothing.
 func (c *Collector) Ask(opts Options) {
 	c.resident.Do(func() { // which makes the inquiry's channels where the collector lives
 		c.mu.Lock()
@@ -100,8 +102,9 @@ func (c *Collector) Ask(opts Options) {
 	})
 }
 
-// Snapshot returns the newest snapshot: context -> key -> value. Its maps are shared and must not be written to. It waits
-// at most wait for the very first, and returns nil when there is none. It costs one atomic load once there is one.
+// Snapshot returns the newest snapshot: context -> key -> value. Its maps are shared and must not be written to. It
+// waits at most wait for the very first, and returns nil when there is none. It costs one atomic load once there is
+// one.
 func (c *Collector) Snapshot(wait time.Duration) map[string]Values {
 	if s := c.newest.Load(); s != nil {
 		return *s
@@ -163,8 +166,8 @@ func (c *Collector) TaskFinished() {
 	c.running--
 }
 
-// Close stops the Collector and waits for its goroutines, but at most 100 ms: one in which a probe or Notice hangs stays
-// until that returns. Snapshot goes on returning the last one. A second Close does nothing.
+// Close stops the Collector and waits for its goroutines, but at most 100 ms: one in which a probe or Notice hangs
+// stays until that returns. Snapshot goes on returning the last one. A second Close does nothing.
 func (c *Collector) Close() {
 	var patience time.Duration
 	c.resident.Do(func() {
@@ -178,8 +181,8 @@ func (c *Collector) Close() {
 	c.resident.Close(max(patience, 0))
 }
 
-// work is what the resident does: it begins a reading when one is due, publishes what is known when that is due, and says
-// when to look again.
+// work is what the resident does: it begins a reading when one is due, publishes what is known when that is due, and
+// says when to look again.
 func (c *Collector) work() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

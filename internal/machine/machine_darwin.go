@@ -10,10 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Without cgo gopsutil forks vm_stat, ps and sw_vers; the kernel tells the same by sysctl.
+// Without cgo gopsutil starts vm_stat, ps and sw_vers. The kernel answers the same questions by sysctl.
 
+// OSName is what Sentry calls the operating system.
 func OSName() string { return "macOS" }
 
+// User is the login name of the user who runs this process, "" when it isn't known.
 func User() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -21,7 +23,7 @@ func User() string {
 	return os.Getenv("USER")
 }
 
-// BootID names this boot of the machine, "" when it can't be told. sure says that another boot has another ID.
+// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID.
 func BootID() (id string, sure bool) {
 	id, _ = unix.Sysctl("kern.bootsessionuuid")
 	return id, true
@@ -65,7 +67,7 @@ func readProcessor() map[string]Values {
 	if n, err := unix.SysctlUint32("hw.physicalcpu"); err == nil && n > 0 {
 		processor["count_physical"] = int(n)
 	}
-	if hz, err := unix.SysctlUint64("hw.cpufrequency"); err == nil && hz >= 1e6 { // Apple's chips don't tell
+	if hz, err := unix.SysctlUint64("hw.cpufrequency"); err == nil && hz >= 1e6 { // not on Apple's own chips
 		device["processor_frequency"] = int(hz / 1e6)
 		processor["frequency_current_mhz"] = float64(hz / 1e6)
 	}
@@ -80,8 +82,8 @@ func readMemory() map[string]Values {
 	if err != nil {
 		return nil
 	}
-	// What the system gives a program that asks for memory: free pages, and those of files, which it can read again. Pages
-	// read ahead are among the latter, or all there is to know of them.
+	// Available is what the kernel can give a program at once: free pages, and pages of files, which it can read again.
+	// Pages read ahead are among those of files; where these aren't counted, they stand in for them.
 	count := func(name string) uint64 {
 		n, _ := unix.SysctlUint32(name) // 0 where the kernel doesn't tell
 		return uint64(n)

@@ -15,8 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// OSName is what Sentry calls the operating system.
 func OSName() string { return "Linux" }
 
+// User is the login name of the user who runs this process, "" when it isn't known.
 func User() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -24,7 +26,7 @@ func User() string {
 	return os.Getenv("USER")
 }
 
-// BootID names this boot of the machine, "" when it can't be told. sure says that another boot has another ID.
+// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID.
 func BootID() (id string, sure bool) {
 	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(b)), true
@@ -64,7 +66,7 @@ func readOS() map[string]Values {
 	return map[string]Values{"os": c}
 }
 
-// osRelease reads etc/os-release below root, which is "/" but in tests; see
+// osRelease reads etc/os-release below root ("/", in tests another folder); see
 // https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
 func osRelease(root string) map[string]string {
 	values := make(map[string]string)
@@ -206,15 +208,16 @@ type mount struct {
 	network               bool
 }
 
-// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root
-// is always among them, in containers too.
+// realMounts returns the mounts of /proc/self/mountinfo that a person calls a disk, each once; see
+// proc_pid_mountinfo(5). The root is always among them, in containers too.
 func realMounts(mountinfo []byte) []mount {
 	var mounts []mount
 	seen := make(map[string]bool)
 	for a, b := range mountLines(mountinfo) {
 		m := mount{point: unescapeMount(a[4]), fstype: b[0], source: unescapeMount(b[1])}
 		m.network = networkFS[m.fstype]
-		block := strings.HasPrefix(m.source, "/dev/") && !strings.HasPrefix(m.source, "/dev/loop") && m.fstype != "squashfs"
+		loop := strings.HasPrefix(m.source, "/dev/loop")
+		block := strings.HasPrefix(m.source, "/dev/") && !loop && m.fstype != "squashfs"
 		pool := poolFS[m.fstype]
 		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
 		device := a[2] // major:minor: one file system, however often it is mounted
@@ -233,7 +236,7 @@ func realMounts(mountinfo []byte) []mount {
 	return mounts
 }
 
-// mountLines yields the fields of each line before and after the dash: at least five and two.
+// mountLines yields the fields of each line before and after the dash. Lines with fewer than five and two are skipped.
 func mountLines(mountinfo []byte) iter.Seq2[[]string, []string] {
 	return func(yield func(left, right []string) bool) {
 		for line := range strings.Lines(string(mountinfo)) {
@@ -253,12 +256,13 @@ func withoutRoot(mounts []mount) []mount {
 	return mounts
 }
 
+// networkFS are file systems whose server may not answer.
 var networkFS = map[string]bool{
 	"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
 	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true,
 }
 
-// poolFS are local file systems whose source is no block device, but a pool of them or the host of a virtual machine.
+// poolFS are local file systems whose source is not a block device: a pool of these, or the host of a virtual machine.
 var poolFS = map[string]bool{
 	"zfs": true, "btrfs": true, "bcachefs": true, "virtiofs": true, "9p": true, "drvfs": true,
 }

@@ -17,8 +17,10 @@ import (
 // Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry
 // and this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
 
+// OSName is what Sentry calls the operating system.
 func OSName() string { return "Windows" }
 
+// User is the login name of the user who runs this process, "" when it isn't known.
 func User() string {
 	if name := os.Getenv("USERNAME"); name != "" {
 		return name
@@ -29,8 +31,9 @@ func User() string {
 	return ""
 }
 
-// BootID is the number of the boot, as the prefetcher counts them. It is not sure to count all: Fast Startup resumes a
-// kernel, and the prefetcher may be off.
+// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID: never
+// here. It is the number by which the prefetcher counts boots, which may be off, and Fast Startup resumes a kernel
+// uncounted.
 func BootID() (id string, sure bool) {
 	k, err := machineKey(`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`)
 	if err != nil {
@@ -51,14 +54,14 @@ func machineKey(path string) (registry.Key, error) {
 
 func platformProbes() []Probe {
 	var system, own share
-	var drives driveReader
+	var disks diskReader
 	return []Probe{
 		{Name: "os", Read: readOS},
 		{Name: "processor", Read: readProcessor},
 		{Name: "memory", Every: staleAfter, Read: readMemory},
 		{Name: "cpu", Every: staleAfter, Read: func() map[string]Values { return readCPU(&system, &own) }},
 		{Name: "process", Every: staleAfter, Read: readProcess},
-		{Name: "disks", Every: disksAfter, Read: drives.read},
+		{Name: "disks", Every: disksAfter, Read: disks.read},
 	}
 }
 
@@ -71,7 +74,8 @@ func readOS() map[string]Values {
 	build := strconv.Itoa(int(v.BuildNumber))
 	version := strconv.Itoa(int(v.MajorVersion)) + "." + strconv.Itoa(int(v.MinorVersion)) + "." + build
 	c := Values{
-		"name": "Windows", "release": release, "kernel_version": version, "platform": "Windows-" + release + "-" + version,
+		"name": "Windows", "release": release, "kernel_version": version,
+		"platform": "Windows-" + release + "-" + version,
 	}
 	if k, err := machineKey(`SOFTWARE\Microsoft\Windows NT\CurrentVersion`); err == nil {
 		if revision, _, err := k.GetIntegerValue("UBR"); err == nil {
@@ -189,8 +193,8 @@ func readCPU(system, own *share) map[string]Values {
 	}
 	var created, exited windows.Filetime
 	if windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user) == nil {
-		there := time.Since(ProcessStart).Seconds() * float64(runtime.NumCPU())
-		if p, ok := own.next(seconds(kernel)+seconds(user), there); ok {
+		available := time.Since(ProcessStart).Seconds() * float64(runtime.NumCPU())
+		if p, ok := own.next(seconds(kernel)+seconds(user), available); ok {
 			result["process"] = Values{"cpu_percent": p}
 		}
 	}
@@ -219,10 +223,10 @@ func readProcess() map[string]Values {
 	return map[string]Values{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
 }
 
-// A driveReader reads the drives with letters.
-type driveReader struct{ network networkDrives[drive] }
+// A diskReader reads the drives with letters.
+type diskReader struct{ network networkDrives[drive] }
 
-func (d *driveReader) read() map[string]Values {
+func (d *diskReader) read() map[string]Values {
 	mask, err := windows.GetLogicalDrives()
 	if err != nil {
 		return nil
@@ -251,7 +255,7 @@ type drive struct {
 	total, free uint64
 }
 
-func (d *driveReader) stat(root string) (drive, bool) {
+func (d *diskReader) stat(root string) (drive, bool) {
 	path, err := windows.UTF16PtrFromString(root)
 	if err != nil {
 		return drive{}, false
@@ -274,5 +278,6 @@ func readDrive(root string, path *uint16) (drive, bool) {
 	var fstype [windows.MAX_PATH + 1]uint16
 	// If that fails, the type stays "".
 	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype)))
-	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}, true
+	info := diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available)
+	return drive{info, total, available}, true
 }

@@ -18,7 +18,8 @@ func memoryProbe(n *atomic.Uint64) Probe {
 	}}
 }
 
-// TestNotice: each snapshot is told, one at a time; those that come while Notice is at work are one call, with the newest.
+// TestNotice: each snapshot is told, one at a time; those that come while Notice is at work are one call, with the
+// newest.
 func TestNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reading atomic.Uint64
@@ -95,8 +96,8 @@ func TestSignOfLife(t *testing.T) {
 	})
 }
 
-// TestCostOfIdleness: a collector costs one parked goroutine, and nothing after Close. It isn't parallel: it counts those
-// of all collectors.
+// TestCostOfIdleness: a collector costs one parked goroutine, and nothing after Close. It isn't parallel: it counts
+// those of all collectors.
 func TestCostOfIdleness(t *testing.T) {
 	await := func(want int) {
 		t.Helper()

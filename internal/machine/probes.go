@@ -14,14 +14,15 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// ProcessStart is about when the process began.
+// ProcessStart is about when the process began: when this package was initialised.
 var ProcessStart = time.Now()
 
 // minCPUInterval is the shortest time over which a share of the CPU means anything.
 const minCPUInterval = 100 * time.Millisecond
 
 // Probes returns new probes of all that can be read on this platform. pii says whether personal data may be read: names
-// of the machine and of folders, and the command line. detected is the environment that was, for the context of that name.
+// of the machine and of folders, and the command line. detected is the environment that was, for the context of that
+// name.
 func Probes(pii bool, detected string) []Probe {
 	return append(platformProbes(), // and what Go itself knows everywhere
 		Probe{Name: "program", Read: func() map[string]Values { return readProgram(pii, detected) }},
@@ -92,7 +93,8 @@ func readRuntime() map[string]Values {
 	}
 }
 
-// A share turns readings of two growing numbers, time spent and time passed, into a percentage.
+// A share turns readings of two growing numbers, time used and time passed, into a percentage. It is for one probe
+// each, and safe for concurrent use.
 type share struct {
 	mu           sync.Mutex
 	at           time.Time
@@ -101,7 +103,8 @@ type share struct {
 	known        bool
 }
 
-// next takes the newest readings and returns the share since the last ones, if they are far enough apart.
+// next takes the newest readings and returns the share since the last ones. When those are less than minCPUInterval
+// old, it returns what it returned then.
 func (s *share) next(used, passed float64) (percent float64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +118,7 @@ func (s *share) next(used, passed float64) (percent float64, ok bool) {
 	return s.percent, s.known
 }
 
-// percentOf is used/total in percent, from 0 to 100 with two decimals; not ok when there is no such number.
+// percentOf is used/total in percent, from 0 to 100 with two decimals. It reports false when there is no such number.
 func percentOf(used, total float64) (float64, bool) {
 	p := used / total * 100
 	if math.IsNaN(p) || math.IsInf(p, 0) {
@@ -124,14 +127,17 @@ func percentOf(used, total float64) (float64, bool) {
 	return round(min(max(p, 0), 100)), true
 }
 
+// round keeps two decimals.
 func round(f float64) float64 { return math.Round(f*100) / 100 }
 
+// gigabytes are those of 2^30 bytes, with two decimals.
 func gigabytes(bytes uint64) float64 { return round(float64(bytes) / (1 << 30)) }
 
-// notedMemory is what a probe says for the notes of running tasks, in bytes. It is no context of an event.
+// notedMemory is the name under which a probe returns the figures for Notice, in bytes. No snapshot has a context of
+// it.
 const notedMemory = "noted memory"
 
-// memoryContexts fills memory and device from the numbers every platform has, in bytes.
+// memoryContexts returns the contexts memory and device, from the numbers that every platform has, in bytes.
 func memoryContexts(total, available uint64) map[string]Values {
 	if total == 0 {
 		return nil
@@ -149,7 +155,7 @@ func memoryContexts(total, available uint64) map[string]Values {
 	}
 }
 
-// maxDisks is how many mount points are reported: a drive for each letter.
+// maxDisks bounds the mount points of a snapshot: as many as Windows has letters for.
 const maxDisks = 26
 
 // diskContext describes one file system, from its numbers in bytes.
@@ -159,7 +165,7 @@ func diskContext(device, fstype string, total, free, available uint64) map[strin
 		"device": device, "fstype": fstype,
 		"total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available),
 	}
-	if p, ok := percentOf(float64(used), float64(used+available)); ok { // as df: what is reserved doesn't count
+	if p, ok := percentOf(float64(used), float64(used+available)); ok { // like df, without what is reserved for root
 		d["percent_used"] = p
 	}
 	return d

@@ -83,7 +83,10 @@ func (c *Collector) read(now time.Time) {
 func (c *Collector) ask(q *inquiry, p *probeState) {
 	var values map[string]Values
 	defer func() {
-		v := recover()
+		if v := recover(); v != nil { // a Logger that hangs is like a probe that hangs: there is never a second call
+			q.Logger.Warn("sentryconfig: a probe of the system context panicked",
+				"probe", p.Name, "panic", fmt.Sprint(v))
+		}
 		c.mu.Lock()
 		p.busy, p.late, p.failed = false, false, values == nil && p.values != nil
 		if values != nil {
@@ -92,9 +95,6 @@ func (c *Collector) ask(q *inquiry, p *probeState) {
 		q.news = true
 		c.mu.Unlock()
 		c.resident.Kick()
-		if v != nil {
-			q.Logger.Warn("sentryconfig: a probe of the system context panicked", "probe", p.Name, "panic", fmt.Sprint(v))
-		}
 	}()
 	values = p.Read()
 }
