@@ -186,7 +186,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
-	if restarted, known := machineRestarted(dead.Process); known {
+	if restarted, known := machine.Restarted(dead.Process.Boot); known {
 		death["machine_restarted"] = restarted
 	}
 	return death
