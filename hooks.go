@@ -186,33 +186,3 @@ func (c *Client) addCommonTags(e *sentry.Event) {
 	maps.Copy(tags, e.Tags)
 	e.Tags = tags
 }
-
-// firstSnapshotWait is how long the first capture waits for the first reading of the machine.
-const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
-
-// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
-// maps are shared between events; private asks for copies, for a hook that may write to them.
-func (c *Client) addSystem(e *sentry.Event, p *policy, private bool) {
-	if !p.systemInfo {
-		return
-	}
-	snapshot := c.collector.snapshot(firstSnapshotWait)
-	if e.Contexts == nil {
-		e.Contexts = make(map[string]sentry.Context, len(snapshot))
-	}
-	for name, ours := range snapshot {
-		theirs := e.Contexts[name]
-		if len(theirs) == 0 && !private {
-			e.Contexts[name] = ours
-			continue
-		}
-		merged := make(sentry.Context, len(ours)+len(theirs))
-		for k, v := range ours {
-			merged[k] = v
-		}
-		for k, v := range theirs {
-			merged[k] = v
-		}
-		e.Contexts[name] = merged
-	}
-}

@@ -31,7 +31,7 @@ func (c *Client) Reconfigure(opts Options) error {
 		c.box.SetPII(after.pii)
 	}
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
-		c.collector.ask(c.collectorOptions())
+		c.collector.Ask(c.collectorOptions())
 	}
 	if before.enabled != after.enabled {
 		c.SetEnabled(after.enabled)

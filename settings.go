@@ -18,6 +18,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -54,7 +55,7 @@ type policy struct {
 func (p policy) derive() *policy {
 	p.scrubber = scrub.New(scrubConfig(p.pii, p.secretKeys))
 	if p.pii {
-		p.user = currentUser()
+		p.user = machine.User()
 	}
 	return &p
 }

@@ -20,7 +20,7 @@ type Dead struct {
 	Process   Process
 	LastAlive time.Time     // when it wrote to its journal last
 	Tasks     []Interrupted // that ran, in the order of their beginning
-	Crash     []byte        // the runtime's last words, for ParseCrash; nil if there are none
+	Crash     []byte        // the runtime's last words, for crash.Parse; nil if there are none
 	CrashID   string        // event ID of the crash's report: the same however often it is made
 }
 

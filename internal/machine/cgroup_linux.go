@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"os"
@@ -9,22 +9,22 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/getsentry/sentry-go"
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// A memoryReader reads the machine's memory, and what a container may use of it.
+// A memoryReader reads the machine's memory, and how much of it the container may use.
 type memoryReader struct {
 	groups func() []memoryGroup // found once: a process hardly ever moves to another
 }
 
-// newMemoryReader returns a reader of the control groups below root, which is "/" but in tests.
+// newMemoryReader returns a reader that looks for control groups below root: "/", in tests another folder.
 func newMemoryReader(root string) *memoryReader {
 	return &memoryReader{groups: sync.OnceValue(func() []memoryGroup { return memoryGroups(root) })}
 }
 
-// read keeps to the machine for the context device; a container's smaller limit is what the context memory speaks of.
-func (r *memoryReader) read() map[string]sentry.Context {
+// read returns the machine's memory in the context device. The context memory is that of a container's limit, where
+// that is smaller.
+func (r *memoryReader) read() map[string]Values {
 	m, err := mem.VirtualMemory()
 	if err != nil {
 		return nil
@@ -44,7 +44,7 @@ type memoryGroup struct {
 	files *memoryFiles
 }
 
-// memoryFiles are the names of a version.
+// memoryFiles are the names of the files that one version has.
 type memoryFiles struct{ limit, current, inactive string }
 
 var (
@@ -69,7 +69,7 @@ func memoryGroups(root string) (groups []memoryGroup) {
 	return groups
 }
 
-// groupsAlong returns the groups on the way from the one called name to the root of the mount it is seen by.
+// groupsAlong returns the group called name and those around it, up to the root of the mount that shows it.
 func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memoryFiles) (groups []memoryGroup) {
 	point, below := "", ""
 	for left, right := range mountLines(mountinfo) {
@@ -79,7 +79,8 @@ func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memo
 			continue
 		}
 		rest, inside := strings.CutPrefix(name, strings.TrimSuffix(unescapeMount(left[3]), "/"))
-		// A name from outside, "/../other", or one that another mount would show: all that can be seen is the mount's root.
+		// A name from outside, "/../other", or one that another mount would show: all that can be seen is the mount's
+		// root.
 		inside = inside && (rest == "" || rest[0] == '/') && !strings.HasPrefix(rest, "/..")
 		if inside || point == "" {
 			point, below = unescapeMount(left[4]), ""
@@ -98,12 +99,11 @@ func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memo
 	return append(groups, memoryGroup{filepath.Join(root, point), files})
 }
 
-// noLimit is more than any machine has: version 1 says that a group has no limit by the largest number of bytes there
-// is.
+// noLimit is more memory than any machine has. Version 1 gives a group without a limit the largest number of bytes.
 const noLimit = 1 << 60
 
-// memoryLimit returns the smallest limit of the groups, 0 if there is none, and what is used of it as the tools of
-// containers count it: without pages of files that the kernel can drop at once.
+// memoryLimit returns the smallest limit of the groups, 0 if there is none, and how much of it is used. Like the tools
+// of container engines it doesn't count pages of files that the kernel can drop at once.
 func memoryLimit(groups []memoryGroup) (limit, used uint64) {
 	for _, g := range groups {
 		most, ok := g.number(g.files.limit) // not for "max", and the root has no limit

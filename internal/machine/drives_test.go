@@ -1,6 +1,6 @@
 //go:build linux || windows
 
-package sentryconfig
+package machine
 
 import (
 	"testing"

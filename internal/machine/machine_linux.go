@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"errors"
@@ -11,40 +11,41 @@ import (
 	"strings"
 	"time"
 
-	"github.com/getsentry/sentry-go"
 	"github.com/shirou/gopsutil/v3/cpu"
 	"golang.org/x/sys/unix"
 )
 
-func osName() string { return "Linux" }
+// OSName is what Sentry calls the operating system.
+func OSName() string { return "Linux" }
 
-func currentUser() string {
+// User is the login name of the user who runs this process, "" when it isn't known.
+func User() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
 	}
 	return os.Getenv("USER")
 }
 
-// bootID names this boot of the machine, "" when it can't be told. sure says that another boot has another ID.
-func bootID() (id string, sure bool) {
+// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID.
+func BootID() (id string, sure bool) {
 	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(b)), true
 }
 
-func platformProbes(pii bool) []probe {
+func platformProbes() []Probe {
 	var system, own share
-	return []probe{
-		{name: "os", read: readOS},
-		{name: "processor", read: readProcessor},
-		{name: "memory", every: staleAfter, read: newMemoryReader("/").read},
-		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
-		{name: "process", every: staleAfter, read: readProcess},
-		{name: "disks", every: disksAfter, read: new(diskReader).read},
+	return []Probe{
+		{Name: "os", Read: readOS},
+		{Name: "processor", Read: readProcessor},
+		{Name: "memory", Every: staleAfter, Read: newMemoryReader("/").read},
+		{Name: "cpu", Every: staleAfter, Read: func() map[string]Values { return readCPU(&system, &own) }},
+		{Name: "process", Every: staleAfter, Read: readProcess},
+		{Name: "disks", Every: disksAfter, Read: new(diskReader).read},
 	}
 }
 
-func readOS() map[string]sentry.Context {
-	c := sentry.Context{"name": "Linux"}
+func readOS() map[string]Values {
+	c := Values{"name": "Linux"}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		release := unix.ByteSliceToString(u.Release[:])
@@ -62,10 +63,10 @@ func readOS() map[string]sentry.Context {
 			c[name] = release[key]
 		}
 	}
-	return map[string]sentry.Context{"os": c}
+	return map[string]Values{"os": c}
 }
 
-// osRelease reads etc/os-release below root, which is "/" but in tests; see
+// osRelease reads etc/os-release below root ("/", in tests another folder); see
 // https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
 func osRelease(root string) map[string]string {
 	values := make(map[string]string)
@@ -81,8 +82,8 @@ func osRelease(root string) map[string]string {
 	return values
 }
 
-func readProcessor() map[string]sentry.Context {
-	device, processor := sentry.Context{}, sentry.Context{}
+func readProcessor() map[string]Values {
+	device, processor := Values{}, Values{}
 	if infos, err := cpu.Info(); err == nil && len(infos) > 0 {
 		if infos[0].ModelName != "" {
 			device["cpu_description"] = infos[0].ModelName
@@ -104,11 +105,11 @@ func readProcessor() map[string]sentry.Context {
 			}
 		}
 	}
-	return map[string]sentry.Context{"device": device, "cpu": processor}
+	return map[string]Values{"device": device, "cpu": processor}
 }
 
-func readCPU(system, own *share) map[string]sentry.Context {
-	result := map[string]sentry.Context{}
+func readCPU(system, own *share) map[string]Values {
+	result := map[string]Values{}
 	times, err := cpu.Times(false)
 	if err != nil || len(times) == 0 {
 		return nil
@@ -117,20 +118,20 @@ func readCPU(system, own *share) map[string]sentry.Context {
 	idle := t.Idle + t.Iowait
 	busy := t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal // guest time is in user time
 	if p, ok := system.next(busy, busy+idle); ok {
-		result["cpu"] = sentry.Context{"percent_used": p}
+		result["cpu"] = Values{"percent_used": p}
 	}
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) == nil {
 		used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		if p, ok := own.next(used.Seconds(), time.Since(processStart).Seconds()*float64(runtime.NumCPU())); ok {
-			result["process"] = sentry.Context{"cpu_percent": p}
+		if p, ok := own.next(used.Seconds(), time.Since(ProcessStart).Seconds()*float64(runtime.NumCPU())); ok {
+			result["process"] = Values{"cpu_percent": p}
 		}
 	}
 	return result
 }
 
-func readProcess() map[string]sentry.Context {
-	c := sentry.Context{}
+func readProcess() map[string]Values {
+	c := Values{}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return nil
@@ -150,18 +151,18 @@ func readProcess() map[string]sentry.Context {
 			c["threads"] = n
 		}
 	}
-	return map[string]sentry.Context{"process": c}
+	return map[string]Values{"process": c}
 }
 
 // A diskReader reads the mounted file systems.
 type diskReader struct{ network networkDrives[unix.Statfs_t] }
 
-func (d *diskReader) read() map[string]sentry.Context {
+func (d *diskReader) read() map[string]Values {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil
 	}
-	disks, device := sentry.Context{}, sentry.Context{}
+	disks, device := Values{}, Values{}
 	for _, m := range realMounts(text) {
 		if len(disks) >= maxDisks {
 			break
@@ -180,7 +181,7 @@ func (d *diskReader) read() map[string]sentry.Context {
 			device["storage_size"], device["free_storage"] = total, available
 		}
 	}
-	return map[string]sentry.Context{"disks": disks, "device": device}
+	return map[string]Values{"disks": disks, "device": device}
 }
 
 func (d *diskReader) stat(m mount) (unix.Statfs_t, bool) {
@@ -207,15 +208,16 @@ type mount struct {
 	network               bool
 }
 
-// realMounts picks from /proc/self/mountinfo what a person calls a disk, each once; see proc_pid_mountinfo(5). The root
-// is always among them, in containers too.
+// realMounts returns the mounts of /proc/self/mountinfo that a person calls a disk, each once; see
+// proc_pid_mountinfo(5). The root is always among them, in containers too.
 func realMounts(mountinfo []byte) []mount {
 	var mounts []mount
 	seen := make(map[string]bool)
 	for a, b := range mountLines(mountinfo) {
 		m := mount{point: unescapeMount(a[4]), fstype: b[0], source: unescapeMount(b[1])}
 		m.network = networkFS[m.fstype]
-		block := strings.HasPrefix(m.source, "/dev/") && !strings.HasPrefix(m.source, "/dev/loop") && m.fstype != "squashfs"
+		loop := strings.HasPrefix(m.source, "/dev/loop")
+		block := strings.HasPrefix(m.source, "/dev/") && !loop && m.fstype != "squashfs"
 		pool := poolFS[m.fstype]
 		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
 		device := a[2] // major:minor: one file system, however often it is mounted
@@ -234,7 +236,7 @@ func realMounts(mountinfo []byte) []mount {
 	return mounts
 }
 
-// mountLines yields the fields of each line before and after the dash: at least five and two.
+// mountLines yields the fields of each line before and after the dash. Lines with fewer than five and two are skipped.
 func mountLines(mountinfo []byte) iter.Seq2[[]string, []string] {
 	return func(yield func(left, right []string) bool) {
 		for line := range strings.Lines(string(mountinfo)) {
@@ -254,12 +256,13 @@ func withoutRoot(mounts []mount) []mount {
 	return mounts
 }
 
+// networkFS are file systems whose server may not answer.
 var networkFS = map[string]bool{
 	"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
 	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true,
 }
 
-// poolFS are local file systems whose source is no block device, but a pool of them or the host of a virtual machine.
+// poolFS are local file systems whose source is not a block device: a pool of these, or the host of a virtual machine.
 var poolFS = map[string]bool{
 	"zfs": true, "btrfs": true, "bcachefs": true, "virtiofs": true, "9p": true, "drvfs": true,
 }

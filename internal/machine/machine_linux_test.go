@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"bytes"
@@ -15,18 +15,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/getsentry/sentry-go"
 )
 
 // readMachine asks all probes once.
-func readMachine(t *testing.T) map[string]sentry.Context {
+func readMachine(t *testing.T) map[string]Values {
 	t.Helper()
-	all := make(map[string]sentry.Context)
-	for _, p := range append(commonProbes(collectorOptions{pii: true}), platformProbes(true)...) {
-		for name, values := range p.read() {
+	all := make(map[string]Values)
+	for _, p := range Probes(true, "test") {
+		for name, values := range p.Read() {
 			if all[name] == nil {
-				all[name] = sentry.Context{}
+				all[name] = Values{}
 			}
 			maps.Copy(all[name], values)
 		}
@@ -157,7 +155,7 @@ func TestContextMatchesTheMachine(t *testing.T) {
 }
 
 // checkMemory compares the contexts device and memory with what the system's own tools say.
-func checkMemory(t *testing.T, device, memory sentry.Context) {
+func checkMemory(t *testing.T, device, memory Values) {
 	t.Helper()
 	total := procValue(t, "/proc/meminfo", "MemTotal") * 1024
 	near(t, "device.memory_size", device["memory_size"], total, 0)
@@ -203,7 +201,7 @@ func physicalCores(t *testing.T) int {
 }
 
 // matchDisks compares the disks with df, which gets its numbers by itself.
-func matchDisks(t *testing.T, all map[string]sentry.Context) {
+func matchDisks(t *testing.T, all map[string]Values) {
 	t.Helper()
 	if all["disks"]["/"] == nil {
 		t.Error("no / among the disks")

@@ -1,24 +1,24 @@
 //go:build linux || windows
 
-package sentryconfig
+package machine
 
 import (
 	"sync"
 	"time"
 )
 
-// networkWait is how long a network drive may take to answer.
+// networkWait is how long a reading waits for a network drive.
 const networkWait = 300 * time.Millisecond
 
-// networkDrives asks network drives. One that is gone may hang for ever: each has a goroutine of its own, once at a
-// time, and is left out until it answers. The zero value is ready.
+// networkDrives asks network drives. A drive that is gone may hang for ever: each is asked in a goroutine of its own,
+// one at a time, and is left out of the snapshot until it answers. The zero value is ready.
 type networkDrives[T any] struct {
 	mu     sync.Mutex
 	asking map[string]bool
 }
 
-// ask returns what read says of a drive, and false when it doesn't say in time, or hasn't answered since it was asked
-// before.
+// ask returns what read returns for a drive. It reports false when read takes longer than networkWait, or still runs
+// since an earlier call.
 func (d *networkDrives[T]) ask(drive string, read func() (T, bool)) (answer T, ok bool) {
 	d.mu.Lock()
 	asking := d.asking[drive]

@@ -1,4 +1,4 @@
-package outbox
+package crash_test
 
 import (
 	"errors"
@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
 type badValue struct{ code int }
@@ -16,8 +19,8 @@ type badValue struct{ code int }
 // crashes are ways in which a Go program ends: each is done by a process of its own.
 var crashes = map[string]struct {
 	crash  func()
-	kind   string // Crash.Type
-	reason string // in Crash.Reason
+	kind   string // Report.Type
+	reason string // in Report.Reason
 	frame  string // a function on the crashing goroutine's stack; "": there is none to tell
 }{
 	"panic with an error": {func() { panic(errors.New("out of paper")) }, "panic", "out of paper", "crashHere"},
@@ -33,8 +36,8 @@ var crashes = map[string]struct {
 	}, "panic", "the second", "crashHere"},
 	"nil pointer":  {func() { _ = *(*int)(nil) }, "panic", "nil pointer", "crashHere"},
 	"out of range": {func() { n := 9; _ = make([]int, 3)[n] }, "panic", "index out of range [9]", "crashHere"},
-	// As much as the heap can have addresses (the runtime's maxAlloc): less may be reserved where memory is overcommitted,
-	// and then takes the runtime minutes to describe.
+	// As much as the heap can have addresses (the runtime's maxAlloc): less may be reserved where memory is
+	// overcommitted, and then takes the runtime minutes to describe.
 	"out of memory": {func() { sink := make([]byte, 1<<48); _ = sink[len(os.Args)] }, "fatal error", "memory", ""},
 	"concurrent map writes": {func() {
 		m := map[int]int{}
@@ -48,7 +51,10 @@ var crashes = map[string]struct {
 		}
 		wg.Wait()
 	}, "fatal error", "concurrent map", ""},
-	"stack overflow": {func() { debug.SetMaxStack(1 << 20); fmt.Println(overflow(1)) }, "fatal error", "stack overflow", "overflow"},
+	"stack overflow": {func() {
+		debug.SetMaxStack(1 << 20)
+		fmt.Println(overflow(1))
+	}, "fatal error", "stack overflow", "overflow"},
 	"unlocked mutex": {func() { new(sync.Mutex).Unlock() }, "fatal error", "unlock of unlocked mutex", "crashHere"},
 }
 
@@ -59,26 +65,38 @@ func overflow(n int) int {
 	return overflow(n+1) + n
 }
 
-func init() {
-	otherRoles["crashes"] = func() {
-		disk, err := OpenDisk(DiskConfig{Dir: os.Getenv(childDir), DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20})
-		if err != nil {
-			panic(err)
-		}
-		f, err := disk.CrashFile()
-		if err != nil {
-			panic(err)
-		}
-		if err := errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()); err != nil {
-			panic(err)
-		}
-		disk.Journal().Begin(Task{Type: "crashing"})
-		crashHere(crashes[os.Getenv(childURL)].crash)
+// The process that crashes is this test binary, run again.
+const (
+	childCrash = "SENTRYCONFIG_CRASH_CHILD" // which of crashes it does
+	childDir   = "SENTRYCONFIG_CRASH_CHILD_DIR"
+)
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childCrash); name != "" {
+		runChild(name)
 	}
+	os.Exit(m.Run())
+}
+
+// runChild crashes with a task in the journal and the runtime's last words in the outbox.
+func runChild(name string) {
+	disk, err := outbox.OpenDisk(diskConfig(os.Getenv(childDir), nil))
+	if err != nil {
+		panic(err)
+	}
+	if taken, err := new(crash.Output).Begin(disk.CrashFile); taken || err != nil {
+		panic(fmt.Sprint(taken, err))
+	}
+	disk.Journal().Begin(outbox.Task{Type: "crashing"})
+	crashHere(crashes[name].crash)
+}
+
+func diskConfig(dir string, onDead func(outbox.Dead) bool) outbox.DiskConfig {
+	return outbox.DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, OnDead: onDead}
 }
 
 //go:noinline
-func crashHere(crash func()) { crash() }
+func crashHere(end func()) { end() }
 
 // TestCrashes has processes crash, and reads their last words as the next process would.
 func TestCrashes(t *testing.T) {
@@ -94,14 +112,13 @@ func TestCrashes(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			cmd := exec.Command(exe)
-			cmd.Env = append(os.Environ(), childRole+"=crashes", childDir+"="+dir, childURL+"="+name, "GOTRACEBACK=single")
+			cmd.Env = append(os.Environ(), childCrash+"="+name, childDir+"="+dir, "GOTRACEBACK=single")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Fatalf("it didn't crash: %s", out)
 			}
-			var dead []Dead
-			disk, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
-				OnDead: func(d Dead) bool { dead = append(dead, d); return true }})
+			var dead []outbox.Dead
+			disk, err := outbox.OpenDisk(diskConfig(dir, func(d outbox.Dead) bool { dead = append(dead, d); return true }))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,15 +126,16 @@ func TestCrashes(t *testing.T) {
 			if _, err := disk.Adopt(); err != nil {
 				t.Error(err)
 			}
-			if len(dead) != 1 || len(dead[0].Tasks) != 1 || dead[0].Tasks[0].Type != "crashing" || dead[0].Process.PID != cmd.Process.Pid {
+			if len(dead) != 1 || dead[0].Process.PID != cmd.Process.Pid ||
+				len(dead[0].Tasks) != 1 || dead[0].Tasks[0].Type != "crashing" {
 				t.Fatalf("dead: %+v\n%s", dead, out)
 			}
-			crash := ParseCrash(dead[0].Crash)
-			if crash.Type != c.kind || !strings.Contains(crash.Reason, c.reason) {
-				t.Errorf("type %q, reason %q; want %q, %q\n%s", crash.Type, crash.Reason, c.kind, c.reason, dead[0].Crash)
+			report := crash.Parse(dead[0].Crash)
+			if report.Type != c.kind || !strings.Contains(report.Reason, c.reason) {
+				t.Errorf("type %q, reason %q; want %q, %q\n%s", report.Type, report.Reason, c.kind, c.reason, dead[0].Crash)
 			}
 			var stack []string
-			for _, g := range crash.Goroutines {
+			for _, g := range report.Goroutines {
 				if g.Crashed {
 					for _, f := range g.Frames {
 						stack = append(stack, f.Function)

@@ -1,4 +1,4 @@
-package outbox
+package crash
 
 import (
 	"path"
@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A Crash is what the Go runtime has written as its last words.
-type Crash struct {
+// A Report is what the Go runtime has written as its last words.
+type Report struct {
 	// Type is what kind of end it was: "panic", "fatal error" or "signal"; "" when it isn't told.
 	Type string
-	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was not
-	// recovered.
+	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was
+	// not recovered.
 	Reason string
 	// Header is all that was printed before the goroutines.
 	Header string
@@ -20,7 +20,7 @@ type Crash struct {
 	Goroutines []Goroutine
 }
 
-// A Goroutine is one of a Crash. ID 0 is the runtime's own stack.
+// A Goroutine is one of a Report. ID 0 is the runtime's own stack.
 type Goroutine struct {
 	ID        int
 	State     string // "running", "chan receive, 2 minutes"
@@ -38,105 +38,128 @@ type Frame struct {
 	Line     int
 }
 
-// maxGoroutines and maxFrames bound what a Crash holds.
+// maxGoroutines and maxFrames bound what a Report holds.
 const (
 	maxGoroutines = 1000
 	maxFrames     = 250 // what Sentry keeps of a stack trace
 )
 
-// ParseCrash reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part.
-func ParseCrash(output []byte) Crash {
+// Parse reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part. It costs a
+// copy of output, which the Report's texts are parts of.
+func Parse(output []byte) Report {
 	text := strings.ReplaceAll(strings.ToValidUTF8(string(output), "\ufffd"), "\r\n", "\n")
-	var c Crash
-	var header []string
-	var g *Goroutine
 	lines := strings.Split(text, "\n")
-	for i := 0; i < len(lines); i++ {
-		line := lines[i]
-		if next, ok := parseGoroutine(line); ok {
-			if len(c.Goroutines) == maxGoroutines {
-				break
-			}
-			c.Goroutines = append(c.Goroutines, next)
-			g = &c.Goroutines[len(c.Goroutines)-1]
+	header := lines
+	var r Report
+	for i, line := range lines {
+		g, ok := parseTitle(line)
+		if !ok {
 			continue
 		}
-		switch {
-		case g == nil:
-			header = append(header, line)
-		case strings.HasPrefix(line, "..."):
-			g.Elided = -1
-			if n, err := strconv.Atoi(strings.Fields(line[3:] + " 0")[0]); err == nil && n > 0 {
-				g.Elided = n
-			}
-		case line == "" || line[0] == '\t' || line[0] == ' ':
-		default:
-			name, created := strings.CutPrefix(line, "created by ")
-			if i+1 >= len(lines) || !strings.HasPrefix(lines[i+1], "\t") {
-				continue // neither "exit status 2" nor a register is a frame
-			}
-			f, ok := parseFrame(name, lines[i+1])
-			if !ok {
-				continue
-			}
-			i++
-			switch {
-			case created:
-				g.CreatedBy = f
-			case len(g.Frames) < maxFrames:
-				g.Frames = append(g.Frames, f)
-			}
+		if r.Goroutines == nil {
+			header = lines[:i]
 		}
+		if len(r.Goroutines) == maxGoroutines {
+			break
+		}
+		g.readFrames(lines[i+1:])
+		r.Goroutines = append(r.Goroutines, g)
 	}
-	c.Header = strings.TrimSpace(strings.Join(header, "\n"))
-	c.Type, c.Reason = parseReason(header)
-	c.markCrashed()
-	if c.Type == "" {
-		c.inferReason()
+	r.Header = strings.TrimSpace(strings.Join(header, "\n"))
+	r.Type, r.Reason = parseReason(header)
+	r.markCrashed()
+	if r.Type == "" {
+		r.inferReason()
 	}
-	return c
+	return r
 }
 
-// fatalCallers are functions that end the program, and why.
+// readFrames reads the lines below a goroutine's title, up to the next title.
+func (g *Goroutine) readFrames(lines []string) {
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		if _, title := parseTitle(line); title {
+			return
+		}
+		switch {
+		case strings.HasPrefix(line, "..."):
+			g.Elided = parseElided(line)
+			continue
+		case line == "", line[0] == '\t', line[0] == ' ':
+			continue
+		case i+1 == len(lines), !strings.HasPrefix(lines[i+1], "\t"):
+			continue // neither "exit status 2" nor a register is a frame
+		}
+		name, created := strings.CutPrefix(line, "created by ")
+		f, ok := parseFrame(name, lines[i+1])
+		if !ok {
+			continue
+		}
+		i++
+		switch {
+		case created:
+			g.CreatedBy = f
+		case len(g.Frames) < maxFrames:
+			g.Frames = append(g.Frames, f)
+		}
+	}
+}
+
+// parseElided reads "...23 frames elided..." and "...additional frames elided...".
+func parseElided(line string) int {
+	n, err := strconv.Atoi(strings.Fields(line[len("..."):] + " 0")[0])
+	if err != nil || n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// fatalCallers are functions that end the program, below internal or not, and why.
 var fatalCallers = []struct{ function, reason string }{
 	{"runtime.newstack", "stack overflow"},
 	{"runtime.checkdead", "all goroutines are asleep - deadlock!"},
 	{"runtime.mallocgc", "out of memory"},
 	{"runtime.(*mheap)", "out of memory"},
 	{"runtime.sys", "out of memory"},
-	{"internal/runtime/maps.", "concurrent map read or write"},
+	{"runtime/maps.", "concurrent map read or write"},
 	{"runtime.map", "concurrent map read or write"},
 	{"sync.(*Mutex).unlockSlow", "unlock of unlocked mutex"},
 	{"sync.(*RWMutex).", "unlock of unlocked RWMutex"},
 }
 
-// inferReason tells from the stack why the runtime ended the program. Of its fatal errors only the goroutines come by
-// debug.SetCrashOutput: it prints their texts before it counts as crashing (runtime.throw and gwrite, Go 1.26).
-func (c *Crash) inferReason() {
-	for _, g := range c.Goroutines {
+// inferReason tells from the stack why the runtime ended the program. debug.SetCrashOutput gets only the goroutines of
+// a fatal error: the runtime prints its text before it counts as crashing (runtime.throw and gwrite, Go 1.26).
+func (r *Report) inferReason() {
+	for _, g := range r.Goroutines {
 		for i, f := range g.Frames {
-			if f.Function != "throw" && f.Function != "fatal" || !isRuntime(f.Package) {
-				continue
-			}
-			c.Type = "fatal error"
-			for j, caller := range g.Frames[i:] { // maps.fatal says it itself
-				name := caller.Package + "." + caller.Function
-				if j == 1 {
-					c.Reason = "in " + name
+			if (f.Function == "throw" || f.Function == "fatal") && isRuntime(f.Package) {
+				r.Type = "fatal error"
+				if reason := fatalReason(g.Frames[i:]); reason != "" {
+					r.Reason = reason
 				}
-				for _, known := range fatalCallers {
-					if strings.HasPrefix(strings.TrimPrefix(name, "internal/"), strings.TrimPrefix(known.function, "internal/")) {
-						c.Reason = known.reason
-						return
-					}
-				}
+				return
 			}
-			return
 		}
 		if g.Crashed {
 			return
 		}
 	}
+}
+
+// fatalReason names the reason by the functions that led to throw or fatal, the first of frames; "" if there are none.
+func fatalReason(frames []Frame) (reason string) {
+	for i, f := range frames { // the first too: maps.fatal says it itself
+		name := f.Package + "." + f.Function
+		if i == 1 {
+			reason = "in " + name
+		}
+		for _, known := range fatalCallers {
+			if strings.HasPrefix(strings.TrimPrefix(name, "internal/"), known.function) {
+				return known.reason
+			}
+		}
+	}
+	return reason
 }
 
 func isRuntime(pkg string) bool {
@@ -145,19 +168,19 @@ func isRuntime(pkg string) bool {
 
 // markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints
 // before for faults within itself, is only it when there is no other.
-func (c *Crash) markCrashed() {
-	for i := range c.Goroutines {
-		if c.Goroutines[i].ID != 0 {
-			c.Goroutines[i].Crashed = true
+func (r *Report) markCrashed() {
+	for i := range r.Goroutines {
+		if r.Goroutines[i].ID != 0 {
+			r.Goroutines[i].Crashed = true
 			return
 		}
 	}
-	if len(c.Goroutines) > 0 {
-		c.Goroutines[0].Crashed = true
+	if len(r.Goroutines) > 0 {
+		r.Goroutines[0].Crashed = true
 	}
 }
 
-// parseReason finds in the lines before the first goroutine why it ended.
+// parseReason finds in the lines before the first goroutine why the program ended.
 //
 //	panic: first [recovered]
 //		panic: second
@@ -202,12 +225,12 @@ func parseReason(header []string) (kind, reason string) {
 	return kind, strings.TrimSpace(reason)
 }
 
-// parseGoroutine reads the first line of a goroutine:
+// parseTitle reads the first line of a goroutine:
 //
 //	goroutine 18 [chan receive, 2 minutes, locked to thread]:
 //	goroutine 1 gp=0x3f322278a1e0 m=0 mp=0x559cc0 [running]:
 //	runtime stack:
-func parseGoroutine(line string) (g Goroutine, ok bool) {
+func parseTitle(line string) (g Goroutine, ok bool) {
 	if line == "runtime stack:" {
 		return Goroutine{State: "runtime stack"}, true
 	}

@@ -1,6 +1,6 @@
 //go:build !go1.27
 
-package sentryconfig
+package crash
 
 import _ "unsafe" // for go:linkname
 

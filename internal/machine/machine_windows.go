@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/getsentry/sentry-go"
 	"github.com/shirou/gopsutil/v3/mem"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -18,9 +17,11 @@ import (
 // Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry
 // and this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
 
-func osName() string { return "Windows" }
+// OSName is what Sentry calls the operating system.
+func OSName() string { return "Windows" }
 
-func currentUser() string {
+// User is the login name of the user who runs this process, "" when it isn't known.
+func User() string {
 	if name := os.Getenv("USERNAME"); name != "" {
 		return name
 	}
@@ -30,9 +31,10 @@ func currentUser() string {
 	return ""
 }
 
-// bootID is the number of the boot, as the prefetcher counts them. It is not sure to count all: Fast Startup resumes a
-// kernel, and the prefetcher may be off.
-func bootID() (id string, sure bool) {
+// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID: never
+// here. It is the number by which the prefetcher counts boots, which may be off, and Fast Startup resumes a kernel
+// uncounted.
+func BootID() (id string, sure bool) {
 	k, err := machineKey(`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`)
 	if err != nil {
 		return "", false
@@ -50,20 +52,20 @@ func machineKey(path string) (registry.Key, error) {
 	return registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
 }
 
-func platformProbes(bool) []probe {
+func platformProbes() []Probe {
 	var system, own share
-	var drives driveReader
-	return []probe{
-		{name: "os", read: readOS},
-		{name: "processor", read: readProcessor},
-		{name: "memory", every: staleAfter, read: readMemory},
-		{name: "cpu", every: staleAfter, read: func() map[string]sentry.Context { return readCPU(&system, &own) }},
-		{name: "process", every: staleAfter, read: readProcess},
-		{name: "disks", every: disksAfter, read: drives.read},
+	var disks diskReader
+	return []Probe{
+		{Name: "os", Read: readOS},
+		{Name: "processor", Read: readProcessor},
+		{Name: "memory", Every: staleAfter, Read: readMemory},
+		{Name: "cpu", Every: staleAfter, Read: func() map[string]Values { return readCPU(&system, &own) }},
+		{Name: "process", Every: staleAfter, Read: readProcess},
+		{Name: "disks", Every: disksAfter, Read: disks.read},
 	}
 }
 
-func readOS() map[string]sentry.Context {
+func readOS() map[string]Values {
 	v := windows.RtlGetVersion()
 	release := strconv.Itoa(int(v.MajorVersion))
 	if v.MajorVersion == 10 && v.BuildNumber >= 22000 { // Windows 11 still calls itself 10
@@ -71,8 +73,9 @@ func readOS() map[string]sentry.Context {
 	}
 	build := strconv.Itoa(int(v.BuildNumber))
 	version := strconv.Itoa(int(v.MajorVersion)) + "." + strconv.Itoa(int(v.MinorVersion)) + "." + build
-	c := sentry.Context{
-		"name": "Windows", "release": release, "kernel_version": version, "platform": "Windows-" + release + "-" + version,
+	c := Values{
+		"name": "Windows", "release": release, "kernel_version": version,
+		"platform": "Windows-" + release + "-" + version,
 	}
 	if k, err := machineKey(`SOFTWARE\Microsoft\Windows NT\CurrentVersion`); err == nil {
 		if revision, _, err := k.GetIntegerValue("UBR"); err == nil {
@@ -92,7 +95,7 @@ func readOS() map[string]sentry.Context {
 	if id := os.Getenv("PROCESSOR_IDENTIFIER"); id != "" {
 		c["processor"] = id
 	}
-	return map[string]sentry.Context{"os": c}
+	return map[string]Values{"os": c}
 }
 
 // nativeArchitecture is the machine's own, not the one that an emulation shows the process.
@@ -119,8 +122,8 @@ var (
 	procGetLogicalProcessorsEx = kernel32.NewProc("GetLogicalProcessorInformationEx")
 )
 
-func readProcessor() map[string]sentry.Context {
-	device, processor := sentry.Context{}, sentry.Context{}
+func readProcessor() map[string]Values {
+	device, processor := Values{}, Values{}
 	if k, err := machineKey(`HARDWARE\DESCRIPTION\System\CentralProcessor\0`); err == nil {
 		if name, _, err := k.GetStringValue("ProcessorNameString"); err == nil && strings.TrimSpace(name) != "" {
 			device["cpu_description"] = strings.TrimSpace(name)
@@ -139,7 +142,7 @@ func readProcessor() map[string]sentry.Context {
 		booted := time.Now().Add(-time.Duration(ms) * time.Millisecond)
 		device["boot_time"] = booted.UTC().Truncate(time.Second).Format(time.RFC3339)
 	}
-	return map[string]sentry.Context{"device": device, "cpu": processor}
+	return map[string]Values{"device": device, "cpu": processor}
 }
 
 // physicalCores counts the records of RelationProcessorCore (0); each begins with its relation and its size.
@@ -167,7 +170,7 @@ func physicalCores() (cores int) {
 	return cores
 }
 
-func readMemory() map[string]sentry.Context {
+func readMemory() map[string]Values {
 	m, err := mem.VirtualMemory()
 	if err != nil {
 		return nil
@@ -175,8 +178,8 @@ func readMemory() map[string]sentry.Context {
 	return memoryContexts(m.Total, m.Available)
 }
 
-func readCPU(system, own *share) map[string]sentry.Context {
-	result := map[string]sentry.Context{}
+func readCPU(system, own *share) map[string]Values {
+	result := map[string]Values{}
 	var idle, kernel, user windows.Filetime
 	if procGetSystemTimes.Find() == nil {
 		ok, _, _ := procGetSystemTimes.Call(
@@ -184,15 +187,15 @@ func readCPU(system, own *share) map[string]sentry.Context {
 		if ok != 0 {
 			total := seconds(kernel) + seconds(user) // kernel time has the idle time in it
 			if p, ok := system.next(total-seconds(idle), total); ok {
-				result["cpu"] = sentry.Context{"percent_used": p}
+				result["cpu"] = Values{"percent_used": p}
 			}
 		}
 	}
 	var created, exited windows.Filetime
 	if windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user) == nil {
-		there := time.Since(processStart).Seconds() * float64(runtime.NumCPU())
-		if p, ok := own.next(seconds(kernel)+seconds(user), there); ok {
-			result["process"] = sentry.Context{"cpu_percent": p}
+		available := time.Since(ProcessStart).Seconds() * float64(runtime.NumCPU())
+		if p, ok := own.next(seconds(kernel)+seconds(user), available); ok {
+			result["process"] = Values{"cpu_percent": p}
 		}
 	}
 	return result
@@ -202,7 +205,7 @@ func seconds(t windows.Filetime) float64 {
 	return float64(uint64(t.HighDateTime)<<32|uint64(t.LowDateTime)) / 1e7
 }
 
-func readProcess() map[string]sentry.Context {
+func readProcess() map[string]Values {
 	// PROCESS_MEMORY_COUNTERS
 	var counters struct {
 		size, faults                                                                     uint32
@@ -217,18 +220,18 @@ func readProcess() map[string]sentry.Context {
 	if ok == 0 {
 		return nil
 	}
-	return map[string]sentry.Context{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
+	return map[string]Values{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
 }
 
-// A driveReader reads the drives with letters.
-type driveReader struct{ network networkDrives[drive] }
+// A diskReader reads the drives with letters.
+type diskReader struct{ network networkDrives[drive] }
 
-func (d *driveReader) read() map[string]sentry.Context {
+func (d *diskReader) read() map[string]Values {
 	mask, err := windows.GetLogicalDrives()
 	if err != nil {
 		return nil
 	}
-	disks, device := sentry.Context{}, sentry.Context{}
+	disks, device := Values{}, Values{}
 	system := strings.ToUpper(os.Getenv("SystemDrive"))
 	for i := range maxDisks {
 		if mask&(1<<i) == 0 {
@@ -244,7 +247,7 @@ func (d *driveReader) read() map[string]sentry.Context {
 			device["storage_size"], device["free_storage"] = s.total, s.free
 		}
 	}
-	return map[string]sentry.Context{"disks": disks, "device": device}
+	return map[string]Values{"disks": disks, "device": device}
 }
 
 type drive struct {
@@ -252,7 +255,7 @@ type drive struct {
 	total, free uint64
 }
 
-func (d *driveReader) stat(root string) (drive, bool) {
+func (d *diskReader) stat(root string) (drive, bool) {
 	path, err := windows.UTF16PtrFromString(root)
 	if err != nil {
 		return drive{}, false
@@ -275,5 +278,6 @@ func readDrive(root string, path *uint16) (drive, bool) {
 	var fstype [windows.MAX_PATH + 1]uint16
 	// If that fails, the type stays "".
 	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype)))
-	return drive{diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available), total, available}, true
+	info := diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available)
+	return drive{info, total, available}, true
 }

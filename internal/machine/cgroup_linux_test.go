@@ -1,4 +1,4 @@
-package sentryconfig
+package machine
 
 import (
 	"os"
@@ -185,20 +185,20 @@ func TestMemoryWithinTheLimit(t *testing.T) {
 	if within["device.memory_size"] != machine["device.memory_size"] || within["device.free_memory"] == nil {
 		t.Errorf("the device has %v of %v", within["device.free_memory"], within["device.memory_size"])
 	}
-	for name := range newCollectorSnapshot(t) {
+	for name := range collectorSnapshot(t) {
 		if strings.HasPrefix(name, notedMemory) {
 			t.Errorf("context %s is told", name)
 		}
 	}
 }
 
-// newCollectorSnapshot returns the first whole reading of a collector.
-func newCollectorSnapshot(t *testing.T) map[string]any {
+// collectorSnapshot returns the first whole reading of a collector.
+func collectorSnapshot(t *testing.T) map[string]any {
 	t.Helper()
-	c := newCollector(collectorOptions{logger: discardLogger})
-	defer c.close()
+	c := New(Options{Logger: discardLogger, Probes: Probes(false, "test")})
+	defer c.Close()
 	names := make(map[string]any)
-	for name, values := range c.settled() {
+	for name, values := range c.Settled() {
 		names[name] = values
 	}
 	if names["memory"] == nil {
