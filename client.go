@@ -235,18 +235,13 @@ func (c *Client) Flush(timeout time.Duration) bool {
 }
 
 func (c *Client) flush(timeout time.Duration) bool {
-	ctx, cancel := c.timeout(timeout)
-	defer cancel()
-	return c.client.FlushWithContext(ctx)
-}
-
-// timeout is a context that ends by the clock that c was made under, which inside a bubble of testing/synctest may be
-// another than the caller's.
-func (c *Client) timeout(d time.Duration) (context.Context, context.CancelFunc) {
-	if c.box != nil {
-		return c.box.Timeout(d)
-	}
-	return context.WithTimeout(c.background, d)
+	ok := false
+	c.collector.Run(func() { // sentry-go makes channels for it
+		ctx, cancel := context.WithTimeout(c.background, timeout)
+		defer cancel()
+		ok = c.client.FlushWithContext(ctx)
+	})
+	return ok
 }
 
 // Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
@@ -264,9 +259,9 @@ func (c *Client) Close(timeout time.Duration) bool {
 	}
 	// In the order in which data flows: what sentry-go holds, the collector, the outbox.
 	ok := c.flush(timeout)
-	c.collector.Close()
 	c.unbindHub()
-	c.client.Close()
+	c.collector.Run(c.client.Close)
+	c.collector.Close()
 	c.crashes.End()
 	if c.box != nil {
 		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
