@@ -32,6 +32,12 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
                       runner -keep-going=false tasks.json
   -report FILE      write the report to FILE too
                       runner -report report.json tasks.json
+  -check            run nothing; say what is wrong with the list
+                      runner -check tasks.json
+  -dry-run          run nothing; say for each task what would run
+                      runner -dry-run tasks.json
+  -raw              keep secrets in the report and in the log; what goes to Sentry is filtered all the same
+                      runner -raw tasks.json
   -h                show this
 
 A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}. Tasks:
@@ -44,14 +50,29 @@ A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_con
   {"type": "hash_files", "path": "/opt/tools", "manifest": "/opt/tools/SHA256SUMS"}
   {"type": "temp_cleanup", "path": "/var/tmp/app", "older_than_days": 7, "apply": false}
   {"type": "system_info"}
+  {"type": "ping_test", "host": "example.com", "count": 4}
+  {"type": "disk_space_report", "min_free_percent": 5}
+  {"type": "battery_health_report"}
+  {"type": "smartctl_report", "detail_level": "basic"}
+  {"type": "iperf_test", "server": "192.168.0.10", "duration_minutes": 1, "min_mbps": 100}
+  {"type": "speedtest", "min_download_mbps": 20}
+  {"type": "sfc_scan"}                                       and the four below: on Windows
+  {"type": "dism_health_check", "actions": ["checkhealth", "scanhealth", "restorehealth"]}
+  {"type": "chkdsk_scan", "drive": "C:", "mode": "read_only"}
+  {"type": "winsat_disk", "drive": "C:"}
+  {"type": "windows_update", "accept_all": true}
+  {"type": "any_name", "executable_path": "..\\tools\\scanner.exe", "args": ["--quick"], "working_path": "..\\logs",
+   "success_codes": [0, 1]}
 
-each with a "label" and "timeout_seconds" if you like. Exit codes: 0 all well, 1 some tasks failed, 2 the list wasn't run.
+each with a "label" and "timeout_seconds" if you like. Names of programs are relative to the list's folder; "env:NAME" as the
+value of a secret parameter, or after a flag such as --password, is read from the environment and never reported.
+Exit codes: 0 all that ran went well, 1 some tasks failed or none ran, 2 the list wasn't run, 130 interrupted.
 `
 
 type runnerFlags struct {
 	dsn, settings, outbox, export, report string
 	parallel                              int
-	keepGoing                             bool
+	keepGoing, check, dryRun, raw         bool
 	list                                  string
 }
 
@@ -67,6 +88,9 @@ func parseFlags(args []string) (*runnerFlags, error) {
 	set.StringVar(&f.report, "report", "", "")
 	set.IntVar(&f.parallel, "parallel", 1, "")
 	set.BoolVar(&f.keepGoing, "keep-going", true, "")
+	set.BoolVar(&f.check, "check", false, "")
+	set.BoolVar(&f.dryRun, "dry-run", false, "")
+	set.BoolVar(&f.raw, "raw", false, "")
 	var lists []string
 	for {
 		if err := set.Parse(args); err != nil {

@@ -5,8 +5,8 @@
 //	go run ./examples/runner
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
-// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when all tasks ended well, 1
-// when some didn't, 2 when the list wasn't run.
+// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when at least one task ran and all
+// that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -23,6 +23,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,6 +35,8 @@ const (
 	exitWell   = 0
 	exitFailed = 1
 	exitNotRun = 2
+	// exitInterrupted is what shells have for a program that Ctrl-C has ended.
+	exitInterrupted = 130
 )
 
 const (
@@ -49,7 +52,8 @@ func main() {
 
 func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	notRun := func(err error) int {
-		_, _ = fmt.Fprintln(stderr, "runner: "+err.Error())
+		text := newFilter(nil).text(err.Error())
+		_, _ = fmt.Fprintln(stderr, "runner: "+strings.ReplaceAll(text, "\n", "\nrunner: "))
 		return exitNotRun
 	}
 	flags, err := parseFlags(args)
@@ -75,6 +79,14 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 		return exitWell
 	}
 
+	filter := newFilter(opts.SecretKeys)
+	if flags.raw {
+		filter = nil
+	}
+	if flags.check || flags.dryRun {
+		return preview(stdout, tasks, filter, flags.dryRun)
+	}
+
 	// A reader of stdout or stderr that goes away must not end the tasks.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// On Windows SIGTERM is a closed console window, a log-off or a shutdown.
@@ -83,7 +95,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	context.AfterFunc(ctx, restore) // a second one ends the program at once
 
 	p := newProgress(stderr, isTerminal(stderr), len(tasks.tasks))
-	handler := slog.NewTextHandler(p, nil)
+	handler := slog.NewTextHandler(p, &slog.HandlerOptions{ReplaceAttr: filter.attr})
 	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(handler))) // the log of a task becomes its breadcrumbs
 	opts.Logger = slog.New(handler)
 
@@ -100,16 +112,14 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	defer sentryconfig.Close(0)
 
 	start := time.Now()
-	j := job{tasks: tasks.tasks, parallel: flags.parallel, keepGoing: flags.keepGoing, progress: p, log: opts.Logger}
+	j := job{tasks: tasks.tasks, parallel: flags.parallel, keepGoing: flags.keepGoing, progress: p,
+		log: opts.Logger, filter: filter}
 	results := j.run(ctx)
 	p.close()
 	r := newReport(tasks.source, start, results, ctx.Err() != nil)
 
 	// The report comes first: it must be there should somebody lose patience with the server.
-	code := exitWell
-	if r.OverallStatus != statusSuccess {
-		code = exitFailed
-	}
+	code := r.exitCode()
 	if err := writeReport(r, stdout, flags.report); err != nil {
 		opts.Logger.Error("the report can't be written", "error", err)
 		code = exitFailed
@@ -123,6 +133,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 		showLocal(p, local)
 	}
 	showDelivery(p, stats, opts.OutboxDir)
+	showSkipped(p, r)
 	return code
 }
 
@@ -160,16 +171,16 @@ func openList(name string, stdin io.Reader) (*list, error) {
 		if err != nil {
 			return nil, err
 		}
-		return readList(bytes.NewReader(text), name)
+		return readList(bytes.NewReader(text), name, ".")
 	case "-":
-		return readList(stdin, "standard input")
+		return readList(stdin, "standard input", ".")
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, &inputError{source: name, problem: err.Error(), remedy: "name a file that can be read, - for standard input, or nothing for the sample list"}
 	}
 	defer func() { _ = f.Close() }()
-	return readList(f, name)
+	return readList(f, name, filepath.Dir(name))
 }
 
 func isTerminal(f *os.File) bool {

@@ -315,8 +315,8 @@ func TestLists(t *testing.T) {
 		"one task":              {`{"type":"system_info","label":"x","other":1}`, "success", "success", exitWell},
 		"object with metadata":  {`{"tasks":[{"type":"system_info"}],"name":5,"version":[1,{}]}`, "success", "success", exitWell},
 		"byte order mark":       {"\xef\xbb\xbf" + `[{"type":"system_info"}]`, "success", "success", exitWell},
-		"no tasks":              {`[]`, "", "success", exitWell},
-		"all skipped":           {`[{"type":"nobody"},{"type":"","timeout_seconds":"x"},{}]`, "skipped skipped skipped", "success", exitWell},
+		"no tasks":              {`[]`, "", "skipped", exitFailed},
+		"all skipped":           {`[{"type":"nobody"},{"type":"","timeout_seconds":"x"},{}]`, "skipped skipped skipped", "skipped", exitFailed},
 		"all bad":               {`[{"type":"demo_panic"},{"type":"nobody"}]`, "error skipped", "failure", exitFailed},
 		"some bad":              {`[{"type":"demo_panic"},{"type":"system_info"}]`, "error success", "completed_with_errors", exitFailed},
 		"repeated names":        {`[{"type":"nobody","type":"system_info"}]`, "success", "success", exitWell},
@@ -607,11 +607,11 @@ func TestInterrupt(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	o := &outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: log.String()}
-	o.check(t, exitFailed)
+	o.check(t, exitInterrupted)
 	if got := o.statuses(); got != "success cancelled skipped" {
 		t.Errorf("statuses %q", got)
 	}
-	if !o.report.Interrupted || o.report.OverallStatus != "completed_with_errors" {
+	if !o.report.Interrupted || o.report.OverallStatus != "interrupted" {
 		t.Errorf("interrupted %v, %s", o.report.Interrupted, o.report.OverallStatus)
 	}
 	ended(t, leaf)

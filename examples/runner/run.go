@@ -18,6 +18,7 @@ type job struct {
 	keepGoing bool // after a task that didn't end well
 	progress  *progress
 	log       *slog.Logger // of the run itself: these lines are no breadcrumbs of a task
+	filter    *filter      // of what is reported; nil: nothing is filtered
 	stop      atomic.Bool  // no further task is to begin
 }
 
@@ -49,15 +50,15 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		r.Reason = "the run was interrupted"
 	case j.stop.Load():
 		r.Reason = "an earlier task failed"
-	case t.kind == "":
-		r.Reason = "the task has no type"
-	case t.run == nil:
-		r.Reason = "unknown task type"
+	default:
+		r.Reason = t.skip
 	}
 	if r.Reason != "" {
+		j.filter.result(&r, t.hidden)
 		j.progress.finished(&r)
 		return r
 	}
+	j.filter.result(&r, t.hidden)
 	j.progress.started(&r)
 	start := time.Now()
 	sum, err := t.execute(ctx, len(j.tasks))
@@ -66,6 +67,7 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		r.Summary = sum
 	}
 	r.judge(ctx, err)
+	j.filter.result(&r, t.hidden)
 	if !j.keepGoing && !r.well() {
 		j.stop.Store(true)
 	}
@@ -96,7 +98,7 @@ func (r *result) judge(ctx context.Context, err error) {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.Status = statusCancelled
 	case errors.As(err, &failure):
-		r.Status = statusFailure
+		r.Status, r.Code = statusFailure, codeOf(failure)
 	default:
 		r.Status = statusError
 	}

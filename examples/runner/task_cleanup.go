@@ -15,9 +15,10 @@ import (
 // removes files, and folders that are empty then; it follows and removes no link, leaves devices and sockets, and leaves what
 // it may not touch.
 func newTempCleanup(p *params) runFunc {
-	path := p.needText("path", "C:\\Temp")
-	days := p.number("older_than_days", 7, 0, 100*365)
+	path := p.text("path")
+	days := p.number("older_than_days")
 	apply := p.bool("apply")
+	p.will("look below %s for what is older than %v days, apply: %v", path, days, apply)
 	return func(ctx context.Context) (summary, error) {
 		if err := checkCleanable(path); err != nil {
 			return nil, err

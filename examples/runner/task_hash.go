@@ -29,16 +29,15 @@ const maxListed = 20
 // or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a single file, what
 // the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not followed.
 func newHashFiles(p *params) runFunc {
-	path := p.needText("path", "C:\\Tools")
+	path := p.text("path")
 	var manifestFile string
 	var inline map[string]string
 	if v := p.fields["manifest"]; v.kind() == kindObject {
-		if json.Unmarshal(v.raw, &inline) != nil {
-			p.wrongType("manifest", v, "an object of texts", `{"name": "hash"}`)
-		}
+		_ = json.Unmarshal(v.raw, &inline) // checked by the table
 	} else {
-		manifestFile = p.text("manifest", "SHA256SUMS")
+		manifestFile = p.text("manifest")
 	}
+	p.will("hash the files of %s", path)
 	return func(ctx context.Context) (summary, error) {
 		want := inline
 		if manifestFile != "" {
@@ -222,7 +221,7 @@ func (h *hasher) judge(sum summary, d differences) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fail(h.cause, "files not as they should be: %s", strings.Join(found, ", "))
+	return fail("files_differ", h.cause, "files not as they should be: %s", strings.Join(found, ", "))
 }
 
 // contextReader ends reading when its context does.
