@@ -35,6 +35,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if exit, played := playStandIn(); played {
+		os.Exit(exit)
+	}
 	if len(os.Args) > 2 && os.Args[1] == roleParent {
 		playParent(os.Args[2])
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +48,7 @@ type verdict struct {
 	code    string // of the failure; "": it is none
 	reason  string
 	phrases []string
+	well    []int // exit codes that are well with this verdict, beside those that always are
 }
 
 // verdictOf returns the first verdict of which the tool says a phrase.
@@ -69,6 +71,7 @@ func (e *execution) conclude(sum summary, verdicts []verdict, success ...int) (s
 	v := verdictOf(messages, verdicts)
 	if v != nil {
 		sum["verdict"] = v.name
+		success = append(slices.Clip(success), v.well...)
 	}
 	if v != nil && v.code != "" {
 		return sum, fail(v.code, errorOf(e), "%s", v.reason)
@@ -80,15 +83,15 @@ func (e *execution) conclude(sum summary, verdicts []verdict, success ...int) (s
 }
 
 var sfcVerdicts = []verdict{
-	{"not repaired", "not_repaired", "corrupt system files were found, and some could not be repaired", []string{
+	{name: "not repaired", code: "not_repaired", reason: "corrupt system files were found, and some could not be repaired", phrases: []string{
 		"but was unable to fix some", "konnte einige der dateien nicht", "konnte einige dateien nicht", "einige davon konnten nicht repariert", "n'a pas pu réparer certains"}},
-	{"restart pending", "restart_pending", "a repair is pending that needs a restart first", []string{
+	{name: "restart pending", code: "restart_pending", reason: "a repair is pending that needs a restart first", phrases: []string{
 		"system repair pending", "systemreparatur steht aus", "réparation du système en attente"}},
-	{"not performed", "not_performed", "sfc could not perform the scan", []string{
+	{name: "not performed", code: "not_performed", reason: "sfc could not perform the scan", phrases: []string{
 		"could not perform the requested operation", "could not start the repair service", "angeforderten vorgang nicht ausführen", "n'a pas pu effectuer l'opération"}},
-	{"repaired", "", "", []string{
+	{name: "repaired", phrases: []string{
 		"successfully repaired them", "erfolgreich repariert", "les a réparés", "réparés correctement"}},
-	{"healthy", "", "", []string{
+	{name: "healthy", phrases: []string{
 		"did not find any integrity violations", "keine integritätsverletzungen", "n'a trouvé aucune violation"}},
 }
 
@@ -102,16 +105,16 @@ func newSfcScan(p *params) runFunc {
 		if err != nil {
 			return e.summary(), err
 		}
-		return e.conclude(e.summary(), sfcVerdicts)
+		return e.conclude(e.summary(), sfcVerdicts, 0)
 	}
 }
 
 var dismVerdicts = []verdict{
-	{"repaired", "", "", []string{"corruption was repaired", "restore operation completed successfully"}},
-	{"healthy", "", "", []string{"no component store corruption detected"}},
-	{"not repairable", "not_repairable", "the component store is corrupt and can't be repaired", []string{"component store is not repairable", "component store cannot be repaired"}},
-	{"repairable", "repairable", "the component store is corrupt and can be repaired: add the action restorehealth", []string{"component store is repairable"}},
-	{"source missing", "source_missing", "the files to repair the component store with can't be found", []string{
+	{name: "repaired", phrases: []string{"corruption was repaired", "restore operation completed successfully"}},
+	{name: "healthy", phrases: []string{"no component store corruption detected"}},
+	{name: "not repairable", code: "not_repairable", reason: "the component store is corrupt and can't be repaired", phrases: []string{"component store is not repairable", "component store cannot be repaired"}},
+	{name: "repairable", code: "repairable", reason: "the component store is corrupt and can be repaired: add the action restorehealth", phrases: []string{"component store is repairable"}},
+	{name: "source missing", code: "source_missing", reason: "the files to repair the component store with can't be found", phrases: []string{
 		"source files could not be", "0x800f081f", "0x800f0906", "0x800f0907"}},
 }
 
@@ -154,18 +157,20 @@ func newDismCheck(p *params) runFunc {
 }
 
 var chkdskVerdicts = []verdict{
-	{"no such drive", "no_drive", "chkdsk can't open the drive", []string{
+	{name: "no such drive", code: "no_drive", reason: "chkdsk can't open the drive", phrases: []string{
 		"cannot open volume for direct access", "invalid drive", "the system cannot find the drive", "volume kann nicht für direkten zugriff", "ungültige laufwerk", "impossible d'ouvrir le volume"}},
-	{"scheduled", "", "", []string{
-		"will be checked the next time the system restarts", "beim nächsten systemstart überprüft", "prochain redémarrage"}},
-	{"healthy", "", "", []string{
-		"found no problems", "keine probleme gefunden", "keine probleme festgestellt", "n'a trouvé aucun problème", "aucun problème"}},
-	{"repaired", "", "", []string{
+	{name: "scheduled", phrases: []string{
+		"will be checked the next time the system restarts", "beim nächsten systemstart überprüft", "prochain redémarrage"},
+		well: []int{2, 3}},
+	{name: "healthy", phrases: []string{
+		"found no problems", "keine probleme gefunden", "keine probleme festgestellt", "n'a trouvé aucun problème", "aucun problème"},
+		well: []int{2}}, // garbage that only /f would collect,
+	{name: "repaired", phrases: []string{
 		"made corrections to the file system", "korrekturen am dateisystem", "a apporté des corrections"}},
-	{"errors", "errors_found", "the file system has errors", []string{
+	{name: "errors", code: "errors_found", reason: "the file system has errors", phrases: []string{
 		"errors found. chkdsk cannot continue in read-only mode", "found problems", "problems with the file system", "errors detected", "run chkdsk with the /f",
 		"probleme festgestellt", "fehler gefunden", "des problèmes ont été"}},
-	{"in use", "drive_in_use", "the drive is in use: add schedule_if_busy, or restart the machine from another one", []string{
+	{name: "in use", code: "drive_in_use", reason: "the drive is in use: add schedule_if_busy, or restart the machine from another one", phrases: []string{
 		"volume is in use by another process", "von einem anderen prozess verwendet", "utilisé par un autre processus"}},
 }
 
@@ -193,9 +198,6 @@ func newChkdsk(p *params) runFunc {
 		}
 		sum := e.summary()
 		sum["drive"], sum["read_only"] = driveOf(p), readOnly
-		if e.exit == 2 && saysAny(e.messages(), chkdskVerdicts[2].phrases...) { // garbage that only /f would collect
-			return e.conclude(sum, chkdskVerdicts, 0, 1, 2)
-		}
 		if sum, err = e.conclude(sum, chkdskVerdicts, 0, 1); err != nil && (e.exit == 2 || e.exit == 3) && sum["verdict"] == nil &&
 			e.denied(e.messages()) == nil { // 3: could not be checked, or errors that were left
 			return sum, fail("errors_found", errorOf(e), "the file system has errors, or could not be checked: %s", e.lastLine())

@@ -32,7 +32,7 @@ func newWinsat(p *params) runFunc {
 		sum := e.summary()
 		results := readWinsat(e.messages())
 		sum["drive"], sum["results"] = driveOf(p), results
-		if sum, err = e.conclude(sum, nil); err == nil && len(results) == 0 {
+		if sum, err = e.conclude(sum, nil, 0); err == nil && len(results) == 0 {
 			err = fail("no_result", nil, "winsat reports no measurement")
 		}
 		return sum, err
