@@ -117,7 +117,8 @@ type screen struct {
 	escape []rune // an escape sequence that isn't complete
 	head   strings.Builder
 	tail   []byte
-	cut    int // bytes between head and tail that are gone
+	cut    int      // bytes between head and tail that are gone
+	hidden []string // values that stay out of it
 }
 
 const (
@@ -219,7 +220,7 @@ func (s *screen) control(letter rune, parameters string) {
 }
 
 func (s *screen) endLine(end string) {
-	s.keep(strings.TrimRight(string(s.line), " ") + end)
+	s.keep(hide(strings.TrimRight(string(s.line), " "), s.hidden) + end)
 	s.line, s.column = s.line[:0], 0
 }
 
@@ -256,7 +257,7 @@ func (s *screen) text(head, tail int) string {
 	if s.cut == 0 {
 		all += string(s.tail)
 	}
-	rest := strings.TrimRight(string(s.line), " ")
+	rest := hide(strings.TrimRight(string(s.line), " "), s.hidden)
 	if s.cut == 0 && len(all)+len(rest) <= head+tail {
 		return all + rest
 	}
@@ -266,7 +267,14 @@ func (s *screen) text(head, tail int) string {
 	}
 	end += rest
 	first := all[:runeStart(all, min(head, len(all)))]
+	// Whole lines are easier to read, and half a line could hold a secret without the name it is known by.
+	if i := strings.LastIndexByte(first, '\n'); i >= len(first)/2 {
+		first = first[:i]
+	}
 	from := max(0, len(end)-tail)
+	if i := strings.IndexByte(end[from:], '\n'); i >= 0 && i < tail/2 {
+		from += i + 1
+	}
 	for from < len(end) && !utf8.RuneStart(end[from]) {
 		from++
 	}

@@ -94,6 +94,7 @@ func (p *invocation) run(ctx context.Context) (*execution, error) {
 	}
 	cmd := exec.CommandContext(ctx, path, p.args...)
 	e := &execution{program: p}
+	e.stdout.screen.hidden, e.stderr.screen.hidden = p.hidden, p.hidden
 	cmd.Dir = p.dir
 	cmd.Stdout, cmd.Stderr = &e.stdout, &e.stderr
 	if p.whole {
@@ -139,8 +140,8 @@ func (e *execution) summary() summary {
 		"command":          e.program.command(),
 		"exit_code":        e.exit,
 		"duration_seconds": round(e.duration.Seconds()),
-		"stdout":           hide(e.stdout.String(), e.program.hidden),
-		"stderr":           hide(e.stderr.String(), e.program.hidden),
+		"stdout":           e.stdout.String(),
+		"stderr":           e.stderr.String(),
 	}
 	if e.leftRunning {
 		sum["left_running"] = true
@@ -159,7 +160,7 @@ func (e *execution) lastLine() string {
 		lines := strings.Split(text, "\n")
 		for _, line := range slices.Backward(lines) {
 			if line = strings.TrimSpace(line); line != "" {
-				return cut(hide(line, e.program.hidden), maxMarked)
+				return cut(line, maxMarked)
 			}
 		}
 	}
