@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -73,6 +75,24 @@ func (p *invocation) plan() string {
 	return "run " + p.String()
 }
 
+// find returns the file to run. Its errors, and those of a missing working folder, are the same on every system.
+func (p *invocation) find() (string, error) {
+	path, err := exec.LookPath(p.path)
+	if errors.Is(err, exec.ErrNotFound) && filepath.IsAbs(p.path) { // which has nothing to do with PATH
+		err = &exec.Error{Name: p.path, Err: fs.ErrNotExist}
+	}
+	if err == nil && p.dir != "" {
+		info, statErr := os.Stat(p.dir)
+		switch {
+		case statErr != nil:
+			err = fmt.Errorf("working folder: %w", statErr)
+		case !info.IsDir():
+			err = fmt.Errorf("working folder: %s is a file", p.dir)
+		}
+	}
+	return path, err
+}
+
 // An execution is a program that was started and has ended.
 type execution struct {
 	program        *invocation
@@ -88,7 +108,7 @@ type execution struct {
 // when the runner is interrupted, it ends with every process it has started. Another exit code than 0 is no error.
 func (p *invocation) run(ctx context.Context) (*execution, error) {
 	slog.InfoContext(ctx, "starting", "category", "exec", "command", p.command())
-	path, err := exec.LookPath(p.path)
+	path, err := p.find()
 	if err != nil {
 		return nil, err
 	}

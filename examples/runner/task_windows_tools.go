@@ -79,8 +79,16 @@ func (e *execution) conclude(sum summary, verdicts []verdict, success ...int) (s
 	if err := e.judge("", success); err != nil {
 		return sum, e.say(err)
 	}
+	if v == nil && verdicts != nil {
+		if sum["verdict"] = notRecognised; strings.TrimSpace(messages) == "" { // a stub, as Wine has some
+			return sum, fmt.Errorf("%s said nothing: its exit code alone is no result", e.program.name())
+		}
+	}
 	return sum, nil
 }
+
+// notRecognised is the verdict of a tool that speaks a language of which no message is known.
+const notRecognised = "not recognised, judged by the exit code"
 
 var sfcVerdicts = []verdict{
 	{name: "not repaired", code: "not_repaired", reason: "corrupt system files were found, and some could not be repaired", phrases: []string{
@@ -142,6 +150,9 @@ func newDismCheck(p *params) runFunc {
 			if err == nil {
 				sum, err = e.conclude(sum, dismVerdicts, 0, exitRestart)
 				sum["restart_required"] = e.exit == exitRestart
+				if err == nil && sum["verdict"] == notRecognised { // it was asked for English
+					err = fmt.Errorf("read what %s said: %s", step.name(), e.lastLine())
+				}
 			}
 			if sum != nil {
 				steps = append(steps, map[string]any(sum))

@@ -293,14 +293,16 @@ func TestSfc(t *testing.T) {
 		verdict string
 		code    string // "": well, "denied": an exception
 	}{
-		"healthy":      {sfcText, 0, "healthy", ""},
-		"in German":    {"\r\nDer Windows-Ressourcenschutz hat keine Integritätsverletzungen gefunden.\r\n", 0, "healthy", ""},
-		"repaired":     {"Windows Resource Protection found corrupt files and successfully repaired them.\r\n", 0, "repaired", ""},
-		"broken lines": {"Windows Resource Protection found corrupt files but was unable\r\nto fix some of them.\r\n", 1, "not repaired", "not_repaired"},
-		"not repaired": {"Windows Resource Protection found corrupt files but was unable to fix some of them.\r\n", 0, "not repaired", "not_repaired"},
-		"restart":      {"There is a system repair pending which requires reboot to complete.\r\n", 1, "restart pending", "restart_pending"},
-		"not an admin": {"You must be an administrator running a console session in order to\r\nuse the sfc utility.\r\n", 1, "", "denied"},
-		"unknown":      {"Etwas anderes.\r\n", 3, "", "exit_3"},
+		"healthy":       {sfcText, 0, "healthy", ""},
+		"in German":     {"\r\nDer Windows-Ressourcenschutz hat keine Integritätsverletzungen gefunden.\r\n", 0, "healthy", ""},
+		"repaired":      {"Windows Resource Protection found corrupt files and successfully repaired them.\r\n", 0, "repaired", ""},
+		"broken lines":  {"Windows Resource Protection found corrupt files but was unable\r\nto fix some of them.\r\n", 1, "not repaired", "not_repaired"},
+		"not repaired":  {"Windows Resource Protection found corrupt files but was unable to fix some of them.\r\n", 0, "not repaired", "not_repaired"},
+		"restart":       {"There is a system repair pending which requires reboot to complete.\r\n", 1, "restart pending", "restart_pending"},
+		"not an admin":  {"You must be an administrator running a console session in order to\r\nuse the sfc utility.\r\n", 1, "", "denied"},
+		"unknown":       {"Etwas anderes.\r\n", 3, "", "exit_3"},
+		"unknown, well": {"Mitään ei löytynyt.\r\n", 0, notRecognised, ""},
+		"silent":        {"", 0, notRecognised, "no result"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -322,6 +324,8 @@ func judgeTool(t *testing.T, sum summary, err error, verdict, code string) {
 		}
 	case "denied":
 		wantException(t, err, fs.ErrPermission)
+	case "no result":
+		wantException(t, err, nil)
 	default:
 		wantCode(t, err, code, "")
 	}
@@ -348,7 +352,9 @@ func TestDism(t *testing.T) {
 		"source missing": {all, []answer{repairable, missing, healthy}, 3, "source_missing"},
 		"denied": {all, []answer{{When: "/English /Online /Cleanup-Image", Exit: 740,
 			Stdout: crlf("Error: 740", "Elevated permissions are required to run DISM.")}}, 1, "denied"},
-		"restart": {nil, []answer{{Exit: 3010, Stdout: crlf("The component store corruption was repaired.")}}, 1, ""},
+		"silent":   {nil, []answer{{}}, 1, "no result"},
+		"babbling": {nil, []answer{{Stdout: crlf("Hello.")}}, 1, "no result"},
+		"restart":  {nil, []answer{{Exit: 3010, Stdout: crlf("The component store corruption was repaired.")}}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
