@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// batteriesOf reads what ioreg of macOS says of batteries: lines such as `"DesignCapacity" = 5103`, one block a battery.
+// batteriesOf reads what ioreg of macOS says of batteries: lines such as `"DesignCapacity" = 5103`, one block a
+// battery.
 func batteriesOf(text string) []battery {
 	var all []battery
 	for _, block := range strings.Split(text, "+-o ")[1:] {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// decodeList returns a list as UTF-8 without a byte order mark: Windows editors write UTF-16, and marks before UTF-8. It
-// returns a problem when the text ends in the middle of a character.
+// decodeList returns a list as UTF-8 without a byte order mark: Windows editors write UTF-16, and marks before UTF-8.
+// It returns a problem when the text ends in the middle of a character.
 func decodeList(text []byte) (utf8Text []byte, problem string) {
 	order, skip := utf16Order(text)
 	if order == nil {
@@ -23,8 +23,8 @@ func decodeList(text []byte) (utf8Text []byte, problem string) {
 // sniffed is how many bytes tell UTF-16 without a byte order mark: programs such as sfc write none.
 const sniffed = 32
 
-// utf16Order returns the byte order of text that is UTF-16, and the length of its byte order mark; nil for text that isn't.
-// Without a mark it is UTF-16 when every other byte of its beginning is mostly 0 and no byte between is.
+// utf16Order returns the byte order of text that is UTF-16, and the length of its byte order mark; nil for text that
+// isn't. Without a mark it is UTF-16 when every other byte of its beginning is mostly 0 and no byte between is.
 func utf16Order(text []byte) (order binary.ByteOrder, mark int) {
 	switch {
 	case bytes.HasPrefix(text, []byte("\xff\xfe")):

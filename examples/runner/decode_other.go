@@ -5,8 +5,8 @@ package main
 import "unicode/utf8"
 
 // upperHalf is what bytes from 0x80 on are in code page 850, that of western European consoles: what lists run here are
-// most likely to meet, where a tool made for Windows runs under Wine or its output was kept in a file. Code page 437 has the
-// same letters nearly everywhere.
+// most likely to meet, where a tool made for Windows runs under Wine or its output was kept in a file. Code page 437
+// has the same letters nearly everywhere.
 const upperHalf = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐" +
 	"└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0"
 

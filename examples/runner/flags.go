@@ -16,8 +16,8 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
 
   runner [flags] [LIST.json | -]       the sample list without a list, standard input with -
 
-  -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in the
-                    settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
+  -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in
+                    the settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
                       runner -dsn 'https://<key>@<host>/<project>' tasks.json
   -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it
                       runner -settings app_settings.json tasks.json
@@ -40,7 +40,7 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
                       runner -raw tasks.json
   -h                show this
 
-A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}. Tasks:
+A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}:
 
   {"type": "command", "command": ["program", "argument"], "timeout_seconds": 60}
   {"type": "disk_space", "path": "/", "min_free_percent": 10}
@@ -64,8 +64,8 @@ A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_con
   {"type": "any_name", "executable_path": "..\\tools\\scanner.exe", "args": ["--quick"], "working_path": "..\\logs",
    "success_codes": [0, 1]}
 
-each with a "label" and "timeout_seconds" if you like. Names of programs are relative to the list's folder; "env:NAME" as the
-value of a secret parameter, or after a flag such as --password, is read from the environment and never reported.
+each with a "label" and "timeout_seconds" if you like. Names of programs are relative to the list's folder; "env:NAME"
+as the value of a secret parameter, or after a flag such as --password, is read from the environment and never reported.
 Exit codes: 0 all that ran went well, 1 some tasks failed or none ran, 2 the list wasn't run, 130 interrupted.
 `
 
@@ -138,7 +138,8 @@ func (f *runnerFlags) checkReport() error {
 	return nil
 }
 
-// options puts together the settings, the list's sentry_config, which wins over them, and the flags, which win over both.
+// options puts together the settings, the list's sentry_config, which wins over them, and the flags, which win over
+// both.
 func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 	var opts sentryconfig.Options
 	if f.settings != "" {

@@ -76,15 +76,16 @@ func (m mistakes) Unwrap() []error {
 	return all
 }
 
-// readList reads a whole task list from r, sentry_config included. source names it in errors; folder is what names of files
-// in it are relative to.
+// readList reads a whole task list from r, sentry_config included. source names it in errors; folder is what names of
+// files in it are relative to.
 func readList(r io.Reader, source, folder string) (*list, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxListBytes+1))
 	if err != nil {
-		return nil, &inputError{source: source, problem: err.Error(), remedy: "name a file that can be read, - for standard input, or nothing for the sample list"}
+		return nil, &inputError{source: source, problem: err.Error(), remedy: fileRemedy}
 	}
 	if len(text) > maxListBytes {
-		return nil, &inputError{source: source, problem: fmt.Sprintf("is larger than %d MiB", maxListBytes>>20), remedy: "split it into several lists"}
+		problem := fmt.Sprintf("is larger than %d MiB", maxListBytes>>20)
+		return nil, &inputError{source: source, problem: problem, remedy: "split it into several lists"}
 	}
 	l := &list{source: source, folder: folder}
 	if err := l.parse(text); err != nil {
@@ -98,10 +99,12 @@ func readList(r io.Reader, source, folder string) (*list, error) {
 	return l, l.judge()
 }
 
+const fileRemedy = "name a file that can be read, - for standard input, or nothing for the sample list"
+
 const listRemedy = `write [{"type": "system_info"}], one task by itself, or {"tasks": [...]}`
 
-// parseList reads an array of tasks, one task by itself, or an object with tasks and, if it likes, sentry_config. What it
-// doesn't know is ignored, unless it is close to what it knows. An error is or wraps an *inputError.
+// parseList reads an array of tasks, one task by itself, or an object with tasks and, if it likes, sentry_config. What
+// it doesn't know is ignored, unless it is close to what it knows. An error is or wraps an *inputError.
 func parseList(text []byte, source string) (*list, error) {
 	l := &list{source: source, folder: "."}
 	if err := l.parse(text); err != nil {
@@ -118,7 +121,8 @@ func (l *list) judge() error {
 	return l.mistakes
 }
 
-// parse reads text. It returns what keeps it from being read at all, and leaves what is wrong with single tasks in mistakes.
+// parse reads text. It returns what keeps it from being read at all, and leaves what is wrong with single tasks in
+// mistakes.
 func (l *list) parse(text []byte) error {
 	text, problem := decodeList(text)
 	l.text = text
@@ -167,13 +171,15 @@ func (l *list) readObject(top value) error {
 	for _, m := range top.members() {
 		known := []string{"tasks", "sentry_config"}
 		if meant := closest(m.name, known); isList && meant != "" && !slices.Contains(known, m.name) {
-			l.add(m.offset, m.name, fmt.Sprintf("means nothing here, did you mean %q?", meant), fmt.Sprintf("write %q", meant))
+			l.add(m.offset, m.name, fmt.Sprintf("means nothing here, did you mean %q?", meant),
+				fmt.Sprintf("write %q", meant))
 		}
 	}
 	if config := fields["sentry_config"]; config.kind() == kindObject {
 		l.config = config.members()
 	} else if config.kind() != kindNone && config.kind() != kindNull {
-		l.add(config.offset, "sentry_config", "is "+config.kind().String()+", want an object", `write "sentry_config": {"environment": "staging"}`)
+		l.add(config.offset, "sentry_config", "is "+config.kind().String()+", want an object",
+			`write "sentry_config": {"environment": "staging"}`)
 	}
 	return nil
 }
@@ -216,7 +222,8 @@ func (l *list) configure(o *sentryconfig.Options) error {
 			err = o.UnmarshalJSON(one)
 		}
 		if err != nil {
-			wrong = append(wrong, l.errorAt(m.offset, "sentry_config."+m.name, err.Error(), "correct the value or leave it out"))
+			wrong = append(wrong, l.errorAt(m.offset, "sentry_config."+m.name, err.Error(),
+				"correct the value or leave it out"))
 		}
 	}
 	if wrong != nil {
@@ -244,7 +251,8 @@ func (l *list) syntaxError(err error) error {
 			`remove it, or write it as a value of its own: "_comment": "…"`)
 	}
 	column := 1 + utf8.RuneCount(l.text[start:max(offset, start)])
-	remedy := fmt.Sprintf("look at column %d of that line and before it: a missing comma, quote or bracket, or a comma too many", column)
+	remedy := fmt.Sprintf("look at column %d of that line and before it: a missing comma, quote or bracket, "+
+		"or a comma too many", column)
 	return l.errorAt(offset, l.fieldAt(offset), "is broken JSON: "+err.Error(), remedy)
 }
 

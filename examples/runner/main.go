@@ -1,12 +1,12 @@
-// Command runner is a service runner: it works through a list of tasks and reports to Sentry what goes wrong in them, by way
-// of sentryconfig. Without a list it takes a sample; without a DSN it starts a Sentry server of its own and shows what
-// arrived.
+// Command runner is a service runner: it works through a list of tasks and reports to Sentry what goes wrong in them,
+// by way of sentryconfig. Without a list it takes a sample; without a DSN it starts a Sentry server of its own and
+// shows what arrived.
 //
 //	go run ./examples/runner
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
-// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when at least one task ran and all
-// that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
+// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when at least one task ran
+// and all that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -137,7 +137,8 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	return code
 }
 
-// flush waits for what is on its way, and no longer than hurriedFlushTimeout after an interrupt, one that comes meanwhile included.
+// flush waits for what is on its way, and no longer than hurriedFlushTimeout after an interrupt, one that comes
+// meanwhile included.
 func flush(ctx context.Context, flush func(timeout time.Duration) bool) {
 	done := make(chan struct{})
 	go func() { // which Close ends
@@ -177,7 +178,7 @@ func openList(name string, stdin io.Reader) (*list, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, &inputError{source: name, problem: err.Error(), remedy: "name a file that can be read, - for standard input, or nothing for the sample list"}
+		return nil, &inputError{source: name, problem: err.Error(), remedy: fileRemedy}
 	}
 	defer func() { _ = f.Close() }()
 	return readList(f, name, filepath.Dir(name))
@@ -218,7 +219,9 @@ func export(dir, to string, stdout, stderr *os.File) error {
 		return err
 	}
 	// sentry-cli takes one path or pattern, so the shell must leave the pattern alone.
-	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. On a machine that is online:\n"+
-		"  tar -xf %s\n  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n", dir, to, filepath.Base(to))
+	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. "+
+		"On a machine that is online:\n  tar -xf %s\n"+
+		"  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n",
+		dir, to, filepath.Base(to))
 	return nil
 }

@@ -23,8 +23,8 @@ import (
 
 // The tests run the program as a user does: built, with a list, against a server.
 
-// program is the built runner. Where there is no go command, as when the tests of another platform are run, the test binary
-// stands in for it.
+// program is the built runner. Where there is no go command, as when the tests of another platform are run, the test
+// binary stands in for it.
 var program string
 
 const (
@@ -104,8 +104,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// execute runs the program with stdin as its standard input and expects it to exit with code. With another code than 2 there
-// must be a report.
+// execute runs the program with stdin as its standard input and expects it to exit with code. With another code than 2
+// there must be a report.
 func execute(t *testing.T, code int, stdin string, args ...string) *outcome {
 	t.Helper()
 	cmd := command(t, args...)

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// shownHead and shownTail are what a summary keeps of each output, in bytes: a program says at the beginning what it is
-	// and at the end how it went. Both outputs fit into one context of a Sentry event.
+	// shownHead and shownTail are what a summary keeps of each output, in bytes: a program says at the beginning what
+	// it is and at the end how it went. Both outputs fit into one context of a Sentry event.
 	shownHead, shownTail = 1 << 10, 2 << 10
 	// readHead and readTail are what is kept for reading messages from it.
 	readHead, readTail = 64 << 10, 64 << 10
@@ -19,8 +19,9 @@ const (
 	maxLine = 4 << 10
 )
 
-// An output keeps what a program writes as a person would see it on a terminal: decoded, without colours, and of a line that
-// overwrites itself the last state alone. It keeps the head and the tail, in bounded memory. It is for concurrent use.
+// An output keeps what a program writes as a person would see it on a terminal: decoded, without colours, and of a line
+// that overwrites itself the last state alone. It keeps the head and the tail, in bounded memory. It is for concurrent
+// use.
 type output struct {
 	mu    sync.Mutex
 	size  int64            // bytes written
@@ -110,7 +111,8 @@ func (o *output) written() int64 {
 	return o.size
 }
 
-// A screen plays what a terminal does with the control characters of one line. Sequences that lead to other lines are left out.
+// A screen plays what a terminal does with the control characters of one line. Sequences that lead to other lines are
+// left out.
 type screen struct {
 	line   []rune
 	column int
@@ -178,7 +180,7 @@ func (s *screen) continueEscape(r rune) {
 		if done = len(s.escape) > 2 && r >= '@' && r <= '~'; done {
 			s.control(r, string(s.escape[2:len(s.escape)-1]))
 		}
-	case ']', 'P', 'X', '^', '_': // OSC and the like: up to BEL or ST; \ alone of it, because an escape begins anew above
+	case ']', 'P', 'X', '^', '_': // OSC and the like: up to BEL, or ST, which begins with an escape of its own
 		done = r == bell
 	case '(', ')', '#', '%':
 		done = len(s.escape) > 2
@@ -279,5 +281,6 @@ func (s *screen) text(head, tail int) string {
 		from++
 	}
 	gone := s.cut + s.head.Len() + len(s.tail) + len(rest) - len(first) - (len(end) - from)
-	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", strings.TrimRight(first, "\n"), gone, strings.TrimLeft(end[from:], "\n"))
+	return fmt.Sprintf("%s\n… %d bytes left out …\n%s",
+		strings.TrimRight(first, "\n"), gone, strings.TrimLeft(end[from:], "\n"))
 }

@@ -23,8 +23,9 @@ type param struct {
 	choices   []string // of texts; none: any
 }
 
-// params reads the parameters of one task by the table of its type. A value of the wrong JSON type is a mistake and keeps
-// the whole list from being run; a value of the right type that makes no sense is kept in refused and is that task's own error.
+// params reads the parameters of one task by the table of its type. A value of the wrong JSON type is a mistake and
+// keeps the whole list from being run; a value of the right type that makes no sense is kept in refused and is that
+// task's own error.
 type params struct {
 	fields   map[string]value
 	table    []param
@@ -166,7 +167,7 @@ func (p *params) checkManifest(def *param, v value) {
 	case v.kind() != kindObject:
 		p.mistake(def.name, v, fmt.Sprintf("is %s, want %s", v.kind(), kindString), remedyFor(def))
 	case json.Unmarshal(v.raw, &hashes) != nil:
-		p.mistake(def.name, v, "is "+v.kind().String()+", want an object of texts", `write "`+def.name+`": {"name": "hash"}`)
+		p.mistake(def.name, v, "is an object, want an object of texts", `write "`+def.name+`": {"name": "hash"}`)
 	}
 }
 
@@ -180,7 +181,8 @@ func (p *params) checkRange(def *param, v value) {
 	}
 }
 
-// checkChoice looks for a word among those that are known, in any case. One close to a known word is a mistake of the list.
+// checkChoice looks for a word among those that are known, in any case. One close to a known word is a mistake of the
+// list.
 func (p *params) checkChoice(def *param, name string, v value, choices []string) {
 	word := strings.ToLower(v.text())
 	if len(choices) == 0 || slices.Contains(choices, word) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// preview says what is known of a list without running it, and with each what every task would do. It returns the exit code
-// that its mistakes are worth: 1 when a task can't start.
+// preview says what is known of a list without running it, and with each what every task would do. It returns the exit
+// code that its mistakes are worth: 1 when a task can't start.
 func preview(w io.Writer, l *list, f *filter, each bool) int {
 	var b strings.Builder
 	code, skipped := exitWell, 0
@@ -16,7 +16,8 @@ func preview(w io.Writer, l *list, f *filter, each bool) int {
 		if t.label != "" {
 			label = fmt.Sprintf(" %q", cut(oneLine(t.label), maxQuoted))
 		}
-		fmt.Fprintf(&b, "%3d %s%s: %s\n", t.index, cut(oneLine(t.name()), maxQuoted), label, oneLine(hide(f.text(text), t.hidden)))
+		text = oneLine(hide(f.text(text), t.hidden))
+		fmt.Fprintf(&b, "%3d %s%s: %s\n", t.index, cut(oneLine(t.name()), maxQuoted), label, text)
 	}
 	for _, t := range l.tasks {
 		switch {

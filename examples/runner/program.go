@@ -104,8 +104,9 @@ type execution struct {
 	err            *exec.ExitError
 }
 
-// run runs the program to its end. An error says that it couldn't be started, or that ctx has ended it: at a time limit, and
-// when the runner is interrupted, it ends with every process it has started. Another exit code than 0 is no error.
+// run runs the program to its end. An error says that it couldn't be started, or that ctx has ended it: at a time
+// limit, and when the runner is interrupted, it ends with every process it has started. Another exit code than 0 is no
+// error.
 func (p *invocation) run(ctx context.Context) (*execution, error) {
 	slog.InfoContext(ctx, "starting", "category", "exec", "command", p.command())
 	path, err := p.find()
@@ -187,7 +188,8 @@ func (e *execution) lastLine() string {
 	return ""
 }
 
-// judge is nil when the exit code is one of those that mean success, and otherwise the failure. prefix goes before its code.
+// judge is nil when the exit code is one of those that mean success, and otherwise the failure. prefix goes before its
+// code.
 func (e *execution) judge(prefix string, success []int) error {
 	switch {
 	case e.err == nil && e.leftRunning, isSuccess(e.exit, success):
@@ -283,8 +285,8 @@ func jsonIn(text []byte, into any) error {
 	return json.NewDecoder(bytes.NewReader(text[start:])).Decode(into)
 }
 
-// unreadable is the error of an output that isn't what it has to be. A program that failed has failed; otherwise the runner
-// doesn't know what it said.
+// unreadable is the error of an output that isn't what it has to be. A program that failed has failed; otherwise the
+// runner doesn't know what it said.
 func (e *execution) unreadable(err error) error {
 	if failed := e.judge("", nil); failed != nil {
 		return e.say(failed)

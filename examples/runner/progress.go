@@ -13,7 +13,8 @@ import (
 )
 
 // progress tells on stderr how the run is coming along: by markers, one a line, for a front end that reads them; on a
-// terminal by one line that is rewritten. The log is written through it, so that lines never mix. It is for concurrent use.
+// terminal by one line that is rewritten. The log is written through it, so that lines never mix. It is for concurrent
+// use.
 type progress struct {
 	mu        sync.Mutex
 	w         io.Writer
@@ -93,7 +94,10 @@ func (p *progress) mark(marker string, r *result, status string) {
 		Label     string  `json:"label"`
 		Status    string  `json:"status"`
 		Elapsed   float64 `json:"elapsed_seconds"`
-	}{p.completed, p.total, p.percent(), r.Index, cut(r.Type, maxMarked), cut(r.Label, maxMarked), status, seconds(time.Since(p.begin))})
+	}{
+		p.completed, p.total, p.percent(), r.Index,
+		cut(r.Type, maxMarked), cut(r.Label, maxMarked), status, seconds(time.Since(p.begin)),
+	})
 	_, _ = fmt.Fprintf(p.w, "%s\nPROGRESS_JSON:%s\n", line, state) // one write: other programs may share stderr
 }
 
@@ -124,8 +128,8 @@ func (p *progress) wipe() {
 	}
 }
 
-// oneLine makes text fit for one line of a terminal or a marker: control characters, which could also steer the terminal,
-// become spaces.
+// oneLine makes text fit for one line of a terminal or a marker: control characters, which could also steer the
+// terminal, become spaces.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -22,8 +22,8 @@ type job struct {
 	stop      atomic.Bool  // no further task is to begin
 }
 
-// run works through all tasks and returns their results in the order of the list. When ctx ends, those running are cancelled
-// and the others skipped.
+// run works through all tasks and returns their results in the order of the list. When ctx ends, those running are
+// cancelled and the others skipped.
 func (j *job) run(ctx context.Context) []result {
 	results := make([]result, len(j.tasks))
 	var next atomic.Int64

@@ -10,8 +10,8 @@ import (
 // secretNames knows the names that hold secrets.
 var secretNames = scrub.New(scrub.Config{PII: true})
 
-// A filter keeps secrets out of the report and the log, as sentryconfig does out of events. Personal data stays: both are
-// this machine's own. A nil filter keeps everything.
+// A filter keeps secrets out of the report and the log, as sentryconfig does out of events. Personal data stays: both
+// are this machine's own. A nil filter keeps everything.
 type filter struct{ scrubber *scrub.Scrubber }
 
 func newFilter(secretKeys []string) *filter {

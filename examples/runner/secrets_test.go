@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSecrets runs tasks that hold secrets and lets a program tell them: they are in no event, and neither in the report nor
-// in the log unless -raw asks for them. What came from the environment is nowhere.
+// TestSecrets runs tasks that hold secrets and lets a program tell them: they are in no event, and neither in the
+// report nor in the log unless -raw asks for them. What came from the environment is nowhere.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	const inList, printed, fromEnv = "hunter2-in-list", "hunter2-printed", "hunter2-from-env"

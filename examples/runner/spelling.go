@@ -33,8 +33,8 @@ func closest(name string, known []string) string {
 	return best
 }
 
-// maxSlips is how far a name may be from a known one and still be taken for it. Short words are close to too many others:
-// level is no label.
+// maxSlips is how far a name may be from a known one and still be taken for it. Short words are close to too many
+// others: level is no label.
 func maxSlips(known string) int {
 	if len(known) <= 5 {
 		return 1

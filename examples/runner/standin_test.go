@@ -25,8 +25,8 @@ const sureWait = time.Minute
 
 const answersSuffix = ".answers"
 
-// standIn makes a program of that name, which is the test binary under another one, and returns its path. It answers as the first
-// of answers that fits, and with exit code 99 when none does.
+// standIn makes a program of that name, which is the test binary under another one, and returns its path. It answers as
+// the first of answers that fits, and with exit code 99 when none does.
 func standIn(t *testing.T, name string, answers ...answer) string {
 	t.Helper()
 	self, err := os.Executable()

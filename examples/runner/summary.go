@@ -28,7 +28,8 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 			fmt.Fprintf(&b, "    … and %d more\n", len(issues)-maxShown)
 			break
 		}
-		fmt.Fprintf(&b, "    %3d x  %s\n           grouped by [%s]\n", len(issue.Events), cut(oneLine(issue.Title), 100), cut(oneLine(strings.Join(issue.Fingerprint, ", ")), 150))
+		fmt.Fprintf(&b, "    %3d x  %s\n           grouped by [%s]\n", len(issue.Events),
+			cut(oneLine(issue.Title), 100), cut(oneLine(strings.Join(issue.Fingerprint, ", ")), 150))
 	}
 	fmt.Fprintf(&b, "\n  %d transactions\n", len(transactions))
 	for i, t := range transactions {
@@ -78,7 +79,8 @@ func keepDetails(events []sentrytest.Event) (string, error) {
 // showDelivery tells what has arrived and what waits. s is of the end of the run.
 func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Sentry: %d captured, %d delivered, %d waiting, %d dropped", s.Captured, s.Delivered, s.Pending, s.Dropped)
+	fmt.Fprintf(&b, "Sentry: %d captured, %d delivered, %d waiting, %d dropped",
+		s.Captured, s.Delivered, s.Pending, s.Dropped)
 	for _, reason := range slices.Sorted(maps.Keys(s.DroppedBy)) {
 		fmt.Fprintf(&b, "; %s: %d", reason, s.DroppedBy[reason])
 	}
@@ -94,12 +96,13 @@ func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	_, _ = io.WriteString(w, b.String())
 }
 
-// outboxState says what waits in the outbox and what has arrived from earlier runs. The package counts envelopes of all runs
-// together; those that weren't captured by this one were found in the outbox.
+// outboxState says what waits in the outbox and what has arrived from earlier runs. The package counts envelopes of all
+// runs together; those that weren't captured by this one were found in the outbox.
 func outboxState(s sentryconfig.Stats) string {
 	state := "nothing waits"
 	if s.Pending > 0 {
-		state = fmt.Sprintf("%d wait (%.1f KiB), the oldest since %s", s.Pending, float64(s.PendingBytes)/1024, s.OldestPending.Local().Format(time.DateTime))
+		state = fmt.Sprintf("%d wait (%.1f KiB), the oldest since %s",
+			s.Pending, float64(s.PendingBytes)/1024, s.OldestPending.Local().Format(time.DateTime))
 	}
 	seen := s.Delivered + s.Dropped + s.Pending
 	if seen <= s.Captured {

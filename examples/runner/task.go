@@ -34,8 +34,8 @@ type runFunc func(ctx context.Context) (summary, error)
 
 type summary = map[string]any
 
-// newTask reads a task. What is wrong with the list is left in p.mistakes; values that make no sense become the task's own
-// error.
+// newTask reads a task. What is wrong with the list is left in p.mistakes; values that make no sense become the task's
+// own error.
 func newTask(index int, p *params) *task {
 	p.table = commonParams
 	t := &task{index: index, kind: p.text("type"), label: cmp.Or(p.text("label"), p.text("ui_label"))}
@@ -59,8 +59,9 @@ func newTask(index int, p *params) *task {
 // ownProgram is the type of a task that names a program and has no type of ours.
 var ownProgram = taskType{new: newProgram, params: programParams}
 
-// typeOf returns the row of the table for a task of that type: the type's own, or that of a program by its own name. Of a
-// type that nobody knows it returns nil and why the task isn't run, and makes a mistake of what is close to a known type.
+// typeOf returns the row of the table for a task of that type: the type's own, or that of a program by its own name. Of
+// a type that nobody knows it returns nil and why the task isn't run, and makes a mistake of what is close to a known
+// type.
 func (p *params) typeOf(name string) (*taskType, string) {
 	known, ok := taskTypes[name]
 	program := p.has("executable_path") && (!known.tool || p.has("args"))
@@ -112,11 +113,12 @@ func (t *task) name() string {
 	return t.kind
 }
 
-// execute runs the task within its time limit. It returns what the report says of it beside the error, which is nil or a
-// *sentryconfig.TaskError.
+// execute runs the task within its time limit. It returns what the report says of it beside the error, which is nil or
+// a *sentryconfig.TaskError.
 func (t *task) execute(ctx context.Context, total int) (summary, error) {
 	var sum summary
-	err := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: t.kind, Index: t.index, Total: total, Data: t.data}, func(ctx context.Context) (err error) {
+	reported := sentryconfig.Task{Type: t.kind, Index: t.index, Total: total, Data: t.data}
+	err := sentryconfig.RunTask(ctx, reported, func(ctx context.Context) (err error) {
 		sum, err = t.limited(ctx)
 		var failure *sentryconfig.TaskFailure
 		switch {
@@ -150,8 +152,8 @@ func (t *task) limited(ctx context.Context) (summary, error) {
 	return sum, err
 }
 
-// fail is the error of a check that came out bad. code is a short constant for what is bad: each is an issue of its own. The
-// summary is added by execute.
+// fail is the error of a check that came out bad. code is a short constant for what is bad: each is an issue of its
+// own. The summary is added by execute.
 func fail(code string, cause error, format string, args ...any) error {
 	return &sentryconfig.TaskFailure{
 		Reason: fmt.Sprintf(format, args...),
@@ -168,8 +170,8 @@ func codeOf(failure *sentryconfig.TaskFailure) string {
 	return code
 }
 
-// within runs f, which may hang in the operating system, and gives up on it when ctx ends; f's goroutine then ends when the
-// system answers.
+// within runs f, which may hang in the operating system, and gives up on it when ctx ends; f's goroutine then ends when
+// the system answers.
 func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type answer struct {
 		value T

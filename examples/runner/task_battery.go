@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// A battery is what a machine tells of one. 0 and "" are unknown. Capacities are in the unit of the machine, mWh or mAh, and
-// only compared with each other.
+// A battery is what a machine tells of one. 0 and "" are unknown. Capacities are in the unit of the machine, mWh or
+// mAh, and only compared with each other.
 type battery struct {
 	name, maker, model, chemistry string
 	state                         string // charging, discharging, full, not charging

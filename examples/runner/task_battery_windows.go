@@ -79,7 +79,8 @@ func readBattery(path string) (b battery, ok bool) {
 	}
 	query := struct{ tag, level, rate uint32 }{tag, batteryInformation, 0}
 	var info batteryInfo
-	if control(h, ioctlBatteryQueryInformation, unsafe.Pointer(&query), unsafe.Sizeof(query), unsafe.Pointer(&info), unsafe.Sizeof(info)) != nil {
+	if control(h, ioctlBatteryQueryInformation, unsafe.Pointer(&query), unsafe.Sizeof(query),
+		unsafe.Pointer(&info), unsafe.Sizeof(info)) != nil {
 		return b, false
 	}
 	if info.capabilities&batterySystem == 0 || info.capabilities&batteryShortTerm != 0 {
@@ -90,7 +91,8 @@ func readBattery(path string) (b battery, ok bool) {
 	text := func(level uint32) string {
 		query.level = level
 		var buffer [128]uint16
-		if control(h, ioctlBatteryQueryInformation, unsafe.Pointer(&query), unsafe.Sizeof(query), unsafe.Pointer(&buffer), unsafe.Sizeof(buffer)) != nil {
+		if control(h, ioctlBatteryQueryInformation, unsafe.Pointer(&query), unsafe.Sizeof(query),
+			unsafe.Pointer(&buffer), unsafe.Sizeof(buffer)) != nil {
 			return ""
 		}
 		return strings.TrimSpace(windows.UTF16ToString(buffer[:]))
@@ -98,7 +100,8 @@ func readBattery(path string) (b battery, ok bool) {
 	b.name, b.maker = text(batteryDeviceName), text(batteryManufacturer)
 	request := struct{ tag, timeout, state, low, high uint32 }{tag: tag}
 	var status struct{ state, capacity, voltage, rate uint32 }
-	if control(h, ioctlBatteryQueryStatus, unsafe.Pointer(&request), unsafe.Sizeof(request), unsafe.Pointer(&status), unsafe.Sizeof(status)) == nil {
+	if control(h, ioctlBatteryQueryStatus, unsafe.Pointer(&request), unsafe.Sizeof(request),
+		unsafe.Pointer(&status), unsafe.Sizeof(status)) == nil {
 		b.state = batteryState(status.state)
 		if status.capacity != unknownCapacity && info.full > 0 {
 			b.percent, b.hasPercent = 100*float64(status.capacity)/float64(info.full), true
@@ -119,7 +122,9 @@ func batteryState(bits uint32) string {
 	return ""
 }
 
-func control(h windows.Handle, code uint32, in unsafe.Pointer, inSize uintptr, out unsafe.Pointer, outSize uintptr) error {
+func control(
+	h windows.Handle, code uint32, in unsafe.Pointer, inSize uintptr, out unsafe.Pointer, outSize uintptr,
+) error {
 	var n uint32
 	return windows.DeviceIoControl(h, code, (*byte)(in), uint32(inSize), (*byte)(out), uint32(outSize), &n, nil)
 }

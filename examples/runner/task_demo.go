@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// newDemoPanic is for the sample list: a task with a programming error. {"type": "demo_panic", "index": 3} reads one past the
-// end of a list of three.
+// newDemoPanic is for the sample list: a task with a programming error. {"type": "demo_panic", "index": 3} reads one
+// past the end of a list of three.
 func newDemoPanic(p *params) runFunc {
 	index := p.integer("index")
 	p.will("read element %d of a list of 3", index)

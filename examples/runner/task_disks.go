@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// newDiskReport checks how much of each real disk is free: {min_free_percent}. Network drives, removable ones and what has no
-// room to lose (CDs, images) are left out.
+// newDiskReport checks how much of each real disk is free: {min_free_percent}. Network drives, removable ones and what
+// has no room to lose (CDs, images) are left out.
 func newDiskReport(p *params) runFunc {
 	least := p.number("min_free_percent")
 	p.will("read how much is free on every disk, want %v %%", least)

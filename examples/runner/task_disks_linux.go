@@ -22,8 +22,8 @@ var pools = []string{"zfs", "btrfs", "bcachefs", "virtiofs", "9p", "drvfs"}
 // images are file systems that are full by nature.
 var images = []string{"squashfs", "iso9660", "udf", "erofs"}
 
-// realMounts returns where the file systems of real disks are mounted, each once; see proc_pid_mountinfo(5). The root is always
-// among them, in containers too.
+// realMounts returns where the file systems of real disks are mounted, each once; see proc_pid_mountinfo(5). The root
+// is always among them, in containers too.
 func realMounts(mountinfo []byte) []string {
 	mounts := []string{"/"}
 	var seen []string

@@ -25,9 +25,10 @@ import (
 const maxListed = 20
 
 // newHashFiles computes the SHA-256 of a file or of all files below a folder: {path, manifest}. manifest is a file as
-// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path, to the manifest's folder
-// or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a single file, what
-// the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not followed.
+// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path, to the manifest's
+// folder or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a
+// single file, what the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not
+// followed.
 func newHashFiles(p *params) runFunc {
 	path := p.text("path")
 	var manifestFile string
@@ -132,8 +133,8 @@ func (h *hasher) skip(name string, err error) {
 	}
 }
 
-// prefixes returns what names in a manifest may begin with before the name in hashes: nothing, the absolute path, and the way
-// from the folder in which the manifest may have been written.
+// prefixes returns what names in a manifest may begin with before the name in hashes: nothing, the absolute path, and
+// the way from the folder in which the manifest may have been written.
 func (h *hasher) prefixes(path, manifestFile string) []string {
 	all := []string{""}
 	root, err := filepath.Abs(path)
@@ -241,8 +242,9 @@ func (r *contextReader) Read(b []byte) (int, error) {
 const maxManifestBytes = 64 << 20
 
 var (
-	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)                   // sha256sum
-	taggedSum = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.+)\) ?= ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS, openssl dgst
+	plainSum = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`) // sha256sum
+	// sha256sum --tag, BSD, macOS, openssl dgst
+	taggedSum = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.+)\) ?= ([0-9a-fA-F]{64})$`)
 	// A line of sha256sum that begins with a backslash has these in its name.
 	unescapeName = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r")
 )

@@ -16,8 +16,8 @@ import (
 // maxCheckedBody is how much of an answer is read, in bytes: a check is no download.
 const maxCheckedBody = 1 << 20
 
-// newHTTPCheck asks for a URL: {url, expect_status, authorization}. Another status, or no answer, is a failure. Redirects are followed
-// unless one is what is expected.
+// newHTTPCheck asks for a URL: {url, expect_status, authorization}. Another status, or no answer, is a failure.
+// Redirects are followed unless one is what is expected.
 func newHTTPCheck(p *params) runFunc {
 	target := p.text("url")
 	expect := p.integer("expect_status")

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -31,9 +31,9 @@ type iperfSum struct {
 // iperfSlack is how much longer than the measurement iperf3 may take to connect and to exchange results.
 const iperfSlack = time.Minute
 
-// newIperf measures the throughput to an iperf3 server: {server, port, duration_minutes or duration_seconds, protocol, reverse,
-// parallel_streams, omit_seconds, interval_seconds, bandwidth, min_mbps, extra_args, executable_path}. Less than min_mbps, or no
-// measurement, is a failure.
+// newIperf measures the throughput to an iperf3 server: {server, port, duration_minutes or duration_seconds, protocol,
+// reverse, parallel_streams, omit_seconds, interval_seconds, bandwidth, min_mbps, extra_args, executable_path}. Less
+// than min_mbps, or no measurement, is a failure.
 func newIperf(p *params) runFunc {
 	prog := p.tool("iperf3")
 	prog.whole = true
@@ -53,7 +53,7 @@ func newIperf(p *params) runFunc {
 		{p.bool("reverse"), []string{"-R"}},
 		{p.integer("parallel_streams") > 1, []string{"-P", strconv.Itoa(p.integer("parallel_streams"))}},
 		{p.integer("omit_seconds") > 0, []string{"-O", strconv.Itoa(p.integer("omit_seconds"))}},
-		{p.number("interval_seconds") > 0, []string{"-i", strconv.FormatFloat(p.number("interval_seconds"), 'g', -1, 64)}},
+		{p.number("interval_seconds") > 0, []string{"-i", fmt.Sprint(p.number("interval_seconds"))}},
 		{p.text("bandwidth") != "", []string{"-b", p.text("bandwidth")}},
 	}
 	for _, f := range flags {
@@ -110,7 +110,8 @@ func readIperf(ctx context.Context, e *execution, least float64) (summary, error
 		}
 	}
 	sum["slowest_interval_mbps"] = megabits(slowest)
-	slog.InfoContext(ctx, "measured", "category", "net", "sent_mbps", sum["sent_mbps"], "received_mbps", sum["received_mbps"])
+	slog.InfoContext(ctx, "measured", "category", "net",
+		"sent_mbps", sum["sent_mbps"], "received_mbps", sum["received_mbps"])
 	if got := megabits(received.Rate); got < least {
 		return sum, fail(belowLimit, nil, "%v Mbit/s, want %v", got, least)
 	}
@@ -119,12 +120,12 @@ func readIperf(ctx context.Context, e *execution, least float64) (summary, error
 
 // iperfCode names the troubles that iperf3 has words for.
 func iperfCode(message string) string {
-	switch m := strings.ToLower(message); {
-	case strings.Contains(m, "busy"):
+	switch {
+	case saysAny(message, "busy"):
 		return "server_busy"
-	case strings.Contains(m, "unable to connect"), strings.Contains(m, "connection refused"), strings.Contains(m, "unable to send"):
+	case saysAny(message, "unable to connect", "connection refused", "unable to send"):
 		return "no_connection"
-	case strings.Contains(m, "parameter"), strings.Contains(m, "option"):
+	case saysAny(message, "parameter", "option"):
 		return "bad_parameter"
 	}
 	return "iperf_error"

@@ -21,8 +21,8 @@ const (
 	pingPause   = 100 * time.Millisecond // between connections, so that one hiccup isn't measured twice
 )
 
-// newPing measures how long TCP connections to host take, which needs no rights: {host, port, count}. It is a failure when
-// none comes about.
+// newPing measures how long TCP connections to host take, which needs no rights: {host, port, count}. It is a failure
+// when none comes about.
 func newPing(p *params) runFunc { return p.ping(p.integer("port")) }
 
 // newPingTest is newPing for the ports that most hosts answer on: those of https and http, unless port is given.
@@ -36,7 +36,8 @@ func newPingTest(p *params) runFunc {
 // ping tries ports in turn until one answers.
 func (p *params) ping(ports ...int) runFunc {
 	host, count := p.text("host"), p.integer("count")
-	p.will("connect %d times to %s, port %s", count, host, strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", " or "), "[]"))
+	listed := strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", " or "), "[]")
+	p.will("connect %d times to %s, port %s", count, host, listed)
 	return func(ctx context.Context) (sum summary, err error) {
 		for _, port := range ports {
 			sum, err = connect(ctx, net.JoinHostPort(host, strconv.Itoa(port)), count)
@@ -67,7 +68,8 @@ func connect(ctx context.Context, address string, count int) (summary, error) {
 				return nil, err
 			}
 			last = err
-			sentryconfig.AddBreadcrumb(ctx, "no connection", "net", sentry.LevelWarning, map[string]any{"attempt": i + 1, "error": err})
+			sentryconfig.AddBreadcrumb(ctx, "no connection", "net", sentry.LevelWarning,
+				map[string]any{"attempt": i + 1, "error": err})
 			continue
 		}
 		times = append(times, milliseconds(time.Since(start)))

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// newProgram runs a program under the type that the list gives it: {executable_path, args, working_path, success_codes}. Another
-// exit code than 0, or than those of success_codes, is a failure.
+// newProgram runs a program under the type that the list gives it: {executable_path, args, working_path,
+// success_codes}. Another exit code than 0, or than those of success_codes, is a failure.
 func newProgram(p *params) runFunc {
 	prog := &invocation{path: p.executable(p.text("executable_path"))}
 	prog.args, prog.shown = p.resolve(p.texts("args"))
@@ -55,7 +55,8 @@ func (p *params) secret(name, text string) string {
 	}
 	value, ok := os.LookupEnv(variable)
 	if !ok || value == "" {
-		p.refuse("%s is %s, but the environment has no %s; set it before the run", name, cut(text, maxQuoted), cut(variable, maxQuoted))
+		p.refuse("%s is %s, but the environment has no %s; set it before the run",
+			name, cut(text, maxQuoted), cut(variable, maxQuoted))
 		return ""
 	}
 	p.hidden = append(p.hidden, value)
@@ -80,8 +81,8 @@ func (p *params) resolve(args []string) (resolved, shown []string) {
 	return resolved, shown
 }
 
-// secretFlag returns the name of a flag whose value is secret, and where its value begins: at the end when it is the next
-// argument. Other arguments have no name.
+// secretFlag returns the name of a flag whose value is secret, and where its value begins: at the end when it is the
+// next argument. Other arguments have no name.
 func secretFlag(arg string) (name string, valueAt int) {
 	trimmed := strings.TrimLeft(arg, "-/")
 	if trimmed == arg || trimmed == "" || !unicode.IsLetter(rune(trimmed[0])) {

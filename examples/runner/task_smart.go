@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"strings"
 )
@@ -72,8 +71,8 @@ type smartReport struct {
 	} `json:"nvme_smart_health_information_log"`
 }
 
-// newSmartReport asks each disk how it is: {devices, detail_level, executable_path}. A disk that is failing, will fail soon or
-// can't be read is a failure, and so is a machine without disks.
+// newSmartReport asks each disk how it is: {devices, detail_level, executable_path}. A disk that is failing, will fail
+// soon or can't be read is a failure, and so is a machine without disks.
 func newSmartReport(p *params) runFunc {
 	prog := p.tool("smartctl", "/usr/sbin/smartctl")
 	prog.whole = true
@@ -121,7 +120,7 @@ type smartDisk struct {
 	exit    int
 	state   string // "": well
 	summary summary
-	err     error // of one that can't be read
+	denied  bool // it can't be read because the runner may not
 }
 
 func readSmart(ctx context.Context, prog invocation, device smartDevice, level string) (smartDisk, error) {
@@ -157,9 +156,8 @@ func readSmart(ctx context.Context, prog invocation, device smartDevice, level s
 		d.state = "disk_will_fail"
 	case e.exit&(smartBadCommand|smartNotOpened) != 0:
 		d.state = "disk_unreadable"
-		d.err = fmt.Errorf("%s: %s", device.Name, strings.Join(append(said, notes...), "; "))
-		if strings.Contains(strings.ToLower(strings.Join(said, " ")), "permission denied") {
-			d.err = fmt.Errorf("%w: %w", d.err, fs.ErrPermission)
+		if saysAny(strings.Join(said, " "), "permission denied", "access is denied") {
+			d.denied = true
 		}
 	}
 	d.fill(&report, append(notes, said...))
@@ -198,15 +196,15 @@ func (d *smartDisk) fill(report *smartReport, notes []string) {
 func judgeDisks(disks []smartDisk) (summary, error) {
 	var all []any
 	names := make(map[string][]string)
-	var unread error
+	denied := false
 	for _, d := range disks {
 		all = append(all, map[string]any(d.summary))
 		names[d.state] = append(names[d.state], d.name)
-		unread = errors.Join(unread, d.err)
+		denied = denied || d.denied
 	}
 	sum := summary{"disks": all}
-	if len(names["disk_unreadable"]) == len(disks) { // the check didn't come out bad, it didn't come out
-		return sum, fmt.Errorf("no disk can be read: %w", unread)
+	if len(names["disk_unreadable"]) == len(disks) && denied {
+		return sum, fmt.Errorf("smartctl: %w", errNeedsAdministrator) // it didn't come out bad, it didn't come out
 	}
 	var reasons []string
 	code := ""
@@ -223,5 +221,5 @@ func judgeDisks(disks []smartDisk) (summary, error) {
 	if code == "" {
 		return sum, nil
 	}
-	return sum, fail(code, unread, "%s", strings.Join(reasons, "; "))
+	return sum, fail(code, nil, "%s", strings.Join(reasons, "; "))
 }

@@ -30,8 +30,9 @@ type speedtestReport struct {
 	} `json:"result"`
 }
 
-// newSpeedtest measures the connection to the internet with Ookla's speedtest or with speedtest-cli, whichever is installed:
-// {threads, share, secure, skip_download, skip_upload, server or servers, min_download_mbps, min_upload_mbps, executable_path}.
+// newSpeedtest measures the connection to the internet with Ookla's speedtest or with speedtest-cli, whichever is
+// installed: {threads, share, secure, skip_download, skip_upload, server or servers, min_download_mbps,
+// min_upload_mbps, executable_path}.
 func newSpeedtest(p *params) runFunc {
 	prog := p.tool("speedtest", "speedtest-cli")
 	servers := p.integers("servers")
@@ -121,15 +122,17 @@ func readSpeedtest(ctx context.Context, e *execution) (summary, error) {
 		sum["lost_percent"] = round(*report.Loss)
 	}
 	for name, text := range map[string]string{
-		"isp":    report.ISP + report.Client.ISP,
-		"server": strings.Trim(strings.Join([]string{report.Server.Sponsor, report.Server.Name, report.Server.Location, report.Server.Country}, " "), " "),
-		"share":  report.Share + report.Result.URL,
+		"isp": report.ISP + report.Client.ISP,
+		"server": strings.Join([]string{
+			report.Server.Sponsor, report.Server.Name, report.Server.Location, report.Server.Country}, " "),
+		"share": report.Share + report.Result.URL,
 	} {
-		if text != "" {
-			sum[name] = strings.Join(strings.Fields(text), " ")
+		if text = strings.Join(strings.Fields(text), " "); text != "" {
+			sum[name] = text
 		}
 	}
-	slog.InfoContext(ctx, "measured", "category", "net", "download_mbps", sum["download_mbps"], "upload_mbps", sum["upload_mbps"])
+	slog.InfoContext(ctx, "measured", "category", "net",
+		"download_mbps", sum["download_mbps"], "upload_mbps", sum["upload_mbps"])
 	return sum, nil
 }
 

@@ -210,7 +210,8 @@ func TestHashFiles(t *testing.T) {
 	wantException(t, err, nil)
 }
 
-// TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS does.
+// TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS
+// does.
 func TestHashFilesNamesFromTheManifestsFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,7 +8,8 @@ import (
 )
 
 // winsatValue is a line such as "> Disk  Sequential 64.0 Read   1660.40 MB/s   8.9"; some languages write a comma.
-var winsatValue = regexp.MustCompile(`(?m)^>?\s*(\S.*?)\s{2,}([0-9]+(?:[.,][0-9]+)?)\s*(MB/s|ms)(?:\s+([0-9]+(?:[.,][0-9]+)?))?\s*$`)
+var winsatValue = regexp.MustCompile(
+	`(?m)^>?\s*(\S.*?)\s{2,}([0-9]+(?:[.,][0-9]+)?)\s*(MB/s|ms)(?:\s+([0-9]+(?:[.,][0-9]+)?))?\s*$`)
 
 // newWinsat measures how fast a disk is: {drive, test_mode, executable_path}.
 func newWinsat(p *params) runFunc {

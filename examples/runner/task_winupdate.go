@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,14 +23,16 @@ type updateReport struct {
 	Code      string   `json:"code"` // the HRESULT of Error, as 0x8024402C
 }
 
-// newWindowsUpdate looks for updates, and installs them when it is asked to: {accept_all, microsoft_update, ignore_reboot,
-// executable_path}. It never restarts the machine; without ignore_reboot, one that waits for a restart is a failure.
+// newWindowsUpdate looks for updates, and installs them when it is asked to: {accept_all, microsoft_update,
+// ignore_reboot, executable_path}. It never restarts the machine; without ignore_reboot, one that waits for a restart
+// is a failure.
 func newWindowsUpdate(p *params) runFunc {
 	prog := p.tool("powershell")
 	install := p.bool("accept_all")
-	script := strings.NewReplacer("$(INSTALL)", psBool(install), "$(MICROSOFT)", psBool(p.bool("microsoft_update"))).Replace(updateScript)
-	prog.args = []string{"-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-Command", script}
-	prog.shown = []string{"-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-Command", "(windows_update.ps1)"}
+	script := strings.NewReplacer(
+		"$(INSTALL)", psBool(install), "$(MICROSOFT)", psBool(p.bool("microsoft_update"))).Replace(updateScript)
+	flags := []string{"-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-Command"}
+	prog.args, prog.shown = append(slices.Clip(flags), script), append(slices.Clip(flags), "(windows_update.ps1)")
 	prog.whole = true
 	ignoreRestart := p.bool("ignore_reboot")
 	p.will("%s, install what it finds: %v", prog.plan(), install)
@@ -51,9 +54,11 @@ func newWindowsUpdate(p *params) runFunc {
 			if strings.EqualFold(report.Code, "0x80070005") { // E_ACCESSDENIED
 				return sum, fmt.Errorf("%s: %w", report.Error, errNeedsAdministrator)
 			}
-			return sum, fail("update_"+cut(strings.ToLower(report.Code), maxQuoted), nil, "%s %s", oneLine(report.Error), report.Code)
+			code := "update_" + cut(strings.ToLower(report.Code), maxQuoted)
+			return sum, fail(code, nil, "%s %s", oneLine(report.Error), report.Code)
 		case len(report.Failed) > 0:
-			return sum, fail("not_installed", nil, "%d of %d updates failed", len(report.Failed), len(report.Failed)+len(report.Installed))
+			return sum, fail("not_installed", nil, "%d of %d updates failed",
+				len(report.Failed), len(report.Failed)+len(report.Installed))
 		case report.Restart && !ignoreRestart:
 			return sum, fail("restart_required", nil, "updates wait for a restart")
 		}

@@ -78,7 +78,8 @@ func TestProgramByItsOwnName(t *testing.T) {
 	wantException(t, err, fs.ErrNotExist)
 }
 
-// TestPathsOfAList has a list in one folder, a program and a working folder in others beside it, named with backslashes.
+// TestPathsOfAList has a list in one folder, a program and a working folder in others beside it, named with
+// backslashes.
 func TestPathsOfAList(t *testing.T) {
 	t.Parallel()
 	program := standIn(t, "tool", answer{Args: true})
@@ -278,6 +279,9 @@ func TestSmartctl(t *testing.T) {
 	if err != nil || !strings.Contains(toJSON(sum), "its error log has errors") {
 		t.Errorf("old errors are no failure: %v, %v", sum, err)
 	}
+	_, err = tool(t, "smartctl_report", "smartctl", map[string]any{"devices": []string{"/dev/sda"}},
+		answer{Stdout: []byte(`{"smartctl":{"messages":[{"string":"Unable to detect device type"}]}}`), Exit: 1})
+	wantCode(t, err, "disk_unreadable", "can't be read: /dev/sda")
 	_, err = tool(t, "smartctl_report", "smartctl", nil, answer{Stdout: []byte(`{"devices":[]}`)})
 	wantCode(t, err, "no_disk", "No disks found")
 	_, err = tool(t, "smartctl_report", "smartctl", map[string]any{"devices": []string{"/dev/sda"}},

@@ -123,11 +123,13 @@ var taskTypes = map[string]taskType{
 	"sfc_scan": {new: newSfcScan, windows: true, tool: true, params: []param{executablePath}},
 	"dism_health_check": {new: newDismCheck, windows: true, tool: true, params: []param{
 		executablePath,
-		{name: "actions", kind: kindTexts, example: `["checkhealth"]`, choices: []string{"checkhealth", "scanhealth", "restorehealth"}},
+		{name: "actions", kind: kindTexts, example: `["checkhealth"]`,
+			choices: []string{"checkhealth", "scanhealth", "restorehealth"}},
 	}},
 	"chkdsk_scan": {new: newChkdsk, windows: true, tool: true, params: []param{
 		executablePath, driveParam,
-		{name: "mode", kind: kindString, example: `"read_only"`, choices: []string{"read_only", "fix_errors", "comprehensive"}},
+		{name: "mode", kind: kindString, example: `"read_only"`,
+			choices: []string{"read_only", "fix_errors", "comprehensive"}},
 		flagParam("schedule_if_busy"),
 	}},
 	"winsat_disk": {new: newWinsat, windows: true, tool: true, params: []param{
