@@ -16,6 +16,9 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
 
   runner [flags] [LIST.json | -]       the sample list without a list, standard input with -
 
+At a terminal people see a line for each task and a summary; NO_COLOR and TERM=dumb keep it from moving. What isn't a
+terminal gets a JSON report on standard output, and markers and the log on standard error.
+
   -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in
                     the settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
                       runner -dsn 'https://<key>@<host>/<project>' tasks.json
@@ -38,6 +41,19 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
                       runner -dry-run tasks.json
   -raw              keep secrets in the report and in the log; what goes to Sentry is filtered all the same
                       runner -raw tasks.json
+  -events FILE      write what the server inside got to FILE, as Sentry gets it
+                      runner -events events.json tasks.json
+  -json             write the report to standard output even if that is a terminal
+                      runner -json tasks.json
+  -markers          tell a front end on standard error how the run is coming along, even if that is a terminal: lines
+                    TASK_START:<index>:<type>, then TASK_OK, TASK_FAIL or TASK_SKIP:<index>:<type> - <reason>, each
+                    followed by PROGRESS_JSON:{"completed", "total", "percent", "index", "type", "label", "status",
+                    "elapsed_seconds"}; other lines are the log
+                      runner -markers tasks.json
+  -quiet            say nothing on standard error but what keeps the list from being run
+                      runner -quiet tasks.json
+  -version          show the version
+                      runner -version
   -h                show this
 
 A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}:
@@ -66,13 +82,16 @@ A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_con
 
 each with a "label" and "timeout_seconds" if you like. Names of programs are relative to the list's folder; "env:NAME"
 as the value of a secret parameter, or after a flag such as --password, is read from the environment and never reported.
-Exit codes: 0 all that ran went well, 1 some tasks failed or none ran, 2 the list wasn't run, 130 interrupted.
+Exit codes: 0 all that ran went well, or the sample ran, 1 some tasks failed or none ran, 2 the list wasn't run,
+130 interrupted.
 `
 
 type runnerFlags struct {
 	dsn, settings, outbox, export, report string
 	parallel                              int
 	keepGoing, check, dryRun, raw         bool
+	events                                string
+	json, markers, quiet, version         bool
 	list                                  string
 }
 
@@ -91,6 +110,11 @@ func parseFlags(args []string) (*runnerFlags, error) {
 	set.BoolVar(&f.check, "check", false, "")
 	set.BoolVar(&f.dryRun, "dry-run", false, "")
 	set.BoolVar(&f.raw, "raw", false, "")
+	set.StringVar(&f.events, "events", "", "")
+	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.markers, "markers", false, "")
+	set.BoolVar(&f.quiet, "quiet", false, "")
+	set.BoolVar(&f.version, "version", false, "")
 	var lists []string
 	for {
 		if err := set.Parse(args); err != nil {

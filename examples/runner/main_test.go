@@ -85,14 +85,13 @@ type outcome struct {
 	report report
 }
 
-// environment is the tests' own without what would configure the runner, and with a place for its cache.
+// environment is the tests' own without what would configure the runner.
 func environment(t *testing.T) []string {
 	t.Helper()
 	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "SENTRY_") || strings.HasPrefix(s, "AUTOSERVICE_")
 	})
-	cache := t.TempDir()
-	return append(env, "XDG_CACHE_HOME="+cache, "LocalAppData="+cache)
+	return env
 }
 
 func command(t *testing.T, args ...string) *exec.Cmd {
@@ -230,7 +229,17 @@ func toJSON(v any) string {
 
 func TestSample(t *testing.T) {
 	t.Parallel()
-	o := execute(t, exitFailed, "")
+	home := t.TempDir()
+	cmd := command(t)
+	cmd.Env = append(cmd.Env, "HOME="+home, "XDG_CACHE_HOME="+home, "LocalAppData="+home, "APPDATA="+home)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run()
+	o := &outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+	o.check(t, exitWell)
+	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+		t.Errorf("in the home folder: %v, %v", left, err)
+	}
 	if got, want := o.statuses(), "success failure error error error skipped"; got != want {
 		t.Errorf("statuses %q, want %q", got, want)
 	}
@@ -245,7 +254,7 @@ func TestSample(t *testing.T) {
 			t.Errorf("task %d: label %q, summary %v", i, r.Label, r.Summary)
 		}
 	}
-	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure]", "task.demo_panic", "last-run.json", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
+	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure]", "task.demo_panic", "-events FILE", "the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
 		if !strings.Contains(o.stderr, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, o.stderr)
 		}
@@ -255,7 +264,7 @@ func TestSample(t *testing.T) {
 func TestServerGetsAll(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
-	o := execute(t, exitFailed, "", "-parallel", "4", "-dsn", server.DSN())
+	o := execute(t, exitWell, "", "-parallel", "4", "-dsn", server.DSN())
 	transactions := server.WaitTransactions(5, time.Minute)
 	if len(transactions) != 5 {
 		t.Errorf("%d transactions, want 5: none for a skipped task", len(transactions))
@@ -385,7 +394,8 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report"} {
+	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report", "-check", "-dry-run", "-raw",
+		"-events", "-json", "-markers", "-quiet", "-version"} {
 		if !strings.Contains(string(out), "runner "+name) && !strings.Contains(string(out), "runner -outbox /var/lib/runner/outbox "+name) {
 			t.Errorf("-h shows no example of %s", name)
 		}
@@ -543,7 +553,12 @@ func TestReportFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("an old one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := execute(t, exitWell, `{"type":"system_info"}`, "-report", path, "-")
+	events := filepath.Join(t.TempDir(), "events.json")
+	o := execute(t, exitWell, `{"type":"system_info"}`, "-report", path, "-events", events, "-")
+	var got []map[string]any
+	if text, err := os.ReadFile(events); err != nil || json.Unmarshal(text, &got) != nil || len(got) != 1 {
+		t.Errorf("events: %v: %s", err, text)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil || string(text) != o.stdout {
 		t.Errorf("%v: %s, want what stdout has: %s", err, text, o.stdout)

@@ -72,9 +72,10 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		j.stop.Store(true)
 	}
 	if r.well() {
-		j.log.Info("task done", "index", t.index, "type", t.name(), "seconds", r.Duration)
+		j.log.Info("task done", "index", t.index, "label", t.label, "type", t.name(), "seconds", r.Duration)
 	} else {
-		j.log.Warn("task "+r.Status, "index", t.index, "type", t.name(), "reason", r.Reason, "event_id", r.EventID)
+		j.log.Warn("task "+r.Status, "index", t.index, "label", t.label, "type", t.name(),
+			"reason", r.Reason, "event_id", r.EventID)
 	}
 	j.progress.finished(&r)
 	return r

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +16,8 @@ import (
 // maxShown is how many issues and transactions are shown; a list may have thousands of tasks.
 const maxShown = 25
 
-// showLocal shows people what the server inside got.
-func showLocal(w io.Writer, server *sentrytest.Server) {
+// showLocal shows people what the server inside got, and writes all of it to the file details, unless that is "".
+func showLocal(w io.Writer, server *sentrytest.Server, details string) {
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
 	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n", len(issues))
@@ -40,37 +38,28 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 		status, _ := t.Contexts["trace"]["status"].(string)
 		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n", t.Time.Sub(t.Start).Seconds(), status, cut(oneLine(t.Transaction), 60))
 	}
-	if path, err := keepDetails(append(server.Events(), transactions...)); err != nil {
+	if details == "" {
+		b.WriteString("\n  Every detail, as Sentry gets it: add -events FILE\n")
+	} else if err := keepEvents(details, append(server.Events(), transactions...)); err != nil {
 		fmt.Fprintf(&b, "\n  The details can't be kept: %v\n", err)
 	} else {
-		fmt.Fprintf(&b, "\n  Details, as Sentry gets them: %s\n", path)
+		fmt.Fprintf(&b, "\n  Every detail, as Sentry gets it: %s\n", details)
 	}
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
 }
 
-// keepDetails writes the events where the next run overwrites them, and returns that file's path.
-func keepDetails(events []sentrytest.Event) (string, error) {
+// keepEvents writes events as JSON.
+func keepEvents(path string, events []sentrytest.Event) error {
 	raw := make([]json.RawMessage, len(events))
 	for i, e := range events {
 		raw[i] = e.Raw
 	}
 	text, err := json.MarshalIndent(raw, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	dir, err := os.UserCacheDir()
-	if err == nil {
-		dir = filepath.Join(dir, "sentryconfig-runner")
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err != nil { // no home: a service, perhaps
-		if dir, err = os.MkdirTemp("", "sentryconfig-runner-"); err != nil {
-			return "", err
-		}
-	}
-	path := filepath.Join(dir, "last-run.json")
-	return path, writeFile(path, func(w io.Writer) error {
+	return writeFile(path, func(w io.Writer) error {
 		_, err := w.Write(append(text, '\n'))
 		return err
 	})

@@ -119,6 +119,7 @@ func (t *task) execute(ctx context.Context, total int) (summary, error) {
 	var sum summary
 	reported := sentryconfig.Task{Type: t.kind, Index: t.index, Total: total, Data: t.data}
 	err := sentryconfig.RunTask(ctx, reported, func(ctx context.Context) (err error) {
+		ctx = context.WithValue(ctx, taskKey{}, t)
 		sum, err = t.limited(ctx)
 		var failure *sentryconfig.TaskFailure
 		switch {
