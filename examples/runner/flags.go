@@ -12,6 +12,7 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
+//nolint:misspell // NO_COLOR is everybody's name for it
 const usage = `runner works through a list of tasks and reports to Sentry what goes wrong in them.
 
   runner [flags] [LIST.json | -]       the sample list without a list, standard input with -

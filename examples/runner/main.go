@@ -122,10 +122,11 @@ func (w *work) do() (code int, err error) {
 	w.mode = modeOf(w.stderr, w.flags.markers, w.flags.quiet)
 	p := newProgress(w.stderr, w.mode, len(w.list.tasks), widthOf(w.stderr))
 	defer p.close()
-	context.AfterFunc(ctx, func() {
+	ended := context.AfterFunc(ctx, func() {
 		restore() // a second one ends the program at once
 		_, _ = io.WriteString(p, "Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
 	})
+	defer ended() // restore ends ctx too
 	log := w.newLog(p)
 	if w.opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
 		w.local = sentrytest.NewServer(nil)

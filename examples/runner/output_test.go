@@ -130,7 +130,7 @@ func TestOutputOfOneEndlessLine(t *testing.T) {
 		_, _ = o.Write(chunk[:1001]) // in the middle of a character
 		_, _ = o.Write(chunk[1001:])
 	}
-	if got := o.String(); !utf8.ValidString(got) || strings.Trim(got, "ü\n… 0123456789bytesleftout") != "" {
+	if got := o.String(); !utf8.ValidString(got) || strings.Trim(got, "ü\n… 0123456789byteslfou") != "" {
 		t.Errorf("%.200q", got)
 	}
 	if len(o.raw) > 4*maxLine || len(o.screen.line) > maxLine {

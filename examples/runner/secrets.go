@@ -31,7 +31,7 @@ func (f *filter) result(r *result, hidden []string) {
 	if f == nil {
 		return
 	}
-	if sum, ok := f.scrubber.Value(map[string]any(r.Summary)).(map[string]any); ok {
+	if sum, ok := f.scrubber.Value(r.Summary).(summary); ok {
 		r.Summary = sum
 	}
 }

@@ -198,7 +198,7 @@ func judgeDisks(disks []smartDisk) (summary, error) {
 	names := make(map[string][]string)
 	denied := false
 	for _, d := range disks {
-		all = append(all, map[string]any(d.summary))
+		all = append(all, d.summary)
 		names[d.state] = append(names[d.state], d.name)
 		denied = denied || d.denied
 	}

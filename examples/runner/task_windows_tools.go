@@ -191,7 +191,7 @@ func newDismCheck(p *params) runFunc {
 				}
 			}
 			if sum != nil {
-				steps = append(steps, map[string]any(sum))
+				steps = append(steps, sum)
 			}
 			// A scan that has found something to repair is what a repair that follows is for.
 			repairs := i+1 < len(actions) && sum["verdict"] == "repairable"
@@ -213,7 +213,7 @@ var chkdskVerdicts = []verdict{
 	{name: "scheduled",
 		phrases: []string{
 			"will be checked the next time the system restarts", "beim nächsten systemstart überprüft",
-			"prochain redémarrage",
+			"sera vérifié au prochain",
 		},
 		well: []int{2, 3}},
 	{name: "healthy",

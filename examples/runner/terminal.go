@@ -20,6 +20,8 @@ const (
 	maxMoving = 8
 	// usualWidth is what a terminal has that doesn't tell, in columns.
 	usualWidth = 80
+
+	noColour = "NO_COLOR" //nolint:misspell // it is everybody's name for it
 )
 
 // modeOf is how to tell people of a run: at a terminal that can move its cursor by lines that move, at any other by plain
@@ -30,7 +32,7 @@ func modeOf(stderr *os.File, markers, quiet bool) progressMode {
 		return modeQuiet
 	case markers || !isTerminal(stderr):
 		return modeMarkers
-	case os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !enableSequences(stderr):
+	case os.Getenv(noColour) != "" || os.Getenv("TERM") == "dumb" || !enableSequences(stderr):
 		return modePlain
 	}
 	return modeLive

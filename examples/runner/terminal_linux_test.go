@@ -116,7 +116,7 @@ func (p *pty) end() (int, string) {
 func terminalCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(t, args...)
-	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
+	cmd.Env = append(cmd.Env, "TERM=xterm", noColour+"=")
 	return cmd
 }
 
@@ -158,7 +158,7 @@ func plainColours(s string) string {
 func TestPlainTerminals(t *testing.T) {
 	t.Parallel()
 	list := writeList(t, `[{"type":"system_info"}]`)
-	for _, variable := range []string{"NO_COLOR=1", "TERM=dumb"} {
+	for _, variable := range []string{noColour + "=1", "TERM=dumb"} {
 		cmd := terminalCommand(t, list)
 		cmd.Env = append(cmd.Env, variable)
 		if code, written := atTerminal(t, 80, cmd).end(); code != exitWell || strings.Contains(written, "\x1b") || !strings.Contains(written, "✓ system_info  ") {

@@ -147,7 +147,7 @@ func TestIperf(t *testing.T) {
 	answers := []answer{
 		{When: "-c busy", Stdout: []byte(`{"error":"the server is busy running a test. try again later"}`), Exit: 1},
 		{When: "-c away", Stdout: []byte(`{"error":"unable to connect to server: Connection refused"}`)},
-		{When: "-c old", Stderr: []byte("iperf3: unrecognized option\n"), Exit: 1},
+		{When: "-c old", Stderr: []byte("iperf3: bad option\n"), Exit: 1},
 		{When: "-c mute", Stdout: []byte("nothing\n")},
 		{When: "-u", Stdout: []byte(udp)},
 		{When: "-J -c h -p 5201 -t 60 -R -P 4 -i 1 -4", Stdout: []byte(tcp)},
@@ -446,7 +446,7 @@ func TestWindowsUpdate(t *testing.T) {
 		"failed":        {all, answer{Stdout: []byte(`{"found":["KB1","KB2"],"installed":["KB1"],"failed":["KB2"]}`)}, "not_installed"},
 		"no service":    {nil, answer{Stdout: []byte(`{"error":"Exception from HRESULT: 0x8024402C","code":"0x8024402C"}`)}, "update_0x8024402c"},
 		"denied":        {all, answer{Stdout: []byte(`{"error":"Zugriff verweigert","code":"0x80070005"}`)}, "denied"},
-		"no PowerShell": {nil, answer{Exit: 1, Stderr: []byte("not recognized\r\n")}, "exit_1"},
+		"no PowerShell": {nil, answer{Exit: 1, Stderr: []byte("no such command\r\n")}, "exit_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
