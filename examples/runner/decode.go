@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -80,10 +81,46 @@ func firstInvalid(text []byte) int {
 	return -1
 }
 
-// decodeBytes returns b, a stretch of what a program wrote, as text: UTF-8, or what the consoles of this machine use.
+// decodeBytes returns b, a stretch of what a program wrote, as text: UTF-8, or what the consoles of Windows use, or its other
+// programs. The two code pages can't be told apart by their bytes; but in "Gr÷▀e" signs stand within a word.
 func decodeBytes(b []byte) []rune {
-	if utf8.Valid(b) {
-		return []rune(string(b))
+	if mostlyUTF8(b) {
+		return []rune(string(b)) // bytes that are none become U+FFFD
 	}
-	return decodeOEM(b)
+	text := decodeOEM(b)
+	if other := decodeANSI(b); signsInWords(text) > signsInWords(other) {
+		return other
+	}
+	return text
+}
+
+// mostlyUTF8 reports whether b is UTF-8, but perhaps for a character that was cut off. Other code pages hardly ever have what
+// looks like a character of several bytes.
+func mostlyUTF8(b []byte) bool {
+	valid, invalid := 0, 0
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			invalid++
+		case size > 1:
+			valid++
+		}
+		i += size
+	}
+	return invalid == 0 || valid >= invalid
+}
+
+// signsInWords counts the stretches beyond ASCII that stand between two letters and have something else than letters.
+func signsInWords(text []rune) (n int) {
+	for i := 0; i < len(text); i++ {
+		start, letters := i, true
+		for ; i < len(text) && text[i] >= utf8.RuneSelf; i++ {
+			letters = letters && unicode.IsLetter(text[i])
+		}
+		if i > start && start > 0 && i < len(text) && !letters && unicode.IsLetter(text[start-1]) && unicode.IsLetter(text[i]) {
+			n++
+		}
+	}
+	return n
 }

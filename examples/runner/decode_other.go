@@ -22,3 +22,19 @@ func decodeOEM(b []byte) []rune {
 	}
 	return runes
 }
+
+// upperANSI is what bytes from 0x80 to 0x9f are in code page 1252; what follows them is as in Unicode.
+const upperANSI = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ"
+
+var ansiRunes = []rune(upperANSI)
+
+// decodeANSI decodes what a program of Windows without a console wrote, or one of a Linux before UTF-8.
+func decodeANSI(b []byte) []rune {
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		if runes[i] = rune(c); c >= utf8.RuneSelf && int(c-utf8.RuneSelf) < len(ansiRunes) {
+			runes[i] = ansiRunes[c-utf8.RuneSelf]
+		}
+	}
+	return runes
+}

@@ -96,6 +96,29 @@ func TestOutputInACodePage(t *testing.T) {
 	}
 }
 
+// TestOutputInTheOtherCodePage tells apart what programs with and without a console write.
+func TestOutputInTheOtherCodePage(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("this machine's code pages needn't be western ones")
+	}
+	for written, want := range map[string]string{
+		"Gr\xf6\xdfe der Festplatte": "Größe der Festplatte", // 1252
+		"Gr\x94\xe1e der Festplatte": "Größe der Festplatte", // 850
+		"na\xefve caf\xe9":           "naïve café",
+		"\xc3\xc4\xc4\xc4Ordner":     "├───Ordner",
+		"\xc0\xc4\xc4x\xb3":          "└──x│",
+		"Gr\xc3\xb6\xc3\x9fe \xc3":   "Größe �", // UTF-8 that was cut off
+		"100 \xb5m, 20 \xf8C":        "100 Ám, 20 °C",
+	} {
+		var o output
+		_, _ = io.WriteString(&o, written)
+		if got := o.String(); got != want {
+			t.Errorf("%q: %q, want %q", written, got, want)
+		}
+	}
+}
+
 func TestOutputKeepsHeadAndTail(t *testing.T) {
 	t.Parallel()
 	for _, lines := range []int{300, 3000, 300_000} {
