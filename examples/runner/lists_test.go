@@ -209,3 +209,22 @@ func TestTables(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentation looks for every type, parameter and flag in the page and in -h.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, tt := range taskTypes {
+		if !strings.Contains(string(page), "| `"+kind+"` |") || kind != "demo_panic" && !strings.Contains(usage, `{"type": "`+kind+`"`) {
+			t.Errorf("%s is not described", kind)
+		}
+		for _, p := range append(tt.params, programParams...) {
+			if !strings.Contains(string(page), "`"+p.name+"`") && !strings.Contains(string(page), `"`+p.name+`"`) {
+				t.Errorf("parameter %s of %s is not described", p.name, kind)
+			}
+		}
+	}
+}

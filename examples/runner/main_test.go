@@ -402,6 +402,33 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	out, err := command(t, "-version").Output()
+	if err != nil || !strings.HasPrefix(string(out), "runner of sentryconfig ") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestLogNamesTheTask runs tasks side by side: each line of the log says of which it is.
+func TestLogNamesTheTask(t *testing.T) {
+	t.Parallel()
+	o := execute(t, exitFailed, `[{"type":"system_info","label":"Inventory"},{"type":"command","label":"Two words","command":["no-such-program"]}]`,
+		"-parallel", "2", "-")
+	lines := 0
+	for line := range strings.Lines(o.stderr) {
+		if strings.HasPrefix(line, "time=") {
+			lines++
+			if !strings.Contains(line, " index=0 label=Inventory") && !strings.Contains(line, ` index=1 label="Two words"`) {
+				t.Errorf("%s", line)
+			}
+		}
+	}
+	if lines < 4 {
+		t.Errorf("%d lines of a log: %s", lines, o.stderr)
+	}
+}
+
 func TestHostileList(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)

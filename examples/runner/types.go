@@ -110,7 +110,6 @@ var taskTypes = map[string]taskType{
 		{name: "interval_seconds", kind: kindNumber, example: "1", otherwise: 1, high: 60},
 		{name: "bandwidth", kind: kindString, example: `"100M"`},
 		atLeast("min_mbps"),
-		flagParam("include_intervals"), flagParam("include_raw"), atLeast("stability_threshold_mbps"),
 	}},
 	"speedtest": {new: newSpeedtest, limit: 5 * time.Minute, tool: true, params: []param{
 		executablePath,
