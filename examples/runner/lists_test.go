@@ -72,6 +72,7 @@ func TestMistakes(t *testing.T) {
 		`{"type":"virus_scan","executable_path":"x","args":"--quick"}`:           `1 args: is a text, want a list`,
 		`{"type":"virus_scan","executable_path":"x","success_codes":[0,"1"]}`:    `1 success_codes[1]: is a text, want a number`,
 		`{"type":"virus_scan","executable_path":"x","success_codes":[0.5]}`:      `1 success_codes[0]: is a fraction, want a whole number`,
+		`{"type":"chkdsk"}`:                                                      `1 type: is "chkdsk", did you mean "chkdsk_scan"?`,
 		`{"type":"system_info","timeout":5}`:                                     `1 timeout: is no parameter of system_info, did you mean "timeout_seconds"?`,
 		`{"type":"system_info","Label":"x"}`:                                     `1 Label: is no parameter of system_info, did you mean "label"?`,
 		`{"type":"temp_cleanup","path":"x","aply":true}`:                         `1 aply: is no parameter of temp_cleanup, did you mean "apply"?`,
@@ -88,6 +89,7 @@ func TestMistakes(t *testing.T) {
 		`{"type":"speed_test","executable_path":"..\\tools\\other.exe","args":[]}`, // a program of that name
 		`{"type":"virus_scan","executable_path":"x","extra_args":[],"details":true,"width":5,"demo":"x","level":"high","options":[]}`,
 		`{"type":"system_info","_timeout":5,"//":"mine","$schema":"x","level":1,"title":"x","ui_label":"y"}`,
+		`{"type":"battery","executable_path":"x"}`,
 		`{"type":"coffee_break","time":5,"lable":"x"}`,
 		`{"tasks":[],"metadata":{"task":"x"},"name":"x","config":{}}`,
 		`{"type":"registry_repair"}`, `{"type":"ram_test"}`, `{"type":"disk_scan"}`,

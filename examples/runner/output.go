@@ -72,8 +72,10 @@ func (o *output) decode(end bool) {
 	start := 0
 	for i, c := range o.raw {
 		if c < ' ' {
-			o.screen.write(decodeBytes(o.raw[start:i]))
-			o.screen.write([]rune{rune(c)})
+			if i > start {
+				o.screen.write(decodeBytes(o.raw[start:i]))
+			}
+			o.screen.next(rune(c))
 			start = i + 1
 		}
 	}
@@ -132,23 +134,27 @@ const (
 
 func (s *screen) write(text []rune) {
 	for _, r := range text {
-		switch {
-		case len(s.escape) > 0:
-			s.continueEscape(r)
-		case r == escape:
-			s.escape = append(s.escape, r)
-		case r == '\n':
-			s.endLine("\n")
-		case r == '\r':
-			s.column = 0
-		case r == '\b':
-			s.column = max(0, s.column-1)
-		case r == '\t':
-			s.put(r)
-		case unicode.IsControl(r), r == '\ufeff':
-		default:
-			s.put(r)
-		}
+		s.next(r)
+	}
+}
+
+func (s *screen) next(r rune) {
+	switch {
+	case len(s.escape) > 0:
+		s.continueEscape(r)
+	case r == escape:
+		s.escape = append(s.escape, r)
+	case r == '\n':
+		s.endLine("\n")
+	case r == '\r':
+		s.column = 0
+	case r == '\b':
+		s.column = max(0, s.column-1)
+	case r == '\t':
+		s.put(r)
+	case unicode.IsControl(r), r == '\ufeff':
+	default:
+		s.put(r)
 	}
 }
 

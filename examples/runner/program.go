@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -197,8 +198,11 @@ func (e *execution) judge(prefix string, success []int) error {
 	case e.err == nil: // exit code 0, where another was wanted
 		return fail(prefix+"exit_0", nil, "exit code 0")
 	case e.exit < 0:
-		end := strings.TrimSpace(e.err.Error())
-		return fail(prefix+strings.NewReplacer(": ", "_", " ", "_").Replace(end), e.err, "ended by %s", end)
+		code := "signal"
+		if status, ok := e.err.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			code = fmt.Sprintf("signal_%d", status.Signal())
+		}
+		return fail(prefix+code, e.err, "ended by %s", strings.TrimSpace(e.err.Error()))
 	}
 	return fail(fmt.Sprintf("%sexit_%d", prefix, e.exit), e.err, "exit code %s", exitText(e.exit))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/autoservice/sentryconfig"
@@ -73,6 +74,9 @@ func (p *params) typeOf(name string) (*taskType, string) {
 	meant := ""
 	if !ok && name != "" && !p.has("args") { // with arguments it is a program of that name
 		meant = closestType(name)
+		if program && strings.HasPrefix(meant, name+"_") {
+			meant = "" // a battery may be a program's own name for what it does
+		}
 	}
 	switch {
 	case meant != "":

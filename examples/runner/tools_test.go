@@ -70,6 +70,10 @@ func TestProgramByItsOwnName(t *testing.T) {
 			t.Errorf("the same code in another form: %v, %v", sum, err)
 		}
 	}
+	if runtime.GOOS != "windows" {
+		_, err = do(t, t.Context(), map[string]any{"type": "command", "command": []string{"sh", "-c", "kill -9 $$"}})
+		wantCode(t, err, "sh_signal_9", "ended by signal: killed")
+	}
 	_, err = do(t, t.Context(), list(filepath.Join(t.TempDir(), "missing")))
 	wantException(t, err, fs.ErrNotExist)
 	elsewhere := list(program, "--quick")
