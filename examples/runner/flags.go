@@ -36,7 +36,7 @@ terminal gets a JSON report on standard output, and markers and the log on stand
                       runner -keep-going=false tasks.json
   -report FILE      write the report to FILE too
                       runner -report report.json tasks.json
-  -check            run nothing; say what is wrong with the list
+  -check            run nothing; say what is wrong with the list, with exit code 2, and which tasks can't start, with 1
                       runner -check tasks.json
   -dry-run          run nothing; say for each task what would run
                       runner -dry-run tasks.json

@@ -94,7 +94,12 @@ func readList(r io.Reader, source, folder string) (*list, error) {
 	if err := l.configure(new(sentryconfig.Options)); err != nil {
 		var wrong mistakes
 		errors.As(err, &wrong)
-		l.mistakes = append(l.mistakes, wrong...)
+		for _, m := range wrong { // of a mistyped name it says less than has been said
+			said := func(other *inputError) bool { return other.field == m.field }
+			if !slices.ContainsFunc(l.mistakes, said) {
+				l.mistakes = append(l.mistakes, m)
+			}
+		}
 	}
 	return l, l.judge()
 }
@@ -177,11 +182,28 @@ func (l *list) readObject(top value) error {
 	}
 	if config := fields["sentry_config"]; config.kind() == kindObject {
 		l.config = config.members()
+		l.checkConfig()
 	} else if config.kind() != kindNone && config.kind() != kindNull {
 		l.add(config.offset, "sentry_config", "is "+config.kind().String()+", want an object",
 			`write "sentry_config": {"environment": "staging"}`)
 	}
 	return nil
+}
+
+// configNames are the names of sentry_config; see sentryconfig.Options. The package takes a name that is close to one of them
+// for somebody else's, unless it may be an opt-out. In a list it is a mistake, as everywhere else in it.
+var configNames = []string{
+	"dsn", "environment", "release", "outbox_dir", "outbox_bytes", "enabled", "send_default_pii", "send_system_info",
+	"crash_reports", "secret_keys", "traces_sample_rate", "max_per_minute", "stuck_after", "alerts",
+}
+
+func (l *list) checkConfig() {
+	for _, m := range l.config {
+		if meant := closest(m.name, configNames); meant != "" && meant != m.name {
+			l.add(m.offset, "sentry_config."+m.name, fmt.Sprintf("means nothing here, did you mean %q?", meant),
+				fmt.Sprintf("write %q", meant))
+		}
+	}
 }
 
 func (l *list) readTasks(v value, field string) {

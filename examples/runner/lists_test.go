@@ -79,6 +79,7 @@ func TestMistakes(t *testing.T) {
 		`{"type":"chkdsk_scan","mode":"raed_only"}`:                              `1 mode: is "raed_only", did you mean "read_only"?`,
 		`{"type":"dism_health_check","actions":["scanhealth","restore_health"]}`: `1 actions[1]: is "restore_health", did you mean "restorehealth"?`,
 		`{"tasks":[],"sentry_cnfig":{"enabled":false}}`:                          `1 sentry_cnfig: means nothing here, did you mean "sentry_config"?`,
+		`{"tasks":[],"sentry_config":{"enabeld":false}}`:                         `1 sentry_config.enabeld: means nothing here, did you mean "enabled"?`,
 		`{"tasks":[],"sentry":{"enabled":false}}`:                                `1 sentry: means nothing here, did you mean "sentry_config"?`,
 	} {
 		if got := strings.Join(mistakesIn(t, text), "\n"); got != want {

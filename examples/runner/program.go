@@ -193,7 +193,7 @@ func (e *execution) lastLine() string {
 // code.
 func (e *execution) judge(prefix string, success []int) error {
 	switch {
-	case e.err == nil && e.leftRunning, isSuccess(e.exit, success):
+	case isSuccess(e.exit, success):
 		return nil
 	case e.err == nil: // exit code 0, where another was wanted
 		return fail(prefix+"exit_0", nil, "exit code 0")
