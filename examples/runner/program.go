@@ -199,7 +199,7 @@ func (e *execution) judge(prefix string, success []int) error {
 		return fail(prefix+"exit_0", nil, "exit code 0")
 	case e.exit < 0:
 		code := "signal"
-		if status, ok := e.err.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		if status, ok := e.err.Sys().(syscall.WaitStatus); ok && status.Signal() >= 0 {
 			code = fmt.Sprintf("signal_%d", status.Signal())
 		}
 		return fail(prefix+code, e.err, "ended by %s", strings.TrimSpace(e.err.Error()))

@@ -194,7 +194,7 @@ func TestRealIperf(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = server.Wait() }()
+	t.Cleanup(func() { _ = server.Wait() }) // the end of the test's context ends it
 	for text := ""; !strings.Contains(text, "listening"); {
 		b := make([]byte, 1024)
 		n, err := said.Read(b)
@@ -204,8 +204,9 @@ func TestRealIperf(t *testing.T) {
 	}
 	sum, err := do(t, t.Context(), map[string]any{"type": "iperf_test", "server": "127.0.0.1", "port": port, "duration_seconds": 1})
 	if err != nil || sum["received_mbps"].(float64) <= 0 || sum["sent_mbps"].(float64) <= 0 {
-		t.Errorf("%v, %v", sum, err)
+		t.Fatalf("%v, %v", sum, err)
 	}
+	_ = server.Wait() // it is there for one measurement
 	_, err = do(t, t.Context(), map[string]any{"type": "iperf_test", "server": "127.0.0.1", "port": port, "duration_seconds": 1})
 	wantCode(t, err, "no_connection", "unable to connect")
 }
