@@ -23,7 +23,6 @@ func TestParseListErrors(t *testing.T) {
 		"neither UTF-8 nor UTF-16": {"[{\"type\":\"x\",\n\"label\":\"J\xfcrgen\"}]", 2, "[0].label", "neither UTF-8"},
 		"a comment":                {"[\n// mine\n{\"type\":\"x\"}]", 2, "[0]", "has a comment"},
 		"a comment of a shell":     {"[{\"type\":\"x\"}\n# mine\n]", 2, "[1]", "has a comment"},
-		"a comment after a list":   {"[]\n/* mine */", 2, "", "has a comment"},
 		"a text":                   {`"tasks"`, 1, "", "is a text, want a list of tasks"},
 		"a number":                 {"\n\n 5", 3, "", "is a number"},
 		"null":                     {"null", 1, "", "is null"},
