@@ -254,7 +254,7 @@ func TestSample(t *testing.T) {
 			t.Errorf("task %d: label %q, summary %v", i, r.Label, r.Summary)
 		}
 	}
-	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure]", "task.demo_panic", "-events FILE", "the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
+	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure, below_limit]", "task.demo_panic", "-events FILE", "the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
 		if !strings.Contains(o.stderr, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, o.stderr)
 		}
@@ -285,7 +285,7 @@ func TestServerGetsAll(t *testing.T) {
 		t.Fatalf("%d events, want 4: each trouble once", len(events))
 	}
 	for i, want := range map[int][]string{
-		1: {"disk_space", "task_failure"},
+		1: {"disk_space", "task_failure", "below_limit"},
 		2: {"command", "exec.Error", "not_exist"},
 		3: {"demo_panic", "runtime.boundsError"},
 		4: {"command", "context deadline exceeded", "timeout"},

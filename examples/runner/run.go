@@ -99,7 +99,7 @@ func (r *result) judge(ctx context.Context, err error) {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.Status = statusCancelled
 	case errors.As(err, &failure):
-		r.Status, r.Code = statusFailure, codeOf(failure)
+		r.Status, r.Code = statusFailure, failure.Code
 	default:
 		r.Status = statusError
 	}

@@ -129,7 +129,7 @@ func (t *task) execute(ctx context.Context, total int) (summary, error) {
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case errors.As(err, &failure):
-			failure.Extra["result_summary"] = sum
+			failure.Extra = map[string]any{"result_summary": sum}
 		case len(sum) > 0:
 			// RunTask would report it without the summary. It sees that this error has been reported.
 			sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{"result_summary": sum})
@@ -160,19 +160,7 @@ func (t *task) limited(ctx context.Context) (summary, error) {
 // fail is the error of a check that came out bad. code is a short constant for what is bad: each is an issue of its
 // own. The summary is added by execute.
 func fail(code string, cause error, format string, args ...any) error {
-	return &sentryconfig.TaskFailure{
-		Reason: fmt.Sprintf(format, args...),
-		Extra:  map[string]any{codeKey: code},
-		Err:    cause,
-	}
-}
-
-const codeKey = "code"
-
-// codeOf returns what fail was told.
-func codeOf(failure *sentryconfig.TaskFailure) string {
-	code, _ := failure.Extra[codeKey].(string)
-	return code
+	return &sentryconfig.TaskFailure{Code: code, Reason: fmt.Sprintf(format, args...), Err: cause}
 }
 
 // within runs f, which may hang in the operating system, and gives up on it when ctx ends; f's goroutine then ends when
