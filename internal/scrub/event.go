@@ -216,7 +216,7 @@ func (s *Scrubber) short(t string) string {
 }
 
 func (s *Scrubber) rest(e *sentry.Event) {
-	if s.personal != nil { // versions and names of modules hold no secrets
+	if s.Personal() { // versions and names of modules hold no secrets
 		out := e.Modules
 		for k, v := range e.Modules {
 			nk, nv := s.short(k), s.short(v)

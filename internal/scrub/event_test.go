@@ -68,8 +68,8 @@ func fill(v reflect.Value, text string, levels int) {
 	}
 }
 
-// find returns the paths of the fields in v that hold one of the words.
-func find(v reflect.Value, path string, words ...string) (found []string) {
+// fieldsWith returns the paths of the fields in v that hold one of the words.
+func fieldsWith(v reflect.Value, path string, words ...string) (found []string) {
 	switch v.Kind() {
 	case reflect.String:
 		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(v.String(), word) }) {
@@ -77,24 +77,24 @@ func find(v reflect.Value, path string, words ...string) (found []string) {
 		}
 	case reflect.Interface, reflect.Pointer:
 		if !v.IsNil() {
-			return find(v.Elem(), path, words...)
+			return fieldsWith(v.Elem(), path, words...)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return find(reflect.ValueOf(string(v.Bytes())), path, words...)
+			return fieldsWith(reflect.ValueOf(string(v.Bytes())), path, words...)
 		}
 		for i := range v.Len() {
-			found = append(found, find(v.Index(i), path+"[]", words...)...)
+			found = append(found, fieldsWith(v.Index(i), path+"[]", words...)...)
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
-			found = append(found, find(it.Key(), path+".key", words...)...)
-			found = append(found, find(it.Value(), path+".value", words...)...)
+			found = append(found, fieldsWith(it.Key(), path+".key", words...)...)
+			found = append(found, fieldsWith(it.Value(), path+".value", words...)...)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
-				found = append(found, find(v.Field(i), strings.TrimPrefix(path+"."+f.Name, "."), words...)...)
+				found = append(found, fieldsWith(v.Field(i), strings.TrimPrefix(path+"."+f.Name, "."), words...)...)
 			}
 		}
 	}
@@ -125,11 +125,11 @@ func TestEveryFieldOfAnEvent(t *testing.T) {
 				words = append(words, plantedUser)
 			}
 			e := filledEvent(planted)
-			if n := len(find(reflect.ValueOf(e), "", words...)); n < 60 {
+			if n := len(fieldsWith(reflect.ValueOf(e), "", words...)); n < 60 {
 				t.Fatalf("planted in %d fields only", n)
 			}
 			New(plantedConfig(pii)).Event(e)
-			for _, path := range find(reflect.ValueOf(e), "", words...) {
+			for _, path := range fieldsWith(reflect.ValueOf(e), "", words...) {
 				modules := pii && strings.HasPrefix(path, "Modules.") // versions hold no secrets
 				if !slices.Contains(kept, path) && !modules {
 					t.Errorf("%s still tells", path)

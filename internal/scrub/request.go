@@ -25,7 +25,7 @@ func (s *Scrubber) request(e *sentry.Event) {
 	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
 	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
 	r.Headers, r.Env = s.fitStrings(r.Headers, maxHeaderBytes), s.fitStrings(r.Env, maxHeaderBytes)
-	if s.personal != nil {
+	if s.Personal() {
 		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
 		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
 	}
@@ -35,7 +35,7 @@ func (s *Scrubber) request(e *sentry.Event) {
 // method returns m when it is one.
 func method(m string) string {
 	for i := range len(m) {
-		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+		if c := m[i]; (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
 			return ""
 		}
 	}
@@ -115,7 +115,7 @@ func (s *Scrubber) user(u *sentry.User) {
 	if u.IsEmpty() {
 		return
 	}
-	if s.personal != nil {
+	if s.Personal() {
 		u.Email, u.IPAddress, u.Username, u.Name = "", "", "", ""
 	}
 	if u.IPAddress != "" && u.IPAddress != "{{auto}}" {
@@ -130,7 +130,7 @@ func (s *Scrubber) user(u *sentry.User) {
 	u.ID, u.Username, u.Name = s.text(u.ID, maxUserChars), s.text(u.Username, maxUserChars), s.text(u.Name, maxUserChars)
 	u.Email = s.text(u.Email, maxMailChars)
 	u.Data, _ = s.stringMap(u.Data, maxMessageChars)
-	if s.personal != nil {
+	if s.Personal() {
 		u.Data = without(u.Data, func(k string) bool { return isPersonalAttribute(strings.ToLower(k)) })
 	}
 }

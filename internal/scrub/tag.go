@@ -10,7 +10,7 @@ import (
 // own name, a machine is called staging, and events would no longer be found under it.
 func (s *Scrubber) identifier(t string) string {
 	name, _, _ := strings.Cut(t, "@")
-	if s.personal != nil && s.personal.names(name) {
+	if s.OwnName(name) {
 		return t
 	}
 	return s.short(t)
@@ -118,4 +118,6 @@ func tagKey(key string) string {
 	return key
 }
 
-func isTagByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == ':' || c == '-' }
+func isTagByte(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == ':' || c == '-'
+}

@@ -80,7 +80,7 @@ func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attri
 
 // attribute returns what becomes of one attribute, whether it is kept at all, and whether it is another than before.
 func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute.Value, keep, changed bool) {
-	if s.personal != nil && isPersonalAttribute(key) {
+	if s.Personal() && isPersonalAttribute(key) {
 		return value, false, true
 	}
 	if s.SecretName(key) {

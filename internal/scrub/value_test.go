@@ -113,3 +113,25 @@ func TestValueTooLarge(t *testing.T) {
 		t.Errorf("a value: %d bytes %.200s, %v", len(text), text, err)
 	}
 }
+
+// TestTakenNamesAreLinear: names that become one, as those of a map by token do, don't make each other longer and longer.
+func TestTakenNamesAreLinear(t *testing.T) {
+	t.Parallel()
+	const keys = 20_000
+	m := make(map[string]any, keys)
+	for i := range keys {
+		m[fmt.Sprintf("AKIA%016d", i)] = i
+	}
+	w := walker{s: New(Config{PII: true})}
+	out, _ := w.mapping(m, 1)
+	long := 0
+	for key, v := range out {
+		if !strings.HasPrefix(key, Filtered) || v == nil {
+			t.Fatalf("%q: %v", key, v)
+		}
+		long += len(key)
+	}
+	if len(out) != keys || long > keys*len(Filtered+"_20000") {
+		t.Errorf("%d names of %d bytes together", len(out), long)
+	}
+}
