@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -217,22 +218,6 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return *sent
 }
 
-// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a kind
-// of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and drops values
-// of other types than it expects.
-var reservedContexts = func() map[string]bool {
-	names := make(map[string]bool)
-	for _, name := range strings.Fields(
-		"os device runtime app cpu memory disks process environment system task error " +
-			"browser gpu trace profile response monitor state reprocessing otel cloud_resource culture " +
-			"replay feedback flags nel performance_score spring unity ota_updates user_report missing_instrumentation " +
-			"laravel art react llm chrome current_feature " +
-			"client_os memory_info threadpool_info chromiumstabilityreport cloudresource otaupdates performancescore") {
-		names[name] = true
-	}
-	return names
-}()
-
 // maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
 const maxContextName = 140
 
@@ -243,7 +228,7 @@ func extraContext(key string, value any) (string, sentry.Context) {
 	switch {
 	case name == "":
 		name = "extra_"
-	case reservedContexts[name]:
+	case protocol.ReservedContext(name):
 		name = "extra_" + name
 	}
 	kept := safe.Value(value, maxTaskDataBytes)

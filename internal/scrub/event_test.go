@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 const (
@@ -217,8 +219,8 @@ func TestEventLimits(t *testing.T) {
 			t.Errorf("%s has %d characters, want %d and a mark at the end", test.name, n, test.limit)
 		}
 	}
-	if n := len(e.Exception[0].Stacktrace.Frames); n != maxFrames {
-		t.Errorf("%d frames, want %d", n, maxFrames)
+	if n := len(e.Exception[0].Stacktrace.Frames); n != protocol.MaxFrames {
+		t.Errorf("%d frames, want %d", n, protocol.MaxFrames)
 	}
 	for k, v := range e.Tags {
 		if len(k) > 200 || utf8.RuneCountInString(v) > 200 {
@@ -227,7 +229,7 @@ func TestEventLimits(t *testing.T) {
 	}
 	for name, c := range e.Contexts {
 		text, err := json.Marshal(c)
-		if err != nil || len(text) > maxContextBytes || len(name) > maxContextName {
+		if err != nil || len(text) > protocol.MaxContextBytes || len(name) > protocol.MaxContextName {
 			t.Errorf("a context of %d bytes under a name of %d: %v", len(text), len(name), err)
 		}
 	}
@@ -374,13 +376,13 @@ func FuzzEvent(f *testing.F) {
 		f.Add(seed, seed, uint16(0))
 		f.Add("password", seed, uint16(0xffff))
 	}
-	f.Add("password", " pAss\x03:00", uint16(0))                                     // which becomes a name with a secret
-	f.Add(" pAss\u0475", planted, uint16(0))                                         // likewise as a tag's
-	f.Add("", strings.Repeat("x", maxNameChars-1)+" y", uint16(0))                   // a blank at the end once it is cut
-	f.Add("", "password=\rH", uint16(0))                                             // a name and a value once a line break is a blank
-	f.Add("", "a=;"+strings.Repeat("x", maxCategoryChars)+"y=", uint16(0))           // cookies
-	f.Add("", strings.Repeat("x", maxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
-	f.Add("-", "/home/joa/home/n", uint16(104))                                      // a home in a home
+	f.Add("password", " pAss\x03:00", uint16(0))                                              // which becomes a name with a secret
+	f.Add(" pAss\u0475", planted, uint16(0))                                                  // likewise as a tag's
+	f.Add("", strings.Repeat("x", protocol.MaxNameChars-1)+" y", uint16(0))                   // a blank at the end once it is cut
+	f.Add("", "password=\rH", uint16(0))                                                      // a name and a value once a line break is a blank
+	f.Add("", "a=;"+strings.Repeat("x", protocol.MaxCategoryChars)+"y=", uint16(0))           // cookies
+	f.Add("", strings.Repeat("x", protocol.MaxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
+	f.Add("-", "/home/joa/home/n", uint16(104))                                               // a home in a home
 	scrubbers := []*Scrubber{New(plantedConfig(false)), New(plantedConfig(true))}
 	f.Fuzz(func(t *testing.T, name, text string, bits uint16) {
 		for _, s := range scrubbers {
@@ -445,7 +447,7 @@ func TestHugeTrace(t *testing.T) {
 	e := &sentry.Event{Contexts: map[string]sentry.Context{"trace": {"trace_id": sentry.TraceID{1}, "data": data}, "task": {"data": data}}}
 	New(plantedConfig(false)).Event(e)
 	b, err := e.MarshalJSON()
-	if err != nil || len(b) > 2*maxContextBytes {
+	if err != nil || len(b) > 2*protocol.MaxContextBytes {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 	for _, word := range []string{plantedSecret, plantedUser} {
@@ -492,7 +494,7 @@ func TestContextLevels(t *testing.T) {
 				inner = m["password"]
 			}
 		}
-		if levels > maxContextDepth || depth < maxContextDepth && levels != depth+1 {
+		if levels > protocol.MaxContextDepth || depth < protocol.MaxContextDepth && levels != depth+1 {
 			t.Errorf("%d maps: %d levels", depth, levels)
 		}
 	}

@@ -7,24 +7,30 @@ import (
 	"strings"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // addressHeaders name the sender of a request.
-var addressHeaders = setOf("x-forwarded-for x-real-ip forwarded x-client-ip x-cluster-client-ip cf-connecting-ip true-client-ip fastly-client-ip x-original-forwarded-for remote-addr remote-user x-forwarded-user")
+var addressHeaders = map[string]bool{
+	"x-forwarded-for": true, "x-real-ip": true, "forwarded": true, "x-client-ip": true, "x-cluster-client-ip": true,
+	"cf-connecting-ip": true, "true-client-ip": true, "fastly-client-ip": true, "x-original-forwarded-for": true,
+	"remote-addr": true, "remote-user": true, "x-forwarded-user": true,
+}
 
 func (s *Scrubber) request(e *sentry.Event) {
 	if e.Request == nil {
 		return
 	}
 	r := *e.Request
-	r.URL = s.text(r.URL, maxURLChars)
+	r.URL = s.text(r.URL, protocol.MaxURLChars)
 	r.Method = method(r.Method)
-	r.Data = s.text(r.Data, maxMessageChars)
-	r.QueryString = cutQuery(s.text(r.QueryString, maxMessageChars))
+	r.Data = s.text(r.Data, protocol.MaxMessageChars)
+	r.QueryString = cutQuery(s.text(r.QueryString, protocol.MaxMessageChars))
 	r.Cookies = s.cookies(r.Cookies)
-	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
-	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
-	r.Headers, r.Env = s.fitStrings(r.Headers, maxHeaderBytes), s.fitStrings(r.Env, maxHeaderBytes)
+	r.Headers, _ = s.stringMap(r.Headers, protocol.MaxMessageChars)
+	r.Env, _ = s.stringMap(r.Env, protocol.MaxMessageChars)
+	r.Headers, r.Env = s.fitStrings(r.Headers, protocol.MaxHeaderBytes), s.fitStrings(r.Env, protocol.MaxHeaderBytes)
 	if s.Personal() {
 		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
 		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
@@ -39,7 +45,7 @@ func method(m string) string {
 			return ""
 		}
 	}
-	if len(m) > maxMethodChars {
+	if len(m) > protocol.MaxMethodChars {
 		return ""
 	}
 	return m
@@ -50,7 +56,7 @@ func (s *Scrubber) cookies(t string) string {
 	var out []string
 	for cookie := range strings.SplitSeq(t, ";") {
 		name, _, found := strings.Cut(cookie, "=")
-		if name = s.line(strings.TrimSpace(name), maxCategoryChars); found && name != "" {
+		if name = s.line(strings.TrimSpace(name), protocol.MaxCategoryChars); found && name != "" {
 			out = append(out, name+"="+Filtered)
 		}
 	}
@@ -62,7 +68,7 @@ const maxCookies = 32
 // cutQuery leaves out the parameters of a query that are too much for Relay, which counts them as a list of pairs.
 func cutQuery(t string) string {
 	const pair = len(`["",""],`)
-	room := maxQueryBytes
+	room := protocol.MaxQueryBytes
 	for from := 0; from < len(t); {
 		end := strings.IndexByte(t[from:], '&')
 		if end < 0 {
@@ -127,9 +133,9 @@ func (s *Scrubber) user(u *sentry.User) {
 			u.IPAddress = ""
 		}
 	}
-	u.ID, u.Username, u.Name = s.text(u.ID, maxUserChars), s.text(u.Username, maxUserChars), s.text(u.Name, maxUserChars)
-	u.Email = s.text(u.Email, maxMailChars)
-	u.Data, _ = s.stringMap(u.Data, maxMessageChars)
+	u.ID, u.Username, u.Name = s.text(u.ID, protocol.MaxUserChars), s.text(u.Username, protocol.MaxUserChars), s.text(u.Name, protocol.MaxUserChars)
+	u.Email = s.text(u.Email, protocol.MaxMailChars)
+	u.Data, _ = s.stringMap(u.Data, protocol.MaxMessageChars)
 	if s.Personal() {
 		u.Data = without(u.Data, func(k string) bool { return isPersonalAttribute(strings.ToLower(k)) })
 	}

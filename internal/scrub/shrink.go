@@ -9,6 +9,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -152,7 +153,7 @@ func (s *Scrubber) shareData(e *sentry.Event) {
 			}
 			continue
 		}
-		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
+		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, protocol.MaxContextDepth)
 	}
 	if dropped > 0 {
 		note(e, "contexts_left_out", dropped)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/getsentry/sentry-go/attribute"
 )
 
@@ -60,7 +62,7 @@ func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attri
 	for key, value := range attrs {
 		clean, keep, changed := s.attribute(key, value)
 		name := key
-		if !strings.HasPrefix(key, "sentry.") && !protocolKeys[key] {
+		if !strings.HasPrefix(key, "sentry.") && !protocol.ReservedKey(key) {
 			name, _ = s.known(key)
 		}
 		if !changed && keep && name == key {
@@ -134,7 +136,7 @@ func (s *Scrubber) TraceHeader(entries map[string]string) {
 		case "environment":
 			entries[key] = s.environment(value)
 		case "transaction":
-			entries[key] = s.text(value, maxTransactionChars)
+			entries[key] = s.text(value, protocol.MaxTransactionChars)
 		default:
 			entries[key] = s.Text(value)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/scrub/find"
 )
@@ -168,7 +169,7 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 		} else {
 			nv, differs = w.value(v, level+1, false)
 		}
-		if text != key && protocolKeys[key] {
+		if text != key && protocol.ReservedKey(key) {
 			text = key
 		}
 		if !differs && text == key {
@@ -339,26 +340,4 @@ func (s *Scrubber) stringMap(m map[string]string, maxChars int) (map[string]stri
 		out[freeKey(out, k, text)] = nv
 	}
 	return out, changed
-}
-
-// protocolKeys are names that Sentry or this package gives a meaning to. They stay, even on a machine called "device".
-var protocolKeys = setOf("app_build app_memory app_name app_start_time app_version arch architecture available_gb begun boot_time build category cmdline " +
-	"collected_at compiler count_logical count_physical cpu_description cpu_percent data description detected device distribution " +
-	"executable executable_path free_gb free_memory free_storage frequency_current_mhz fstype goroutines gomaxprocs index kernel_version level memory_mb " +
-	"memory_size message name op origin parent_pid parent_span_id percent_used platform pretty_name processor processor_count " +
-	"processor_frequency release sampled source span_id stale state status storage_size system task task_index task_type threads total total_gb total_tasks " +
-	"trace_id type used_gb value version " +
-	"error_condition error_type environment_detected failure_type os_name server.address")
-
-// reservedContexts are the contexts of Sentry's and ours. Their names stay.
-var reservedContexts = setOf("app browser cloud_resource cpu culture device disks environment error feedback flags gpu memory memory_info " +
-	"missing_instrumentation monitor nel ota_updates os otel performance_score process profile replay response runtime spring system task " +
-	"threadpool_info trace unity")
-
-func setOf(words string) map[string]bool {
-	set := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
-		set[word] = true
-	}
-	return set
 }

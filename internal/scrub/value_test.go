@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 func TestValueOfAnyKind(t *testing.T) {
@@ -102,7 +104,7 @@ func TestValueTooLarge(t *testing.T) {
 	New(plantedConfig(false)).Event(e)
 	for name, c := range e.Contexts {
 		text, err := json.Marshal(c)
-		if err != nil || len(text) > maxContextBytes || len(text) < 64 {
+		if err != nil || len(text) > protocol.MaxContextBytes || len(text) < 64 {
 			t.Errorf("context %s: %d bytes, %v", name, len(text), err)
 		}
 		if strings.Contains(string(text), "token=x") || strings.Contains(string(text), "secret1") {
