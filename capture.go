@@ -145,7 +145,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 }
 
 // maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
-const maxTaskDataBytes = 8 << 10
+const maxTaskDataBytes = protocol.MaxContextBytes
 
 // newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
 // The task is the one in ctx, or the only one running.
