@@ -131,6 +131,11 @@ func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
 			*list, changed = n, true
 		}
 	}
+	for _, n := range [...]*int{&f.Lineno, &f.Colno} {
+		if *n < 0 { // Bugsink refuses the whole event
+			*n, changed = 0, true
+		}
+	}
 	if f.Vars != nil {
 		if vars, differs, _ := s.walk(f.Vars, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth); differs {
 			f.Vars, changed = vars, true

@@ -81,7 +81,7 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 		if !secret {
 			nv = s.line(v, protocol.MaxTagChars)
 		}
-		if nv == v && key == k && v != "" {
+		if nv == v && key == k && v != "" && key != "" {
 			continue
 		}
 		if !changed {
