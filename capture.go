@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -144,7 +145,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	if reason == "" {
 		reason = "failed"
 	}
-	e.Message = taskType + ": " + cutText(reason, maxErrorText)
+	e.Message = taskType + ": " + safe.CutText(reason, maxErrorText)
 	e.Tags["failure_type"] = "task_status_failure"
 	fingerprint := []string{taskType, "task_failure"}
 	var original error
@@ -170,7 +171,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 }
 
 // maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
-const maxTaskDataBytes = 8 << 10
+const maxTaskDataBytes = protocol.MaxContextBytes
 
 // newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
 // The task is the one in ctx, or the only one running.
@@ -248,33 +249,17 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return *sent
 }
 
-// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a
-// kind of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and
-// drops values of other types than it expects.
-var reservedContexts = func() map[string]bool {
-	names := make(map[string]bool)
-	for _, name := range strings.Fields(
-		"os device runtime app cpu memory disks process environment system task error " +
-			"browser gpu trace profile response monitor state reprocessing otel cloud_resource culture " +
-			"replay feedback flags nel performance_score spring unity ota_updates user_report missing_instrumentation " +
-			"laravel art react llm chrome current_feature " +
-			"client_os memory_info threadpool_info chromiumstabilityreport cloudresource otaupdates performancescore") {
-		names[name] = true
-	}
-	return names
-}()
-
 // maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
 const maxContextName = 140
 
 // extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would
 // make Sentry parse it as an operating system.
 func extraContext(key string, value any) (string, sentry.Context) {
-	name := strings.TrimSpace(cutText(key, maxContextName))
+	name := strings.TrimSpace(safe.CutText(key, maxContextName))
 	switch {
 	case name == "":
 		name = "extra_"
-	case reservedContexts[name]:
+	case protocol.ReservedContext(name):
 		name = "extra_" + name
 	}
 	kept := safe.Value(value, maxTaskDataBytes)
@@ -304,17 +289,5 @@ func taskTypeOrUnknown(taskType string) string {
 	if taskType = strings.TrimSpace(taskType); taskType == "" {
 		return "unknown"
 	}
-	return cutText(taskType, maxTaskType)
-}
-
-// cutText cuts s to about limit bytes and says so. What it returns doesn't hold on to a larger s.
-func cutText(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	cut := limit
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strings.Clone(s[:cut]) + fmt.Sprintf("… (%d bytes cut)", len(s)-cut)
+	return safe.CutText(taskType, maxTaskType)
 }

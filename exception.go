@@ -84,7 +84,7 @@ func errorText(err error) (text string) {
 			text = fmt.Sprintf("<%T: its Error method panicked>", err)
 		}
 	}()
-	return cutText(err.Error(), maxErrorText)
+	return safe.CutText(err.Error(), maxErrorText)
 }
 
 // valueText is a value as a line of text: names stay beside the values of a struct, so that secrets are recognised.

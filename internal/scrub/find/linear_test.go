@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ var linearOwner = Config{
 }
 
 // textSteps returns the bytes that Text reads in t, some of them again and again, and what becomes of t.
-func textSteps(s *Scrubber, t string) (steps int, out string) {
+func textSteps(s *Finder, t string) (steps int, out string) {
 	secret := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&secret)
 	private := editor{scanner: scanner{text: secret.done()}}
@@ -35,7 +35,7 @@ func textSteps(s *Scrubber, t string) (steps int, out string) {
 }
 
 // checkLinear compares what text(1) costs with text(2), which is twice as long.
-func checkLinear(t *testing.T, s *Scrubber, text func(times int) string) {
+func checkLinear(t *testing.T, s *Finder, text func(times int) string) {
 	t.Helper()
 	once, twice := text(1), text(2)
 	short, _ := textSteps(s, once)
@@ -65,7 +65,7 @@ var followers = []string{
 }
 
 // patternParts are what secrets and personal data are recognised by: all rows of the package's tables.
-func patternParts(s *Scrubber) (parts []string) {
+func patternParts(s *Finder) (parts []string) {
 	for c, trigger := range secretTriggers {
 		if trigger != 0 || s.personal.triggers[c] {
 			parts = append(parts, string([]byte{byte(c)}))
@@ -87,7 +87,7 @@ func patternParts(s *Scrubber) (parts []string) {
 	for _, list := range [][]string{
 		lineSchemes[:], wordSchemes[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
 		{pemBegins, pemEnds, pemDashes, pemBegins + pemKey + pemDashes, pemEnds + pemKey + pemDashes, pemBegins + pemKey},
-		{Filtered, Dir, hostMark, userMark, homeMark, cutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
+		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
 		{"/home/", "/Users/", `C:\Users\`, `C:\Documents and Settings\`, "/a/a", "anyone", "box-1", "C:"},
 		{"%2f", "%5c", `\u00e9`},
 		{"'", `"`, "`", `\'`, `\"`, "\\`", `\\"`, `\\\"`, "''", `""`},
@@ -114,36 +114,14 @@ func TestListedArgumentsAreLinear(t *testing.T) {
 		list = append(list, "-p", "-pw", "x", "/rp")
 	}
 	for _, first := range []string{"", "ssh", "7z", strings.Repeat("ssh ", 1<<18)} {
-		var a argumentList
+		var a Arguments
 		l := append([]string{first}, list...)
 		for i := range l {
-			listedArgument(&a, l, i)
+			ListedArgument(&a, l, i)
 		}
 		if a.steps > 2*maxCommand {
 			t.Errorf("%.10q: %d bytes read", first, a.steps)
 		}
-	}
-}
-
-// TestTakenNamesAreLinear: names that become one, as those of a map by token do, don't make each other longer and longer.
-func TestTakenNamesAreLinear(t *testing.T) {
-	t.Parallel()
-	const keys = 20_000
-	m := make(map[string]any, keys)
-	for i := range keys {
-		m[fmt.Sprintf("AKIA%016d", i)] = i
-	}
-	w := walker{s: New(Config{PII: true})}
-	out, _ := w.mapping(m, 1)
-	long := 0
-	for key, v := range out {
-		if !strings.HasPrefix(key, Filtered) || v == nil {
-			t.Fatalf("%q: %v", key, v)
-		}
-		long += len(key)
-	}
-	if len(out) != keys || long > keys*len(Filtered+"_20000") {
-		t.Errorf("%d names of %d bytes together", len(out), long)
 	}
 }
 

@@ -1,9 +1,9 @@
-package scrub
+package find
 
 import "strings"
 
 // flag handles the command-line flag that may begin with the dash or slash at i: its value is the next argument.
-func (s *Scrubber) flag(ed *secretEditor, i int) int {
+func (s *Finder) flag(ed *secretEditor, i int) int {
 	t := ed.text
 	if i > 0 && strings.IndexByte(" \t\r\n\"'`[({,;=|", t[i-1]) < 0 {
 		return 0

@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import (
 	"cmp"
@@ -7,9 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 )
-
-// Dir stands where the working folder or the program's was.
-const Dir = "[dir]"
 
 // What stands in place of personal data.
 const (

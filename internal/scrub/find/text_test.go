@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import (
 	"encoding/base64"
@@ -248,7 +248,7 @@ func FuzzText(f *testing.F) {
 	}
 	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
 	f.Add("-token", "--token x")              // nor has a flag
-	scrubbers := []*Scrubber{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
+	scrubbers := []*Finder{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
 	const planted = "Pl4ntedS3cretValue0"
 	f.Fuzz(func(t *testing.T, before, after string) {
 		for _, s := range scrubbers {
@@ -280,7 +280,7 @@ func FuzzText(f *testing.F) {
 func BenchmarkText(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		s    *Scrubber
+		s    *Finder
 	}{
 		{"secrets", New(Config{PII: true})},
 		{"personal", New(Config{Homes: []string{"/home/anyone"}, Users: []string{"anyone"}, Hosts: []string{"box-1.corp.example"}, Dirs: []string{"/srv/work/app"}})},

@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import "strings"
 
@@ -16,7 +16,7 @@ type valueRule struct {
 }
 
 // value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
-func (s *Scrubber) value(ed *editor, k int, rule valueRule) int {
+func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	t := ed.text
 	start := ed.skipBlanks(k)
 	if rule.sep == ':' && rule.bare {

@@ -1,23 +1,20 @@
-package scrub
+package find
 
 import "strings"
-
-// Filtered stands where a secret was.
-const Filtered = "[Filtered]"
 
 // secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
 //
 // It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
 // letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
 // remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
-func (s *Scrubber) secrets(t string) string {
+func (s *Finder) secrets(t string) string {
 	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&ed)
 	return ed.done()
 }
 
 // findSecrets replaces the secrets in ed's text.
-func (s *Scrubber) findSecrets(ed *secretEditor) {
+func (s *Finder) findSecrets(ed *secretEditor) {
 	t := ed.text
 	for i := 0; i < len(t); {
 		c := secretTriggers[t[i]]
@@ -105,7 +102,7 @@ func (e *editor) replace(from, to int, with string) int {
 	if to <= from || e.text[from:to] == with {
 		return to
 	}
-	if begun, cut := strings.CutSuffix(e.text[from:to], cutMark); cut && strings.HasPrefix(with, begun) {
+	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
 		return to
 	}
 	if e.out == nil {
@@ -130,6 +127,14 @@ const (
 	maxLookAhead = 4096
 	maxBlanks    = 32 // between a name and its sign: tools align them
 )
+
+func setOf(words string) map[string]bool {
+	set := make(map[string]bool)
+	for word := range strings.FieldsSeq(words) {
+		set[word] = true
+	}
+	return set
+}
 
 func isAlnum(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'

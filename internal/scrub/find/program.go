@@ -1,4 +1,4 @@
-package scrub
+package find
 
 import (
 	"slices"
@@ -190,7 +190,7 @@ func isFlag(arg, flag string) bool {
 }
 
 // programArgument handles the flag of a program in t[i:end]: what follows it, or is attached to it.
-func (s *Scrubber) programArgument(ed *secretEditor, i, end int) int {
+func (s *Finder) programArgument(ed *secretEditor, i, end int) int {
 	if !mayBeProgramFlag(ed.text[i:]) {
 		return 0
 	}
@@ -229,15 +229,15 @@ func (x *scanner) argument(k, limit int) string {
 	return part.text[from:]
 }
 
-// An argumentList knows which programs were named in the first maxCommand bytes of a list of arguments.
-type argumentList struct {
+// Arguments knows which programs were named in the first maxCommand bytes of a list of arguments.
+type Arguments struct {
 	programs
 	next int // the argument that is to be read
 }
 
-// listedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask for
+// ListedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask for
 // the arguments in their order.
-func listedArgument[V any](a *argumentList, l []V, i int) (string, bool) {
+func ListedArgument[V any](a *Arguments, l []V, i int) (string, bool) {
 	text := func(i int) string {
 		t, _ := any(l[i]).(string)
 		return t

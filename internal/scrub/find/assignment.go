@@ -1,9 +1,9 @@
-package scrub
+package find
 
 import "strings"
 
 // assignment handles the ":" or "=" at i: a URL's password, or the value of a secret name.
-func (s *Scrubber) assignment(ed *editor, i int) int {
+func (s *Finder) assignment(ed *editor, i int) int {
 	t := ed.text
 	if t[i] == ':' {
 		if strings.HasPrefix(t[i+1:], "//") {
@@ -66,7 +66,7 @@ func (s *Scrubber) assignment(ed *editor, i int) int {
 }
 
 // pair handles a name given as a value: {"name": "password", "value": "…"}.
-func (s *Scrubber) pair(ed *editor, i int, what string) int {
+func (s *Finder) pair(ed *editor, i int, what string) int {
 	t := ed.text
 	if !equalFold(what, "name") && !equalFold(what, "key") {
 		return 0
@@ -172,7 +172,7 @@ func lastComponent(name string) string {
 
 // encoded handles the "%" at i where it begins the "=" or the "://" of a URL that was escaped to be a part of another,
 // perhaps more than once: next=%2F%3Ftoken%3Dabc.
-func (s *Scrubber) encoded(ed *editor, i int) int {
+func (s *Finder) encoded(ed *editor, i int) int {
 	t := ed.text
 	k := i + 1
 	for strings.HasPrefix(t[k:], "25") {
@@ -232,7 +232,7 @@ type tag struct {
 }
 
 // element handles the ">" at i of <Password>…</Password>.
-func (s *Scrubber) element(ed *editor, i int) int {
+func (s *Finder) element(ed *editor, i int) int {
 	t, open := ed.text, ed.tag.opened
 	if open <= max(ed.last, i-maxLookBack) {
 		return 0
