@@ -135,7 +135,7 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 			if !inner.Started.IsZero() {
 				named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
 			}
-			running = append(running, map[string]any(named))
+			running = append(running, named)
 		}
 		task["running"] = running
 	}

@@ -514,7 +514,7 @@ func (o *Outbox) Clear() {
 	for range given {
 		o.count(reasonWithheld, CategoryError, 1, 0)
 	}
-	o.noteUnread(main)
+	_ = o.noteUnread(main) // Stats and Flush tell of it
 	o.unlock()
 	o.resident.Kick()
 }
