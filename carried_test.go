@@ -50,7 +50,7 @@ func TestCarriedStacks(t *testing.T) {
 		{goError{errors.New("x")}, true},
 		{&pkgError{errors.New("x")}, true},
 		{pkgError{errors.New("x")}, false}, // its method wants a pointer
-		{pingcap{errors.New("x")}, false}, // sentry-go v0.50.0 asks, but can't read the answer
+		{pingcap{errors.New("x")}, false},  // sentry-go v0.50.0 asks, but can't read the answer
 		{&x, true},
 		{embedsPkg{&pkgError{errors.New("x")}}, true},
 		{&embedsX{&x}, true},
