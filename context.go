@@ -1,11 +1,15 @@
 package sentryconfig
 
 import (
+	"maps"
+	"reflect"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
 // addedProbes are asked beside the platform's: tests add some that hang.
@@ -28,29 +32,124 @@ func (c *Client) collectorOptions() machine.Options {
 // firstSnapshotWait is how long the first capture waits for the first reading of the machine.
 const firstSnapshotWait = 50 * time.Millisecond
 
-// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
-// maps are shared between events; private asks for copies, for a hook that may write to them.
-func (c *Client) addSystem(e *sentry.Event, p *policy, private bool) {
+// systemContexts are one snapshot of the machine as events have it by one policy: scrubbed and encoded once, and shared
+// by all events. An event has them when its contexts are these very maps. They are immutable.
+type systemContexts struct {
+	snapshot map[string]machine.Values // what they were made of
+	scrubber *scrub.Scrubber           // and by
+	contexts map[string]sentry.Context
+	json     []byte // the members of an object; nil: they could not be encoded
+}
+
+// systemContexts returns those of the newest snapshot and of p; nil without system information.
+func (c *Client) systemContexts(p *policy) *systemContexts {
 	if !p.systemInfo {
-		return
+		return nil
 	}
 	snapshot := c.collector.Snapshot(firstSnapshotWait)
-	if e.Contexts == nil {
-		e.Contexts = make(map[string]sentry.Context, len(snapshot))
+	if len(snapshot) == 0 {
+		return nil
 	}
-	for name, ours := range snapshot {
+	s := c.system.Load()
+	if s != nil && s.scrubber == p.scrubber && sameMap(s.snapshot, snapshot) {
+		return s
+	}
+	s = newSystemContexts(snapshot, p.scrubber)
+	c.system.Store(s)
+	return s
+}
+
+func newSystemContexts(snapshot map[string]machine.Values, scrubber *scrub.Scrubber) *systemContexts {
+	s := &systemContexts{snapshot: snapshot, scrubber: scrubber, contexts: scrubber.Contexts(snapshot)}
+	if encoded, err := safe.AppendJSON(nil, s.contexts); err == nil {
+		s.json = replaceNULs(encoded[1 : len(encoded)-1])
+	}
+	return s
+}
+
+func sameMap[A, B ~map[string]E, E any](a A, b B) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+}
+
+// addTo merges s into e's contexts: what the host's scope set wins, key by key. private asks for copies, for a hook or
+// a transport that may write to them.
+func (s *systemContexts) addTo(e *sentry.Event, private bool) {
+	if s == nil {
+		return
+	}
+	if e.Contexts == nil {
+		e.Contexts = make(map[string]sentry.Context, len(s.contexts))
+	}
+	for name, ours := range s.contexts {
 		theirs := e.Contexts[name]
 		if len(theirs) == 0 && !private {
 			e.Contexts[name] = ours
 			continue
 		}
-		merged := make(sentry.Context, len(ours)+len(theirs))
-		for k, v := range ours {
-			merged[k] = v
-		}
-		for k, v := range theirs {
-			merged[k] = v
-		}
+		merged := cloneValues(ours)
+		maps.Copy(merged, theirs)
 		e.Contexts[name] = merged
 	}
+}
+
+// known returns the contexts of s, for the scrubber to pass over.
+func (s *systemContexts) known() map[string]sentry.Context {
+	if s == nil {
+		return nil
+	}
+	return s.contexts
+}
+
+// reclaim makes the copies in e that a hook has left as they were s's own again.
+func (s *systemContexts) reclaim(e *sentry.Event) {
+	for name, ours := range s.known() {
+		if sameValues(e.Contexts[name], ours) {
+			e.Contexts[name] = ours
+		}
+	}
+}
+
+// encodes reports whether s.json stands for all contexts of their names in e.
+func (s *systemContexts) encodes(e *sentry.Event) bool {
+	if s == nil || s.json == nil {
+		return false
+	}
+	for name, ours := range s.contexts {
+		if !sameMap(e.Contexts[name], ours) {
+			return false
+		}
+	}
+	return true
+}
+
+func cloneValues(m map[string]any) map[string]any {
+	m = maps.Clone(m)
+	for key, v := range m {
+		if inner, ok := v.(map[string]any); ok {
+			m[key] = cloneValues(inner)
+		}
+	}
+	return m
+}
+
+// sameValues reports whether a and b hold the same numbers, texts and maps of these. Other values are the same as none.
+func sameValues(a, b map[string]any) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for key, v := range b {
+		switch v := v.(type) {
+		case string, bool, int, int32, int64, uint32, uint64, float64:
+			if a[key] != v {
+				return false
+			}
+		case map[string]any:
+			if inner, ok := a[key].(map[string]any); !ok || !sameValues(inner, v) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -100,7 +100,7 @@ func (t *transport) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) (
 	b = append(append(b, `"sdk":`...), sdkHeader()...)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
 		t.client.policy.Load().scrubber.TraceHeader(trace)
-		if b, err = appendJSON(append(b, `,"trace":`...), trace); err != nil {
+		if b, err = safe.AppendJSON(append(b, `,"trace":`...), trace); err != nil {
 			return b, err
 		}
 	}
