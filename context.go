@@ -33,13 +33,18 @@ func (c *Client) collectorOptions() machine.Options {
 const firstSnapshotWait = 50 * time.Millisecond
 
 // systemContexts are one snapshot of the machine as events have it by one policy: scrubbed and encoded once, and shared
-// by all events. An event has them when its contexts are these very maps. They are immutable.
+// by all events. On its way from finish to our own transport, an event that has them as they are has their mark in their
+// place. They are immutable.
 type systemContexts struct {
 	snapshot map[string]machine.Values // what they were made of
 	scrubber *scrub.Scrubber           // and by
 	contexts map[string]sentry.Context
-	json     []byte // the members of an object; nil: they could not be encoded
+	json     []byte                    // the members of an object; nil: they could not be encoded
+	mark     map[string]sentry.Context // one context, markName, which leads back to the systemContexts
 }
+
+// markName is the name of a context that each snapshot has, so that there is no other of that name beside the mark.
+const markName = "system"
 
 // systemContexts returns those of the newest snapshot and of p; nil without system information.
 func (c *Client) systemContexts(p *policy) *systemContexts {
@@ -61,8 +66,9 @@ func (c *Client) systemContexts(p *policy) *systemContexts {
 
 func newSystemContexts(snapshot map[string]machine.Values, scrubber *scrub.Scrubber) *systemContexts {
 	s := &systemContexts{snapshot: snapshot, scrubber: scrubber, contexts: scrubber.Contexts(snapshot)}
-	if encoded, err := safe.AppendJSON(nil, s.contexts); err == nil {
+	if encoded, err := safe.AppendJSON(nil, s.contexts); err == nil && s.contexts[markName] != nil {
 		s.json = replaceNULs(encoded[1 : len(encoded)-1])
+		s.mark = map[string]sentry.Context{markName: {"": s}}
 	}
 	return s
 }
@@ -80,6 +86,10 @@ func (s *systemContexts) addTo(e *sentry.Event, private bool) {
 	if e.Contexts == nil {
 		e.Contexts = make(map[string]sentry.Context, len(s.contexts))
 	}
+	if !private && s.mark != nil && !s.overlap(e.Contexts) {
+		e.Contexts[markName] = s.mark[markName]
+		return
+	}
 	for name, ours := range s.contexts {
 		theirs := e.Contexts[name]
 		if len(theirs) == 0 && !private {
@@ -92,34 +102,59 @@ func (s *systemContexts) addTo(e *sentry.Event, private bool) {
 	}
 }
 
-// known returns the contexts of s, for the scrubber to pass over.
-func (s *systemContexts) known() map[string]sentry.Context {
+// overlap reports whether m has a context of a name of s's.
+func (s *systemContexts) overlap(m map[string]sentry.Context) bool {
+	for name := range m {
+		if _, ok := s.contexts[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// reclaim puts s's mark in the place of the copies in e, if a hook has left all as they were.
+func (s *systemContexts) reclaim(e *sentry.Event) {
+	if s == nil || s.mark == nil {
+		return
+	}
+	for name, ours := range s.contexts {
+		if !sameValues(e.Contexts[name], ours) {
+			return
+		}
+	}
+	for name := range s.contexts {
+		delete(e.Contexts, name)
+	}
+	e.Contexts[markName] = s.mark[markName]
+}
+
+// marks are what the scrubber passes over.
+func (s *systemContexts) marks() map[string]sentry.Context {
 	if s == nil {
 		return nil
 	}
-	return s.contexts
+	return s.mark
 }
 
-// reclaim makes the copies in e that a hook has left as they were s's own again.
-func (s *systemContexts) reclaim(e *sentry.Event) {
-	for name, ours := range s.known() {
-		if sameValues(e.Contexts[name], ours) {
-			e.Contexts[name] = ours
-		}
+// systemOf returns those whose mark e has, or nil.
+func systemOf(e *sentry.Event) *systemContexts {
+	s, _ := e.Contexts[markName][""].(*systemContexts)
+	return s
+}
+
+// spellOut puts the contexts themselves in the place of the mark in e, if there is one.
+func spellOut(e *sentry.Event) {
+	if s := systemOf(e); s != nil {
+		e.Contexts = maps.Clone(e.Contexts)
+		maps.Copy(e.Contexts, s.contexts)
 	}
 }
 
-// encodes reports whether s.json stands for all contexts of their names in e.
-func (s *systemContexts) encodes(e *sentry.Event) bool {
-	if s == nil || s.json == nil {
-		return false
+// unmark takes the mark out of e, which may be the host program's and captured again.
+func unmark(e *sentry.Event) {
+	if systemOf(e) != nil {
+		delete(e.Contexts, markName)
 	}
-	for name, ours := range s.contexts {
-		if !sameMap(e.Contexts[name], ours) {
-			return false
-		}
-	}
-	return true
 }
 
 func cloneValues(m map[string]any) map[string]any {

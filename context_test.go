@@ -427,3 +427,31 @@ func TestContextsOfAnEventThatIsCut(t *testing.T) {
 		}
 	}
 }
+
+// An event of the host program's may be captured again, by this Client, another one or sentry-go's own: nothing of how
+// it was sent stays in it.
+func TestEventCapturedAgain(t *testing.T) {
+	server, mock := start(t, sentryconfig.Options{}), &sentry.MockTransport{}
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: server.DSN(), Transport: mock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	e := &sentry.Event{Message: "again", Contexts: map[string]sentry.Context{"mine": {"n": 1}}}
+	for range 2 {
+		sentry.CaptureEvent(e)
+		client.CaptureEvent(e, nil, nil)
+		e.EventID = ""
+	}
+	flush(t)
+	for _, sent := range server.WaitEvents(2, time.Minute) {
+		if sent.Contexts["os"]["name"] == nil || len(sent.Contexts["system"]) == 0 || sent.Contexts["system"][""] != nil {
+			t.Errorf("contexts %v", sent.Contexts)
+		}
+	}
+	for _, sent := range mock.Events() {
+		if c := sent.Contexts["system"]; c[""] != nil {
+			t.Errorf("context system %v", c)
+		}
+	}
+}

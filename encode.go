@@ -12,9 +12,8 @@ import (
 // sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that
 // Relay, Bugsink, Spotlight and sentry-cli agree on. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
 
-// appendPayload makes of b, which is empty, the JSON of the item for e. Where e has the contexts of system, their bytes are
-// copied. With an error, the bytes are of no use.
-func appendPayload(b []byte, e *sentry.Event, system *systemContexts) (_ []byte, err error) {
+// appendPayload makes of b, which is empty, the JSON of the item for e. With an error, the bytes are of no use.
+func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("encoding panicked: %v", v)
@@ -28,7 +27,7 @@ func appendPayload(b []byte, e *sentry.Event, system *systemContexts) (_ []byte,
 	case itemCheckIn:
 		b, err = appendCheckIn(b, e)
 	default:
-		b, err = appendEvent(b, e, system)
+		b, err = appendEvent(b, e)
 	}
 	if err != nil {
 		return b, err

@@ -174,7 +174,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			e.ServerName = c.host
 		}
 	}
-	p.scrubber.EventBut(e, system.known())
+	p.scrubber.EventBut(e, system.marks())
 	if details != nil && c.transport != nil {
 		c.transport.expect(e, details)
 	}

@@ -75,6 +75,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	if d, ok := t.expected.LoadAndDelete(e); ok {
 		details = d.(*captureDetails)
 	}
+	defer unmark(e)
 	rec := t.record(e)
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -138,7 +139,7 @@ func (t *transport) encode(s *scratch, e *sentry.Event) (err error) {
 
 // fittingPayload makes of b, which is empty, the payload of e. It cuts e, in place, until Sentry takes it.
 func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
-	b, err := appendPayload(b, e, t.client.system.Load())
+	b, err := appendPayload(b, e)
 	if of := itemTypeOf(e); err != nil || of != itemEvent && of != itemTransaction {
 		return b, err
 	}
@@ -146,12 +147,13 @@ func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	if len(b) <= limit {
 		return b, nil
 	}
+	spellOut(e)
 	t.client.policy.Load().scrubber.Shrink(e, limit)
-	if b, err = appendPayload(b[:0], e, t.client.system.Load()); err != nil || len(b) <= payloadLimit(b) {
+	if b, err = appendPayload(b[:0], e); err != nil || len(b) <= payloadLimit(b) {
 		return b, err
 	}
 	t.client.policy.Load().scrubber.Shrink(e, maxPackedBytes) // text that can't be packed: its size is what counts
-	return appendPayload(b[:0], e, t.client.system.Load())
+	return appendPayload(b[:0], e)
 }
 
 // payloadLimit returns how many bytes a payload like this one may have for Sentry to take it. It compresses a large

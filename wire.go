@@ -106,11 +106,11 @@ func (w *wire) data(name string, m map[string]any) {
 // id writes the ID of a trace or a span.
 func (w *wire) id(id []byte) { w.b = append(hex.AppendEncode(append(w.b, '"'), id), '"') }
 
-// appendEvent appends the JSON of an event or a transaction, which may have the contexts of system.
-func appendEvent(b []byte, e *sentry.Event, system *systemContexts) ([]byte, error) {
+// appendEvent appends the JSON of an event or a transaction.
+func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	w := wire{b: b}
 	w.bracket('{')
-	w.contexts(e.Contexts, system, system.encodes(e))
+	w.contexts(e.Contexts, systemOf(e))
 	w.text("dist", e.Dist)
 	w.text("environment", e.Environment)
 	w.text("event_id", string(e.EventID))
@@ -128,16 +128,16 @@ func appendEvent(b []byte, e *sentry.Event, system *systemContexts) ([]byte, err
 		w.key("debug_meta")
 		w.value(e.DebugMeta)
 	}
-	w.sdk(sdkOf(e))
+	w.sdk(e.Sdk)
 	if e.Message != "" { // a text at the top level is for log entries of old
 		w.key("logentry")
 		w.bracket('{')
 		w.text("message", e.Message)
 		w.bracket('}')
 	}
-	appendValues(&w, "breadcrumbs", e.Breadcrumbs, (*wire).breadcrumb)
-	appendValues(&w, "exception", e.Exception, (*wire).exception)
-	appendValues(&w, "threads", e.Threads, (*wire).thread)
+	w.breadcrumbs(e.Breadcrumbs)
+	w.exceptions(e.Exception)
+	w.threads(e.Threads)
 	if e.Request != nil {
 		w.request(e.Request)
 	}
@@ -151,8 +151,8 @@ func appendEvent(b []byte, e *sentry.Event, system *systemContexts) ([]byte, err
 	return w.b, w.err
 }
 
-// contexts writes m: apart is whether the bytes of system stand for those of their names.
-func (w *wire) contexts(m map[string]sentry.Context, system *systemContexts, apart bool) {
+// contexts writes m and, in the place of their mark, the bytes of system.
+func (w *wire) contexts(m map[string]sentry.Context, system *systemContexts) {
 	if len(m) == 0 {
 		return
 	}
@@ -161,10 +161,9 @@ func (w *wire) contexts(m map[string]sentry.Context, system *systemContexts, apa
 	var room [16]string // for most events
 	names := room[:0]
 	for name := range m {
-		if apart && system.contexts[name] != nil {
-			continue
+		if system == nil || name != markName {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
@@ -176,7 +175,7 @@ func (w *wire) contexts(m map[string]sentry.Context, system *systemContexts, apa
 		}
 		w.value(m[name])
 	}
-	if apart {
+	if system != nil {
 		w.next()
 		w.b = append(w.b, system.json...)
 	}
@@ -222,53 +221,92 @@ func (w *wire) status(s sentry.SpanStatus) {
 	}
 }
 
+// sdk writes what sentry-go says of itself, and this module. A hook may have made the event anew, without any.
 func (w *wire) sdk(sdk sentry.SdkInfo) {
+	if sdk.Name == "" || sdk.Version == "" {
+		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
+	}
 	w.key("sdk")
 	w.bracket('{')
 	w.text("name", sdk.Name)
 	w.text("version", sdk.Version)
 	w.texts("integrations", sdk.Integrations)
-	w.key("packages") // never without this module
+	w.key("packages")
 	w.bracket('[')
 	for _, p := range sdk.Packages {
-		w.next()
-		w.bracket('{')
-		w.text("name", p.Name)
-		w.text("version", p.Version)
-		w.bracket('}')
+		w.sdkPackage(p)
 	}
+	if len(sdk.Packages) == 0 {
+		w.sdkPackage(sentry.SdkPackage{Name: "sentry-go", Version: sentry.SDKVersion})
+	}
+	w.sdkPackage(thisModule())
 	w.bracket(']')
 	w.bracket('}')
 }
 
-// appendValues writes a list of an event's parts in the form that all servers read. The scrubber has removed entries that
-// were nil.
-func appendValues[T any](w *wire, name string, list []T, write func(*wire, T)) {
+func (w *wire) sdkPackage(p sentry.SdkPackage) {
+	w.next()
+	w.bracket('{')
+	w.text("name", p.Name)
+	w.text("version", p.Version)
+	w.bracket('}')
+}
+
+// Lists of an event's parts are written in the form that all servers read, {"values": […]}.
+
+func (w *wire) breadcrumbs(list []*sentry.Breadcrumb) {
 	if len(list) == 0 {
 		return
 	}
-	w.key(name)
+	w.key("breadcrumbs")
 	w.b = append(w.b, `{"values":[`...)
-	for _, v := range list {
+	for _, b := range list { // none is nil: the scrubber has removed those
 		w.next()
-		w.bracket('{')
-		write(w, v)
-		w.bracket('}')
+		w.breadcrumb(b)
+	}
+	w.b = append(w.b, `]}`...)
+}
+
+func (w *wire) exceptions(list []sentry.Exception) {
+	if len(list) == 0 {
+		return
+	}
+	w.key("exception")
+	w.b = append(w.b, `{"values":[`...)
+	for i := range list {
+		w.next()
+		w.exception(&list[i])
+	}
+	w.b = append(w.b, `]}`...)
+}
+
+func (w *wire) threads(list []sentry.Thread) {
+	if len(list) == 0 {
+		return
+	}
+	w.key("threads")
+	w.b = append(w.b, `{"values":[`...)
+	for i := range list {
+		w.next()
+		w.thread(&list[i])
 	}
 	w.b = append(w.b, `]}`...)
 }
 
 func (w *wire) breadcrumb(b *sentry.Breadcrumb) {
+	w.bracket('{')
 	w.text("type", b.Type)
 	w.text("category", b.Category)
 	w.text("message", b.Message)
 	w.data("data", b.Data)
 	w.text("level", string(b.Level))
 	w.time("timestamp", b.Timestamp)
+	w.bracket('}')
 }
 
 // exception names its thread by a text, as the thread itself does.
-func (w *wire) exception(x sentry.Exception) {
+func (w *wire) exception(x *sentry.Exception) {
+	w.bracket('{')
 	w.text("type", x.Type)
 	w.text("value", x.Value)
 	w.text("module", x.Module)
@@ -279,6 +317,7 @@ func (w *wire) exception(x sentry.Exception) {
 	if x.ThreadID != 0 {
 		w.text("thread_id", strconv.FormatUint(x.ThreadID, 10))
 	}
+	w.bracket('}')
 }
 
 func (w *wire) mechanism(m *sentry.Mechanism) {
@@ -304,12 +343,14 @@ func (w *wire) mechanism(m *sentry.Mechanism) {
 	w.bracket('}')
 }
 
-func (w *wire) thread(t sentry.Thread) {
+func (w *wire) thread(t *sentry.Thread) {
+	w.bracket('{')
 	w.text("id", t.ID)
 	w.text("name", t.Name)
 	w.stacktrace(t.Stacktrace)
 	w.flag("crashed", t.Crashed)
 	w.flag("current", t.Current)
+	w.bracket('}')
 }
 
 func (w *wire) stacktrace(t *sentry.Stacktrace) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ type plainSpan sentry.Span
 
 // appendByReflection is what appendEvent was before it was written by hand: encoding/json does it all.
 func appendByReflection(b []byte, e *sentry.Event) ([]byte, error) {
-	w := wireEvent{plainEvent: (*plainEvent)(e), SDK: sdkOf(e), LogEntry: wireMessage{e.Message}}
+	w := wireEvent{plainEvent: (*plainEvent)(e), SDK: sdkByReflection(e), LogEntry: wireMessage{e.Message}}
 	w.Breadcrumbs.Values = e.Breadcrumbs
 	for i := range e.Exception {
 		w.Exception.Values = append(w.Exception.Values, &wireException{&e.Exception[i], e.Exception[i].ThreadID})
@@ -222,10 +223,12 @@ func decoded(t *testing.T, b []byte) any {
 	return v
 }
 
-func sameJSON(t *testing.T, e *sentry.Event, system *systemContexts) {
+func sameJSON(t *testing.T, e *sentry.Event) {
 	t.Helper()
-	want, wantErr := appendByReflection(nil, e)
-	got, err := appendEvent(nil, e, system)
+	got, err := appendEvent(nil, e)
+	whole := *e
+	spellOut(&whole)
+	want, wantErr := appendByReflection(nil, &whole)
 	if (err != nil) != (wantErr != nil) {
 		t.Fatalf("error %v, encoding/json's %v", err, wantErr)
 	}
@@ -264,38 +267,76 @@ func FuzzEncoder(f *testing.F) {
 	for seed := range uint64(500) {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, seed uint64) { sameJSON(t, filledEvent(seed), nil) })
+	f.Fuzz(func(t *testing.T, seed uint64) { sameJSON(t, filledEvent(seed)) })
 }
 
 // TestEncoder: so does one with each field set, its machine's contexts encoded before.
 func TestEncoder(t *testing.T) {
 	scrubber := scrub.New(scrub.Config{})
-	snapshot := map[string]sentry.Context{"os": {"name": "Linux"}, "disks": {"/": map[string]any{"free_gb": 1.5}}}
-	c := &Client{}
-	for _, n := range []int{0, 1, 2} {
-		e := filledEvent(uint64(n))
-		e.Contexts = map[string]sentry.Context{"task": {"n": 1}, "zoo": {"x": "y"}}
-		if n == 1 {
-			e.Contexts = nil
-		}
-		system := newSystemContexts(snapshot, scrubber)
-		c.system.Store(system)
-		system.addTo(e, n == 2)
-		if shared := system.encodes(e); shared != (n != 2) {
-			t.Errorf("%d: the machine's bytes are used: %v", n, shared)
-		}
-		sameJSON(t, e, system)
-		system.reclaim(e)
-		if !system.encodes(e) {
-			t.Errorf("%d: the machine's bytes are not used after a hook that changed nothing", n)
-		}
-		sameJSON(t, e, system)
-		e.Contexts["os"] = sentry.Context{"name": "Linux"}
-		if system.encodes(e) {
-			t.Error("the machine's bytes stand for a context of the host's")
-		}
-		sameJSON(t, e, system)
+	snapshot := map[string]sentry.Context{"os": {"name": "Linux"}, "system": {"collected_at": "today"},
+		"disks": {"/": map[string]any{"free_gb": 1.5}}}
+	system := newSystemContexts(snapshot, scrubber)
+	event := func(contexts map[string]sentry.Context) *sentry.Event {
+		e := filledEvent(1)
+		e.Contexts = contexts
+		return e
 	}
+	check := func(e *sentry.Event, name string, marked bool) {
+		t.Helper()
+		if (systemOf(e) == system) != marked {
+			t.Errorf("%s: the machine's bytes are used: %v", name, !marked)
+		}
+		sameJSON(t, e)
+		scrubber.EventBut(e, system.marks())
+		if (systemOf(e) == system) != marked {
+			t.Errorf("%s: after scrubbing, the machine's bytes are used: %v", name, !marked)
+		}
+		sameJSON(t, e)
+	}
+	for _, contexts := range []map[string]sentry.Context{nil, {}, {"task": {"n": 1}, "zoo": {"x": "y"}}} {
+		e := event(contexts)
+		system.addTo(e, false)
+		check(e, "alone", true)
+		e = event(contexts)
+		delete(e.Contexts, markName)
+		system.addTo(e, true)
+		sameJSON(t, e)
+		system.reclaim(e)
+		check(e, "after a hook that changed nothing", true)
+	}
+	for name, c := range map[string]sentry.Context{"os": {"name": "CP/M"}, "system": {"x": 1}, "disks": nil} {
+		e := event(map[string]sentry.Context{name: c})
+		system.addTo(e, false)
+		check(e, "with a context "+name+" of the host's", false)
+		if want := map[string]any{"os": "CP/M", "system": "Linux", "disks": "Linux"}[name]; e.Contexts["os"]["name"] != want {
+			t.Errorf("contexts %v", e.Contexts)
+		}
+	}
+	for name, change := range map[string]func(*sentry.Event){
+		"a value":       func(e *sentry.Event) { e.Contexts["os"]["name"] = "CP/M" },
+		"a deep value":  func(e *sentry.Event) { e.Contexts["disks"]["/"].(map[string]any)["free_gb"] = 2 },
+		"another value": func(e *sentry.Event) { e.Contexts["os"]["x"] = []int{1} },
+		"one less":      func(e *sentry.Event) { delete(e.Contexts, "os") },
+		"all gone":      func(e *sentry.Event) { e.Contexts = nil },
+	} {
+		e := event(nil)
+		system.addTo(e, true)
+		change(e)
+		system.reclaim(e)
+		check(e, "after a hook: "+name, false)
+	}
+}
+
+func sdkByReflection(e *sentry.Event) sentry.SdkInfo {
+	sdk := e.Sdk
+	if sdk.Name == "" || sdk.Version == "" {
+		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
+	}
+	if len(sdk.Packages) == 0 {
+		sdk.Packages = []sentry.SdkPackage{{Name: "sentry-go", Version: sentry.SDKVersion}}
+	}
+	sdk.Packages = append(slices.Clip(sdk.Packages), thisModule())
+	return sdk
 }
 
 // TestEncoderKnowsEveryField: a field that sentry-go adds must be written, or left out on purpose.
@@ -304,7 +345,7 @@ func TestEncoderKnowsEveryField(t *testing.T) {
 		e := new(sentry.Event)
 		setEverything(reflect.ValueOf(e).Elem(), 0)
 		e.Type = kind
-		sameJSON(t, e, nil)
+		sameJSON(t, e)
 	}
 }
 
