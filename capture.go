@@ -34,6 +34,14 @@ func (f *TaskFailure) Unwrap() error { return f.Err }
 // It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped
 // it. It doesn't wait for the network; it costs some tens of microseconds.
 func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return c.captureTaskException(ctx, err, taskType, taskData, extra)
+	}
+	return
+}
+
+func (c *Client) captureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if err == nil || !c.reporting() {
 		return ""
@@ -44,6 +52,14 @@ func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType s
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
 // "<taskType>: <reason>". In all else it is like [Client.CaptureTaskException].
 func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return c.captureTaskFailure(ctx, taskType, reason, taskData, extra)
+	}
+	return
+}
+
+func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if !c.reporting() {
 		return ""

@@ -51,7 +51,7 @@ func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, tot
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if !c.reporting() {
+	if !busy() || !c.reporting() {
 		return ctx, nil
 	}
 	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})

@@ -18,11 +18,16 @@ const (
 	someOn
 )
 
-// quiet reports whether a call can return at once: no Client reports, and Enabled is as it was. It is inlined.
-func quiet() bool {
-	g := gate.Load()
-	return Enabled == (g&seenOff == 0) && g != someOn
-}
+// asks says, for each value of gate, whether a call has something to do: never while all Clients are off, always while
+// one is on, and once Enabled was seen to be false, when it isn't any more.
+var (
+	never, always = false, true
+	asks          = [...]*bool{0: &never, seenOff: &Enabled, someOn: &always, seenOff | someOn: &Enabled}
+)
+
+// busy reports whether a call has something to do, or to find out. Calls that ask it first and then call one function
+// are inlined, so that they cost nothing while reporting is off: TestOffCallsAreInlined.
+func busy() bool { return *asks[gate.Load()] }
 
 // clients are those that are open: what Enabled switches, and PurgeOutbox looks through.
 var clients struct {
@@ -80,6 +85,7 @@ func noticeEnabled() {
 // SetEnabled switches c on or off at run time; safe for concurrent use. Switched off, it records and sends nothing; what
 // waits in its outbox stays there. A task that was off at any time is dropped whole.
 func (c *Client) SetEnabled(on bool) {
+	noticeEnabled() // which no call does while all Clients are off
 	if c == nil {
 		return
 	}
@@ -94,7 +100,7 @@ func (c *Client) SetEnabled(on bool) {
 	c.wake()
 }
 
-// reporting reports whether c takes what a call brings: the first line of every call.
+// reporting reports whether c takes what a call brings: what every call that isn't off asks first.
 func (c *Client) reporting() bool {
 	if Enabled != (gate.Load()&seenOff == 0) {
 		noticeEnabled()
