@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os/exec"
 	"reflect"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
@@ -28,12 +30,12 @@ func (e ending) caused(err error) bool {
 	switch {
 	case !e.done():
 		return false
-	case sameValue(err, e.err), sameValue(err, e.cause):
+	case errtree.Same(err, e.err), errtree.Same(err, e.cause):
 		return true
-	case isJoined(err): // its methods would speak for all of its errors
+	case errtree.Joins(err): // its methods would speak for all of its errors
 		return false
 	}
-	return safely(err, e.admitted) || safely(err, killed) || safely(err, e.refusedByGRPC)
+	return errtree.Ask(err, e.admitted) || errtree.Ask(err, killed) || errtree.Ask(err, e.refusedByGRPC)
 }
 
 // admitted asks err's own Is method.

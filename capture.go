@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -79,7 +80,7 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
-	_, isPanic := asError[*PanicError](err)
+	_, isPanic := errtree.As[*PanicError](err)
 	shown, title := err, class.title()
 	if isPanic {
 		e.Level = sentry.LevelFatal
@@ -130,7 +131,7 @@ func exceptionStatus(end ending, err error, class errorClass) sentry.SpanStatus 
 		return sentry.SpanStatusDeadlineExceeded
 	}
 	if end.done() && !end.late() {
-		if rest, _ := sift(err, end.caused); rest == nil {
+		if rest, _ := errtree.Sift(err, end.caused); rest == nil {
 			return sentry.SpanStatusCanceled
 		}
 	}

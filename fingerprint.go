@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // Errors are grouped by class, what went wrong, and condition, in which of the common ways. Both are read from the
@@ -32,10 +34,6 @@ const textTitle = "error"
 // panicTitle is the exception type of panics that are known by their text alone.
 const panicTitle = "panic"
 
-// maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the
-// error of each retry.
-const maxErrorNodes = 1024
-
 // classOf walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
 // own, one that user names, one whose type is more than a wrapper or a text. The condition is that error's, so both
 // speak of the same branch. Without any, it takes the first text that has a condition, else the first text: always that
@@ -51,8 +49,8 @@ func classAfter(end ending, err error, user func(error) string, clean func(strin
 	if err == nil {
 		return errorClass{}
 	}
-	w := classWalk{user: user, clean: clean, left: maxErrorNodes, end: end, late: end.late()}
-	if c, ok := w.visit(err, false); ok {
+	w := classWalk{user: user, clean: clean, end: end, late: end.late()}
+	if c, ok := w.walk(err); ok {
 		return c
 	}
 	if w.told != nil {
@@ -66,58 +64,42 @@ type classWalk struct {
 	clean     func(string) string
 	end       ending // of the context,
 	late      bool   // which was past its deadline
-	left      int    // errors still to be looked at
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
 }
 
-// visit looks at err and what it wraps. With timeout, err is wrapped in an error that was too late.
-func (w *classWalk) visit(err error, timeout bool) (errorClass, bool) {
-	for {
-		if w.left <= 0 {
-			w.leaf(err, timeout)
-			return errorClass{}, false
+// walk looks at err and what it wraps.
+func (w *classWalk) walk(err error) (errorClass, bool) {
+	const notLate = errtree.Max
+	lateAt := notLate // depth of the error around the next ones that was too late
+	for n := range errtree.All(err) {
+		if n.Depth <= lateAt {
+			lateAt = notLate
+			if w.late && w.end.caused(n.Err) {
+				lateAt = n.Depth
+			}
 		}
-		w.left--
-		timeout = timeout || w.late && w.end.caused(err)
-		if name := w.given(err); name != "" {
-			return errorClass{name: name, condition: w.conditionOf(err, timeout)}, true
+		timeout := lateAt < notLate
+		if name := w.given(n.Err); name != "" {
+			return errorClass{name: name, condition: w.conditionOf(n.Err, timeout)}, true
 		}
-		switch kindOf(err) {
+		switch kindOf(n.Err) {
 		case kindNamed:
-			return errorClass{name: typeName(err), condition: w.conditionOf(err, timeout)}, true
+			return errorClass{name: typeName(n.Err), condition: w.conditionOf(n.Err, timeout)}, true
 		case kindSentinel:
-			return errorClass{name: w.textClass(err), text: true, condition: w.conditionOf(err, timeout)}, true
+			return errorClass{name: w.textClass(n.Err), text: true, condition: w.conditionOf(n.Err, timeout)}, true
 		}
-		many, one := unwrapErrors(err)
-		if one != nil {
-			err = one
-			continue
+		if n.Leaf {
+			w.leaf(n.Err, timeout)
 		}
-		branches := 0
-		for _, child := range many {
-			if child == nil {
-				continue
-			}
-			branches++
-			if c, ok := w.visit(child, timeout); ok {
-				return c, true
-			}
-			if w.left <= 0 {
-				break
-			}
-		}
-		if branches == 0 {
-			w.leaf(err, timeout)
-		}
-		return errorClass{}, false
 	}
+	return errorClass{}, false
 }
 
 // conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
 func (w *classWalk) conditionOf(err error, timeout bool) string {
-	if timeout || w.late && findError(err, w.end.caused) {
+	if timeout || w.late && errtree.Is(err, w.end.caused) {
 		return conditionNames[conditionTimeout]
 	}
 	return conditionOf(err)
@@ -150,26 +132,6 @@ func (w *classWalk) given(err error) (name string) {
 	return ""
 }
 
-// unwrapErrors returns what err wraps: many errors, with nils among them, or one.
-func unwrapErrors(err error) (many []error, one error) {
-	defer func() {
-		if recover() != nil {
-			many, one = nil, nil
-		}
-	}()
-	switch e := err.(type) { //nolint:errorlint // this is what errors.As does
-	case interface{ WrappedErrors() []error }: // hashicorp/go-multierror, whose Unwrap hides the errors themselves
-		return e.WrappedErrors(), nil
-	case interface{ Unwrap() error }:
-		return nil, e.Unwrap()
-	case interface{ Unwrap() []error }:
-		return e.Unwrap(), nil
-	case interface{ Cause() error }: // pkg/errors before errors.Is
-		return nil, e.Cause()
-	}
-	return nil, nil
-}
-
 type errorKind int
 
 const (
@@ -184,7 +146,7 @@ func kindOf(err error) errorKind {
 	case *TaskError, *TaskFailure, *PanicError:
 		return kindText
 	}
-	t := errorType(err)
+	t := errtree.Type(err)
 	name := t.Name()
 	if name == "" { // a struct type without a name, around an error
 		return kindText
@@ -236,50 +198,8 @@ func kindOf(err error) errorKind {
 	return kindNamed
 }
 
-// errorType is err's type without its pointers.
-func errorType(err error) reflect.Type {
-	t := reflect.TypeOf(err)
-	for t.Kind() == reflect.Pointer && t.Name() == "" {
-		t = t.Elem()
-	}
-	return t
-}
-
-// typeName is err's type as Go prints it, without pointer and without what makes instances of generic types unreadable.
-func typeName(err error) string {
-	name := errorType(err).String()
-	if strings.IndexByte(name, '[') >= 0 {
-		name = shortTypeArgs(name)
-	}
-	return plainName(name, maxClassLength)
-}
-
-// shortTypeArgs cuts the type arguments in a type's name to their import names: reflect gives them with the package's
-// full path, in which dots may be %2e, and types local to a function with a running number after a middle dot.
-func shortTypeArgs(name string) string {
-	var b strings.Builder
-	start := 0
-	flush := func(end int) {
-		word := name[start:end]
-		if i := strings.LastIndexByte(word, '/'); i >= 0 {
-			word = word[i+1:]
-		}
-		if i := strings.Index(word, "·"); i >= 0 {
-			word = word[:i]
-		}
-		b.WriteString(strings.ReplaceAll(word, "%2e", "."))
-	}
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '[', ']', '(', ')', '{', '}', ',', ';', '*', ' ', '"':
-			flush(i)
-			b.WriteByte(name[i])
-			start = i + 1
-		}
-	}
-	flush(len(name))
-	return b.String()
-}
+// typeName is the name of err's type, fit for a tag.
+func typeName(err error) string { return plainName(errtree.TypeName(err), maxClassLength) }
 
 // maxClassLength is the length of a class that is a name, in characters: it is a tag, and Sentry takes 200.
 const maxClassLength = 200

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // condition is one of the ways in which errors of any class go wrong, in the order in which one wins over another.
@@ -39,8 +41,12 @@ const maxCodeLength = 60
 // conditionOf answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
 // code of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
 func conditionOf(err error) string {
-	w := conditionWalk{left: maxErrorNodes}
-	w.visit(err)
+	var w conditionWalk
+	for n := range errtree.All(err) {
+		if w.look(n.Err); w.code != "" { // nothing wins over a code
+			break
+		}
+	}
 	if w.code != "" {
 		return w.code
 	}
@@ -56,25 +62,9 @@ func conditionOf(err error) string {
 }
 
 type conditionWalk struct {
-	left int
 	code string // the outermost
 	exit string // the outermost
 	set  uint   // a bit for each condition
-}
-
-func (w *conditionWalk) visit(err error) {
-	for err != nil && w.left > 0 && w.code == "" { // nothing wins over a code
-		w.left--
-		w.look(err)
-		many, one := unwrapErrors(err)
-		for _, child := range many {
-			if w.left <= 0 {
-				return
-			}
-			w.visit(child)
-		}
-		err = one
-	}
 }
 
 func (w *conditionWalk) add(c condition) {
