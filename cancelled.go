@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 // An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
@@ -50,7 +51,7 @@ func killed(err error) bool {
 	if as, asks := err.(interface{ As(any) bool }); !ok && asks {
 		ok = as.As(&exit)
 	}
-	return ok && exit != nil && exit.ProcessState != nil && endedFromOutside(exit.ProcessState)
+	return ok && exit != nil && exit.ProcessState != nil && grouping.Killed(exit.ProcessState)
 }
 
 // The codes that gRPC gives calls whose context has ended: codes.Canceled and codes.DeadlineExceeded.

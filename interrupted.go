@@ -12,6 +12,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -240,7 +241,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 
 func (c *Client) crashClass(crash outbox.Crash) string {
 	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return normalizeMessage(c.cleanMessage(reason))
+	return grouping.Normalize(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 const (
@@ -179,7 +180,7 @@ func (d *details) exit(e *exec.ExitError) {
 		return
 	}
 	d.number("pid", int64(e.Pid()))
-	if signal, ok := endedBySignal(e.ProcessState); ok {
+	if signal, ok := grouping.Signal(e.ProcessState); ok {
 		d.number("signal", int64(signal))
 		d.text("signal_name", signal.String())
 	} else {
