@@ -8,6 +8,8 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -80,11 +82,11 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
-	_, isPanic := asError[*PanicError](err)
-	shown, title := err, class.title()
+	_, isPanic := errtree.As[*PanicError](err)
+	shown, title := err, titleOf(class)
 	if isPanic {
 		e.Level = sentry.LevelFatal
-		if class.text {
+		if class.Text {
 			title = panicTitle
 		}
 		if p, ok := err.(*PanicError); ok {
@@ -103,11 +105,11 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 			outermost.Stacktrace = stacktraceOf(pcs, true)
 		}
 	}
-	e.Tags["error_type"] = class.name
-	fingerprint := []string{taskType, class.name}
-	if class.condition != "" {
-		e.Tags["error_condition"] = class.condition
-		fingerprint = append(fingerprint, class.condition)
+	e.Tags["error_type"] = class.Name
+	fingerprint := []string{taskType, class.Name}
+	if class.Condition != "" {
+		e.Tags["error_condition"] = class.Condition
+		fingerprint = append(fingerprint, class.Condition)
 	}
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
@@ -121,17 +123,13 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	return id
 }
 
-func (c *Client) classOf(end ending, err error) errorClass {
-	return classAfter(end, err, c.policy.Load().errorClass, c.cleanMessage)
-}
-
 // exceptionStatus is the status of a task that err, of that class, has ended.
-func exceptionStatus(end ending, err error, class errorClass) sentry.SpanStatus {
-	if class.condition == conditionNames[conditionTimeout] {
+func exceptionStatus(end ending, err error, class grouping.Class) sentry.SpanStatus {
+	if class.Condition == grouping.Timeout {
 		return sentry.SpanStatusDeadlineExceeded
 	}
 	if end.done() && !end.late() {
-		if rest, _ := sift(err, end.caused); rest == nil {
+		if rest, _ := errtree.Sift(err, end.caused); rest == nil {
 			return sentry.SpanStatusCanceled
 		}
 	}
@@ -151,7 +149,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	var original error
 	if cause != nil {
 		original = cause
-		if code := plainName(cause.Code, maxClassLength); code != "" {
+		if code := grouping.Name(cause.Code, grouping.MaxName); code != "" {
 			e.Tags["failure_code"] = code
 			fingerprint = append(fingerprint, code)
 		}
@@ -161,7 +159,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 				details = make(sentry.Context, 2)
 			}
 			class := c.classOf(endingOf(ctx), cause.Err)
-			details["class"], details["message"] = class.name, errorText(cause.Err)
+			details["class"], details["message"] = class.Name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
@@ -194,7 +195,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 
 func (c *Client) crashClass(report crash.Report) string {
 	reason, _, _ := strings.Cut(report.Reason, "\n")
-	return normalizeMessage(c.cleanMessage(reason))
+	return grouping.Normalize(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

@@ -17,6 +17,9 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 const (
@@ -31,29 +34,19 @@ const (
 // error. Values are strings, ints, int64s and bools. Where two errors use the same key, the inner one's gets a number.
 // It returns nil when there is nothing to tell.
 func errorDetails(err error) map[string]any {
-	d := details{left: maxDetailNodes}
-	d.visit(err)
+	var d details
+	left := maxDetailNodes
+	for n := range errtree.All(err) {
+		d.look(n.Err)
+		if left--; left == 0 {
+			break
+		}
+	}
 	return d.found
 }
 
 type details struct {
-	left  int
 	found map[string]any
-}
-
-func (d *details) visit(err error) {
-	for err != nil && d.left > 0 {
-		d.left--
-		d.look(err)
-		many, one := unwrapErrors(err)
-		for _, child := range many {
-			if d.left <= 0 {
-				return
-			}
-			d.visit(child)
-		}
-		err = one
-	}
 }
 
 func (d *details) put(key string, value any) {
@@ -187,7 +180,7 @@ func (d *details) exit(e *exec.ExitError) {
 		return
 	}
 	d.number("pid", int64(e.Pid()))
-	if signal, ok := endedBySignal(e.ProcessState); ok {
+	if signal, ok := grouping.Signal(e.ProcessState); ok {
 		d.number("signal", int64(signal))
 		d.text("signal_name", signal.String())
 	} else {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package sentryconfig
+package grouping
 
 import (
 	"os"
@@ -39,7 +39,8 @@ func errnoCondition(e syscall.Errno) condition {
 	return conditionNone
 }
 
-func endedBySignal(p *os.ProcessState) (syscall.Signal, bool) {
+// Signal returns the signal that ended a process.
+func Signal(p *os.ProcessState) (syscall.Signal, bool) {
 	status, ok := p.Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() { //nolint:misspell // the name in package syscall
 		return 0, false
@@ -47,10 +48,10 @@ func endedBySignal(p *os.ProcessState) (syscall.Signal, bool) {
 	return status.Signal(), true
 }
 
-// endedFromOutside reports whether a signal that people and programs send has ended the process, not one of its own
+// Killed reports whether a signal that people and programs send has ended the process, not one of its own
 // making.
-func endedFromOutside(p *os.ProcessState) bool {
-	signal, _ := endedBySignal(p)
+func Killed(p *os.ProcessState) bool {
+	signal, _ := Signal(p)
 	switch signal {
 	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
 		return true

@@ -1,4 +1,4 @@
-package sentryconfig
+package grouping
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // condition is one of the ways in which errors of any class go wrong, in the order in which one wins over another.
@@ -30,17 +32,24 @@ const (
 	conditionNone
 )
 
-var conditionNames = [conditionNone]string{"not_exist", "exist", "permission", "timeout", "canceled", "closed",
+var conditionNames = [conditionNone]string{"not_exist", "exist", "permission", Timeout, "canceled", "closed",
 	"connection_refused", "connection_reset", "unreachable", "no_space"}
+
+// Timeout is the condition of what took too long.
+const Timeout = "timeout"
 
 // maxCodeLength is the length of a condition, in characters.
 const maxCodeLength = 60
 
-// conditionOf answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
+// Condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
 // code of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
-func conditionOf(err error) string {
-	w := conditionWalk{left: maxErrorNodes}
-	w.visit(err)
+func Condition(err error) string {
+	var w conditionWalk
+	for n := range errtree.All(err) {
+		if w.look(n.Err); w.code != "" { // nothing wins over a code
+			break
+		}
+	}
 	if w.code != "" {
 		return w.code
 	}
@@ -56,25 +65,9 @@ func conditionOf(err error) string {
 }
 
 type conditionWalk struct {
-	left int
 	code string // the outermost
 	exit string // the outermost
 	set  uint   // a bit for each condition
-}
-
-func (w *conditionWalk) visit(err error) {
-	for err != nil && w.left > 0 && w.code == "" { // nothing wins over a code
-		w.left--
-		w.look(err)
-		many, one := unwrapErrors(err)
-		for _, child := range many {
-			if w.left <= 0 {
-				return
-			}
-			w.visit(child)
-		}
-		err = one
-	}
 }
 
 func (w *conditionWalk) add(c condition) {
@@ -179,13 +172,13 @@ func (w *conditionWalk) askTimeout(err error) {
 func (w *conditionWalk) askCode(err any) {
 	defer func() { _ = recover() }()
 	if e, ok := err.(interface{ ErrorCode() string }); ok {
-		w.code = plainName(e.ErrorCode(), maxCodeLength)
+		w.code = Name(e.ErrorCode(), maxCodeLength)
 	}
 	if w.code != "" {
 		return
 	}
 	if e, ok := err.(interface{ SQLState() string }); ok {
-		w.code = plainName(e.SQLState(), maxCodeLength)
+		w.code = Name(e.SQLState(), maxCodeLength)
 	}
 }
 
@@ -227,7 +220,7 @@ func exitCondition(p *os.ProcessState) string {
 	if p == nil {
 		return ""
 	}
-	if signal, ok := endedBySignal(p); ok {
+	if signal, ok := Signal(p); ok {
 		return "signal_" + strconv.Itoa(int(signal))
 	}
 	if code := p.ExitCode(); code >= 0 {

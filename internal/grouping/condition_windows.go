@@ -1,4 +1,4 @@
-package sentryconfig
+package grouping
 
 import (
 	"io/fs"
@@ -49,11 +49,12 @@ func errnoCondition(e syscall.Errno) condition {
 	return conditionNone
 }
 
-func endedBySignal(*os.ProcessState) (syscall.Signal, bool) { return 0, false }
+// Signal returns the signal that ended a process: Windows has none.
+func Signal(*os.ProcessState) (syscall.Signal, bool) { return 0, false }
 
-// endedFromOutside reports whether the process has the exit code that os.Process.Kill gives, or that of Ctrl+C. A
+// Killed reports whether the process has the exit code that os.Process.Kill gives, or that of Ctrl+C. A
 // program may also exit with 1 by itself; Windows keeps nothing that tells the two apart.
-func endedFromOutside(p *os.ProcessState) bool {
+func Killed(p *os.ProcessState) bool {
 	code := uint32(p.ExitCode())
 	return code == 1 || code == uint32(windows.STATUS_CONTROL_C_EXIT)
 }

@@ -2,11 +2,12 @@ package sentryconfig
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 type capturedError struct {
@@ -26,7 +27,7 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 	if again || earlier {
 		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
 		// itself can't be told from others, and counts as captured.
-		if id, same := t.capturedPanic(p.Value); same || again && !sameValue(p.Value, p.Value) {
+		if id, same := t.capturedPanic(p.Value); same || again && !errtree.Same(p.Value, p.Value) {
 			return id
 		}
 	}
@@ -69,7 +70,7 @@ func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	defer t.mu.Unlock()
 	for i := len(t.captured) - 1; i >= 0; i-- {
 		if p, ok := t.captured[i].err.(*PanicError); ok {
-			if sameValue(p.Value, value) {
+			if errtree.Same(p.Value, value) {
 				return t.captured[i].id, true
 			}
 			if id == "" {
@@ -112,7 +113,7 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 	t.mu.Lock()
 	captured := slices.Clone(t.captured)
 	t.mu.Unlock()
-	rest, _ = sift(err, func(err error) bool {
+	rest, _ = errtree.Sift(err, func(err error) bool {
 		known := t.idOf(err, captured, recovered)
 		if id == "" {
 			id = known
@@ -134,91 +135,9 @@ func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sen
 		}
 		// By identity alone: an Is method may say yes to an error that is another event.
 		p, panicked := c.err.(*PanicError)
-		if sameValue(err, c.err) || recovered && panicked && sameValue(err, p.Value) {
+		if errtree.Same(err, c.err) || recovered && panicked && errtree.Same(err, p.Value) {
 			return c.id
 		}
 	}
 	return ""
-}
-
-// sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil
-// if nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
-// no more than that one.
-func sift(err error, drop func(error) bool) (rest error, found bool) {
-	left := maxErrors
-	var walk func(error) (error, bool)
-	walk = func(err error) (error, bool) {
-		if left--; left < 0 {
-			return err, false
-		}
-		if drop(err) {
-			return nil, true
-		}
-		many, one := unwrapErrors(err)
-		if one != nil {
-			many = []error{one}
-		}
-		var rests []error
-		found := false
-		for _, child := range many {
-			if child == nil {
-				continue
-			}
-			rest, dropped := walk(child)
-			if rest != nil {
-				rests = append(rests, rest)
-			}
-			found = found || dropped
-		}
-		switch {
-		case !found:
-			return err, false
-		case len(rests) == 0, one == nil && !isJoined(err): // fmt.Errorf("%w: %w", ErrLoad, err) is one error
-			return nil, true
-		case len(rests) == 1:
-			return rests[0], true
-		}
-		return errors.Join(rests...), true
-	}
-	return walk(err)
-}
-
-// isJoined reports whether err only holds errors that have nothing to do with one another.
-func isJoined(err error) bool {
-	switch errorType(err).PkgPath() {
-	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
-		return true
-	}
-	return false
-}
-
-type unwind int
-
-const (
-	unwindNone unwind = iota
-	unwindPanic
-	unwindGoexit
-)
-
-// unwindFrames is how far above Finish the runtime's own frame is looked for: Finish deferred itself, or called by a
-// deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
-const unwindFrames = 2
-
-// unwinding tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover
-// alone can't tell Goexit from a return.
-func unwinding() unwind {
-	var pcs [unwindFrames]uintptr
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
-		f := runtime.FuncForPC(pc - 1)
-		if f == nil {
-			continue
-		}
-		switch f.Name() {
-		case "runtime.gopanic":
-			return unwindPanic
-		case "runtime.Goexit":
-			return unwindGoexit
-		}
-	}
-	return unwindNone
 }

@@ -1,4 +1,4 @@
-package sentryconfig
+package grouping
 
 import (
 	"strings"
@@ -9,11 +9,11 @@ import (
 // maxTextClass is the length of a class that is a text, in characters.
 const maxTextClass = 100
 
-// maxMessageRead is how much of a message is looked at, in bytes. Placeholders are shorter than what they stand for, so a
+// MaxMessage is how much of a message is looked at, in bytes. Placeholders are shorter than what they stand for, so a
 // class may need more of a message than its own length; what a command printed into it costs no more than this.
-const maxMessageRead = 4 << 10
+const MaxMessage = 4 << 10
 
-// What normalizeMessage puts in place of what differs between two events of one problem.
+// What Normalize puts in place of what differs between two events of one problem.
 const (
 	holderNumber = "<n>"      // also versions, times, durations and sizes
 	holderHex    = "<hex>"    // from 7 digits on, or after 0x
@@ -25,13 +25,13 @@ const (
 	holderQuoted = "<quoted>" // with its quotation marks
 )
 
-// normalizeMessage makes the messages of one problem one text: numbers, paths, addresses, identifiers and quoted text become
+// Normalize makes the messages of one problem one text: numbers, paths, addresses, identifiers and quoted text become
 // placeholders, white space becomes single spaces, and from the same placeholders in a row one is left. Words stay. The
 // result has at most maxTextClass characters, is valid UTF-8 and has no line break. The cost is a few nanoseconds a byte.
-func normalizeMessage(message string) string {
+func Normalize(message string) string {
 	n := normalizer{in: message}
-	if len(message) > maxMessageRead {
-		n.in, n.cut = message[:maxMessageRead], true
+	if len(message) > MaxMessage {
+		n.in, n.cut = message[:MaxMessage], true
 		for i := 0; i < utf8.UTFMax && !utf8.ValidString(n.in[len(n.in)-min(len(n.in), utf8.UTFMax):]); i++ {
 			n.in = n.in[:len(n.in)-1]
 		}
