@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
 )
 
 // A dialer dials in a way that a test can change.
