@@ -46,7 +46,7 @@ func TestParseEnvelope(t *testing.T) {
 	}{
 		{"an old transaction", `{"event_id":"` + id + `"}
 {"type":"transaction"}
-{"type":"transaction","transaction":"t","start_timestamp":1,"timestamp":2,"contexts":{"trace":` + trace + `}}
+{"type":"transaction","start_timestamp":1,"timestamp":2,"contexts":{"trace":` + trace + `}}
 `, 1, true, true},
 		{"no event", "{}\n{\"type\":\"check_in\"}\n{}\n", 1, false, true},
 		{"broken JSON", "{}\n{\"type\":\"event\"}\n{\"message\":\n{\"type\":\"x\"}\n{}", 2, false, false},

@@ -168,10 +168,10 @@ func parseEnvelope(raw []byte) (Envelope, error) {
 	return e, nil
 }
 
-// ParseEnvelope reads an envelope that wasn't sent to a [Server], such as one that waits in an outbox. event is its event,
-// transaction or feedback, with its attachments; nil if there is none, or none that can be read. Neither size nor age
-// is judged. The error is the first reason for which Sentry would refuse the envelope; what could be read is returned
-// beside it. Both share raw, which must not change.
+// ParseEnvelope reads an envelope that wasn't sent to a [Server], such as one that waits in an outbox. event is its
+// event, transaction or feedback, with its attachments; nil if there is none, or none that can be read. Neither size
+// nor age is judged. The error is the first reason for which Sentry would refuse the envelope; what could be read is
+// returned beside it. Both share raw, which must not change.
 func ParseEnvelope(raw []byte) (e Envelope, event *Event, err error) {
 	e, err = parseEnvelope(raw)
 	var attachments []Attachment
