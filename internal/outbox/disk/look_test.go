@@ -1,4 +1,4 @@
-package outbox
+package disk
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/crash"
 )
 
 // lookAtOne looks at a folder with one project.
@@ -27,9 +29,8 @@ func lookAtOne(t *testing.T, dir string) Project {
 // TestLook: a look sees what a living process has stored and what it runs, and leaves both as they are.
 func TestLook(t *testing.T) {
 	dir := t.TempDir()
-	store, err := openTestDisk(dir)
+	d, err := openTestDisk(dir)
 	must(t, err)
-	d := store.(*Disk)
 	for i := range 3 {
 		_, err := d.Put(testRecord(i, 3000))
 		must(t, err)
@@ -99,7 +100,7 @@ func TestLookAtDamage(t *testing.T) {
 	if p.Damaged != 1 || p.Newer != 1 || p.Unread != nil {
 		t.Errorf("%d damaged, %d newer, %v", p.Damaged, p.Newer, p.Unread)
 	}
-	if len(p.Left) != 2 || p.Left[0].Process.PID != 4242 || ParseCrash(p.Left[0].Crash).Reason != "boom" {
+	if len(p.Left) != 2 || p.Left[0].Process.PID != 4242 || crash.Parse(p.Left[0].Crash).Reason != "boom" {
 		t.Errorf("%+v", p.Left)
 	}
 	if projects, err := Look(filepath.Join(dir, "missing")); len(projects) != 0 || err != nil {
