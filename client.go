@@ -14,6 +14,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -39,6 +40,11 @@ type Client struct {
 	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
+	types     taskTypes
+	noise     noise
+	stuck     stuck
+	began     time.Time          // what now is since
+	keeper    *resident.Resident // nil without a DSN
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
@@ -84,7 +90,7 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(),
+	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(), began: time.Now(), noise: newNoise(),
 		ready: make(chan struct{}), background: context.Background()}
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
@@ -170,6 +176,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
+	c.keeper = resident.New(c.keep)
 	c.collector = newCollector(c.collectorOptions())
 	c.collector.notify(c.noteMachine)
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
@@ -261,8 +268,10 @@ func (c *Client) Close(timeout time.Duration) bool {
 	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
 		return true
 	}
-	// In the order in which data flows: what sentry-go holds, the collector, the outbox.
+	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
+	c.releaseAll()
 	ok := c.flush(timeout)
+	c.keeper.Close(keeperPatience)
 	c.collector.close()
 	c.unbindHub()
 	c.client.Close()
@@ -280,7 +289,7 @@ func (c *Client) Stats() Stats {
 	case c == nil:
 		return Stats{}
 	case c.box != nil:
-		return Stats(c.box.Stats())
+		return c.stats()
 	case c.state.Load()&isSilent != 0:
 		return Stats{LastError: errNoDSN}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 )
@@ -48,6 +49,16 @@ type Options struct {
 	// number, or an object by environment, {"production": 0.1, "*": 1}, of which the JSON's own environment decides, else
 	// [DetectEnvironment](); where it names neither that nor "*", the rate is 1.
 	TracesSampleRate sentry.Option[float64]
+	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit.
+	// What is over it is held back and counted: the next event of that fingerprint that passes has the tag held_back with
+	// their number. When none passes in the following minute, or at [Close], the newest that was held back is sent with
+	// it. JSON max_per_minute.
+	MaxPerMinute int
+	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the default,
+	// means for ever. Time during which the machine was suspended doesn't count. JSON stuck_after, a text such as "10m".
+	StuckAfter time.Duration
+	// Alerts report when too many runs of a task fail; see [Alert]. JSON alerts, a list.
+	Alerts []Alert
 
 	// Expected accepts errors that are no trouble: such an error is no event but a breadcrumb, and its task ends well.
 	// [RunTask] asks it about what a task returned, and about each of several joined errors, before anything else; it is
@@ -91,6 +102,9 @@ func (o *Options) UnmarshalJSON(data []byte) error {
 		{"crash_reports", plainField(&n.CrashReports)},
 		{"secret_keys", plainField(&n.SecretKeys)},
 		{"traces_sample_rate", n.sampleRateField},
+		{"max_per_minute", plainField(&n.MaxPerMinute)},
+		{"stuck_after", durationField(&n.StuckAfter)},
+		{"alerts", n.alertsField},
 	}
 	names := make([]string, 0, len(known))
 	for _, f := range known {
@@ -169,6 +183,22 @@ func optionField[T any](p *sentry.Option[T]) func(json.RawMessage) error {
 			return err
 		}
 		*p = sentry.Set(v)
+		return nil
+	}
+}
+
+// durationField reads a duration as Go writes it: "10m", "1h30m".
+func durationField(p *time.Duration) func(json.RawMessage) error {
+	return func(raw json.RawMessage) error {
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return fmt.Errorf("%w, such as \"10m\"", plainJSONError(err))
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is no duration, such as \"10m\"", text)
+		}
+		*p = d
 		return nil
 	}
 }

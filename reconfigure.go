@@ -7,9 +7,10 @@ import (
 )
 
 // Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys, TracesSampleRate,
-// Expected and ErrorClass. It holds from the next call on; what waits in the outbox with personal data is dropped, and
-// counted, once SendPII is false. If any other option differs, it returns an error that names it and changes nothing; the
-// Logger and ClientOptions are not compared. With [LoadOptions] it makes settings effective at run time.
+// MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. It holds from the next call on; what waits in the outbox with
+// personal data is dropped, and counted, once SendPII is false. What was counted for an alert that stays is kept. If any
+// other option differs, it returns an error that names it and changes nothing; the Logger and ClientOptions are not
+// compared. With [LoadOptions] it makes settings effective at run time.
 func (c *Client) Reconfigure(opts Options) error {
 	if !c.open() {
 		return errors.New("sentryconfig: Reconfigure: there is no Client that is open")
@@ -32,6 +33,9 @@ func (c *Client) Reconfigure(opts Options) error {
 	}
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
 		c.collector.ask(c.collectorOptions())
+	}
+	if c.keeper != nil && before.stuckAfter != after.stuckAfter {
+		c.keeper.Kick()
 	}
 	if before.enabled != after.enabled {
 		c.SetEnabled(after.enabled)
@@ -78,5 +82,6 @@ func (s *settings) differs(other settings) string {
 
 func (p *policy) equal(other *policy) bool {
 	return p.enabled == other.enabled && p.pii == other.pii && p.systemInfo == other.systemInfo &&
-		p.sampleRate == other.sampleRate && slices.Equal(p.secretKeys, other.secretKeys)
+		p.sampleRate == other.sampleRate && slices.Equal(p.secretKeys, other.secretKeys) &&
+		p.maxPerMinute == other.maxPerMinute && p.stuckAfter == other.stuckAfter && slices.Equal(p.alerts, other.alerts)
 }

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,6 +44,11 @@ type policy struct {
 	systemInfo bool
 	sampleRate float64
 	secretKeys []string
+
+	maxPerMinute int           // 0: no limit
+	stuckAfter   time.Duration // 0: never
+	alerts       []Alert
+
 	expected   func(error) bool
 	errorClass func(error) string
 
@@ -87,9 +93,13 @@ func (o *Options) resolve() (resolved, error) {
 			secretKeys: slices.Clone(o.SecretKeys),
 			expected:   o.Expected,
 			errorClass: o.ErrorClass,
+
+			maxPerMinute: o.MaxPerMinute,
+			stuckAfter:   o.StuckAfter,
+			alerts:       slices.Clone(o.Alerts),
 		},
 	}
-	if err := checkRate("TracesSampleRate", r.policy.sampleRate); err != nil {
+	if err := r.policy.check(); err != nil {
 		return r, err
 	}
 	if err := r.resolveDSN(o.DSN); err != nil {
@@ -110,6 +120,25 @@ func (o *Options) resolve() (resolved, error) {
 		return r, err
 	}
 	return r, r.resolveOutbox()
+}
+
+// check finds values that make no sense.
+func (p *policy) check() error {
+	if err := checkRate("TracesSampleRate", p.sampleRate); err != nil {
+		return err
+	}
+	if p.maxPerMinute < 0 {
+		return fmt.Errorf("sentryconfig: MaxPerMinute is %d, want 0 for no limit or a number of events", p.maxPerMinute)
+	}
+	if p.stuckAfter < 0 {
+		return fmt.Errorf("sentryconfig: StuckAfter is %v, want 0 for never or a duration", p.stuckAfter)
+	}
+	for i, a := range p.alerts {
+		if err := a.check(fmt.Sprintf("Alerts[%d]", i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkRate(name string, rate float64) error {

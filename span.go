@@ -26,6 +26,7 @@ type TaskSpan struct {
 	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
+	kind     *taskType
 	finished atomic.Bool
 
 	mu       sync.Mutex
@@ -110,6 +111,7 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 		ctx = t.span.Context()
 	}
 	t.noteStart()
+	t.kind = c.types.begin(t.taskType)
 	c.tasks.add(t)
 	c.collector.taskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
@@ -292,6 +294,7 @@ func (t *TaskSpan) finish() {
 	t.client.tasks.remove(t)
 	t.client.collector.taskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
+		t.kind.drop()
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -305,7 +308,9 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
+	t.kind.end(status)
 	t.end(status)
+	t.client.watchRate(t.kind, status)
 }
 
 // end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
