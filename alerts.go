@@ -13,10 +13,11 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// An Alert is a limit on the share of runs that fail, of the runs of one task type that ended within a window. When the
-// share goes above it, an event of level warning says so, "backup: failure rate 60 % (6 of 10 in 15m)"; when it is back,
-// one of level info. Both have the fingerprint [type, "failure_rate"]. After a warning, the next one comes a window later at
-// the earliest, so that a share that swings around the limit is no flood. What counts as a failure is what [TaskStats] says.
+// An Alert is a limit on the share of runs that fail, of the runs of one task type that ended within a window. When
+// the share goes above it, an event of level warning says so, "backup: failure rate 60 % (6 of 10 in 15m)"; when it
+// is back, one of level info. Both have the fingerprint [type, "failure_rate"]. After a warning, the next one comes a
+// window later at the earliest, so that a share that swings around the limit is no flood. What counts as a failure is
+// what [TaskStats] says.
 //
 // The share is looked at when a run ends. It is kept in memory, for one Client, of as many task types as TaskStats are.
 type Alert struct {
@@ -37,8 +38,8 @@ func (a Alert) check(name string) error {
 	return checkRate(name+".MaxFailureRate", a.MaxFailureRate)
 }
 
-// alertsField reads a list of alerts. An unknown name in one of them is an error: without what it was meant for, the alert
-// would be another.
+// alertsField reads a list of alerts. An unknown name in one of them is an error: without what it was meant for, the
+// alert would be another.
 func (o *Options) alertsField(raw json.RawMessage) error {
 	var list []struct {
 		TaskType       string          `json:"task_type"`
@@ -178,7 +179,8 @@ func (c *Client) reportRate(taskType string, change rateChange) {
 	}
 	window := shortDuration(change.alert.Window)
 	share := math.Round(100 * float64(change.failures) / float64(change.runs))
-	e.Message = fmt.Sprintf("%s: failure rate %.0f %% (%d of %d in %s)", taskType, share, change.failures, change.runs, window)
+	e.Message = fmt.Sprintf("%s: failure rate %.0f %% (%d of %d in %s)",
+		taskType, share, change.failures, change.runs, window)
 	e.Tags["failure_type"] = "failure_rate"
 	e.Contexts["failure_rate"] = sentry.Context{"runs": change.runs, "failures": change.failures, "window": window,
 		"min_runs": change.alert.MinRuns, "max_failure_rate": change.alert.MaxFailureRate}

@@ -18,11 +18,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from many
-// goroutines at once. A nil *Client behaves like one that is switched off.
+// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
+// many goroutines at once. A nil *Client behaves like one that is switched off.
 //
-// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a task of
-// its own beside that one. What one Client has captured, another may capture too.
+// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a
+// task of its own beside that one. What one Client has captured, another may capture too.
 type Client struct {
 	settings
 	policy atomic.Pointer[policy]
@@ -75,11 +75,12 @@ type hooks struct {
 const withheld = "[host]"
 
 // errNoDSN is the last error of a Client that has nobody to report to.
-var errNoDSN = errors.New(`sentryconfig: no DSN: nothing is reported; set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
+var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
+	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
 
-// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it when it is
-// no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with CrashReports is an
-// error: a process has one crash output. Errors and costs are those of [Init].
+// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it
+// when it is no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with
+// CrashReports is an error: a process has one crash output. Errors and costs are those of [Init].
 func New(opts Options) (*Client, error) {
 	noticeEnabled()
 	s, err := opts.resolve()
@@ -90,7 +91,8 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(), began: time.Now(), noise: newNoise(),
+	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(), began: time.Now(),
+		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
@@ -231,7 +233,8 @@ func hostname() string {
 }
 
 // Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
-// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns true.
+// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns
+// true.
 func (c *Client) Flush(timeout time.Duration) bool {
 	noticeEnabled()
 	if c == nil || c.client == nil || !c.open() {
@@ -255,10 +258,10 @@ func (c *Client) timeout(d time.Duration) (context.Context, context.CancelFunc) 
 	return context.WithTimeout(c.background, d)
 }
 
-// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
-// system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here. With OutboxDir,
-// what is not delivered stays on disk for the next Client, of this process or another; without, it is lost, and Close
-// reports false. A second Close does nothing and returns true.
+// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the
+// operating system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here.
+// With OutboxDir, what is not delivered stays on disk for the next Client, of this process or another; without, it is
+// lost, and Close reports false. A second Close does nothing and returns true.
 func (c *Client) Close(timeout time.Duration) bool {
 	noticeEnabled()
 	if !c.open() {

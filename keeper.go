@@ -7,13 +7,14 @@ import (
 	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
-// A Client has a goroutine of its own, the keeper, for what is due later: events that were held back, and tasks that may be
-// stuck. It sleeps while there is neither.
+// A Client has a goroutine of its own, the keeper, for what is due later: events that were held back, and tasks that
+// may be stuck. It sleeps while there is neither.
 
 // never is when nothing is due.
 const never = time.Duration(math.MaxInt64)
 
-// keeperPatience is how long Close waits for what the keeper has begun: hooks of the user's that hang must not hang Close.
+// keeperPatience is how long Close waits for what the keeper has begun: hooks of the user's that hang must not hang
+// Close.
 const keeperPatience = 2 * time.Second
 
 // keep is the keeper's work.

@@ -15,8 +15,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// Over MaxPerMinute events of one fingerprint in a minute, an event is held back. The newest of each fingerprint is kept, for
-// when no other passes that could tell how many there were.
+// Over MaxPerMinute events of one fingerprint in a minute, an event is held back. The newest of each fingerprint is
+// kept, for when no other passes that could tell how many there were.
 
 const (
 	// noiseSets and noiseWays make the table of fingerprints: 4,096 of them, in 128 KiB. Each belongs to one set, where it
@@ -166,8 +166,8 @@ func (l *loudness) weight(minute int32) int64 {
 // until is when the event that l keeps is sent: at the end of the minute that follows.
 func (l *loudness) until() time.Duration { return time.Duration(l.minute+2) * time.Minute }
 
-// hold counts e as held back, and keeps it in place of the one before it if there is room. It returns how many events will
-// not be sent because of that, and whether the keeper has to be told. n.mu is held.
+// hold counts e as held back, and keeps it in place of the one before it if there is room. It returns how many events
+// will not be sent because of that, and whether the keeper has to be told. n.mu is held.
 func (n *noise) hold(l *loudness, e *sentry.Event, personal bool) (unsent int, wake bool) {
 	l.held++
 	if l.newest == nil && n.kept == maxKept {

@@ -13,8 +13,8 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// Options configures [Init] and [New]. The zero value reports to the project of $SENTRY_DSN, with personal data and system
-// information, and traces every task. sentry.Set(false) tells an explicit false from "not set".
+// Options configures [Init] and [New]. The zero value reports to the project of $SENTRY_DSN, with personal data and
+// system information, and traces every task. sentry.Set(false) tells an explicit false from "not set".
 //
 // The JSON names are those of the "sentry" section of an app_settings.json; see [LoadOptions].
 type Options struct {
@@ -76,10 +76,10 @@ type Options struct {
 	unknown []string // names that UnmarshalJSON has ignored, for a warning when there is a Logger
 }
 
-// UnmarshalJSON reads the JSON names of [Options] into o. A field that data doesn't name, or names as null, keeps its value.
-// A wrong type is an error that names the field. An unknown name that is close to a known one (equal but for _ and case, or
-// holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not pass for consent. Other
-// unknown names are ignored, with a warning on Options.Logger at Init.
+// UnmarshalJSON reads the JSON names of [Options] into o. A field that data doesn't name, or names as null, keeps its
+// value. A wrong type is an error that names the field. An unknown name that is close to a known one (equal but for _
+// and case, or holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not
+// pass for consent. Other unknown names are ignored, with a warning on Options.Logger at Init.
 func (o *Options) UnmarshalJSON(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -136,7 +136,8 @@ func (c *Client) noticeUnknownNames(o Options) {
 	}
 }
 
-// sampleRateField reads a rate, or rates by environment: those of the options' own environment, else of the detected one.
+// sampleRateField reads a rate, or rates by environment: those of the options' own environment, else of the detected
+// one.
 func (o *Options) sampleRateField(raw json.RawMessage) error {
 	if raw[0] != '{' {
 		return optionField(&o.TracesSampleRate)(raw)
@@ -212,9 +213,9 @@ func plainJSONError(err error) error {
 	return err
 }
 
-// LoadOptions reads an app_settings.json: {"sentry_enabled": bool, "sentry": {the JSON names of [Options]}}. Other names are
-// the program's own, but for misspellings of sentry_enabled (case, _ and -, one letter), which are errors. With an error the
-// Options returned are disabled: an unreadable file must not undo an opt-out.
+// LoadOptions reads an app_settings.json: {"sentry_enabled": bool, "sentry": {the JSON names of [Options]}}. Other
+// names are the program's own, but for misspellings of sentry_enabled (case, _ and -, one letter), which are errors.
+// With an error the Options returned are disabled: an unreadable file must not undo an opt-out.
 func LoadOptions(path string) (Options, error) {
 	o, err := loadOptions(path)
 	if err != nil {

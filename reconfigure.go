@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys, TracesSampleRate,
-// MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. It holds from the next call on; what waits in the outbox with
-// personal data is dropped, and counted, once SendPII is false. What was counted for an alert that stays is kept. If any
-// other option differs, it returns an error that names it and changes nothing; the Logger and ClientOptions are not
-// compared. With [LoadOptions] it makes settings effective at run time.
+// Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys,
+// TracesSampleRate, MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. It holds from the next call on; what
+// waits in the outbox with personal data is dropped, and counted, once SendPII is false. What was counted for an
+// alert that stays is kept. If any other option differs, it returns an error that names it and changes nothing; the
+// Logger and ClientOptions are not compared. With [LoadOptions] it makes settings effective at run time.
 func (c *Client) Reconfigure(opts Options) error {
 	if !c.open() {
 		return errors.New("sentryconfig: Reconfigure: there is no Client that is open")
@@ -22,7 +22,8 @@ func (c *Client) Reconfigure(opts Options) error {
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
 	if name := c.asked.differs(n.settings); name != "" {
-		return fmt.Errorf("sentryconfig: Reconfigure: %s can't be changed while the Client is open; Close it and make another", name)
+		return fmt.Errorf("sentryconfig: Reconfigure: %s can't be changed while the Client is open; "+
+			"Close it and make another", name)
 	}
 	before := c.policy.Load()
 	after := c.permitted(&n.policy).derive()

@@ -164,7 +164,8 @@ func (s *settings) resolveOutbox() error {
 		return nil
 	}
 	if !filepath.IsAbs(s.outboxDir) {
-		return fmt.Errorf("sentryconfig: OutboxDir is %q, want an absolute path: a relative one would depend on the working folder", s.outboxDir)
+		return fmt.Errorf("sentryconfig: OutboxDir is %q, want an absolute path: "+
+			"a relative one would depend on the working folder", s.outboxDir)
 	}
 	s.outboxDir = filepath.Clean(s.outboxDir)
 	return nil
@@ -173,7 +174,8 @@ func (s *settings) resolveOutbox() error {
 // askDefault is the DSN that means DefaultDSN.
 const askDefault = "default"
 
-// resolveDSN finds the DSN: that of Options, else of $SENTRY_DSN, else one that the program itself has put into DefaultDSN.
+// resolveDSN finds the DSN: that of Options, else of $SENTRY_DSN, else one that the program itself has put into
+// DefaultDSN.
 func (s *settings) resolveDSN(dsn string) error {
 	source := "Options.DSN"
 	if dsn = strings.TrimSpace(dsn); dsn == "" {
@@ -239,7 +241,8 @@ func defaultRelease() string {
 	return "autoservice@dev"
 }
 
-// fitName makes a name that nobody chose for Sentry fit for it: a branch name such as feature/x must not stop all reporting.
+// fitName makes a name that nobody chose for Sentry fit for it: a branch name such as feature/x must not stop all
+// reporting.
 func fitName(name string, limit int) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '/' || r == '\\' || unicode.IsControl(r) {
@@ -259,7 +262,8 @@ const maxReleaseLength = 200
 func checkRelease(release string) error {
 	if release == "" || utf8.RuneCountInString(release) > maxReleaseLength || strings.ContainsAny(release, "/\\\n\r\t") ||
 		strings.TrimSpace(release) != release || release == "." || release == ".." || release == "latest" {
-		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, no space at its ends, and not \"latest\"", release, maxReleaseLength)
+		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, "+
+			"no space at its ends, and not \"latest\"", release, maxReleaseLength)
 	}
 	return nil
 }

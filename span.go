@@ -27,9 +27,12 @@ type TaskSpan struct {
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	kind     *taskType
+	began    time.Duration // by the Client's clock that stands still while the machine is suspended
+	reported atomic.Bool   // as stuck
 	finished atomic.Bool
 
 	mu       sync.Mutex
+	born     birthplace
 	slot     outbox.Slot       // in the journal
 	lastStep string            // the newest breadcrumb's message, until it is noted there
 	children []*TaskSpan       // running now
@@ -55,7 +58,9 @@ func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, tot
 	if !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+	ctx, t := c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+	t.watchStuck(0)
+	return ctx, t
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -111,7 +116,7 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 		ctx = t.span.Context()
 	}
 	t.noteStart()
-	t.kind = c.types.begin(t.taskType)
+	t.kind, t.began = c.types.begin(t.taskType), c.awake()
 	c.tasks.add(t)
 	c.collector.taskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Stats counts envelopes since a Client was made; for health pages and tests. It marshals to JSON by the names of its fields,
-// LastError as its text.
+// Stats counts envelopes since a Client was made; for health pages and tests. It marshals to JSON by the names of its
+// fields, LastError as its text.
 type Stats struct {
 	Captured, Delivered, Dropped uint64
 	Pending                      uint64            // waiting now, from earlier processes included

@@ -8,8 +8,9 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// TaskStats counts the runs of the tasks of one type since a Client was made, those of tasks within tasks too. A failure
-// is a run that ended with another status than ok and cancelled: an error that Options.Expected accepts is none.
+// TaskStats counts the runs of the tasks of one type since a Client was made, those of tasks within tasks too. A
+// failure is a run that ended with another status than ok and cancelled: an error that Options.Expected accepts is
+// none.
 type TaskStats struct {
 	Runs, Failures uint64    // that have ended
 	Running        uint64    // now
