@@ -60,7 +60,8 @@ func TestFeedbackPrivately(t *testing.T) {
 	client.CaptureFeedback(t.Context(), sentryconfig.Feedback{Message: "it broke in /home/max/x", Name: "Max Meier",
 		Email: "meier@example.com"})
 	e := oneFeedback(t, client, server)
-	if raw := string(e.Raw); strings.Contains(raw, "/home/max") || strings.Contains(raw, "example.com") || strings.Contains(raw, "Meier") {
+	raw := string(e.Raw)
+	if strings.Contains(raw, "/home/max") || strings.Contains(raw, "example.com") || strings.Contains(raw, "Meier") {
 		t.Errorf("sent %s", raw)
 	}
 }
