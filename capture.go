@@ -57,6 +57,7 @@ func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string
 type captureDetails struct {
 	fingerprint []string
 	stored      bool         // the outbox holds the event
+	held        bool         // it was held back
 	dead        *deadDetails // nil: of an event of this process
 }
 
@@ -120,7 +121,7 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 		status = exceptionStatus(end, err, class)
 	}
 	t.noteCaptured(err, id, status)
-	return id
+	return toldID(id)
 }
 
 // exceptionStatus is the status of a task that err, of that class, has ended.
@@ -165,7 +166,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	}
 	id := c.send(ctx, t, e, fingerprint, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
-	return id
+	return toldID(id)
 }
 
 // maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
@@ -228,7 +229,7 @@ func (c *Client) commonTags(tags map[string]string) {
 }
 
 // send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own
-// transport, has it.
+// transport, has it; heldBack if it was one too many.
 func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string,
 	err error) (id sentry.EventID) {
 	if ctx == nil {
@@ -240,6 +241,9 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
 		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope's
+	}
+	if details.held {
+		return heldBack
 	}
 	if sent == nil || c.transport != nil && !details.stored {
 		return ""

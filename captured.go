@@ -28,7 +28,7 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
 		// itself can't be told from others, and counts as captured.
 		if id, same := t.capturedPanic(p.Value); same || again && !errtree.Same(p.Value, p.Value) {
-			return id
+			return toldID(id)
 		}
 	}
 	if err := p.Unwrap(); err != nil {
@@ -120,7 +120,7 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 		}
 		return known != ""
 	})
-	return rest, id
+	return rest, toldID(id)
 }
 
 // idOf returns the ID of the event for err itself, "" when there is none.

@@ -75,7 +75,7 @@ type wireEvent struct {
 	Request     *wireRequest                  `json:"request,omitempty"`
 	User        *sentry.User                  `json:"user,omitempty"`
 
-	// Of transactions alone.
+	// Of transactions alone, but for the type, which feedback has too.
 	Type            string                  `json:"type,omitempty"`
 	StartTime       time.Time               `json:"start_timestamp,omitzero"`
 	Spans           *[]*plainSpan           `json:"spans,omitempty"`
@@ -137,6 +137,9 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 			spans[i] = (*plainSpan)(s)
 		}
 		w.Type, w.StartTime, w.Spans, w.TransactionInfo = e.Type, e.StartTime, &spans, e.TransactionInfo
+	}
+	if itemTypeOf(e) == itemFeedback {
+		w.Type = e.Type
 	}
 	if len(e.Contexts) == 0 {
 		return appendJSON(b, &w)

@@ -154,7 +154,7 @@ func ExampleStats_MarshalJSON() {
 
 	text, err := json.Marshal(sentryconfig.ReadStats())
 	fmt.Println(string(text), err)
-	// Output: {"Captured":0,"Delivered":0,"Dropped":0,"Pending":0,"PendingBytes":0,"DroppedBy":{},"OldestPending":null,"LastError":null} <nil>
+	// Output: {"Captured":0,"Delivered":0,"Dropped":0,"Pending":0,"PendingBytes":0,"HeldBack":0,"DroppedBy":{},"OldestPending":null,"Tasks":{},"LastError":null} <nil>
 }
 
 func ExampleInit_outbox() {

@@ -171,6 +171,12 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		}
 	}
 	p.scrubber.Event(e)
+	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
+		if details != nil {
+			details.held = true
+		}
+		return nil
+	}
 	if details != nil && c.transport != nil {
 		c.transport.expect(e, details)
 	}

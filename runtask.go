@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/getsentry/sentry-go"
@@ -85,6 +86,7 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 	var span *TaskSpan
 	if c.reporting() {
 		ctx, span = c.startTask(ctx, task)
+		span.watchStuck(reflect.ValueOf(run).Pointer())
 	}
 	defer span.Finish()
 	result := TaskError{Task: task, client: c}

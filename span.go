@@ -26,9 +26,13 @@ type TaskSpan struct {
 	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
+	kind     *taskType
+	began    time.Duration // by the Client's clock that stands still while the machine is suspended
+	reported atomic.Bool   // as stuck
 	finished atomic.Bool
 
 	mu       sync.Mutex
+	born     birthplace
 	slot     outbox.Slot       // in the journal
 	lastStep string            // the newest breadcrumb's message, until it is noted there
 	children []*TaskSpan       // running now
@@ -54,7 +58,9 @@ func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, tot
 	if !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+	ctx, t := c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+	t.watchStuck(0)
+	return ctx, t
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -110,6 +116,7 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 		ctx = t.span.Context()
 	}
 	t.noteStart()
+	t.kind, t.began = c.types.begin(t.taskType), c.awake()
 	c.tasks.add(t)
 	c.collector.TaskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
@@ -292,6 +299,7 @@ func (t *TaskSpan) finish() {
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
+		t.kind.drop()
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -305,7 +313,9 @@ func (t *TaskSpan) finish() {
 		status = t.implied
 	}
 	t.mu.Unlock()
+	t.kind.end(status)
 	t.end(status)
+	t.client.watchRate(t.kind, status)
 }
 
 // end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures

@@ -118,9 +118,6 @@ func (c *Collector) Snapshot(wait time.Duration) map[string]Values {
 	return c.known()
 }
 
-// Run runs f in a goroutine where the collector lives, and returns when f has; see [resident.Resident.Run].
-func (c *Collector) Run(f func()) { c.resident.Run(f) }
-
 // Settled returns what Snapshot does, once a reading is complete: when all probes have answered or had two seconds for
 // it, or at Close. When the options change meanwhile, it waits for a reading by the new ones.
 func (c *Collector) Settled() map[string]Values {

@@ -1,0 +1,31 @@
+package sentryconfig
+
+import (
+	"math"
+	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
+)
+
+// A Client has a goroutine of its own, the keeper, for what is due later: events that were held back, and tasks that
+// may be stuck. It sleeps while there is neither.
+
+// never is when nothing is due.
+const never = time.Duration(math.MaxInt64)
+
+// keeperPatience is how long Close waits for what the keeper has begun: hooks of the user's that hang must not hang
+// Close.
+const keeperPatience = 2 * time.Second
+
+// keep is the keeper's work.
+func (c *Client) keep() time.Duration {
+	now := c.now()
+	due := min(c.noise.turn(c, now), c.stuck.turn(c, now))
+	if due == never || !c.open() {
+		return resident.Never
+	}
+	return max(due-now, 0)
+}
+
+// now is the time since c was made, by the monotonic clock.
+func (c *Client) now() time.Duration { return time.Since(c.began) }
