@@ -1,0 +1,3 @@
+package sentryasynq_test
+
+func runWorkerProcess(string) {}
