@@ -21,7 +21,9 @@ func withoutSentinels(err error) error {
 	return err
 }
 
-func isControl(err error) bool { return errors.Is(err, asynq.SkipRetry) || errors.Is(err, asynq.RevokeTask) }
+func isControl(err error) bool {
+	return errors.Is(err, asynq.SkipRetry) || errors.Is(err, asynq.RevokeTask)
+}
 
 // strip returns what is left of err, nil for nothing.
 func strip(err error) error {

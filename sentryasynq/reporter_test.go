@@ -324,3 +324,38 @@ func TestUsersHandlers(t *testing.T) {
 }
 
 type ctxKey struct{}
+
+// TestManyWorkers is for the race detector: 50 workers, and tasks that end in every way.
+func TestManyWorkers(t *testing.T) {
+	b := newBench(t, sentryconfig.Options{OutboxDir: t.TempDir()})
+	cfg := quickConfig()
+	cfg.Concurrency = 50
+	b.start(cfg, sentryasynq.Options{Monitors: map[string]sentryconfig.Monitor{"send": {Slug: "send"}}, Payload: true},
+		func(ctx context.Context, task *asynq.Task) error {
+			_, span := b.client.CreateTaskSpan(ctx, "part", 0, 0, nil)
+			defer span.Finish()
+			switch id, _ := asynq.GetTaskID(ctx); id[0] % 4 {
+			case 0:
+				return errMailbox
+			case 1:
+				panic("boom")
+			case 2:
+				return asynq.SkipRetry
+			}
+			return nil
+		})
+	for range 500 {
+		b.enqueue(asynq.MaxRetry(1))
+	}
+	inspector := asynq.NewInspector(b.redis)
+	defer inspector.Close()
+	b.wait("all to be done", func() bool {
+		info, err := inspector.GetQueueInfo("default")
+		return err == nil && info.Pending+info.Active+info.Retry+info.Scheduled == 0
+	})
+	b.shutdown()
+	b.flush()
+	if len(b.sentry.Refused()) > 0 {
+		t.Errorf("refused: %v", b.sentry.Refused())
+	}
+}
