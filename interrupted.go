@@ -222,8 +222,12 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 			}
 		}
 	}
-	if job := t.Job; job != nil {
-		setInterruptedLevel(e, job.Queue, jobOf(job).retriable())
+	if t.Job != nil {
+		job := jobOf(t.Job)
+		if id := job.interruptedID(t.Job.Identity); id != "" {
+			e.EventID = sentry.EventID(id)
+		}
+		setInterruptedLevel(e, job.Queue, job.retriable())
 	}
 	return e
 }

@@ -368,7 +368,7 @@ func TestInterruptedJob(t *testing.T) {
 		job := &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: attempt, MaxAttempts: 3}
 		task := outbox.Task{Type: "send", Job: job.note(""), Tags: map[string]string{"shop": "x", "task_type": "mine"},
 			TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)}
-		noted = append(noted, outbox.Interrupted{EventID: task.Job.EventID, Task: task})
+		noted = append(noted, outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: task})
 	}
 	if !current.Load().reportDead(outbox.Dead{LastAlive: time.Now(), Tasks: noted}) {
 		t.Fatal("not reported")

@@ -147,31 +147,29 @@ const opQueueProcess = "queue.process"
 // See https://develop.sentry.dev/sdk/telemetry/traces/modules/queues/.
 func (j *Job) startSpan(s *sentry.Span) {
 	s.Op = opQueueProcess
-	data := map[string]any{"messaging.message.retry.count": max(j.Attempt-1, 0)}
-	if s.IsTransaction() {
-		data[originKey] = j.origin()
-	} else {
-		s.Origin = sentry.SpanOrigin(j.origin())
+	if s.Data == nil {
+		s.Data = make(map[string]any, 8)
 	}
-	for key, value := range map[string]string{
-		"messaging.system": j.System, "messaging.destination.name": j.Queue, "messaging.message.id": j.ID,
-	} {
-		if value != "" {
-			data[key] = value
-		}
+	s.Data["messaging.message.retry.count"] = max(j.Attempt-1, 0)
+	if j.System != "" {
+		s.Data["messaging.system"] = j.System
+	}
+	if j.Queue != "" {
+		s.Data["messaging.destination.name"] = j.Queue
+	}
+	if j.ID != "" {
+		s.Data["messaging.message.id"] = j.ID
 	}
 	if j.Size > 0 {
-		data["messaging.message.body.size"] = j.Size
+		s.Data["messaging.message.body.size"] = j.Size
 	}
 	if j.Wait > 0 {
-		data["messaging.message.receive.latency"] = float64(j.Wait) / float64(time.Millisecond)
+		s.Data["messaging.message.receive.latency"] = float64(j.Wait) / float64(time.Millisecond)
 	}
-	if s.Data == nil {
-		s.Data = data
-		return
-	}
-	for key, value := range data {
-		s.Data[key] = value
+	if s.IsTransaction() {
+		s.Data[originKey] = j.origin()
+	} else {
+		s.Origin = sentry.SpanOrigin(j.origin())
 	}
 }
 
@@ -207,7 +205,7 @@ func (j *Job) origin() string {
 // note is what the journal of running tasks holds of a job.
 func (j *Job) note(identity string) *outbox.Job {
 	return &outbox.Job{System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
-		EventID: j.interruptedID(identity)}
+		Identity: identity}
 }
 
 // An attempt is how a task stands that has a Job, a Monitor, or both. Its fields but for job and identity are guarded

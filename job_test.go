@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -398,4 +399,25 @@ func TestTraceHeaders(t *testing.T) {
 	}
 	flushClient(t, client)
 	transactions(t, server, 1)
+}
+
+// BenchmarkRunTaskOfJob is what an attempt at a job costs that succeeds, without a transaction and with one.
+func BenchmarkRunTaskOfJob(b *testing.B) {
+	for _, rate := range []float64{0, 1} {
+		b.Run(fmt.Sprint("rate ", rate), func(b *testing.B) {
+			server := sentrytest.NewServer(b)
+			server.Respond(func(int, http.ResponseWriter, *http.Request) bool { return true })
+			client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), OutboxDir: b.TempDir(),
+				TracesSampleRate: sentry.Set(rate)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer client.Close(time.Minute)
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send", Job: jobOf(1, 3)},
+					func(context.Context) error { return nil })
+			}
+		})
+	}
 }

@@ -46,7 +46,7 @@ type Job struct {
 	ID          string `json:"id,omitempty"`
 	Attempt     int    `json:"attempt,omitempty"`
 	MaxAttempts int    `json:"max_attempts,omitempty"`
-	EventID     string `json:"event_id,omitempty"` // for the report that this attempt never came back; "": the journal's
+	Identity    string `json:"identity,omitempty"` // by which whoever finds the attempt lost knows the job
 }
 
 // A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
@@ -125,7 +125,9 @@ func (j *Journal) Begin(t Task) Slot {
 	t.Type = cut(t.Type)
 	if t.Job != nil {
 		job := *t.Job // the caller's
-		job.System, job.Queue, job.ID = cutTo(job.System, maxName), cutTo(job.Queue, maxName), cutTo(job.ID, maxName)
+		for _, name := range []*string{&job.System, &job.Queue, &job.ID, &job.Identity} {
+			*name = cutTo(*name, maxName)
+		}
 		t.Job = &job
 	}
 	t.Tags = fitting(t.Tags)
@@ -254,6 +256,13 @@ func (n *Note) merge(by Note) {
 
 // fitting returns as many of the tags as find room, in the order of their keys.
 func fitting(tags map[string]string) map[string]string {
+	bytes := 0
+	for key, value := range tags {
+		bytes += len(key) + len(value) + len(`"":"",`)
+	}
+	if bytes*6 <= maxTags { // however many of them JSON escapes
+		return tags
+	}
 	kept, room := make(map[string]string, len(tags)), maxTags
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		encoded, err := json.Marshal([2]string{key, tags[key]})
@@ -382,9 +391,6 @@ func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Int
 		t := Interrupted{EventID: eventID(stem, sequence), at: i * slotSize}
 		if json.Unmarshal(meta, &t.Task) != nil {
 			continue
-		}
-		if t.Job != nil && t.Job.EventID != "" {
-			t.EventID = t.Job.EventID
 		}
 		if json.Valid(data) {
 			t.Data = slices.Clone(data)
