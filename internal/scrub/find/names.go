@@ -1,6 +1,7 @@
 package find
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -37,14 +38,26 @@ const (
 // secretWords are the names of secrets, in lower case and without separators.
 var secretWords = []string{
 	"password", "passwords", "passwd", "passwds", "pwd", "pwds", "pswd", "pswds", "passphrase", "passphrases", "passcode", "passcodes", "passkey",
-	"passwort", "kennwort", "contraseña", "contrasena", "motdepasse", "senha", "htpasswd", "pgpass",
-	"dbpass", "userpass", "mypass", "smtppass", "mysqlpass", "rootpass", "adminpass", "loginpass", "authpass", "ftppass", "mailpass", "sshpass",
+	"pw", "pws", "passwrd", "pasword", "passwrod", "pwrd", "psw",
+	"passin", "passout", "storepass", "keypass", "htpasswd", "pgpass", "passwordd", "machinepassword",
+	// of other languages
+	"passwort", "passwörter", "kennwort", "kennwörter", "kennung", "losung", "zugangscode", "zugangsdaten", "anmeldedaten",
+	"sicherheitsschlüssel", "netzwerkschlüssel", "wlanschlüssel", "schlüsselinhalt", "wiederherstellungsschlüssel",
+	"lizenzschlüssel", "produktschlüssel", "freischaltcode", "geheimnis", "wlankey",
+	"contraseña", "contrasena", "contraseñas", "clavedeacceso", "motdepasse", "motsdepasse", "mdp", "codedacces",
+	"contenudelaclé", "contenudelacle", "contenidodelaclave", "contenutochiave", "cléderécupération", "cléréseau",
+	"senha", "senhas", "palavrapasse", "palavrachave", "paroladordine", "parola", "parole", "parolachiave",
+	"wachtwoord", "wachtwoorden", "toegangscode", "salasana", "adgangskode", "kodeord", "lösenord", "losenord", "passord",
+	"heslo", "hesla", "hasło", "haslo", "jelszó", "jelszo", "şifre", "sifre", "lozinka", "geslo", "slaptažodis", "parool",
+	"пароль", "пароля", "пароли", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "סיסמה",
+	"κωδικός", "رمزعبور", "mậtkhẩu", "katasandi", "รหัสผ่าน",
 	"secret", "secrets", "secretkey", "secretkeys", "clientsecret", "credential", "credentials", "cred", "creds",
 	"token", "authtoken", "authtokens", "accesstokens", "refreshtokens", "apitokens", "jwt", "jwts", "bearer", "otp", "totp",
 	"apikey", "apikeys", "accesskey", "accesskeys", "authkey", "authkeys", "privatekey", "privatekeys", "privkey", "signingkey",
 	"encryptionkey", "decryptionkey", "masterkey", "accountkey", "sharedkey", "sharedaccesskey", "sharedaccesssignature",
 	"presharedkey", "psk", "sshkey", "sshkeys", "licensekey", "licencekey", "activationkey", "productkey", "recoverykey", "storagekey", "sessionkey",
-	"deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey", "keymaterial", "keycontent",
+	"securitykey", "networkkey", "networksecuritykey", "bitlockerkey", "ntlmhash", "nthash", "lmhash",
+	"accesscode", "securitycode", "logincode", "unlockcode", "otpcode", "deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey", "keymaterial", "keycontent",
 	"subscriptionkey", "vaultkey", "webhookkey", "saskey", "adminkey", "rootkey", "serviceaccountkey", "appkey", "consumerkey",
 	"auth", "oauth", "xauth", "basicauth", "proxyauth", "httpauth", "authorization", "authorisation", "xamzsignature", "xamzcredential",
 	"cookie", "cookies", "setcookie", "cookiejar", "sessionid", "sessionids", "sessid", "sid", "phpsessid", "jsessionid", "usersession",
@@ -63,6 +76,7 @@ var aspectWords = []string{
 	"cost", "price", "url", "uri", "urls", "endpoint", "host", "hostname", "server", "port", "domain", "path", "file", "filename", "dir", "folder",
 	"format", "algorithm", "alg", "method", "methods", "scheme", "mode", "version", "provider", "manager", "user", "username",
 	"strength", "level", "changed", "updated", "created", "present", "exists", "missing", "needed", "protected", "less",
+	"last", "never", "set", "history", "complexity", "reset", "attempt", "state", "bus", "sock", "socket", "login",
 	"prompt", "samesite", "secure", "parser", "service", "allowed", "remaining",
 }
 
@@ -70,11 +84,14 @@ var aspectWords = []string{
 var amountWords = []string{"has", "have", "is", "are", "num", "max", "min", "total", "avg", "mean", "no", "n", "requires", "require",
 	"required", "allow", "allows", "allowed", "skip", "needs", "remaining", "public", "enable", "disable"}
 
-// passOwners stand before "pass" where it is a password.
-var passOwners = map[string]bool{"db": true, "database": true, "user": true, "my": true, "admin": true, "root": true, "smtp": true,
-	"imap": true, "mysql": true, "pg": true, "postgres": true, "redis": true, "mongo": true, "rabbitmq": true, "amqp": true, "mqtt": true,
-	"proxy": true, "ftp": true, "sftp": true, "mail": true, "email": true, "http": true, "basic": true, "auth": true, "login": true,
-	"sudo": true, "ssh": true, "ldap": true, "key": true, "keystore": true, "truststore": true, "wifi": true, "vpn": true, "rdp": true, "cert": true, "service": true}
+// passages stand before "pass" where something passes, or is one of several; passed are words that end in it.
+var (
+	passages = setOf("first second third fourth last next prev previous final one two single multi multiple dry full both each " +
+		"test tests check build render compile optimization num no n this that by did do does will can to if on render scan")
+	passed = setOf("compass bypass trespass overpass underpass surpass encompass firstpass onepass twopass multipass singlepass")
+	// stages may follow "pass" and the like: DB_PASS_PROD.
+	stages = setOf("prod production dev development test testing stage staging live old new local int uat qa default backup")
+)
 
 // tokenOwners stand before "tokens" where they are not counted.
 var tokenOwners = map[string]bool{"access": true, "refresh": true, "auth": true, "api": true, "bearer": true, "session": true,
@@ -239,7 +256,9 @@ func (n *names) match(s *splitName, from, to int) bool {
 	case kind&kindSecret != 0:
 		return !n.innocent(s, from, to)
 	case kind&kindPass != 0:
-		return s.lastWord() == to && (from == 0 || passOwners[string(s.join(from-1, from-1))])
+		last := s.lastWord()
+		return (last == to || last == to+1 && stages[string(s.join(last, last))]) &&
+			(from == 0 || !passages[string(s.join(from-1, from-1))])
 	case kind&kindSession != 0:
 		return from == s.lastWord() && !n.innocent(s, from, to) || to+1 < s.words && sessionParts[string(s.join(to+1, to+1))] && !n.innocent(s, from, to+1)
 	case kind&kindTokens != 0:
@@ -276,58 +295,40 @@ func (n *names) innocent(s *splitName, from, to int) bool {
 
 // joinedSecret finds names written without separators, such as dbpassword and passwordhash.
 func joinedSecret(word []byte) bool {
-	if len(word) < 5 {
+	if len(word) < 4 {
 		return false
 	}
-	switch word[len(word)-1] { // a look at the last letter saves the comparisons
-	case 'd':
-		if hasSuffix(word, "password") || hasSuffix(word, "passwd") || hasSuffix(word, "pwd") {
-			return true
-		}
-	case 't':
-		if hasSuffix(word, "secret") {
-			return true
-		}
-	case 'n':
-		if hasSuffix(word, "token") || hasSuffix(word, "dsn") || hasSuffix(word, "authorization") {
-			return true
-		}
-	case 'y':
-		if hasSuffix(word, "apikey") || hasSuffix(word, "secretkey") || hasSuffix(word, "privatekey") || hasSuffix(word, "accesskey") {
-			return true
-		}
-	case 'e':
-		if hasSuffix(word, "cookie") || hasSuffix(word, "passphrase") {
-			return true
-		}
-	case 'l':
-		if hasSuffix(word, "credential") {
-			return true
-		}
-	case 's':
-		if hasSuffix(word, "credentials") || hasSuffix(word, "passwords") || hasSuffix(word, "secrets") || hasSuffix(word, "apikeys") || hasSuffix(word, "cookies") {
-			return true
-		}
-	case 'g':
-		if hasSuffix(word, "connectionstring") {
-			return true
-		}
-	case 'f':
-		if hasSuffix(word, "csrf") || hasSuffix(word, "xsrf") {
-			return true
+	for _, suffix := range secretSuffixes[word[len(word)-1]] { // a look at the last letter saves the comparisons
+		if hasSuffix(word, suffix) {
+			return !passed[string(word)]
 		}
 	}
-	for _, stem := range [...]string{"password", "passwd", "passphrase", "apikey", "privatekey", "secretkey", "accesskey", "connectionstring"} {
+	for _, stem := range secretStems {
 		if len(word) > len(stem) && string(word[:len(stem)]) == stem {
-			switch string(word[len(stem):]) {
-			case "count", "length", "len", "less", "limit", "type", "policy":
-				return false
-			}
-			return true
+			return !harmlessEnds[string(word[len(stem):])]
 		}
 	}
 	return false
 }
+
+// secretSuffixes end names of secrets, by their last letter.
+var secretSuffixes = func() (suffixes [256][]string) {
+	for suffix := range strings.FieldsSeq("password passwords passwd pwd pw pass secret secrets token dsn authorization apikey apikeys " +
+		"secretkey privatekey accesskey cookie cookies passphrase credential credentials connectionstring csrf xsrf " +
+		"passwort kennwort wachtwoord lösenord") {
+		last := suffix[len(suffix)-1]
+		suffixes[last] = append(suffixes[last], suffix)
+	}
+	return suffixes
+}()
+
+// secretStems begin names of secrets, unless harmlessEnds follow.
+var (
+	secretStems = [...]string{
+		"password", "passwd", "passphrase", "apikey", "privatekey", "secretkey", "accesskey", "connectionstring",
+	}
+	harmlessEnds = setOf("count length len less limit type policy s")
+)
 
 func hasSuffix(word []byte, suffix string) bool {
 	return len(word) >= len(suffix) && string(word[len(word)-len(suffix):]) == suffix

@@ -194,7 +194,7 @@ func (s *Finder) programArgument(ed *secretEditor, i, end int) int {
 	if !mayBeProgramFlag(ed.text[i:]) {
 		return 0
 	}
-	rule := valueRule{name: "password"}
+	rule := valueRule{name: "password", flag: true}
 	if k := ed.nextArgument(end); k > 0 && ed.programSecret(ed.text[i:end], k, i) == 0 {
 		return s.value(&ed.editor, k, rule)
 	}
