@@ -28,6 +28,11 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if rule.sep == ':' && !rule.bare {
 		start = ed.jsonValue(start)
 	}
+	if strings.HasPrefix(t[start:], `\n`) && rule.sep == ':' { // below, the line's end escaped
+		if next := ed.skipBlanks(start + 2); next > start+2 && isSecretive(t[next:ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)]) {
+			start = next
+		}
+	}
 	rule.spaced = start > k || rule.sep == 0
 	k = ed.sigil(start)
 	if k >= len(t) {
@@ -379,6 +384,9 @@ func (x *scanner) pairFollows(k int) bool {
 	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
 }
 
+// harmlessCookies are settings of pages.
+var harmlessCookies = setOf("lang language locale theme color colour currency tz timezone consent dark_mode view sort")
+
 // Schemes of authentication: what belongs to a lineScheme goes on to the end of the line, to a wordScheme is one word.
 var (
 	lineSchemes = [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"}
@@ -401,8 +409,10 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	}
 	word := strings.TrimRight(t[k:end], ";")
 	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
-		if strings.IndexByte(word, '=') > 0 {
-			return line()
+		if name, _, found := strings.Cut(word, "="); found && name != "" {
+			if whole := line(); !harmlessCookies[strings.ToLower(name)] || whole > end && !strings.HasPrefix(t[end:], "; Path=") && end < len(t) && t[end] == ';' {
+				return whole
+			}
 		}
 		return 0
 	}
@@ -415,8 +425,8 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 			return line()
 		}
 	}
-	if containsFold(rule.name, "authori") && isPlainWord(word) { // a scheme of somebody's own
-		if after := x.wordEnd(next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
+	if containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) { // a scheme of somebody's own
+		if after := x.wordEnd(next, rule); after > next && isSecretive(strings.TrimLeft(t[next:after], "\"'")) && !isProseWord(word) {
 			return after
 		}
 	}

@@ -13,11 +13,11 @@ import (
 // show that the value is a property of the secret, not the secret: token_count, password_expires_at, has_cookie.
 type names struct {
 	words map[string]wordKind
-	// lengths has bit n set for a first byte when words holds one of n bytes: it saves nearly all look-ups.
-	lengths [256]uint64
+	// lengths has bit n set for a first and a last byte when words holds one of n bytes: it saves nearly all look-ups.
+	lengths [1024]uint64
 }
 
-type wordKind uint8
+type wordKind uint16
 
 const (
 	kindSecret     wordKind = 1 << iota // secret unless a neighbour makes it a property
@@ -27,6 +27,15 @@ const (
 	kindConfigured                      // Config.SecretKeys: always
 	kindAspect                          // a property of a secret when it comes after it
 	kindAmount                          // a property of a secret when it comes before it
+
+	// What a name that is no secret's may be in a text.
+	kindTail      // the last word of one: API key
+	kindPair      // "name": it is given as a value
+	kindSignature // of a URL
+	kindPIN
+	kindLogin // user and password
+
+	kindRoles = kindTail | kindPair | kindSignature | kindPIN | kindLogin
 )
 
 const (
@@ -106,7 +115,7 @@ func newNames(configured []string) *names {
 		for _, w := range list {
 			if w != "" && len(w) <= maxWordBytes {
 				n.words[w] |= kind
-				n.lengths[w[0]] |= 1 << len(w)
+				n.lengths[endsOf(w)] |= 1 << len(w)
 			}
 		}
 	}
@@ -114,6 +123,12 @@ func newNames(configured []string) *names {
 	add(kindAspect, aspectWords...)
 	add(kindSecret, secretWords...)
 	add(kindPass, "pass")
+	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave", "ordine",
+		"acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
+	add(kindPair, "name")
+	add(kindSignature, "sig")
+	add(kindPIN, "pin", "puk")
+	add(kindLogin, "login", "logon", "anmeldung", "zugang", "account", "konto", "user")
 	add(kindSession, "session")
 	add(kindTokens, "tokens")
 	for _, key := range configured {
@@ -219,18 +234,49 @@ func (s *splitName) split(name string) bool {
 	return s.words > 0
 }
 
+func isLowerWord(name string) bool {
+	for i := range len(name) {
+		if !isLower(name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 
-func (n *names) kind(word []byte) wordKind {
-	if len(word) == 0 || len(word) > maxWordBytes || n.lengths[word[0]]>>len(word)&1 == 0 {
+// endsOf is the place in lengths of a word that isn't empty.
+func endsOf[T string | []byte](word T) int { return (int(word[0])<<5 ^ int(word[len(word)-1])) & 1023 }
+
+func kindOf[T string | []byte](n *names, word T) wordKind {
+	if len(word) == 0 || len(word) > maxWordBytes || n.lengths[endsOf(word)]>>len(word)&1 == 0 {
 		return 0
 	}
 	return n.words[string(word)]
 }
 
+// role says what a name in a text may be that is no secret's.
+func (n *names) role(name string) wordKind {
+	var low [12]byte
+	if len(name) > len(low) {
+		return 0
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		low[i] = c
+	}
+	return kindOf(n, low[:len(name)]) & kindRoles
+}
+
 // secret reports whether values under name are secrets. It costs some 20 to 150 ns and no allocation.
 func (n *names) secret(name string) bool {
 	if len(name) < 1 {
+		return false
+	}
+	if isLowerWord(name) && kindOf(n, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
 		return false
 	}
 	var s splitName
@@ -250,7 +296,7 @@ func (n *names) secret(name string) bool {
 
 func (n *names) match(s *splitName, from, to int) bool {
 	word := s.join(from, to)
-	switch kind := n.kind(word); {
+	switch kind := kindOf(n, word); {
 	case kind&kindConfigured != 0:
 		return true
 	case kind&kindSecret != 0:
@@ -281,12 +327,12 @@ func (s *splitName) lastWord() int {
 // innocent reports whether the words around the secret one make the value a property of it.
 func (n *names) innocent(s *splitName, from, to int) bool {
 	for i := range from {
-		if n.kind(s.join(i, i))&kindAmount != 0 {
+		if kindOf(n, s.join(i, i))&kindAmount != 0 {
 			return true
 		}
 	}
 	for i := to + 1; i < s.words; i++ {
-		if n.kind(s.join(i, i))&kindAspect != 0 {
+		if kindOf(n, s.join(i, i))&kindAspect != 0 {
 			return true
 		}
 	}
@@ -294,7 +340,7 @@ func (n *names) innocent(s *splitName, from, to int) bool {
 }
 
 // joinedSecret finds names written without separators, such as dbpassword and passwordhash.
-func joinedSecret(word []byte) bool {
+func joinedSecret[T string | []byte](word T) bool {
 	if len(word) < 4 {
 		return false
 	}
@@ -330,6 +376,6 @@ var (
 	harmlessEnds = setOf("count length len less limit type policy s")
 )
 
-func hasSuffix(word []byte, suffix string) bool {
+func hasSuffix[T string | []byte](word T, suffix string) bool {
 	return len(word) >= len(suffix) && string(word[len(word)-len(suffix):]) == suffix
 }

@@ -28,7 +28,7 @@ var common = map[string]bool{"root": true, "admin": true, "administrator": true,
 type personal struct {
 	triggers [256]bool // separators, and the first bytes of words in both cases
 	folders  []folder  // longest first
-	words    []word    // longest first
+	words    []ownName // longest first
 }
 
 // A folder is a path as its elements, without a drive.
@@ -37,7 +37,7 @@ type folder struct {
 	mark     string
 }
 
-type word struct {
+type ownName struct {
 	text string
 	mark string
 }
@@ -65,7 +65,7 @@ func newPersonal(c Config) *personal {
 		short, _, _ := strings.Cut(name, ".")
 		p.addWord(short, hostMark)
 	}
-	slices.SortStableFunc(p.words, func(a, b word) int { return cmp.Compare(len(b.text), len(a.text)) })
+	slices.SortStableFunc(p.words, func(a, b ownName) int { return cmp.Compare(len(b.text), len(a.text)) })
 	return p
 }
 
@@ -89,10 +89,10 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func (p *personal) addWord(name, mark string) {
 	name = strings.Trim(name, " .")
 	if utf8.RuneCountInString(name) < minNameChars || common[strings.ToLower(name)] ||
-		slices.ContainsFunc(p.words, func(w word) bool { return w.text == name }) {
+		slices.ContainsFunc(p.words, func(w ownName) bool { return w.text == name }) {
 		return
 	}
-	p.words = append(p.words, word{name, mark})
+	p.words = append(p.words, ownName{name, mark})
 	first, _ := utf8.DecodeRuneInString(name)
 	for r := first; ; {
 		p.triggers[string(r)[0]] = true
@@ -465,7 +465,7 @@ func everyones(name string) bool {
 
 // names reports whether name, in any case, is one that is replaced.
 func (p *personal) names(name string) bool {
-	return slices.ContainsFunc(p.words, func(w word) bool { return strings.EqualFold(w.text, name) })
+	return slices.ContainsFunc(p.words, func(w ownName) bool { return strings.EqualFold(w.text, name) })
 }
 
 // word handles the name of a host or user that may begin at i.

@@ -9,24 +9,29 @@ import (
 type programFlag struct {
 	flags    []string // of a dash and a letter: with a blank between or none
 	attached bool     // never with a blank: mysql -psecret
-	login    bool     // by user:password; a user alone is no secret
+	login    string   // what stands between user and password; a user alone is no secret
 	programs []string // words in lower case; others may stand between them
 }
 
 var programFlags = []programFlag{
-	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: true, programs: []string{"curl"}},
+	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: ":", programs: []string{"curl"}},
+	{flags: []string{"-U", "--user"}, login: "%", programs: []string{"smbclient", "winexe", "rpcclient", "net", "wmic", "smbget"}},
+	{flags: []string{"-u", "--user"}, login: ",", programs: []string{"lftp"}},
 	{flags: []string{"-p"}, programs: []string{
 		"psexec", "psexec64", "winrs", "sshpass", "docker login", "podman login", "az login", "mongosh", "mongodump",
+		"mongorestore", "mongoimport", "veracrypt", "ncftpget", "ncftpput", "certutil", "kinit",
 	}},
 	{flags: []string{"-p"}, attached: true, programs: []string{
-		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "rar", "unrar",
+		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "7zz", "rar", "unrar", "sshpass",
 	}},
 	{flags: []string{"-hp"}, attached: true, programs: []string{"rar"}},
-	{flags: []string{"-P"}, programs: []string{"sqlcmd", "bcp", "zip", "unzip"}},
-	{flags: []string{"-pw"}, programs: []string{"plink", "pscp"}},
+	{flags: []string{"-P"}, programs: []string{"sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "ssh-keygen", "ipmitool"}},
+	{flags: []string{"-N"}, programs: []string{"ssh-keygen"}},
+	{flags: []string{"-k", "-K"}, programs: []string{"openssl enc"}},
+	{flags: []string{"-pw", "-rp"}, programs: []string{"plink", "pscp", "psftp", "putty", "manage-bde"}},
 	{flags: []string{"-a"}, programs: []string{"redis-cli"}},
-	{flags: []string{"-w"}, programs: []string{"ldapsearch"}},
-	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks"}},
+	{flags: []string{"-w"}, programs: []string{"ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"}},
+	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks", "veracrypt", "signtool"}},
 }
 
 // programFlagLetters has the first letters of programFlags: behind a dash (1), behind a slash (2).
@@ -60,7 +65,7 @@ const maxCommand = 512
 const maxFlag = 24
 
 // maxProgramWords is the room for programWords. Too many for it panic before any test runs.
-const maxProgramWords = 64
+const maxProgramWords = 96
 
 // A programWord is one of the words of a program.
 type programWord struct {
@@ -163,8 +168,8 @@ func programSecret(prev, arg string, whole func() string, run func(flag int) boo
 		if from = f.secret(prev, arg); from < 0 || !run(i) {
 			continue
 		}
-		if f.login {
-			if _, password, _ := strings.Cut(whole()[from:], ":"); password == "" {
+		if f.login != "" {
+			if _, password, _ := strings.Cut(whole()[from:], f.login); password == "" {
 				continue
 			}
 		}

@@ -30,6 +30,7 @@ const (
 	classEqual      // =
 	classSemicolon  // ;
 	classAngle      // < >
+	classSign       // ! # $ % * + ? ^ ~
 	classAlnum      = classDigit | classUpper | classLower
 	classToken      = classAlnum | classDash
 	className       = classToken | classDot | classHigh
@@ -43,7 +44,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>",
+		classSemicolon: ";", classAngle: "<>", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c

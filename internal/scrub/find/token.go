@@ -91,7 +91,7 @@ var tokenFormats = [...]tokenFormat{
 	{"npm_", 24, false, true}, {"pypi-", 16, false, true}, {"dckr_pat_", 16, false, false}, {"dop_v1_", 24, false, false}, {"doo_v1_", 24, false, false}, {"dor_v1_", 24, false, false},
 	{"hvs.", 16, false, false}, {"hvb.", 16, false, false}, {"hvr.", 16, false, false}, {"SG.", 16, true, true}, {"AGE-SECRET-KEY-", 16, false, false}, {"HRKU-", 24, false, false},
 	{"glsa_", 24, false, false}, {"glc_", 24, false, true}, {"NRAK-", 20, false, false}, {"PMAK-", 20, false, false}, {"lin_api_", 20, false, false}, {"figd_", 20, false, false}, {"nfp_", 24, false, false},
-	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true}, {"ATATT", 0, false, false},
+	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true},
 }
 
 // formatsByEnd has tokenFormats by the byte before their delimiter.
@@ -103,6 +103,16 @@ var formatsByEnd = func() (formats [256][]*tokenFormat) {
 	}
 	return formats
 }()
+
+// prefixEnds returns the bytes that stand before delimiter in tokenFormats.
+func prefixEnds(delimiter byte) (ends string) {
+	for _, f := range tokenFormats {
+		if n := len(f.prefix); f.prefix[n-1] == delimiter {
+			ends += f.prefix[n-2 : n-1]
+		}
+	}
+	return ends
+}
 
 // prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
 func (e *editor) prefixed(i int) int {
@@ -175,56 +185,35 @@ func isRandom(t string) bool {
 	return false
 }
 
-// letteredPrefixes are what lettered knows: by the first letter, or by one inside it that is rarer.
-var letteredPrefixes = [...]string{
-	"AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ATAT", "eyJ", "SK", "bearer", "Bearer", "basic", "Basic",
+// A letterFormat is a form of keys that begins with letters of its own, without a delimiter.
+type letterFormat struct {
+	prefix   string
+	of       class // of what follows
+	min, max int   // how much, in bytes
+	example  string
 }
 
-// lettered handles the formats that have no delimiter near their beginning, by the letter at i.
-func (e *editor) lettered(i int) int {
-	t := e.text
-	switch t[i] {
-	case 'J': // eyJ: {" in base64
-		if i < 2 || t[i-1] != 'y' || t[i-2] != 'e' || i > 2 && isAlnum(t[i-3]) && inWord(t, i-2) {
-			return 0
-		}
-		return e.jwt(i - 2)
-	case 'A':
-		if i+20 > len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		switch t[i : i+4] {
-		case "AKIA", "ASIA", "ABIA", "ACCA":
-			end := e.span(i+4, len(t), classUpper|classDigit)
-			if end-i >= 20 && (end == len(t) || !isAlnum(t[end])) {
-				return e.replace(i, end, Filtered)
-			}
-		case "AIza", "ATAT":
-			end := e.span(i+4, len(t), classToken)
-			if end-i >= 34 {
-				return e.replace(i, end, Filtered)
-			}
-		}
-	case 'S': // Twilio
-		if i+34 > len(t) || t[i+1] != 'K' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		end := e.span(i+2, len(t), classHex)
-		if end-i == 34 && (end == len(t) || !isAlnum(t[end])) {
-			return e.replace(i, end, Filtered)
-		}
-	case 'b', 'B':
-		if i+7 >= len(t) || t[i+1]|0x20 != 'e' && t[i+1]|0x20 != 'a' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		switch {
-		case hasPrefixFold(t[i:], "bearer"):
-			return e.bearer(i + len("bearer"))
-		case hasPrefixFold(t[i:], "basic"):
-			return e.basic(i + len("basic"))
-		}
+var letterFormats = [...]letterFormat{
+	{"AKIA", classUpper | classDigit, 16, 60, "AKIAQ3EGRIYVOXAPLW5T"}, {"ASIA", classUpper | classDigit, 16, 60, "ASIAQ3EGRIYVOXAPLW5T"},
+	{"ABIA", classUpper | classDigit, 16, 60, "ABIAQ3EGRIYVOXAPLW5T"}, {"ACCA", classUpper | classDigit, 16, 60, "ACCAQ3EGRIYVOXAPLW5T"},
+	{"AIza", classToken, 30, 60, "AIzaSyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q"},
+	{"ATATT", classToken | classEqual, 29, 300, "ATATT3xFfGF0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{"ATCTT", classToken | classEqual, 29, 300, "ATCTT3xFfGN0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{"SK", classHex, 32, 32, "SK0123456789abcdef0123456789abcdef"},
+	{"LTAI", classAlnum, 12, 32, "LTAIa1B2c3D4e5F6g7H8"},
+	{"AKCp", classAlnum, 64, 80, "AKCpa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5"},
+	{"EZAK", classAlnum, 50, 60, "EZAKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+	{"EZTK", classAlnum, 50, 60, "EZTKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+	{"dapi", classHex, 32, 32, "dapi0123456789abcdef0123456789abcdef"},
+}
+
+// find handles the format whose prefix is ed.text[i:end].
+func (f *letterFormat) find(ed *secretEditor, i, end int) int {
+	after := ed.span(end, min(len(ed.text), end+f.max+1), f.of)
+	if n := after - end; n < f.min || n > f.max || f.of&classDash == 0 && after < len(ed.text) && isAlnum(ed.text[after]) {
+		return 0
 	}
-	return 0
+	return ed.replace(i, after, Filtered)
 }
 
 // jwt handles the beginning of a JWT at start, whose first part is one of many in vain: its end is remembered.
