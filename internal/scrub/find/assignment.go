@@ -9,8 +9,10 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		if strings.HasPrefix(t[i+1:], "//") {
 			return ed.url(i)
 		}
-		if next := ed.telegram(i); next > 0 {
-			return next
+		if i+1 < len(t) && t[i+1] == 'A' {
+			if next := ed.telegram(i); next > 0 {
+				return next
+			}
 		}
 	}
 	sign := i
@@ -228,7 +230,10 @@ func isNameByte(c byte) bool {
 
 // lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
 func lastComponent(name string) string {
-	dot := strings.LastIndexByte(name, '.')
+	dot := len(name) - 1
+	for dot >= 0 && name[dot] != '.' {
+		dot--
+	}
 	if dot < 0 {
 		return name
 	}

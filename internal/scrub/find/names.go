@@ -12,9 +12,27 @@ import (
 // two and three neighbours joined (api_key is apikey), and joined as a whole (pAssWord). What follows or precedes the secret word may
 // show that the value is a property of the secret, not the secret: token_count, password_expires_at, has_cookie.
 type names struct {
-	words map[string]wordKind
-	// lengths has bit n set for a first and a last byte when words holds one of n bytes: it saves nearly all look-ups.
+	words  vocabulary // of secrets, and roles
+	around vocabulary // what makes a name innocent beside them
+}
+
+// A vocabulary holds words and their kinds.
+type vocabulary struct {
+	kinds map[string]wordKind
+	// lengths has bit n set for a first and a last byte when there is a word of n bytes: it saves nearly all look-ups.
 	lengths [1024]uint64
+}
+
+func (v *vocabulary) add(kind wordKind, list ...string) {
+	if v.kinds == nil {
+		v.kinds = make(map[string]wordKind, len(list))
+	}
+	for _, w := range list {
+		if w != "" && len(w) <= maxWordBytes {
+			v.kinds[w] |= kind
+			v.lengths[endsOf(w)] |= 1 << len(w)
+		}
+	}
 }
 
 type wordKind uint16
@@ -110,17 +128,10 @@ var tokenOwners = map[string]bool{"access": true, "refresh": true, "auth": true,
 var sessionParts = map[string]bool{"id": true, "ids": true, "key": true, "token": true, "cookie": true, "secret": true, "hash": true, "data": true}
 
 func newNames(configured []string) *names {
-	n := &names{words: make(map[string]wordKind, len(secretWords)+len(aspectWords)+len(amountWords)+len(configured)+8)}
-	add := func(kind wordKind, list ...string) {
-		for _, w := range list {
-			if w != "" && len(w) <= maxWordBytes {
-				n.words[w] |= kind
-				n.lengths[endsOf(w)] |= 1 << len(w)
-			}
-		}
-	}
-	add(kindAmount, amountWords...)
-	add(kindAspect, aspectWords...)
+	n := new(names)
+	n.around.add(kindAmount, amountWords...)
+	n.around.add(kindAspect, aspectWords...)
+	add := n.words.add
 	add(kindSecret, secretWords...)
 	add(kindPass, "pass")
 	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave", "ordine",
@@ -248,27 +259,30 @@ func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 // endsOf is the place in lengths of a word that isn't empty.
 func endsOf[T string | []byte](word T) int { return (int(word[0])<<5 ^ int(word[len(word)-1])) & 1023 }
 
-func kindOf[T string | []byte](n *names, word T) wordKind {
-	if len(word) == 0 || len(word) > maxWordBytes || n.lengths[endsOf(word)]>>len(word)&1 == 0 {
+func kindOf[T string | []byte](v *vocabulary, word T) wordKind {
+	if len(word) == 0 || len(word) > maxWordBytes || v.lengths[endsOf(word)]>>len(word)&1 == 0 {
 		return 0
 	}
-	return n.words[string(word)]
+	return v.kinds[string(word)]
 }
 
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
 	var low [12]byte
-	if len(name) > len(low) {
+	if len(name) > len(low) || n.words.lengths[(int(lowered(name[0]))<<5^int(lowered(name[len(name)-1])))&1023]>>len(name)&1 == 0 {
 		return 0
 	}
 	for i := range len(name) {
-		c := name[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		low[i] = c
+		low[i] = lowered(name[i])
 	}
-	return kindOf(n, low[:len(name)]) & kindRoles
+	return kindOf(&n.words, low[:len(name)]) & kindRoles
+}
+
+func lowered(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
 }
 
 // secret reports whether values under name are secrets. It costs some 20 to 150 ns and no allocation.
@@ -276,7 +290,7 @@ func (n *names) secret(name string) bool {
 	if len(name) < 1 {
 		return false
 	}
-	if isLowerWord(name) && kindOf(n, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
+	if isLowerWord(name) && kindOf(&n.words, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
 		return false
 	}
 	var s splitName
@@ -296,7 +310,7 @@ func (n *names) secret(name string) bool {
 
 func (n *names) match(s *splitName, from, to int) bool {
 	word := s.join(from, to)
-	switch kind := kindOf(n, word); {
+	switch kind := kindOf(&n.words, word); {
 	case kind&kindConfigured != 0:
 		return true
 	case kind&kindSecret != 0:
@@ -327,12 +341,12 @@ func (s *splitName) lastWord() int {
 // innocent reports whether the words around the secret one make the value a property of it.
 func (n *names) innocent(s *splitName, from, to int) bool {
 	for i := range from {
-		if kindOf(n, s.join(i, i))&kindAmount != 0 {
+		if kindOf(&n.around, s.join(i, i))&kindAmount != 0 {
 			return true
 		}
 	}
 	for i := to + 1; i < s.words; i++ {
-		if kindOf(n, s.join(i, i))&kindAspect != 0 {
+		if kindOf(&n.around, s.join(i, i))&kindAspect != 0 {
 			return true
 		}
 	}
@@ -348,6 +362,9 @@ func joinedSecret[T string | []byte](word T) bool {
 		if hasSuffix(word, suffix) {
 			return !passed[string(word)]
 		}
+	}
+	if c := word[0]; c != 'p' && c != 'a' && c != 's' && c != 'c' { // as those of secretStems
+		return false
 	}
 	for _, stem := range secretStems {
 		if len(word) > len(stem) && string(word[:len(stem)]) == stem {

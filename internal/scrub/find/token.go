@@ -204,7 +204,6 @@ var letterFormats = [...]letterFormat{
 	{"AKCp", classAlnum, 64, 80, "AKCpa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5"},
 	{"EZAK", classAlnum, 50, 60, "EZAKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
 	{"EZTK", classAlnum, 50, 60, "EZTKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
-	{"dapi", classHex, 32, 32, "dapi0123456789abcdef0123456789abcdef"},
 }
 
 // find handles the format whose prefix is ed.text[i:end].
