@@ -54,6 +54,13 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
+	if s.personal != nil && k < len(t) && isHex(t[k]) && s.names.address(rule.name) { // one, or a list of them
+		end := ed.span(k, len(t), classHex|classDot|classBlank|classComma|classColon)
+		for end > k && strings.IndexByte(" \t,.:", t[end-1]) >= 0 {
+			end--
+		}
+		return ed.replace(k, end, Filtered)
+	}
 	return ed.bareValue(k, rule)
 }
 

@@ -46,6 +46,8 @@ const (
 	kindAspect                          // a property of a secret when it comes after it
 	kindAmount                          // a property of a secret when it comes before it
 
+	kindAddress // of somebody on the network: always
+
 	// What a name that is no secret's may be in a text.
 	kindTail      // the last word of one: API key
 	kindPair      // "name": it is given as a value
@@ -266,10 +268,20 @@ func kindOf[T string | []byte](v *vocabulary, word T) wordKind {
 	return v.kinds[string(word)]
 }
 
+// address reports whether values under name are addresses of somebody on the network.
+func (n *names) address(name string) bool {
+	var s splitName
+	return s.split(name) && kindOf(&n.words, s.join(0, s.words-1))&kindAddress != 0
+}
+
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
 	var low [12]byte
-	if len(name) > len(low) || n.words.lengths[(int(lowered(name[0]))<<5^int(lowered(name[len(name)-1])))&1023]>>len(name)&1 == 0 {
+	if name == "" || len(name) > len(low) {
+		return 0
+	}
+	ends := [2]byte{lowered(name[0]), lowered(name[len(name)-1])}
+	if n.words.lengths[endsOf(ends[:])]>>len(name)&1 == 0 { // most names
 		return 0
 	}
 	for i := range len(name) {
@@ -311,7 +323,7 @@ func (n *names) secret(name string) bool {
 func (n *names) match(s *splitName, from, to int) bool {
 	word := s.join(from, to)
 	switch kind := kindOf(&n.words, word); {
-	case kind&kindConfigured != 0:
+	case kind&(kindConfigured|kindAddress) != 0:
 		return true
 	case kind&kindSecret != 0:
 		return !n.innocent(s, from, to)

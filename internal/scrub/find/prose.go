@@ -37,6 +37,9 @@ func isHarmless(word string, rule valueRule) bool {
 	if name == "oauth2" && rule.sep == ':' { // the package with its errors
 		return true
 	}
+	if strings.HasPrefix(word, "S-1-") { // a SID names a person, perhaps, but is no secret
+		return true
+	}
 	if isProseWord(word) || isSmall(word) && !strings.HasPrefix(name, "cv") || isPunctuation(word) {
 		return true
 	}
@@ -227,7 +230,7 @@ func isDate(word string) bool {
 			return false
 		}
 	}
-	return digits >= 4 && digits <= 17 && marks >= 2 && word[0] <= '9' && word[0] >= '0'
+	return digits >= 4 && digits <= 17 && marks >= 2 && strings.Count(word, ".") < 3 && word[0] <= '9' && word[0] >= '0'
 }
 
 func isProseWord(word string) bool {
