@@ -8,7 +8,8 @@ type wordRule struct {
 	open    bool // it goes on in letters and digits, as AKIA does; otherwise it is a word
 	fold    bool // in any case
 	pattern wordPattern
-	row     int // of the pattern's table
+	row     int  // of the pattern's table
+	third   byte // of text, in lower case; 0 if it has none
 }
 
 type wordPattern int
@@ -26,6 +27,9 @@ const (
 // wordRules has the rules of words by their first byte.
 var wordRules = func() (rules [256][]wordRule) {
 	add := func(r wordRule) {
+		if len(r.text) > 2 {
+			r.third = lowered(r.text[2])
+		}
 		rules[r.text[0]] = append(rules[r.text[0]], r)
 		if r.fold {
 			rules[r.text[0]^0x20] = append(rules[r.text[0]^0x20], r)
@@ -79,12 +83,15 @@ func wordSeconds(first byte) (seconds string) {
 // word handles the pattern that begins with the letter at i.
 func (s *Finder) word(ed *secretEditor, i int) int {
 	t := ed.text
-	if i >= len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
+	if i+2 >= len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
 		return 0
 	}
-	rules := wordRules[t[i]]
+	rules, third := wordRules[t[i]], lowered(t[i+2])
 	for n := range rules {
 		r := &rules[n]
+		if r.third != third && r.third != 0 { // most: it saves the comparison
+			continue
+		}
 		end := i + len(r.text)
 		if end > len(t) || t[i:end] != r.text && (!r.fold || !equalFold(t[i:end], r.text)) {
 			continue

@@ -171,7 +171,7 @@ func (p *personal) found(ed *editor, i int) int {
 			return 0
 		}
 		next := 0
-		if k := i + n; k < len(t) && p.elements[t[k]] || c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's') || isListed(t, i) {
+		if k := i + n; k < len(t) && p.elements[t[k]] || c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
 			next = p.path(ed, i, n)
 		}
 		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
@@ -274,13 +274,16 @@ func (x *scanner) ownDisks(i, n int) (start, name int) {
 // diskNames are folders of disks that aren't called by their owner.
 var diskNames = setOf("usb cdrom dvd floppy disk hdd ssd sd sda sdb sdc stick backup data external windows root system")
 
+// maxOwnerName is how long the name of a file's owner may be in a list, in bytes.
+const maxOwnerName = 32
+
 // isListed reports whether the slash at i is between the owner and the group of a file that tar lists.
 func isListed(t string, i int) bool {
+	const mode = len("drwxr-xr-x ")
 	k := i
-	for k > 0 && i-k < maxMailName && isNameByte(t[k-1]) {
+	for k > 0 && i-k < maxOwnerName && isNameByte(t[k-1]) {
 		k--
 	}
-	const mode = len("drwxr-xr-x ")
 	return k < i && k >= mode && t[k-1] == ' ' && strings.IndexByte("-dlhbcps", t[k-mode]) >= 0 &&
 		strings.Trim(t[k-mode+1:k-1], "rwxstST-") == ""
 }
@@ -292,7 +295,7 @@ func (e *editor) owner(i int) int {
 		return 0
 	}
 	start := i
-	for start > 0 && i-start < maxMailName && isNameByte(t[start-1]) {
+	for start > 0 && i-start < maxOwnerName && isNameByte(t[start-1]) {
 		start--
 	}
 	if common[strings.ToLower(t[start:i])] {
@@ -330,6 +333,16 @@ func (f *folder) match(ed *editor, k int) int {
 func (x *scanner) skip(k int, element string) int {
 	t := x.text
 	for element != "" {
+		if k < len(t) && t[k] < utf8.RuneSelf && element[0] < utf8.RuneSelf { // most are: it saves the decoding
+			if lowered(t[k]) == lowered(element[0]) {
+				x.steps++
+				k, element = k+1, element[1:]
+				continue
+			}
+			if t[k] != '%' && t[k] != '\\' && t[k] != '+' {
+				return 0
+			}
+		}
 		want, n := utf8.DecodeRuneInString(element)
 		got, size := utf8.DecodeRuneInString(t[k:])
 		if got != want && !foldsTo(got, want) {
@@ -430,7 +443,7 @@ var homeFolders = func() (folders [256][]homeFolder) {
 	for _, f := range [...]homeFolder{
 		{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
 		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"}, {name: "gebruikers"},
-		{name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"}, {name: "userhomes"}, {name: "homes"},
+		{name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
 		{name: "redirectedfolders"}, {name: "folderredirection"},
 	} {
 		folders[f.name[0]] = append(folders[f.name[0]], f)

@@ -70,7 +70,7 @@ var webhooks = [...]struct{ host, path string }{
 // webhookSecret returns where in path, of a URL with host, the secret of a webhook begins; 0 if there is none.
 func webhookSecret(host, path string) int {
 	for _, hook := range webhooks {
-		if n := len(host) - len(hook.host); n < 0 || host[n]|0x20 != hook.host[0] || n > 0 && host[n-1] != '.' || !equalFold(host[n:], hook.host) {
+		if n := len(host) - len(hook.host); n < 0 || host[len(host)-1]|0x20 != hook.host[len(hook.host)-1] || host[n]|0x20 != hook.host[0] || n > 0 && host[n-1] != '.' || !equalFold(host[n:], hook.host) {
 			continue
 		}
 		if at := strings.Index(path, hook.path); at >= 0 && at+len(hook.path) < len(path) {
