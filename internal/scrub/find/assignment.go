@@ -50,6 +50,8 @@ func (s *Finder) assignment(ed *editor, i int) int {
 			}
 		case kindLogin:
 			return ed.login(k)
+		case kindLines:
+			return ed.puttyLines(k)
 		default:
 			return 0
 		}

@@ -90,7 +90,8 @@ func patternParts(s *Finder) (parts []string) {
 	}
 	for _, list := range [][]string{
 		lineSchemes[:], wordSchemes[:], stdinFlags[:], stdinPrograms[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
-		{pemBegins, pemEnds, pemDashes, pemBegins + pemKey + pemDashes, pemEnds + pemKey + pemDashes, pemBegins + pemKey},
+		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
 		{"/home/", "/Users/", `C:\Users\`, `C:\Documents and Settings\`, "/a/a", "anyone", "box-1", "C:"},
 		{"%2f", "%5c", `\u00e9`},

@@ -54,8 +54,9 @@ const (
 	kindSignature // of a URL
 	kindPIN
 	kindLogin // user and password
+	kindLines // a number, and the lines of a private key
 
-	kindRoles = kindTail | kindPair | kindSignature | kindPIN | kindLogin
+	kindRoles = kindTail | kindPair | kindSignature | kindPIN | kindLogin | kindLines
 )
 
 const (
@@ -141,6 +142,7 @@ func newNames(configured []string) *names {
 	add(kindPair, "name")
 	add(kindSignature, "sig")
 	add(kindPIN, "pin", "puk")
+	add(kindLines, "private-lines")
 	add(kindLogin, "login", "logon", "anmeldung", "zugang", "account", "konto", "user")
 	add(kindSession, "session")
 	add(kindTokens, "tokens")
@@ -201,7 +203,7 @@ func (s *splitName) split(name string) bool {
 		case c >= utf8.RuneSelf:
 			var r rune
 			r, size = utf8.DecodeRuneInString(name[i:])
-			if unicode.IsLetter(r) {
+			if unicode.IsLetter(r) || unicode.IsMark(r) {
 				kind = lower
 				if unicode.IsUpper(r) {
 					kind = upper
@@ -276,7 +278,7 @@ func (n *names) address(name string) bool {
 
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
-	var low [12]byte
+	var low [16]byte
 	if name == "" || len(name) > len(low) {
 		return 0
 	}

@@ -55,7 +55,7 @@ const (
 
 var triggers = [onWord]trigger{
 	onAssign:     {at: ":="},
-	onPEM:        {at: "BE", after: "-", before: "EN"},
+	onPEM:        {at: "BE", after: "- ", before: "EN"},
 	onDash:       {at: "-", after: prefixEnds('-')},
 	onUnderscore: {at: "_", after: prefixEnds('_')},
 	onDot:        {at: ".", after: prefixEnds('.')},
@@ -86,7 +86,7 @@ func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
 	case onAssign:
 		return s.assignment(&ed.editor, i)
 	case onPEM:
-		return ed.pem(i - len(pemDashes))
+		return ed.pem(i - pemIndent)
 	case onDash, onUnderscore, onDot:
 		return ed.prefixed(i)
 	case onFlag, onSlash:
