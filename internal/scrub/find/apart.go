@@ -11,11 +11,14 @@ func (s *Finder) apart(ed *secretEditor, i int) int {
 		at--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, at)
-	if name == "" || !s.names.secret(lastComponent(name)) || start > 0 && (t[start-1] == '/' || t[start-1] == '.' && t[i] == '(') {
+	if name == "" || !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' {
 		return 0
 	}
 	k := ed.skipBlanks(i + 1)
 	from, quote, escapes := ed.opening(k)
+	if quote == 0 && t[i] == '(' && start > 0 && t[start-1] == '.' { // a method
+		return 0
+	}
 	var end int
 	if quote != 0 {
 		if end = ed.closing(from, min(len(t), from+maxLookBack), quote, escapes); end < 0 {
@@ -88,6 +91,9 @@ func (e *editor) said(k int, setting bool) int {
 	t := e.text
 	from, end, next := e.nextWord(k - 1)
 	word := t[from:end]
+	if word == "" || word[0] == '-' || word[0] == '/' {
+		return 0
+	}
 	if owners[word] {
 		limit := min(len(t), next+maxLookBack)
 		for colon := next; colon < limit && t[colon] != '\n'; colon++ {

@@ -45,7 +45,7 @@ func (s *Finder) assignment(ed *editor, i int) int {
 				return 0
 			}
 		case kindPIN:
-			if end := ed.span(ed.skipBlanks(k), len(t), classToken); end-ed.skipBlanks(k) < minPIN || quoted {
+			if from := ed.skipBlanks(k); ed.span(from, len(t), classDigit)-from < minPIN {
 				return 0
 			}
 		case kindLogin:

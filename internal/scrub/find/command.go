@@ -119,6 +119,10 @@ var commands = [...]command{
 	{words: "net user", at: 1},
 	{words: "rasdial", at: 2},
 	{words: "wpa_passphrase", at: 1},
+	{words: "net1 user", at: 1},
+	{words: "autologon", at: 2},
+	{words: "rabbitmqctl add_user", at: 1},
+	{words: "rabbitmqctl change_password", at: 1},
 	{words: "vault login", weak: true},
 	{words: "bw unlock", weak: true},
 	{words: "htpasswd", at: 2, weak: true},
@@ -143,7 +147,7 @@ func (c *command) find(ed *secretEditor, k int) int {
 	k = ed.programEnd(k)
 	if _, rest, more := strings.Cut(c.words, " "); more {
 		from, end, next := ed.nextWord(k)
-		if !equalFold(ed.text[from:end], rest) {
+		if end < next && ed.text[end] == ':' || !equalFold(ed.text[from:end], rest) {
 			return 0
 		}
 		k = next
@@ -176,7 +180,8 @@ func (c *command) secret(ed *secretEditor, from, end int) int {
 		}
 		from += len(user) + 1
 		end = from + len(password)
-	case c.weak && !isSecretive(arg) && !strings.HasSuffix(arg, "="), arg == "*", arg[0] == '$', strings.HasPrefix(arg, "[Filtered"):
+	case c.weak && !isSecretive(arg) && !strings.HasSuffix(arg, "="), arg == "*", isReference(arg), isProseWord(arg),
+		strings.HasPrefix(Filtered, arg):
 		return 0
 	}
 	return ed.replace(from, end, Filtered)
@@ -238,6 +243,8 @@ func (s *Finder) netUse(ed *secretEditor, k int) int {
 		case strings.HasPrefix(arg, `\\`):
 			share = true
 		case arg[0] == '/' || arg == "*" || !share || isNothing(arg):
+		case isProseWord(arg):
+			return 0
 		default:
 			return ed.replace(from, end, Filtered)
 		}
@@ -259,7 +266,7 @@ func (s *Finder) setx(ed *secretEditor, k int) int {
 
 // stdinFlags and stdinPrograms read a secret from what is piped to them.
 var (
-	stdinFlags    = [...]string{" -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin"}
+	stdinFlags    = [...]string{"sudo -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin", "-pass stdin"}
 	stdinPrograms = [...]string{"chpasswd", "cryptsetup", "smbpasswd", "sshpass"}
 )
 
@@ -269,6 +276,7 @@ func (s *Finder) piped(ed *secretEditor, i int) int {
 	limit := min(len(t), i+maxLookBack)
 	line, _, _ := strings.Cut(t[i:limit], "\n")
 	ed.steps += len(line)
+	line = strings.Replace(line, "sudo -k -S", "sudo -S", 1)
 	reads := func(list []string) bool {
 		for _, part := range list {
 			if strings.Contains(line, part) {
@@ -283,6 +291,9 @@ func (s *Finder) piped(ed *secretEditor, i int) int {
 	from := max(ed.last, i-maxLookBack)
 	ed.steps += i - from
 	echo := strings.LastIndex(t[from:i], "echo ")
+	if printf := strings.LastIndex(t[from:i], "printf "); printf > echo {
+		echo = printf + len("printf") - len("echo")
+	}
 	if echo < 0 {
 		return 0
 	}

@@ -51,6 +51,9 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		}
 		return ed.replace(from, end, Filtered)
 	}
+	if strings.HasPrefix(t[k:], "{{") || ed.isRemark(k) {
+		return 0
+	}
 	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
@@ -391,6 +394,30 @@ func (x *scanner) pairFollows(k int) bool {
 	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
 }
 
+// isLastCookie reports whether nothing but where it holds follows the cookie that ends at k.
+func (x *scanner) isLastCookie(k int) bool {
+	rest := x.text[k:min(len(x.text), k+len("; Path="))]
+	return rest == "" || rest[0] != ';' || hasPrefixFold(rest, "; path=") || hasPrefixFold(rest, "; expir")
+}
+
+// isRemark reports whether what is in brackets at k says that there is no value: [not set].
+func (x *scanner) isRemark(k int) bool {
+	t := x.text
+	if t[k] != '[' {
+		return false
+	}
+	end := x.span(k+1, min(len(t), k+maxFlag), classAlnum|classBlank)
+	if end == k+1 || end == len(t) || t[end] != ']' {
+		return false
+	}
+	for word := range strings.FieldsSeq(t[k+1 : end]) {
+		if !isProseWord(word) && !isNothing(word) {
+			return false
+		}
+	}
+	return true
+}
+
 // harmlessCookies are settings of pages.
 var harmlessCookies = setOf("lang language locale theme color colour currency tz timezone consent dark_mode view sort")
 
@@ -416,10 +443,9 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	}
 	word := strings.TrimRight(t[k:end], ";")
 	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
-		if name, _, found := strings.Cut(word, "="); found && name != "" {
-			if whole := line(); !harmlessCookies[strings.ToLower(name)] || whole > end && !strings.HasPrefix(t[end:], "; Path=") && end < len(t) && t[end] == ';' {
-				return whole
-			}
+		name, _, found := strings.Cut(word, "=")
+		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
+			return line()
 		}
 		return 0
 	}

@@ -88,7 +88,7 @@ var secretWords = []string{
 	"presharedkey", "psk", "sshkey", "sshkeys", "licensekey", "licencekey", "activationkey", "productkey", "recoverykey", "storagekey", "sessionkey",
 	"securitykey", "networkkey", "networksecuritykey", "bitlockerkey", "ntlmhash", "nthash", "lmhash",
 	"accesscode", "securitycode", "logincode", "unlockcode", "otpcode", "deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey", "keymaterial", "keycontent",
-	"subscriptionkey", "vaultkey", "webhookkey", "saskey", "adminkey", "rootkey", "serviceaccountkey", "appkey", "consumerkey",
+	"subscriptionkey", "applicationkey", "functionskey", "clientkey", "codeverifier", "clientassertion", "samlresponse", "symfony", "vaultkey", "webhookkey", "saskey", "adminkey", "rootkey", "serviceaccountkey", "appkey", "consumerkey",
 	"auth", "oauth", "xauth", "basicauth", "proxyauth", "httpauth", "authorization", "authorisation", "xamzsignature", "xamzcredential",
 	"cookie", "cookies", "setcookie", "cookiejar", "sessionid", "sessionids", "sessid", "sid", "phpsessid", "jsessionid", "usersession",
 	"csrf", "xsrf", "csrftoken", "xsrftoken", "dsn", "dsns", "connectionstring", "connectionstrings", "connstring", "connstr", "connectionstr", "connectionuri",
@@ -107,7 +107,7 @@ var aspectWords = []string{
 	"format", "algorithm", "alg", "method", "methods", "scheme", "mode", "version", "provider", "manager", "user", "username",
 	"strength", "level", "changed", "updated", "created", "present", "exists", "missing", "needed", "protected", "less",
 	"last", "never", "set", "history", "complexity", "reset", "attempt", "state", "bus", "sock", "socket", "login",
-	"prompt", "samesite", "secure", "parser", "service", "allowed", "remaining",
+	"ref", "refs", "reference", "prompt", "samesite", "secure", "parser", "service", "allowed", "remaining",
 }
 
 // amountWords make a name innocent when they precede the secret word.
@@ -138,10 +138,10 @@ func newNames(configured []string) *names {
 	add(kindSecret, secretWords...)
 	add(kindPass, "pass")
 	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave", "ordine",
-		"acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
+		"provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
 	add(kindPair, "name")
 	add(kindSignature, "sig")
-	add(kindPIN, "pin", "puk")
+	add(kindPIN, "pin", "puk", "tan")
 	add(kindLines, "private-lines")
 	add(kindLogin, "login", "logon", "anmeldung", "zugang", "account", "konto", "user")
 	add(kindSession, "session")

@@ -19,7 +19,7 @@ var programFlags = []programFlag{
 	{flags: []string{"-u", "--user"}, login: ",", programs: []string{"lftp"}},
 	{flags: []string{"-p"}, programs: []string{
 		"psexec", "psexec64", "winrs", "sshpass", "docker login", "podman login", "az login", "mongosh", "mongodump",
-		"mongorestore", "mongoimport", "veracrypt", "ncftpget", "ncftpput", "certutil", "kinit",
+		"mongorestore", "mongoimport", "mongo", "paexec", "rdesktop", "useradd", "usermod", "veracrypt", "ncftpget", "ncftpput", "certutil", "kinit",
 	}},
 	{flags: []string{"-p"}, attached: true, programs: []string{
 		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "7zz", "rar", "unrar", "sshpass",
@@ -27,11 +27,12 @@ var programFlags = []programFlag{
 	{flags: []string{"-hp"}, attached: true, programs: []string{"rar"}},
 	{flags: []string{"-P"}, programs: []string{"sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "ssh-keygen", "ipmitool"}},
 	{flags: []string{"-N"}, programs: []string{"ssh-keygen"}},
-	{flags: []string{"-k", "-K"}, programs: []string{"openssl enc"}},
+	{flags: []string{"-k", "-K"}, programs: []string{"openssl"}},
 	{flags: []string{"-pw", "-rp"}, programs: []string{"plink", "pscp", "psftp", "putty", "manage-bde"}},
 	{flags: []string{"-a"}, programs: []string{"redis-cli"}},
 	{flags: []string{"-w"}, programs: []string{"ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"}},
-	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks", "veracrypt", "signtool"}},
+	{flags: []string{"-a"}, login: ":", programs: []string{"http", "https", "xh"}},
+	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks", "veracrypt", "truecrypt", "signtool", "mstsc", "xfreerdp", "wfreerdp"}},
 }
 
 // programFlagLetters has the first letters of programFlags: behind a dash (1), behind a slash (2).
@@ -181,6 +182,10 @@ func programSecret(prev, arg string, whole func() string, run func(flag int) boo
 func (f *programFlag) secret(prev, arg string) (from int) {
 	for _, flag := range f.flags {
 		switch {
+		case flag[0] == '/' && len(arg) > len(flag) && arg[len(flag)] == ':' && equalFold(arg[:len(flag)], flag): // /p:secret
+			return len(flag) + 1
+		case f.login != "" && len(arg) > len(flag) && arg[len(flag)] == '=' && arg[:len(flag)] == flag: // --user=bob:secret
+			return len(flag) + 1
 		case !f.attached && isFlag(prev, flag) && arg != "" && arg[0] != '-':
 			return 0
 		case flag[0] == '-' && (f.attached || len(flag) == 2) && len(arg) > len(flag) && strings.HasPrefix(arg, flag):

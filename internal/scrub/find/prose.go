@@ -32,8 +32,19 @@ var (
 
 // isHarmless reports whether the value word of a name isn't a secret, whatever follows it.
 func isHarmless(word string, rule valueRule) bool {
-	word = strings.Trim(word, ".,:!?;)")
+	if isReference(strings.TrimRight(word, ".,:;")) {
+		return true
+	}
+	word = strings.Trim(word, ".,:!?;()[]<>")
 	name := strings.ToLower(rule.name)
+	if isMask(word) || isNothing(word) {
+		return true
+	}
+	if containsFold(name, "cookie") {
+		if cookie, _, found := strings.Cut(word, "="); found && harmlessCookies[strings.ToLower(cookie)] {
+			return true
+		}
+	}
 	if name == "oauth2" && rule.sep == ':' { // the package with its errors
 		return true
 	}
@@ -72,13 +83,44 @@ func isPunctuation(word string) bool {
 	return len(word) <= 3
 }
 
+// isMask reports whether word is one sign again and again, as stands for a password that isn't shown.
+func isMask(word string) bool {
+	return len(word) > 3 && strings.Trim(word, word[:1]) == "" || strings.Trim(word, "•●") == ""
+}
+
+// isReference reports whether word names what the secret is in: a variable, a call, a template, another command.
+func isReference(word string) bool {
+	if word == "" {
+		return false
+	}
+	if call := strings.IndexByte(word, '('); call > 0 && isIdentifier(word[:call]) && (call == len(word)-1 || word[call+1] == ')') {
+		return true
+	}
+	switch word[0] {
+	case '$':
+		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${")
+	case '%':
+		return len(word) > 2 && word[len(word)-1] == '%' && isIdentifier(word[1:len(word)-1])
+	case '{':
+		return strings.HasPrefix(word, "{{")
+	case '!':
+		return word == "!vault" || word == "!secret" || word == "!reference"
+	}
+	verb, noun, found := strings.Cut(word, "-") // PowerShell's Verb-Noun
+	return found && len(verb) > 2 && verb[0] >= 'A' && verb[0] <= 'Z' && isIdentifier(word) && len(noun) > 2 && noun[0] >= 'A' && noun[0] <= 'Z' &&
+		isLower(verb[1])
+}
+
 // isPath reports whether word is an absolute path as files have; a working folder may be any.
 func isPath(word string, any bool) bool {
 	if len(word) > 2 && isDrive(word[:2]) && (word[2] == '\\' || word[2] == '/') {
 		return true
 	}
+	if strings.HasPrefix(word, "file:///") {
+		return true
+	}
 	if word == "" || word[0] != '/' {
-		return false
+		return strings.Count(word, "/") > 1 && strings.ToLower(word) == word && !strings.ContainsAny(word, "+=@:")
 	}
 	return any || strings.IndexByte(word[1:], '/') > 0 && !strings.ContainsAny(word, "+=") && len(word) < 128
 }
@@ -275,6 +317,7 @@ var proseWords = setOf(`
 	checksum magic illegal busy retry retrying remote local network unreachable reached
 	last never always only just still yet none null nothing any all other another default
 	prompt entered given provided supplied specified needed accessible readable writable
+	identifier keyword operator literal punctuation symbol comma colon semicolon unchanged returned
 	ended began begun started stopped opened active inactive pending done complete completed success successful ready
 	succeeded passed pass generated imported exported configured unconfigured initialized
 	basic digest bearer negotiate ntlm kerberos publickey public private absent north daily weekly monthly once

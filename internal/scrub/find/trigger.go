@@ -41,6 +41,7 @@ const (
 	onPercent
 	onEscape
 	onPassword
+	onPass
 	onSeparator
 	onArrow
 	onAngle
@@ -67,11 +68,12 @@ var triggers = [onWord]trigger{
 	onElement:    {at: ">", after: letters + digits + `"'/`},
 	onPercent:    {at: "%", before: digits},
 	onEscape:     {at: `\`, before: "nrt"},
-	onPassword:   {at: "wW", after: "sSpP"},
+	onPassword:   {at: "wW", after: "sSpPnN"},
+	onPass:       {at: "sS", after: "sS", before: " \t"},
 	onSeparator:  {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
 	onArrow:      {at: ">", after: "-"},
 	onAngle:      {at: "<", after: " "},
-	onPipe:       {at: "|", after: " "},
+	onPipe:       {at: "|"},
 	onCard:       {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
 	onIBAN:       {at: digits, after: upper, before: digits},
 	onDisguise:   {at: "\x00\x1b"},
@@ -106,7 +108,7 @@ func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
 		return s.word(ed, i+len("%3D"))
 	case onEscape:
 		return s.word(ed, i+2)
-	case onPassword:
+	case onPassword, onPass:
 		return s.passWord(ed, i)
 	case onSeparator, onArrow, onAngle:
 		return s.apart(ed, i)
