@@ -29,7 +29,9 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		start = ed.jsonValue(start)
 	}
 	if strings.HasPrefix(t[start:], `\n`) && rule.sep == ':' { // below, the line's end escaped
-		if next := ed.skipBlanks(start + 2); next > start+2 && isSecretive(t[next:ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)]) {
+		next := ed.skipBlanks(start + 2)
+		end := ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)
+		if next > start+2 && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
 			start = next
 		}
 	}
