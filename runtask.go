@@ -74,8 +74,8 @@ func (e *PanicError) shown() error {
 //   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
 //     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
 //
-// Joined errors count one by one: what is left of them is reported. An error that carries no stack trace gets that of
-// the call of RunTask, with run as its innermost frame.
+// Joined errors count one by one: what is left of them is reported, each failure as an event of its own, the others as
+// one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost frame.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
@@ -144,11 +144,30 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		e.EventID = ""
 		return
 	}
-	if failure, ok := asError[*TaskFailure](rest); ok && failure != nil {
-		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
-		return
+	e.EventID = c.reportRest(ctx, e.Task, rest, taskFunction(run))
+}
+
+// reportRest captures each failure in err, and what is left then as one exception. It returns the first event's ID.
+func (c *Client) reportRest(ctx context.Context, task Task, err error, function uintptr) (id sentry.EventID) {
+	first := func(another sentry.EventID) {
+		if id == "" {
+			id = another
+		}
 	}
-	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers(taskFunction(run)))
+	for err != nil {
+		failure, ok := asError[*TaskFailure](err)
+		if !ok || failure == nil {
+			first(c.captureException(ctx, err, task.Type, task.Data, nil, callers(function)))
+			return id
+		}
+		first(c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure))
+		rest, found := sift(err, func(err error) bool { return sameValue(err, failure) })
+		if !found { // an As method made it
+			return id
+		}
+		err = rest
+	}
+	return id
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.
