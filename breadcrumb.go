@@ -26,7 +26,7 @@ func (c *Client) AddBreadcrumb(ctx context.Context, message, category string, le
 	c.addBreadcrumb(ctx, &sentry.Breadcrumb{
 		Type:     "default",
 		Category: category,
-		Message:  cutText(message, maxErrorText),
+		Message:  safe.CutText(message, maxErrorText),
 		Level:    level,
 		Data:     safe.Map(data, maxBreadcrumbData),
 	})
@@ -106,7 +106,7 @@ func (h *logHandler) breadcrumb(rec slog.Record) *sentry.Breadcrumb {
 	b := &sentry.Breadcrumb{
 		Type:      "default",
 		Category:  "log",
-		Message:   cutText(rec.Message, maxErrorText),
+		Message:   safe.CutText(rec.Message, maxErrorText),
 		Level:     levelOf(rec.Level),
 		Timestamp: rec.Time,
 	}
@@ -193,7 +193,7 @@ func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
 		return
 	}
 	if a.Key == "category" && level.outer == nil && v.Kind() == slog.KindString {
-		c.breadcrumb.Category = cutText(v.String(), 200)
+		c.breadcrumb.Category = safe.CutText(v.String(), 200)
 		return
 	}
 	if c.room <= 0 {
@@ -229,7 +229,7 @@ func resolve(v slog.Value) (resolved slog.Value) {
 func (c *attrCollector) value(v slog.Value) any {
 	switch v.Kind() {
 	case slog.KindString:
-		return cutText(v.String(), max(c.room, 64))
+		return safe.CutText(v.String(), max(c.room, 64))
 	case slog.KindInt64:
 		return v.Int64()
 	case slog.KindUint64:

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"os/exec"
 	"reflect"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 // An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
@@ -28,12 +31,12 @@ func (e ending) caused(err error) bool {
 	switch {
 	case !e.done():
 		return false
-	case sameValue(err, e.err), sameValue(err, e.cause):
+	case errtree.Same(err, e.err), errtree.Same(err, e.cause):
 		return true
-	case isJoined(err): // its methods would speak for all of its errors
+	case errtree.Joins(err): // its methods would speak for all of its errors
 		return false
 	}
-	return safely(err, e.admitted) || safely(err, killed) || safely(err, e.refusedByGRPC)
+	return errtree.Ask(err, e.admitted) || errtree.Ask(err, killed) || errtree.Ask(err, e.refusedByGRPC)
 }
 
 // admitted asks err's own Is method.
@@ -48,7 +51,7 @@ func killed(err error) bool {
 	if as, asks := err.(interface{ As(any) bool }); !ok && asks {
 		ok = as.As(&exit)
 	}
-	return ok && exit != nil && exit.ProcessState != nil && endedFromOutside(exit.ProcessState)
+	return ok && exit != nil && exit.ProcessState != nil && grouping.Killed(exit.ProcessState)
 }
 
 // The codes that gRPC gives calls whose context has ended: codes.Canceled and codes.DeadlineExceeded.

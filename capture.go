@@ -8,6 +8,9 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -80,11 +83,11 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
-	_, isPanic := asError[*PanicError](err)
-	shown, title := err, class.title()
+	_, isPanic := errtree.As[*PanicError](err)
+	shown, title := err, titleOf(class)
 	if isPanic {
 		e.Level = sentry.LevelFatal
-		if class.text {
+		if class.Text {
 			title = panicTitle
 		}
 		if p, ok := err.(*PanicError); ok {
@@ -103,11 +106,11 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 			outermost.Stacktrace = stacktraceOf(pcs, true)
 		}
 	}
-	e.Tags["error_type"] = class.name
-	fingerprint := []string{taskType, class.name}
-	if class.condition != "" {
-		e.Tags["error_condition"] = class.condition
-		fingerprint = append(fingerprint, class.condition)
+	e.Tags["error_type"] = class.Name
+	fingerprint := []string{taskType, class.Name}
+	if class.Condition != "" {
+		e.Tags["error_condition"] = class.Condition
+		fingerprint = append(fingerprint, class.Condition)
 	}
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
@@ -121,17 +124,13 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	return toldID(id)
 }
 
-func (c *Client) classOf(end ending, err error) errorClass {
-	return classAfter(end, err, c.policy.Load().errorClass, c.cleanMessage)
-}
-
 // exceptionStatus is the status of a task that err, of that class, has ended.
-func exceptionStatus(end ending, err error, class errorClass) sentry.SpanStatus {
-	if class.condition == conditionNames[conditionTimeout] {
+func exceptionStatus(end ending, err error, class grouping.Class) sentry.SpanStatus {
+	if class.Condition == grouping.Timeout {
 		return sentry.SpanStatusDeadlineExceeded
 	}
 	if end.done() && !end.late() {
-		if rest, _ := sift(err, end.caused); rest == nil {
+		if rest, _ := errtree.Sift(err, end.caused); rest == nil {
 			return sentry.SpanStatusCanceled
 		}
 	}
@@ -145,13 +144,13 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	if reason == "" {
 		reason = "failed"
 	}
-	e.Message = taskType + ": " + cutText(reason, maxErrorText)
+	e.Message = taskType + ": " + safe.CutText(reason, maxErrorText)
 	e.Tags["failure_type"] = "task_status_failure"
 	fingerprint := []string{taskType, "task_failure"}
 	var original error
 	if cause != nil {
 		original = cause
-		if code := plainName(cause.Code, maxClassLength); code != "" {
+		if code := grouping.Name(cause.Code, grouping.MaxName); code != "" {
 			e.Tags["failure_code"] = code
 			fingerprint = append(fingerprint, code)
 		}
@@ -161,7 +160,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 				details = make(sentry.Context, 2)
 			}
 			class := c.classOf(endingOf(ctx), cause.Err)
-			details["class"], details["message"] = class.name, errorText(cause.Err)
+			details["class"], details["message"] = class.Name, errorText(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}
@@ -171,7 +170,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 }
 
 // maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
-const maxTaskDataBytes = 8 << 10
+const maxTaskDataBytes = protocol.MaxContextBytes
 
 // newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
 // The task is the one in ctx, or the only one running.
@@ -252,33 +251,17 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return *sent
 }
 
-// reservedContexts are names that mean something to Sentry or are filled by this package. Where Relay's own name for a
-// kind of context differs from the one in Sentry's documentation, it is here too: by it Relay parses a context, and
-// drops values of other types than it expects.
-var reservedContexts = func() map[string]bool {
-	names := make(map[string]bool)
-	for _, name := range strings.Fields(
-		"os device runtime app cpu memory disks process environment system task error " +
-			"browser gpu trace profile response monitor state reprocessing otel cloud_resource culture " +
-			"replay feedback flags nel performance_score spring unity ota_updates user_report missing_instrumentation " +
-			"laravel art react llm chrome current_feature " +
-			"client_os memory_info threadpool_info chromiumstabilityreport cloudresource otaupdates performancescore") {
-		names[name] = true
-	}
-	return names
-}()
-
 // maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
 const maxContextName = 140
 
 // extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would
 // make Sentry parse it as an operating system.
 func extraContext(key string, value any) (string, sentry.Context) {
-	name := strings.TrimSpace(cutText(key, maxContextName))
+	name := strings.TrimSpace(safe.CutText(key, maxContextName))
 	switch {
 	case name == "":
 		name = "extra_"
-	case reservedContexts[name]:
+	case protocol.ReservedContext(name):
 		name = "extra_" + name
 	}
 	kept := safe.Value(value, maxTaskDataBytes)
@@ -308,17 +291,5 @@ func taskTypeOrUnknown(taskType string) string {
 	if taskType = strings.TrimSpace(taskType); taskType == "" {
 		return "unknown"
 	}
-	return cutText(taskType, maxTaskType)
-}
-
-// cutText cuts s to about limit bytes and says so. What it returns doesn't hold on to a larger s.
-func cutText(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	cut := limit
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strings.Clone(s[:cut]) + fmt.Sprintf("… (%d bytes cut)", len(s)-cut)
+	return safe.CutText(taskType, maxTaskType)
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
@@ -29,13 +31,13 @@ type Client struct {
 	state  atomic.Uint32 // bits: see switchedOff
 	offs   atomic.Uint64 // how often reporting went off, so that a task can tell whether it was off in between
 
-	client    *sentry.Client // nil without a DSN
-	hub       *sentry.Hub    // where a call belongs that no task has: see ownHub
-	bound     bool           // hub is sentry.CurrentHub(), bound by us
-	apart     *sentry.Hub    // fallback hub, used once the host binds its own client to the current hub
-	box       *outbox.Outbox // nil without a DSN, and with the user's own transport
-	transport *transport     // nil with the user's own
-	collector *collector     // nil without a DSN
+	client    *sentry.Client     // nil without a DSN
+	hub       *sentry.Hub        // where a call belongs that no task has: see ownHub
+	bound     bool               // hub is sentry.CurrentHub(), bound by us
+	apart     *sentry.Hub        // fallback hub, used once the host binds its own client to the current hub
+	box       *outbox.Outbox     // nil without a DSN, and with the user's own transport
+	transport *transport         // nil with the user's own
+	collector *machine.Collector // nil without a DSN
 	osName    string
 	host      string // this machine's name
 	hooks     hooks
@@ -50,7 +52,7 @@ type Client struct {
 	asked         resolved   // what the options said, before ClientOptions had a word
 
 	disk       atomic.Pointer[outbox.Disk] // once it is open
-	crashes    crashOutput
+	crashes    crash.Output
 	ready      chan struct{} // closed when all of the above is set
 	background context.Context
 }
@@ -91,7 +93,7 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: osName(), host: hostname(), began: time.Now(),
+	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
 		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
 	c.noticeUnknownNames(opts)
@@ -108,11 +110,11 @@ func newClient(opts Options, s resolved) (*Client, error) {
 		c.logger.Warn(errNoDSN.Error())
 		return c, nil
 	}
-	if err := c.claimCrashes(); err != nil {
-		return nil, err
+	if c.crashReports && !c.crashes.Claim() {
+		return nil, errCrashesTaken
 	}
 	if err := c.start(co); err != nil {
-		c.releaseCrashes()
+		c.crashes.End()
 		return nil, err
 	}
 	addClient(c)
@@ -179,8 +181,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
 	c.keeper = resident.New(c.keep)
-	c.collector = newCollector(c.collectorOptions())
-	c.collector.notify(c.noteMachine)
+	c.collector = machine.New(c.collectorOptions())
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
 	return nil
@@ -216,7 +217,7 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 		add(&c.Homes, u.HomeDir)
 		add(&c.Users, u.Username, u.Name)
 	}
-	add(&c.Users, currentUser(), os.Getenv("USER"), os.Getenv("USERNAME"), os.Getenv("LOGNAME"))
+	add(&c.Users, machine.User(), os.Getenv("USER"), os.Getenv("USERNAME"), os.Getenv("LOGNAME"))
 	add(&c.Hosts, hostname(), os.Getenv("COMPUTERNAME"))
 	if wd, err := os.Getwd(); err == nil {
 		add(&c.Dirs, wd)
@@ -244,18 +245,13 @@ func (c *Client) Flush(timeout time.Duration) bool {
 }
 
 func (c *Client) flush(timeout time.Duration) bool {
-	ctx, cancel := c.timeout(timeout)
-	defer cancel()
-	return c.client.FlushWithContext(ctx)
-}
-
-// timeout is a context that ends by the clock that c was made under, which inside a bubble of testing/synctest may be
-// another than the caller's.
-func (c *Client) timeout(d time.Duration) (context.Context, context.CancelFunc) {
-	if c.box != nil {
-		return c.box.Timeout(d)
-	}
-	return context.WithTimeout(c.background, d)
+	ok := false
+	c.keeper.Run(func() { // sentry-go makes channels for it
+		ctx, cancel := context.WithTimeout(c.background, timeout)
+		defer cancel()
+		ok = c.client.FlushWithContext(ctx)
+	})
+	return ok
 }
 
 // Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the
@@ -274,11 +270,11 @@ func (c *Client) Close(timeout time.Duration) bool {
 	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
 	c.releaseAll()
 	ok := c.flush(timeout)
+	c.keeper.Run(c.client.Close)
 	c.keeper.Close(keeperPatience)
-	c.collector.close()
 	c.unbindHub()
-	c.client.Close()
-	c.releaseCrashes()
+	c.collector.Close()
+	c.crashes.End()
 	if c.box != nil {
 		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
 	}
@@ -311,23 +307,8 @@ func (c *Client) call(what string, f func()) (ok bool) {
 	return true
 }
 
-// crashOwner is the Client that has the process's one crash output.
-var crashOwner atomic.Pointer[Client]
-
 var errCrashesTaken = errors.New("sentryconfig: CrashReports: another Client of this process has the crash output; " +
 	"set it for one of them")
-
-func (c *Client) claimCrashes() error {
-	if c.crashReports && !crashOwner.CompareAndSwap(nil, c) {
-		return errCrashesTaken
-	}
-	return nil
-}
-
-func (c *Client) releaseCrashes() {
-	c.endCrashes()
-	crashOwner.CompareAndSwap(c, nil)
-}
 
 func cancelledContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -286,3 +286,20 @@ func TestLongContextNames(t *testing.T) {
 		t.Errorf("%d values of extra are there, want %d", values, len(extra))
 	}
 }
+
+// Values of the host's under names that this package uses itself are renamed, those of rare events included.
+func TestReservedNamesOfExtra(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	names := []string{"cut", "crash", "interrupted", "scrubbing", "client_os", "error", "task"}
+	extra := make(map[string]any)
+	for _, name := range names {
+		extra[name] = "mine"
+	}
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, extra)
+	e := one(t, server)
+	for _, name := range names {
+		if got := e.Contexts["extra_"+name]["value"]; got != "mine" {
+			t.Errorf("extra_%s is %v", name, got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
@@ -85,7 +86,7 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 	if e.Environment != "" && e.Environment != c.environment {
 		e.Tags["environment_detected"] = e.Environment // what it had detected isn't known
 	}
-	restarted, sure := machineRestarted(dead.Process)
+	restarted, sure := machine.Restarted(dead.Process.Boot)
 	scope, inTask := c.deadScope(dead.Process, t)
 	details := &captureDetails{fingerprint: fingerprint, dead: &deadDetails{
 		release: e.Release, tags: maps.Clone(e.Tags), sameBoot: sure && !restarted, inTask: inTask,
@@ -144,48 +145,7 @@ func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Eve
 		trace["op"] = "task"
 	}
 	if c.policy.Load().systemInfo {
-		maps.Copy(e.Contexts, machineContexts(c.collector.settled(), dead.sameBoot))
+		maps.Copy(e.Contexts, machine.Lasting(c.collector.Settled(), dead.sameBoot))
 	}
 	return e
-}
-
-// machineContexts returns what of a snapshot is about the machine itself and doesn't change while it runs: that holds
-// for a process that has died on it, too. sameBoot says that it died since the machine's last start.
-func machineContexts(snapshot map[string]sentry.Context, sameBoot bool) map[string]sentry.Context {
-	contexts := make(map[string]sentry.Context, 3)
-	if system := snapshot["os"]; len(system) > 0 {
-		contexts["os"] = maps.Clone(system)
-	}
-	if device := maps.Clone(snapshot["device"]); len(device) > 0 {
-		delete(device, "free_memory")
-		delete(device, "free_storage")
-		if !sameBoot {
-			delete(device, "boot_time")
-		}
-		contexts["device"] = device
-	}
-	disks := make(sentry.Context)
-	for point, v := range snapshot["disks"] {
-		if disk, ok := v.(map[string]any); ok {
-			disk = maps.Clone(disk)
-			for _, changing := range []string{"used_gb", "free_gb", "percent_used"} {
-				delete(disk, changing)
-			}
-			disks[point] = disk
-		}
-	}
-	if len(disks) > 0 {
-		contexts["disks"] = disks
-	}
-	return contexts
-}
-
-// machineRestarted reports whether the machine has been restarted since p ran, if that can be told.
-func machineRestarted(p outbox.Process) (restarted, known bool) {
-	boot, sure := bootID()
-	if boot == "" || p.Boot == "" {
-		return false, false
-	}
-	restarted = boot != p.Boot
-	return restarted, restarted || sure
 }

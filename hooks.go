@@ -7,6 +7,8 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -133,7 +135,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 // cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
 // name is as good as another.
 func (c *Client) cleanMessage(message string) string {
-	return strings.ReplaceAll(c.policy.Load().scrubber.Text(cutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(safe.CutText(message, 2*grouping.MaxMessage)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
@@ -191,34 +193,4 @@ func (c *Client) addCommonTags(e *sentry.Event) {
 	c.commonTags(tags)
 	maps.Copy(tags, e.Tags)
 	e.Tags = tags
-}
-
-// firstSnapshotWait is how long the first capture waits for the first reading of the machine.
-const firstSnapshotWait = 50_000_000 // nanoseconds: 50 ms
-
-// addSystem merges the newest snapshot into e's contexts: what the host's scope set wins, key by key. The snapshot's
-// maps are shared between events; private asks for copies, for a hook that may write to them.
-func (c *Client) addSystem(e *sentry.Event, p *policy, private bool) {
-	if !p.systemInfo {
-		return
-	}
-	snapshot := c.collector.snapshot(firstSnapshotWait)
-	if e.Contexts == nil {
-		e.Contexts = make(map[string]sentry.Context, len(snapshot))
-	}
-	for name, ours := range snapshot {
-		theirs := e.Contexts[name]
-		if len(theirs) == 0 && !private {
-			e.Contexts[name] = ours
-			continue
-		}
-		merged := make(sentry.Context, len(ours)+len(theirs))
-		for k, v := range ours {
-			merged[k] = v
-		}
-		for k, v := range theirs {
-			merged[k] = v
-		}
-		e.Contexts[name] = merged
-	}
 }

@@ -2,32 +2,24 @@ package sentryconfig
 
 import (
 	"encoding/json"
-	"errors"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A crashOutput is the runtime's one crash output, while it is ours.
-type crashOutput struct {
-	mu    sync.Mutex
-	fd    uintptr
-	ours  bool
-	ended bool
-}
-
 // watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of
 // its own keeps it.
 func (c *Client) watchCrashes(disk *outbox.Disk) {
-	taken, err := c.crashes.begin(disk)
+	taken, err := c.crashes.Begin(disk.CrashFile)
 	switch {
 	case taken:
 		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own " +
@@ -35,43 +27,6 @@ func (c *Client) watchCrashes(disk *outbox.Disk) {
 	case err != nil:
 		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
 	}
-}
-
-// begin makes the crash output a file of disk's, unless the program has one of its own: then it is taken.
-func (out *crashOutput) begin(disk *outbox.Disk) (taken bool, err error) {
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	if out.ended {
-		return false, nil
-	}
-	if _, taken := crashFD(); taken {
-		return true, nil
-	}
-	f, err := disk.CrashFile()
-	if err != nil {
-		return false, err
-	}
-	err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime keeps a duplicate
-	if err != nil {
-		return false, err
-	}
-	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
-	out.fd, _ = crashFD()
-	out.ours = true
-	return false, nil
-}
-
-// endCrashes gives the crash output back, before its file is closed, unless the program has set another since.
-func (c *Client) endCrashes() {
-	out := &c.crashes
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	out.ended = true
-	if fd, _ := crashFD(); !out.ours || fd != out.fd {
-		return
-	}
-	_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // nil can't fail
-	debug.SetTraceback("single")                        // the default; $GOTRACEBACK may raise it
 }
 
 // journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.
@@ -109,7 +64,7 @@ func (t *TaskSpan) noteStart() {
 }
 
 // noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
-func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
+func (c *Client) noteMachine(m machine.Memory) {
 	if !c.active() {
 		c.journal().EndAll() // of a task that began just when reporting went off
 		return
@@ -117,7 +72,7 @@ func (c *Client) noteMachine(memoryTotal, memoryAvailable, appMemory uint64) {
 	c.tasks.mu.Lock()
 	running := slices.Clone(c.tasks.roots)
 	c.tasks.mu.Unlock()
-	note := outbox.Note{Time: time.Now(), MemoryTotal: memoryTotal, MemoryAvailable: memoryAvailable, AppMemory: appMemory}
+	note := outbox.Note{Time: time.Now(), MemoryTotal: m.Total, MemoryAvailable: m.Available, AppMemory: m.App}
 	for i := 0; i < len(running); i++ { // the list grows by the tasks inside
 		t := running[i]
 		t.mu.Lock()
@@ -156,16 +111,16 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 	if len(dead.Crash) == 0 {
 		return done
 	}
-	crash := outbox.ParseCrash(dead.Crash)
-	if capturedBeforeCrash(crash) {
+	report := crash.Parse(dead.Crash)
+	if capturedBeforeCrash(report) {
 		return done
 	}
 	var only *deadTask // which the crash has interrupted
 	if len(tasks) == 1 {
 		only = &tasks[0]
 	}
-	e := c.crashEvent(dead, crash, tasks)
-	return c.sendDead(e, []string{"process_crash", c.crashClass(crash)}, dead, only) && done
+	e := c.crashEvent(dead, report, tasks)
+	return c.sendDead(e, []string{"process_crash", c.crashClass(report)}, dead, only) && done
 }
 
 // maxRunning is how many of the tasks inside an interrupted one its event names.
@@ -181,7 +136,7 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 			if !inner.Started.IsZero() {
 				named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
 			}
-			running = append(running, map[string]any(named))
+			running = append(running, named)
 		}
 		task["running"] = running
 	}
@@ -232,20 +187,20 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
 		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
 	}
-	if restarted, known := machineRestarted(dead.Process); known {
+	if restarted, known := machine.Restarted(dead.Process.Boot); known {
 		death["machine_restarted"] = restarted
 	}
 	return death
 }
 
-func (c *Client) crashClass(crash outbox.Crash) string {
-	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return normalizeMessage(c.cleanMessage(reason))
+func (c *Client) crashClass(report crash.Report) string {
+	reason, _, _ := strings.Cut(report.Reason, "\n")
+	return grouping.Normalize(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.
-func capturedBeforeCrash(crash outbox.Crash) bool {
-	for _, g := range crash.Goroutines {
+func capturedBeforeCrash(report crash.Report) bool {
+	for _, g := range report.Goroutines {
 		if !g.Crashed {
 			continue
 		}
@@ -259,16 +214,16 @@ func capturedBeforeCrash(crash outbox.Crash) bool {
 }
 
 // crashEvent makes the event of a crash that has interrupted tasks.
-func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash, tasks []deadTask) *sentry.Event {
-	kind, handled := crash.Type, false
+func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadTask) *sentry.Event {
+	kind, handled := report.Type, false
 	if kind == "" {
 		kind = "crash"
 	}
 	exception := sentry.Exception{
-		Type: kind, Value: crash.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled},
+		Type: kind, Value: report.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled},
 	}
 	if exception.Value == "" {
-		exception.Value = crash.Header
+		exception.Value = report.Header
 	}
 	death := c.deathContext(dead)
 	var names []string
@@ -286,16 +241,16 @@ func (c *Client) crashEvent(dead outbox.Dead, crash outbox.Crash, tasks []deadTa
 			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
 		}
 	}
-	e.Threads = crashThreads(crash, &exception)
+	e.Threads = crashThreads(report, &exception)
 	e.Exception = []sentry.Exception{exception}
 	return e
 }
 
 // crashThreads returns the goroutines of a crash that have a frame to show. The stack of the one that crashed goes to
 // x, which names its thread.
-func crashThreads(crash outbox.Crash, x *sentry.Exception) (threads []sentry.Thread) {
+func crashThreads(report crash.Report, x *sentry.Exception) (threads []sentry.Thread) {
 	told := make(map[int]bool)
-	for _, g := range crash.Goroutines {
+	for _, g := range report.Goroutines {
 		st := crashStack(g)
 		if st == nil || told[g.ID] || len(threads) == maxThreads {
 			continue
@@ -318,7 +273,7 @@ func crashThreads(crash outbox.Crash, x *sentry.Exception) (threads []sentry.Thr
 // maxThreads is how many goroutines of a crash are reported. The runtime prints the crashing one first.
 const maxThreads = 100
 
-func crashStack(g outbox.Goroutine) *sentry.Stacktrace {
+func crashStack(g crash.Goroutine) *sentry.Stacktrace {
 	var frames []sentry.Frame
 	for _, f := range g.Frames {
 		frame := sentry.Frame{Function: f.Function, Module: f.Package, AbsPath: f.File, Lineno: f.Line}

@@ -14,13 +14,15 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestMachineRestarted: another boot ID is another boot; the same one is the same boot only where that is sure.
 func TestMachineRestarted(t *testing.T) {
-	boot, sure := bootID()
+	boot, sure := machine.BootID()
 	var same, other any
 	if boot != "" {
 		other = true
@@ -48,10 +50,8 @@ func TestSignsOfLifeWithoutSystemInfo(t *testing.T) {
 	ctx, span := CreateTaskSpan(context.Background(), "slow", 0, 1, nil)
 	defer span.Finish()
 	AddBreadcrumb(ctx, "half-way", "step", "", nil)
-	c := current.Load().collector
-	c.mu.Lock()
-	c.refresh() // as every five seconds
-	c.mu.Unlock()
+	c := current.Load()
+	c.collector.Ask(c.collectorOptions()) // as every five seconds
 	waitForNote(t, dir, "half-way")
 	CaptureTaskException(ctx, errors.New("boom"), "", nil, nil)
 	for _, e := range server.WaitEvents(1, time.Minute) {
@@ -108,9 +108,7 @@ func TestNotedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	c.collector.mu.Lock()
-	c.collector.refresh() // as every five seconds
-	c.collector.mu.Unlock()
+	c.collector.Ask(c.collectorOptions()) // as every five seconds
 	waitForNote(t, file, "early_task")
 	waitForNote(t, file, "task_inside")
 }
@@ -170,7 +168,7 @@ func TestCrashThreads(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var c Client
-			e := c.crashEvent(outbox.Dead{}, outbox.ParseCrash([]byte(test.output)), nil)
+			e := c.crashEvent(outbox.Dead{}, crash.Parse([]byte(test.output)), nil)
 			var threads []string
 			for _, thread := range e.Threads {
 				if thread.Crashed != thread.Current {
@@ -284,32 +282,6 @@ func TestDeadOfAnEarlierVersion(t *testing.T) {
 		if e.Contexts["device"]["boot_time"] != nil {
 			t.Errorf("boot time %v, but it isn't known in which run of the machine it died", e.Contexts["device"]["boot_time"])
 		}
-	}
-}
-
-// TestMachineOfTheDead: of the machine's state stays what doesn't change, and the start of the machine if it is the
-// same.
-func TestMachineOfTheDead(t *testing.T) {
-	snapshot := map[string]sentry.Context{
-		"os":     {"name": "Linux"},
-		"device": {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
-		"disks": {"/": map[string]any{
-			"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0,
-		}},
-		"process": {"pid": 1}, "memory": {"total_gb": 1.0}, "environment": {"detected": "here"},
-	}
-	before := fmt.Sprint(snapshot)
-	const rest = "disks:map[/:map[fstype:ext4 total_gb:2]] os:map[name:Linux]]"
-	for sameBoot, want := range map[bool]string{
-		true:  "map[device:map[arch:amd64 boot_time:then memory_size:2] " + rest,
-		false: "map[device:map[arch:amd64 memory_size:2] " + rest,
-	} {
-		if got := fmt.Sprint(machineContexts(snapshot, sameBoot)); got != want {
-			t.Errorf("same boot %v: %s, want %s", sameBoot, got, want)
-		}
-	}
-	if len(machineContexts(nil, true)) > 0 || fmt.Sprint(snapshot) != before {
-		t.Errorf("of nothing %v, and the snapshot is now %v", machineContexts(nil, true), snapshot)
 	}
 }
 

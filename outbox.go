@@ -11,6 +11,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
@@ -79,8 +80,8 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 
 // openDisk opens the outbox on disk. The outbox calls it, again when it failed.
 func (c *Client) openDisk() (outbox.Store, error) {
-	process := outbox.Process{Started: processStart, Release: c.release, Environment: c.environment}
-	process.Boot, _ = bootID()
+	process := outbox.Process{Started: machine.ProcessStart, Release: c.release, Environment: c.environment}
+	process.Boot, _ = machine.BootID()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
 		Dir: c.outboxDir, DSN: c.dsn, MaxBytes: c.outboxBytes, Logger: c.logger, Process: process, OnDead: c.reportDead,
 		OnDamage: c.countDamage,

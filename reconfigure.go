@@ -33,7 +33,7 @@ func (c *Client) Reconfigure(opts Options) error {
 		c.box.SetPII(after.pii)
 	}
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
-		c.collector.ask(c.collectorOptions())
+		c.collector.Ask(c.collectorOptions())
 	}
 	if c.keeper != nil && before.stuckAfter != after.stuckAfter {
 		c.keeper.Kick()

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // A Task names one task for [RunTask]. Its fields are read, and copied, when the task begins.
@@ -137,7 +139,7 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		return
 	}
 	if end.done() && !end.late() {
-		if rest, _ = sift(rest, end.caused); rest == nil {
+		if rest, _ = errtree.Sift(rest, end.caused); rest == nil {
 			t.imply(sentry.SpanStatusCanceled)
 			return
 		}
@@ -146,7 +148,7 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		e.EventID = ""
 		return
 	}
-	if failure, ok := asError[*TaskFailure](rest); ok && failure != nil {
+	if failure, ok := errtree.As[*TaskFailure](rest); ok && failure != nil {
 		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
 		return
 	}
@@ -155,10 +157,10 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.
 func (c *Client) statusOf(end ending, err error) sentry.SpanStatus {
-	if failure, ok := asError[*TaskFailure](err); ok && failure != nil {
+	if failure, ok := errtree.As[*TaskFailure](err); ok && failure != nil {
 		return sentry.SpanStatusFailedPrecondition
 	}
-	if _, ok := asError[*PanicError](err); ok {
+	if _, ok := errtree.As[*PanicError](err); ok {
 		return sentry.SpanStatusInternalError
 	}
 	return exceptionStatus(end, err, c.classOf(end, err))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -60,7 +61,7 @@ type policy struct {
 func (p policy) derive() *policy {
 	p.scrubber = scrub.New(scrubConfig(p.pii, p.secretKeys))
 	if p.pii {
-		p.user = currentUser()
+		p.user = machine.User()
 	}
 	return &p
 }

@@ -118,7 +118,7 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 	t.noteStart()
 	t.kind, t.began = c.types.begin(t.taskType), c.awake()
 	c.tasks.add(t)
-	c.collector.taskStarted()
+	c.collector.TaskStarted()
 	return context.WithValue(ctx, taskKey{}, t), t
 }
 
@@ -297,7 +297,7 @@ func (t *TaskSpan) finish() {
 	}
 	slot.End()
 	t.client.tasks.remove(t)
-	t.client.collector.taskFinished()
+	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
 		t.kind.drop()
 		return // switched off half-way: dropped whole

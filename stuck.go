@@ -13,7 +13,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
-	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/crash"
 )
 
 // A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The
@@ -217,7 +217,7 @@ func (d goroutineDump) threadsOf(t *TaskSpan) (threads []sentry.Thread) {
 	for _, g := range d.goroutinesOf(t) {
 		text.WriteString(g.text + "\n\n")
 	}
-	for _, g := range outbox.ParseCrash([]byte(text.String())).Goroutines {
+	for _, g := range crash.Parse([]byte(text.String())).Goroutines {
 		st := crashStack(g)
 		if st == nil {
 			continue

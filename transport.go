@@ -9,6 +9,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // transport is the seam between sentry-go and the outbox: it encodes an event into an envelope, once, in the goroutine
@@ -45,8 +46,8 @@ func itemTypeOf(e *sentry.Event) itemType {
 
 const (
 	// maxEventBytes and maxPackedBytes are what Sentry takes of an event, less room for the envelope around it.
-	maxEventBytes  = 1_000_000 - 16<<10
-	maxPackedBytes = 200_000 - 4<<10
+	maxEventBytes  = protocol.MaxEventBytes - 16<<10
+	maxPackedBytes = protocol.MaxPackedBytes - 4<<10
 	// maxScratch is the largest memory that is kept for the next envelope: one giant must not stay for ever.
 	maxScratch = 1 << 20
 )

@@ -233,15 +233,16 @@ func bubbleTime(t time.Time) bool {
 	return year >= 2000 && year < 2010
 }
 
-// arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if the client runs in a
-// bubble, else the clock of this machine, by which e arrived at received.
+// arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if e was captured in a
+// bubble, else the clock of this machine, by which e arrived at received. A client that was made outside the bubble sends
+// by the clock outside: then e arrived when it was captured.
 func (e *Event) arrival(received time.Time) time.Time {
 	sent, err := sentAt(e.Header)
-	if err != nil || sent.IsZero() {
-		sent = e.Time
-	}
-	if bubbleTime(sent) {
+	switch {
+	case err == nil && bubbleTime(sent):
 		return sent
+	case bubbleTime(e.Time):
+		return e.Time
 	}
 	return received
 }
@@ -338,7 +339,11 @@ func (f *faultFinder) times(arrival time.Time) {
 	if what := f.e.ageFault(arrival); what != "" {
 		f.found = append(f.found, untimely{f.describe("%s", what)})
 	}
-	if at, err := sentAt(f.e.Header); err == nil && !at.IsZero() && arrival.Sub(at).Abs() > maxDrift {
+	at, err := sentAt(f.e.Header)
+	if bubbleTime(arrival) && !bubbleTime(at) {
+		return // by a client outside the bubble, whose clock is another
+	}
+	if err == nil && !at.IsZero() && arrival.Sub(at).Abs() > maxDrift {
 		f.found = append(f.found, untimely{f.describe("sent_at is %v, and it arrived at %v: "+
 			"Sentry takes the clock to be wrong and moves the event's times", at, arrival)})
 	}

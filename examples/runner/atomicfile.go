@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// writeFile writes a file so that whoever reads it finds the old one or the whole new one, readable by this user alone. What is
-// no regular file, such as /dev/null or a pipe, is written to as it is.
+// writeFile writes a file so that whoever reads it finds the old one or the whole new one, readable by this user alone.
+// What is no regular file, such as /dev/null or a pipe, is written to as it is.
 func writeFile(path string, write func(io.Writer) error) (err error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)

@@ -12,12 +12,16 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
+//nolint:misspell // NO_COLOR is everybody's name for it
 const usage = `runner works through a list of tasks and reports to Sentry what goes wrong in them.
 
   runner [flags] [LIST.json | -]       the sample list without a list, standard input with -
 
-  -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in the
-                    settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
+At a terminal people see a line for each task and a summary; NO_COLOR and TERM=dumb keep it from moving. What isn't a
+terminal gets a JSON report on standard output, and markers and the log on standard error.
+
+  -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in
+                    the settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
                       runner -dsn 'https://<key>@<host>/<project>' tasks.json
   -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it
                       runner -settings app_settings.json tasks.json
@@ -32,9 +36,28 @@ const usage = `runner works through a list of tasks and reports to Sentry what g
                       runner -keep-going=false tasks.json
   -report FILE      write the report to FILE too
                       runner -report report.json tasks.json
+  -check            run nothing; say what is wrong with the list, with exit code 2, and which tasks can't start, with 1
+                      runner -check tasks.json
+  -dry-run          run nothing; say for each task what would run
+                      runner -dry-run tasks.json
+  -raw              keep secrets in the report and in the log; what goes to Sentry is filtered all the same
+                      runner -raw tasks.json
+  -events FILE      write what the server inside got to FILE, as Sentry gets it
+                      runner -events events.json tasks.json
+  -json             write the report to standard output even if that is a terminal
+                      runner -json tasks.json
+  -markers          tell a front end on standard error how the run is coming along, even if that is a terminal: lines
+                    TASK_START:<index>:<type>, then TASK_OK, TASK_FAIL or TASK_SKIP:<index>:<type> - <reason>, each
+                    followed by PROGRESS_JSON:{"completed", "total", "percent", "index", "type", "label", "status",
+                    "elapsed_seconds"}; other lines are the log
+                      runner -markers tasks.json
+  -quiet            say nothing on standard error but what keeps the list from being run
+                      runner -quiet tasks.json
+  -version          show the version
+                      runner -version
   -h                show this
 
-A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}. Tasks:
+A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_config": {"environment": "staging"}}:
 
   {"type": "command", "command": ["program", "argument"], "timeout_seconds": 60}
   {"type": "disk_space", "path": "/", "min_free_percent": 10}
@@ -44,14 +67,32 @@ A list is an array of tasks, one task by itself, or {"tasks": [...], "sentry_con
   {"type": "hash_files", "path": "/opt/tools", "manifest": "/opt/tools/SHA256SUMS"}
   {"type": "temp_cleanup", "path": "/var/tmp/app", "older_than_days": 7, "apply": false}
   {"type": "system_info"}
+  {"type": "ping_test", "host": "example.com", "count": 4}
+  {"type": "disk_space_report", "min_free_percent": 5}
+  {"type": "battery_health_report"}
+  {"type": "smartctl_report", "detail_level": "basic"}
+  {"type": "iperf_test", "server": "192.168.0.10", "duration_minutes": 1, "min_mbps": 100}
+  {"type": "speedtest", "min_download_mbps": 20}
+  {"type": "sfc_scan"}                                       and the four below: on Windows
+  {"type": "dism_health_check", "actions": ["checkhealth", "scanhealth", "restorehealth"]}
+  {"type": "chkdsk_scan", "drive": "C:", "mode": "read_only"}
+  {"type": "winsat_disk", "drive": "C:"}
+  {"type": "windows_update", "accept_all": true}
+  {"type": "any_name", "executable_path": "..\\tools\\scanner.exe", "args": ["--quick"], "working_path": "..\\logs",
+   "success_codes": [0, 1]}
 
-each with a "label" and "timeout_seconds" if you like. Exit codes: 0 all well, 1 some tasks failed, 2 the list wasn't run.
+each with a "label" and "timeout_seconds" if you like. Names of programs are relative to the list's folder; "env:NAME"
+as the value of a secret parameter, or after a flag such as --password, is read from the environment and never reported.
+Exit codes: 0 all that ran went well, or the sample ran, 1 some tasks failed or none ran, 2 the list wasn't run,
+130 interrupted.
 `
 
 type runnerFlags struct {
 	dsn, settings, outbox, export, report string
 	parallel                              int
-	keepGoing                             bool
+	keepGoing, check, dryRun, raw         bool
+	events                                string
+	json, markers, quiet, version         bool
 	list                                  string
 }
 
@@ -67,6 +108,14 @@ func parseFlags(args []string) (*runnerFlags, error) {
 	set.StringVar(&f.report, "report", "", "")
 	set.IntVar(&f.parallel, "parallel", 1, "")
 	set.BoolVar(&f.keepGoing, "keep-going", true, "")
+	set.BoolVar(&f.check, "check", false, "")
+	set.BoolVar(&f.dryRun, "dry-run", false, "")
+	set.BoolVar(&f.raw, "raw", false, "")
+	set.StringVar(&f.events, "events", "", "")
+	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.markers, "markers", false, "")
+	set.BoolVar(&f.quiet, "quiet", false, "")
+	set.BoolVar(&f.version, "version", false, "")
 	var lists []string
 	for {
 		if err := set.Parse(args); err != nil {
@@ -114,7 +163,8 @@ func (f *runnerFlags) checkReport() error {
 	return nil
 }
 
-// options puts together the settings, the list's sentry_config, which wins over them, and the flags, which win over both.
+// options puts together the settings, the list's sentry_config, which wins over them, and the flags, which win over
+// both.
 func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 	var opts sentryconfig.Options
 	if f.settings != "" {

@@ -12,8 +12,8 @@ const errNoConsole = windows.ERROR_INVALID_ACCESS
 
 var allocConsole = windows.NewLazySystemDLL("kernel32.dll").NewProc("AllocConsole")
 
-// leaveGroup lets cmd start in a process group of its own; there are no sessions to leave. Groups are a console's: it is made
-// if the tests have none.
+// leaveGroup lets cmd start in a process group of its own; there are no sessions to leave. Groups are a console's: it
+// is made if the tests have none.
 func leaveGroup(cmd *exec.Cmd) {
 	_, _, _ = allocConsole.Call() // fails where there is one
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}

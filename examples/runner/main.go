@@ -1,12 +1,13 @@
-// Command runner is a service runner: it works through a list of tasks and reports to Sentry what goes wrong in them, by way
-// of sentryconfig. Without a list it takes a sample; without a DSN it starts a Sentry server of its own and shows what
-// arrived.
+// Command runner is a service runner: it works through a list of tasks and reports to Sentry what goes wrong in them,
+// by way of sentryconfig. Without a list it takes a sample; without a DSN it starts a Sentry server of its own and
+// shows what arrived.
 //
 //	go run ./examples/runner
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
-// stdout gets one JSON report, stderr the log and, for a front end, markers. It exits with 0 when all tasks ended well, 1
-// when some didn't, 2 when the list wasn't run.
+// stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each task
+// and a summary instead. It exits with 0 when at least one task ran
+// and all that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -23,6 +24,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,6 +37,8 @@ const (
 	exitWell   = 0
 	exitFailed = 1
 	exitNotRun = 2
+	// exitInterrupted is what shells have for a program that Ctrl-C has ended.
+	exitInterrupted = 130
 )
 
 const (
@@ -49,7 +54,8 @@ func main() {
 
 func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	notRun := func(err error) int {
-		_, _ = fmt.Fprintln(stderr, "runner: "+err.Error())
+		text := newFilter(nil).text(err.Error())
+		_, _ = fmt.Fprintln(stderr, "runner: "+strings.ReplaceAll(text, "\n", "\nrunner: "))
 		return exitNotRun
 	}
 	flags, err := parseFlags(args)
@@ -59,6 +65,10 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	}
 	if err != nil {
 		return notRun(err)
+	}
+	if flags.version {
+		_, _ = fmt.Fprintln(stdout, version())
+		return exitWell
 	}
 	tasks, err := openList(flags.list, stdin)
 	if err != nil {
@@ -74,59 +84,150 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 		}
 		return exitWell
 	}
+	filter := newFilter(opts.SecretKeys)
+	if flags.raw {
+		filter = nil
+	}
+	if flags.check || flags.dryRun {
+		return preview(stdout, tasks, filter, flags.dryRun)
+	}
+	w := &work{flags: flags, list: tasks, opts: opts, filter: filter, stdout: stdout, stderr: stderr}
+	code, err := w.do()
+	if err != nil {
+		return notRun(err)
+	}
+	return code
+}
 
+// work is the run of one list.
+type work struct {
+	flags          *runnerFlags
+	list           *list
+	opts           sentryconfig.Options
+	filter         *filter
+	stdout, stderr *os.File
+
+	mode  progressMode
+	local *sentrytest.Server // stands in for Sentry; nil: there is a DSN
+}
+
+// do runs the list and tells how it went. It returns the exit code, and an error when nothing ran.
+func (w *work) do() (code int, err error) {
 	// A reader of stdout or stderr that goes away must not end the tasks.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// On Windows SIGTERM is a closed console window, a log-off or a shutdown.
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer restore()
-	context.AfterFunc(ctx, restore) // a second one ends the program at once
 
-	p := newProgress(stderr, isTerminal(stderr), len(tasks.tasks))
-	handler := slog.NewTextHandler(p, nil)
-	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(handler))) // the log of a task becomes its breadcrumbs
-	opts.Logger = slog.New(handler)
-
-	off := !opts.Enabled.Or(true)
-	var local *sentrytest.Server
-	if opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
-		local = sentrytest.NewServer(nil)
-		defer local.Close()
-		opts.DSN = local.DSN()
+	w.mode = modeOf(w.stderr, w.flags.markers, w.flags.quiet)
+	p := newProgress(w.stderr, w.mode, len(w.list.tasks), widthOf(w.stderr))
+	defer p.close()
+	ended := context.AfterFunc(ctx, func() {
+		restore() // a second one ends the program at once
+		_, _ = io.WriteString(p, "Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
+	})
+	defer ended() // restore ends ctx too
+	log := w.newLog(p)
+	if w.opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
+		w.local = sentrytest.NewServer(nil)
+		defer w.local.Close()
+		w.opts.DSN = w.local.DSN()
 	}
-	if err := sentryconfig.Init(opts); err != nil {
-		return notRun(fmt.Errorf("%w; remedy: correct it in the flags, in sentry_config or in the settings", err))
+	if err := sentryconfig.Init(w.opts); err != nil {
+		return 0, fmt.Errorf("%w; remedy: correct it in the flags, in sentry_config or in the settings", err)
 	}
 	defer sentryconfig.Close(0)
 
 	start := time.Now()
-	j := job{tasks: tasks.tasks, parallel: flags.parallel, keepGoing: flags.keepGoing, progress: p, log: opts.Logger}
+	j := job{tasks: w.list.tasks, parallel: w.flags.parallel, keepGoing: w.flags.keepGoing, progress: p,
+		log: log, filter: w.filter}
 	results := j.run(ctx)
 	p.close()
-	r := newReport(tasks.source, start, results, ctx.Err() != nil)
+	r := newReport(w.list.source, start, results, ctx.Err() != nil)
 
 	// The report comes first: it must be there should somebody lose patience with the server.
-	code := exitWell
-	if r.OverallStatus != statusSuccess {
+	code = r.exitCode()
+	if err := w.report(r, p); err != nil {
+		w.opts.Logger.Error("the report can't be written", "error", err)
 		code = exitFailed
-	}
-	if err := writeReport(r, stdout, flags.report); err != nil {
-		opts.Logger.Error("the report can't be written", "error", err)
-		code = exitFailed
+	} else if w.flags.list == "" && code == exitFailed {
+		code = exitWell // the sample has done what it is for
 	}
 	flush(ctx, sentryconfig.Flush)
 	stats := sentryconfig.ReadStats()
 	sentryconfig.Close(0)
-	if off {
-		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
-	} else if local != nil {
-		showLocal(p, local)
+	if w.mode != modeQuiet {
+		w.conclude(p, r, stats)
 	}
-	showDelivery(p, stats, opts.OutboxDir)
-	return code
+	return code, nil
 }
 
-// flush waits for what is on its way, and no longer than hurriedFlushTimeout after an interrupt, one that comes meanwhile included.
+// newLog makes the log of the package and of the tasks, and returns that of the run. At a terminal, people see tasks end as
+// lines of their own, and of the logs what needs them.
+func (w *work) newLog(p *progress) *slog.Logger {
+	level := map[progressMode]slog.Level{modeMarkers: slog.LevelInfo, modeQuiet: slog.LevelError}
+	least, ok := level[w.mode]
+	if !ok {
+		least = slog.LevelWarn
+	}
+	handler := slog.NewTextHandler(p, &slog.HandlerOptions{Level: least, ReplaceAttr: w.filter.attr})
+	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(taskHandler{handler}))) // the log of a task becomes its breadcrumbs
+	w.opts.Logger = slog.New(handler)
+	if w.mode == modeMarkers {
+		return w.opts.Logger
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// report writes the report as JSON for programs and as a summary for people.
+func (w *work) report(r *report, p *progress) error {
+	person := isTerminal(w.stdout) && !w.flags.json
+	switch {
+	case w.mode == modeLive || w.mode == modePlain:
+		showSummary(p, r)
+	case person && w.mode == modeMarkers:
+		showSummary(w.stdout, r)
+	}
+	var stdout io.Writer = w.stdout
+	if person {
+		stdout = io.Discard
+	}
+	return writeReport(r, stdout, w.flags.report)
+}
+
+// conclude says what Sentry got and what is left to do.
+func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
+	if off := !w.opts.Enabled.Or(true); off {
+		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
+	} else if w.local != nil {
+		showLocal(p, w.local, w.flags.events)
+	}
+	showDelivery(p, stats, w.opts.OutboxDir)
+	showSkipped(p, r)
+	if w.flags.list == "" {
+		_, _ = io.WriteString(p, "\nThis was the sample list, which shows each way in which a task can end. "+
+			"Your own: runner LIST.json; runner -h has the tasks.\n")
+	}
+}
+
+// version says what was built.
+func version() string {
+	text := "runner of sentryconfig"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return text
+	}
+	text += " " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(info.Main.Version, s.Value[:min(len(s.Value), 12)]) {
+			text += " " + s.Value
+		}
+	}
+	return fmt.Sprintf("%s (%s, %s/%s)", text, info.GoVersion, runtime.GOOS, runtime.GOARCH)
+}
+
+// flush waits for what is on its way, and no longer than hurriedFlushTimeout after an interrupt, one that comes
+// meanwhile included.
 func flush(ctx context.Context, flush func(timeout time.Duration) bool) {
 	done := make(chan struct{})
 	go func() { // which Close ends
@@ -160,21 +261,16 @@ func openList(name string, stdin io.Reader) (*list, error) {
 		if err != nil {
 			return nil, err
 		}
-		return readList(bytes.NewReader(text), name)
+		return readList(bytes.NewReader(text), name, ".")
 	case "-":
-		return readList(stdin, "standard input")
+		return readList(stdin, "standard input", ".")
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, &inputError{source: name, problem: err.Error(), remedy: "name a file that can be read, - for standard input, or nothing for the sample list"}
+		return nil, &inputError{source: name, problem: err.Error(), remedy: fileRemedy}
 	}
 	defer func() { _ = f.Close() }()
-	return readList(f, name)
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return readList(f, name, filepath.Dir(name))
 }
 
 func writeReport(r *report, stdout io.Writer, path string) error {
@@ -207,7 +303,9 @@ func export(dir, to string, stdout, stderr *os.File) error {
 		return err
 	}
 	// sentry-cli takes one path or pattern, so the shell must leave the pattern alone.
-	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. On a machine that is online:\n"+
-		"  tar -xf %s\n  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n", dir, to, filepath.Base(to))
+	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. "+
+		"On a machine that is online:\n  tar -xf %s\n"+
+		"  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n",
+		dir, to, filepath.Base(to))
 	return nil
 }

@@ -23,8 +23,8 @@ import (
 
 // The tests run the program as a user does: built, with a list, against a server.
 
-// program is the built runner. Where there is no go command, as when the tests of another platform are run, the test binary
-// stands in for it.
+// program is the built runner. Where there is no go command, as when the tests of another platform are run, the test
+// binary stands in for it.
 var program string
 
 const (
@@ -35,6 +35,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if exit, played := playStandIn(); played {
+		os.Exit(exit)
+	}
 	if len(os.Args) > 2 && os.Args[1] == roleParent {
 		playParent(os.Args[2])
 		return
@@ -82,14 +85,13 @@ type outcome struct {
 	report report
 }
 
-// environment is the tests' own without what would configure the runner, and with a place for its cache.
+// environment is the tests' own without what would configure the runner.
 func environment(t *testing.T) []string {
 	t.Helper()
 	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "SENTRY_") || strings.HasPrefix(s, "AUTOSERVICE_")
 	})
-	cache := t.TempDir()
-	return append(env, "XDG_CACHE_HOME="+cache, "LocalAppData="+cache)
+	return env
 }
 
 func command(t *testing.T, args ...string) *exec.Cmd {
@@ -101,8 +103,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// execute runs the program with stdin as its standard input and expects it to exit with code. With another code than 2 there
-// must be a report.
+// execute runs the program with stdin as its standard input and expects it to exit with code. With another code than 2
+// there must be a report.
 func execute(t *testing.T, code int, stdin string, args ...string) *outcome {
 	t.Helper()
 	cmd := command(t, args...)
@@ -227,7 +229,17 @@ func toJSON(v any) string {
 
 func TestSample(t *testing.T) {
 	t.Parallel()
-	o := execute(t, exitFailed, "")
+	home := t.TempDir()
+	cmd := command(t)
+	cmd.Env = append(cmd.Env, "HOME="+home, "XDG_CACHE_HOME="+home, "LocalAppData="+home, "APPDATA="+home)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run()
+	o := &outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+	o.check(t, exitWell)
+	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+		t.Errorf("in the home folder: %v, %v", left, err)
+	}
 	if got, want := o.statuses(), "success failure error error error skipped"; got != want {
 		t.Errorf("statuses %q, want %q", got, want)
 	}
@@ -242,7 +254,7 @@ func TestSample(t *testing.T) {
 			t.Errorf("task %d: label %q, summary %v", i, r.Label, r.Summary)
 		}
 	}
-	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure]", "task.demo_panic", "last-run.json", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
+	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure, below_limit]", "task.demo_panic", "-events FILE", "the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
 		if !strings.Contains(o.stderr, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, o.stderr)
 		}
@@ -252,7 +264,7 @@ func TestSample(t *testing.T) {
 func TestServerGetsAll(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
-	o := execute(t, exitFailed, "", "-parallel", "4", "-dsn", server.DSN())
+	o := execute(t, exitWell, "", "-parallel", "4", "-dsn", server.DSN())
 	transactions := server.WaitTransactions(5, time.Minute)
 	if len(transactions) != 5 {
 		t.Errorf("%d transactions, want 5: none for a skipped task", len(transactions))
@@ -273,7 +285,7 @@ func TestServerGetsAll(t *testing.T) {
 		t.Fatalf("%d events, want 4: each trouble once", len(events))
 	}
 	for i, want := range map[int][]string{
-		1: {"disk_space", "task_failure"},
+		1: {"disk_space", "task_failure", "below_limit"},
 		2: {"command", "exec.Error", "not_exist"},
 		3: {"demo_panic", "runtime.boundsError"},
 		4: {"command", "context deadline exceeded", "timeout"},
@@ -315,8 +327,8 @@ func TestLists(t *testing.T) {
 		"one task":              {`{"type":"system_info","label":"x","other":1}`, "success", "success", exitWell},
 		"object with metadata":  {`{"tasks":[{"type":"system_info"}],"name":5,"version":[1,{}]}`, "success", "success", exitWell},
 		"byte order mark":       {"\xef\xbb\xbf" + `[{"type":"system_info"}]`, "success", "success", exitWell},
-		"no tasks":              {`[]`, "", "success", exitWell},
-		"all skipped":           {`[{"type":"nobody"},{"type":"","timeout_seconds":"x"},{}]`, "skipped skipped skipped", "success", exitWell},
+		"no tasks":              {`[]`, "", "skipped", exitFailed},
+		"all skipped":           {`[{"type":"nobody"},{"type":"","timeout_seconds":"x"},{}]`, "skipped skipped skipped", "skipped", exitFailed},
 		"all bad":               {`[{"type":"demo_panic"},{"type":"nobody"}]`, "error skipped", "failure", exitFailed},
 		"some bad":              {`[{"type":"demo_panic"},{"type":"system_info"}]`, "error success", "completed_with_errors", exitFailed},
 		"repeated names":        {`[{"type":"nobody","type":"system_info"}]`, "success", "success", exitWell},
@@ -382,10 +394,38 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report"} {
+	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report", "-check", "-dry-run", "-raw",
+		"-events", "-json", "-markers", "-quiet", "-version"} {
 		if !strings.Contains(string(out), "runner "+name) && !strings.Contains(string(out), "runner -outbox /var/lib/runner/outbox "+name) {
 			t.Errorf("-h shows no example of %s", name)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	out, err := command(t, "-version").Output()
+	if err != nil || !strings.HasPrefix(string(out), "runner of sentryconfig ") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestLogNamesTheTask runs tasks side by side: each line of the log says of which it is.
+func TestLogNamesTheTask(t *testing.T) {
+	t.Parallel()
+	o := execute(t, exitFailed, `[{"type":"system_info","label":"Inventory"},{"type":"command","label":"Two words","command":["no-such-program"]}]`,
+		"-parallel", "2", "-")
+	lines := 0
+	for line := range strings.Lines(o.stderr) {
+		if strings.HasPrefix(line, "time=") {
+			lines++
+			if !strings.Contains(line, " index=0 label=Inventory") && !strings.Contains(line, ` index=1 label="Two words"`) {
+				t.Errorf("%s", line)
+			}
+		}
+	}
+	if lines < 4 {
+		t.Errorf("%d lines of a log: %s", lines, o.stderr)
 	}
 }
 
@@ -540,7 +580,12 @@ func TestReportFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("an old one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := execute(t, exitWell, `{"type":"system_info"}`, "-report", path, "-")
+	events := filepath.Join(t.TempDir(), "events.json")
+	o := execute(t, exitWell, `{"type":"system_info"}`, "-report", path, "-events", events, "-")
+	var got []map[string]any
+	if text, err := os.ReadFile(events); err != nil || json.Unmarshal(text, &got) != nil || len(got) != 1 {
+		t.Errorf("events: %v: %s", err, text)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil || string(text) != o.stdout {
 		t.Errorf("%v: %s, want what stdout has: %s", err, text, o.stdout)
@@ -607,11 +652,11 @@ func TestInterrupt(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	o := &outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: log.String()}
-	o.check(t, exitFailed)
+	o.check(t, exitInterrupted)
 	if got := o.statuses(); got != "success cancelled skipped" {
 		t.Errorf("statuses %q", got)
 	}
-	if !o.report.Interrupted || o.report.OverallStatus != "completed_with_errors" {
+	if !o.report.Interrupted || o.report.OverallStatus != "interrupted" {
 		t.Errorf("interrupted %v, %s", o.report.Interrupted, o.report.OverallStatus)
 	}
 	ended(t, leaf)

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// A procTree starts a command in a process group of its own, and ends it with every process it has started: those of the
-// group, and those below it that have left the group, where the system lets them be found. A process that has left both,
-// as a daemon does, is no longer part of the tree.
+// A procTree starts a command in a process group of its own, and ends it with every process it has started: those of
+// the group, and those below it that have left the group, where the system lets them be found. A process that has left
+// both, as a daemon does, is no longer part of the tree.
 type procTree struct {
 	mu  sync.Mutex // a kill waits until the start is over
 	cmd *exec.Cmd

@@ -13,11 +13,15 @@ const (
 	statusError     = "error"     // it could not start, timed out or panicked
 	statusSkipped   = "skipped"   // not run
 	statusCancelled = "cancelled" // interrupted while it ran
+
+	// Of the whole run, beside success, failure and skipped, which is a run in which nothing ran.
+	statusSomeBad     = "completed_with_errors"
+	statusInterrupted = "interrupted"
 )
 
 // A report is what stdout gets.
 type report struct {
-	OverallStatus string         `json:"overall_status"` // success, failure or completed_with_errors
+	OverallStatus string         `json:"overall_status"` // success, completed_with_errors, failure, skipped or interrupted
 	Start         time.Time      `json:"start"`
 	Duration      float64        `json:"duration_seconds"`
 	List          string         `json:"list"`
@@ -35,6 +39,7 @@ type result struct {
 	Duration float64 `json:"duration_seconds"`
 	Summary  summary `json:"summary"`
 	Reason   string  `json:"reason"`
+	Code     string  `json:"code"` // of a failure: a short constant for what is bad
 	EventID  string  `json:"event_id"`
 }
 
@@ -50,20 +55,34 @@ func newReport(source string, start time.Time, results []result, interrupted boo
 		Counts:      make(map[string]int),
 		Results:     results,
 	}
-	well := true
 	for i := range results {
 		r.Counts[results[i].Status]++
-		well = well && results[i].well()
 	}
+	well, skipped := r.Counts[statusSuccess], r.Counts[statusSkipped]
 	switch {
-	case well && !interrupted:
+	case interrupted:
+		r.OverallStatus = statusInterrupted
+	case skipped == len(results): // nobody must take it for a run in which all went well
+		r.OverallStatus = statusSkipped
+	case well+skipped == len(results):
 		r.OverallStatus = statusSuccess
-	case r.Counts[statusSuccess] == 0:
+	case well == 0:
 		r.OverallStatus = statusFailure
 	default:
-		r.OverallStatus = "completed_with_errors"
+		r.OverallStatus = statusSomeBad
 	}
 	return r
+}
+
+// exitCode is what the program ends with.
+func (r *report) exitCode() int {
+	switch r.OverallStatus {
+	case statusSuccess:
+		return exitWell
+	case statusInterrupted:
+		return exitInterrupted
+	}
+	return exitFailed
 }
 
 func (r *report) encode() ([]byte, error) {

@@ -18,11 +18,12 @@ type job struct {
 	keepGoing bool // after a task that didn't end well
 	progress  *progress
 	log       *slog.Logger // of the run itself: these lines are no breadcrumbs of a task
+	filter    *filter      // of what is reported; nil: nothing is filtered
 	stop      atomic.Bool  // no further task is to begin
 }
 
-// run works through all tasks and returns their results in the order of the list. When ctx ends, those running are cancelled
-// and the others skipped.
+// run works through all tasks and returns their results in the order of the list. When ctx ends, those running are
+// cancelled and the others skipped.
 func (j *job) run(ctx context.Context) []result {
 	results := make([]result, len(j.tasks))
 	var next atomic.Int64
@@ -49,15 +50,15 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		r.Reason = "the run was interrupted"
 	case j.stop.Load():
 		r.Reason = "an earlier task failed"
-	case t.kind == "":
-		r.Reason = "the task has no type"
-	case t.run == nil:
-		r.Reason = "unknown task type"
+	default:
+		r.Reason = t.skip
 	}
 	if r.Reason != "" {
+		j.filter.result(&r, t.hidden)
 		j.progress.finished(&r)
 		return r
 	}
+	j.filter.result(&r, t.hidden)
 	j.progress.started(&r)
 	start := time.Now()
 	sum, err := t.execute(ctx, len(j.tasks))
@@ -66,13 +67,15 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		r.Summary = sum
 	}
 	r.judge(ctx, err)
+	j.filter.result(&r, t.hidden)
 	if !j.keepGoing && !r.well() {
 		j.stop.Store(true)
 	}
 	if r.well() {
-		j.log.Info("task done", "index", t.index, "type", t.name(), "seconds", r.Duration)
+		j.log.Info("task done", "index", t.index, "label", t.label, "type", t.name(), "seconds", r.Duration)
 	} else {
-		j.log.Warn("task "+r.Status, "index", t.index, "type", t.name(), "reason", r.Reason, "event_id", r.EventID)
+		j.log.Warn("task "+r.Status, "index", t.index, "label", t.label, "type", t.name(),
+			"reason", r.Reason, "event_id", r.EventID)
 	}
 	j.progress.finished(&r)
 	return r
@@ -96,7 +99,7 @@ func (r *result) judge(ctx context.Context, err error) {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.Status = statusCancelled
 	case errors.As(err, &failure):
-		r.Status = statusFailure
+		r.Status, r.Code = statusFailure, failure.Code
 	default:
 		r.Status = statusError
 	}

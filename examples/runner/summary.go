@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +16,8 @@ import (
 // maxShown is how many issues and transactions are shown; a list may have thousands of tasks.
 const maxShown = 25
 
-// showLocal shows people what the server inside got.
-func showLocal(w io.Writer, server *sentrytest.Server) {
+// showLocal shows people what the server inside got, and writes all of it to the file details, unless that is "".
+func showLocal(w io.Writer, server *sentrytest.Server, details string) {
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
 	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n", len(issues))
@@ -28,7 +26,8 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 			fmt.Fprintf(&b, "    … and %d more\n", len(issues)-maxShown)
 			break
 		}
-		fmt.Fprintf(&b, "    %3d x  %s\n           grouped by [%s]\n", len(issue.Events), cut(oneLine(issue.Title), 100), cut(oneLine(strings.Join(issue.Fingerprint, ", ")), 150))
+		fmt.Fprintf(&b, "    %3d x  %s\n           grouped by [%s]\n", len(issue.Events),
+			cut(oneLine(issue.Title), 100), cut(oneLine(strings.Join(issue.Fingerprint, ", ")), 150))
 	}
 	fmt.Fprintf(&b, "\n  %d transactions\n", len(transactions))
 	for i, t := range transactions {
@@ -39,37 +38,28 @@ func showLocal(w io.Writer, server *sentrytest.Server) {
 		status, _ := t.Contexts["trace"]["status"].(string)
 		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n", t.Time.Sub(t.Start).Seconds(), status, cut(oneLine(t.Transaction), 60))
 	}
-	if path, err := keepDetails(append(server.Events(), transactions...)); err != nil {
+	if details == "" {
+		b.WriteString("\n  Every detail, as Sentry gets it: add -events FILE\n")
+	} else if err := keepEvents(details, append(server.Events(), transactions...)); err != nil {
 		fmt.Fprintf(&b, "\n  The details can't be kept: %v\n", err)
 	} else {
-		fmt.Fprintf(&b, "\n  Details, as Sentry gets them: %s\n", path)
+		fmt.Fprintf(&b, "\n  Every detail, as Sentry gets it: %s\n", details)
 	}
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
 }
 
-// keepDetails writes the events where the next run overwrites them, and returns that file's path.
-func keepDetails(events []sentrytest.Event) (string, error) {
+// keepEvents writes events as JSON.
+func keepEvents(path string, events []sentrytest.Event) error {
 	raw := make([]json.RawMessage, len(events))
 	for i, e := range events {
 		raw[i] = e.Raw
 	}
 	text, err := json.MarshalIndent(raw, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	dir, err := os.UserCacheDir()
-	if err == nil {
-		dir = filepath.Join(dir, "sentryconfig-runner")
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err != nil { // no home: a service, perhaps
-		if dir, err = os.MkdirTemp("", "sentryconfig-runner-"); err != nil {
-			return "", err
-		}
-	}
-	path := filepath.Join(dir, "last-run.json")
-	return path, writeFile(path, func(w io.Writer) error {
+	return writeFile(path, func(w io.Writer) error {
 		_, err := w.Write(append(text, '\n'))
 		return err
 	})
@@ -78,7 +68,8 @@ func keepDetails(events []sentrytest.Event) (string, error) {
 // showDelivery tells what has arrived and what waits. s is of the end of the run.
 func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Sentry: %d captured, %d delivered, %d waiting, %d dropped", s.Captured, s.Delivered, s.Pending, s.Dropped)
+	fmt.Fprintf(&b, "Sentry: %d captured, %d delivered, %d waiting, %d dropped",
+		s.Captured, s.Delivered, s.Pending, s.Dropped)
 	for _, reason := range slices.Sorted(maps.Keys(s.DroppedBy)) {
 		fmt.Fprintf(&b, "; %s: %d", reason, s.DroppedBy[reason])
 	}
@@ -94,12 +85,13 @@ func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	_, _ = io.WriteString(w, b.String())
 }
 
-// outboxState says what waits in the outbox and what has arrived from earlier runs. The package counts envelopes of all runs
-// together; those that weren't captured by this one were found in the outbox.
+// outboxState says what waits in the outbox and what has arrived from earlier runs. The package counts envelopes of all
+// runs together; those that weren't captured by this one were found in the outbox.
 func outboxState(s sentryconfig.Stats) string {
 	state := "nothing waits"
 	if s.Pending > 0 {
-		state = fmt.Sprintf("%d wait (%.1f KiB), the oldest since %s", s.Pending, float64(s.PendingBytes)/1024, s.OldestPending.Local().Format(time.DateTime))
+		state = fmt.Sprintf("%d wait (%.1f KiB), the oldest since %s",
+			s.Pending, float64(s.PendingBytes)/1024, s.OldestPending.Local().Format(time.DateTime))
 	}
 	seen := s.Delivered + s.Dropped + s.Pending
 	if seen <= s.Captured {

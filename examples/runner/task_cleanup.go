@@ -12,12 +12,13 @@ import (
 )
 
 // newTempCleanup removes what is old below a folder: {path, older_than_days, apply}. Without apply it only counts. It
-// removes files, and folders that are empty then; it follows and removes no link, leaves devices and sockets, and leaves what
-// it may not touch.
+// removes files, and folders that are empty then; it follows and removes no link, leaves devices and sockets, and
+// leaves what it may not touch.
 func newTempCleanup(p *params) runFunc {
-	path := p.needText("path", "C:\\Temp")
-	days := p.number("older_than_days", 7, 0, 100*365)
+	path := p.text("path")
+	days := p.number("older_than_days")
 	apply := p.bool("apply")
+	p.will("look below %s for what is older than %v days, apply: %v", path, days, apply)
 	return func(ctx context.Context) (summary, error) {
 		if err := checkCleanable(path); err != nil {
 			return nil, err
@@ -28,7 +29,8 @@ func newTempCleanup(p *params) runFunc {
 		}
 		defer func() { _ = root.Close() }()
 		c := cleaner{root: root, before: time.Now().Add(-time.Duration(days * 24 * float64(time.Hour))), apply: apply}
-		slog.InfoContext(ctx, "looking for old files", "category", "file", "path", path, "before", c.before, "apply", apply)
+		slog.InfoContext(ctx, "looking for old files", "category", "file",
+			"path", path, "before", c.before, "apply", apply)
 		err = c.walk(ctx)
 		slog.InfoContext(ctx, "looked", "category", "file", "old_files", c.files, "left", c.left)
 		sum := summary{

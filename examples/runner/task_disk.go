@@ -13,12 +13,16 @@ type diskUsage struct {
 	free        uint64 // for this user, which may be less than what is not used
 }
 
+// belowLimit is the code of a measured value that is less than it has to be.
+const belowLimit = "below_limit"
+
 const gigabyte = 1 << 30
 
 // newDiskSpace checks how much of the file system of path is free: {path, min_free_percent}.
 func newDiskSpace(p *params) runFunc {
-	path := p.needText("path", "C:\\")
-	least := p.number("min_free_percent", 10, 0, 100)
+	path := p.text("path")
+	least := p.number("min_free_percent")
+	p.will("read how much is free on %s, want %v %%", path, least)
 	return func(ctx context.Context) (summary, error) {
 		slog.InfoContext(ctx, "reading disk usage", "path", path)
 		u, err := within(ctx, func() (diskUsage, error) {
@@ -42,7 +46,7 @@ func newDiskSpace(p *params) runFunc {
 			"min_free_percent": least,
 		}
 		if percent < least {
-			return sum, fail(nil, "%.1f %% free on %s, want %v %%", percent, path, least)
+			return sum, fail(belowLimit, nil, "%.1f %% free on %s, want %v %%", percent, path, least)
 		}
 		return sum, nil
 	}

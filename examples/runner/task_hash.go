@@ -25,20 +25,20 @@ import (
 const maxListed = 20
 
 // newHashFiles computes the SHA-256 of a file or of all files below a folder: {path, manifest}. manifest is a file as
-// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path, to the manifest's folder
-// or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a single file, what
-// the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not followed.
+// sha256sum writes it, or JSON {"name": "hash"}, or that object itself; names are relative to path, to the manifest's
+// folder or to the working folder, or absolute. A file that differs, is missing or can't be read is a failure; of a
+// single file, what the manifest says of others doesn't count, and it is a failure that it isn't listed. Links are not
+// followed.
 func newHashFiles(p *params) runFunc {
-	path := p.needText("path", "C:\\Tools")
+	path := p.text("path")
 	var manifestFile string
 	var inline map[string]string
 	if v := p.fields["manifest"]; v.kind() == kindObject {
-		if json.Unmarshal(v.raw, &inline) != nil {
-			p.wrongType("manifest", v, "an object of texts", `{"name": "hash"}`)
-		}
+		_ = json.Unmarshal(v.raw, &inline) // checked by the table
 	} else {
-		manifestFile = p.text("manifest", "SHA256SUMS")
+		manifestFile = p.text("manifest")
 	}
+	p.will("hash the files of %s", path)
 	return func(ctx context.Context) (summary, error) {
 		want := inline
 		if manifestFile != "" {
@@ -133,8 +133,8 @@ func (h *hasher) skip(name string, err error) {
 	}
 }
 
-// prefixes returns what names in a manifest may begin with before the name in hashes: nothing, the absolute path, and the way
-// from the folder in which the manifest may have been written.
+// prefixes returns what names in a manifest may begin with before the name in hashes: nothing, the absolute path, and
+// the way from the folder in which the manifest may have been written.
 func (h *hasher) prefixes(path, manifestFile string) []string {
 	all := []string{""}
 	root, err := filepath.Abs(path)
@@ -222,7 +222,7 @@ func (h *hasher) judge(sum summary, d differences) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fail(h.cause, "files not as they should be: %s", strings.Join(found, ", "))
+	return fail("files_differ", h.cause, "files not as they should be: %s", strings.Join(found, ", "))
 }
 
 // contextReader ends reading when its context does.
@@ -242,8 +242,9 @@ func (r *contextReader) Read(b []byte) (int, error) {
 const maxManifestBytes = 64 << 20
 
 var (
-	plainSum  = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)                   // sha256sum
-	taggedSum = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.+)\) ?= ([0-9a-fA-F]{64})$`) // sha256sum --tag, BSD, macOS, openssl dgst
+	plainSum = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`) // sha256sum
+	// sha256sum --tag, BSD, macOS, openssl dgst
+	taggedSum = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.+)\) ?= ([0-9a-fA-F]{64})$`)
 	// A line of sha256sum that begins with a backslash has these in its name.
 	unescapeName = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r")
 )

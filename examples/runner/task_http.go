@@ -16,16 +16,18 @@ import (
 // maxCheckedBody is how much of an answer is read, in bytes: a check is no download.
 const maxCheckedBody = 1 << 20
 
-// newHTTPCheck asks for a URL: {url, expect_status}. Another status, or no answer, is a failure. Redirects are followed
-// unless one is what is expected.
+// newHTTPCheck asks for a URL: {url, expect_status, authorization}. Another status, or no answer, is a failure.
+// Redirects are followed unless one is what is expected.
 func newHTTPCheck(p *params) runFunc {
-	target := p.needText("url", "https://example.com/health")
-	expect := p.integer("expect_status", 200, 100, 599)
+	target := p.text("url")
+	expect := p.integer("expect_status")
+	authorization := p.text("authorization")
 	if u, err := url.Parse(target); err != nil {
 		p.refuse("url: %w", err)
 	} else if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		p.refuse("url is %q, want http://host or https://host", target)
 	}
+	p.will("request %s, want status %d", target, expect)
 	return func(ctx context.Context) (summary, error) {
 		slog.InfoContext(ctx, "requesting", "category", "http", "url", target)
 		span := sentry.StartSpan(ctx, "http.client", sentry.WithDescription("GET "+target))
@@ -35,6 +37,9 @@ func newHTTPCheck(p *params) runFunc {
 			return nil, err
 		}
 		req.Header.Set("User-Agent", "sentryconfig-runner")
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		defer transport.CloseIdleConnections()
 		client := http.Client{Transport: transport}
@@ -45,7 +50,7 @@ func newHTTPCheck(p *params) runFunc {
 		resp, err := client.Do(req)
 		sum := summary{"url": target, "expect_status": expect, "duration_ms": milliseconds(time.Since(start))}
 		if err != nil {
-			return sum, fail(err, "no answer: %v", err)
+			return sum, fail("no_answer", err, "no answer: %v", err)
 		}
 		defer func() { _ = resp.Body.Close() }()
 		size, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxCheckedBody))
@@ -58,9 +63,9 @@ func newHTTPCheck(p *params) runFunc {
 		span.Status = sentry.HTTPtoSpanStatus(resp.StatusCode)
 		switch {
 		case resp.StatusCode != expect:
-			return sum, fail(nil, "status %d, want %d", resp.StatusCode, expect)
+			return sum, fail(fmt.Sprintf("status_%d", resp.StatusCode), nil, "status %d, want %d", resp.StatusCode, expect)
 		case err != nil && !errors.Is(err, io.EOF):
-			return sum, fail(fmt.Errorf("read the answer: %w", err), "the answer breaks off: %v", err)
+			return sum, fail("broken_answer", fmt.Errorf("read the answer: %w", err), "the answer breaks off: %v", err)
 		}
 		return sum, nil
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // newSystemInfo tells what machine this is: {}.
-func newSystemInfo(*params) runFunc {
+func newSystemInfo(p *params) runFunc {
+	p.will("read what machine this is")
 	return func(ctx context.Context) (summary, error) {
 		slog.InfoContext(ctx, "reading system information", "category", "system")
 		return within(ctx, func() (summary, error) {

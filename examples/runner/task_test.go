@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -211,7 +210,8 @@ func TestHashFiles(t *testing.T) {
 	wantException(t, err, nil)
 }
 
-// TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS does.
+// TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS
+// does.
 func TestHashFilesNamesFromTheManifestsFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -330,20 +330,5 @@ func TestPanicIsAnException(t *testing.T) {
 	var p *sentryconfig.PanicError
 	if !errors.As(err, &p) {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestTail(t *testing.T) {
-	t.Parallel()
-	var b tail
-	for i := range 10_000 {
-		_, _ = fmt.Fprintf(&b, "line %d\n", i)
-	}
-	if s := b.String(); len(s) > outputTail+len("…") || !strings.HasSuffix(s, "line 9999\n") || !strings.HasPrefix(s, "…") {
-		t.Errorf("%d bytes: %.20q", len(s), s)
-	}
-	_, _ = b.Write([]byte(strings.Repeat("x", 2*outputTail)))
-	if s := b.String(); s != "…"+strings.Repeat("x", outputTail) {
-		t.Errorf("%d bytes", len(s))
 	}
 }

@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
 // stores are the stores that the rules must hold over: OpenStore as Config takes it, nil for memory.
@@ -197,7 +199,7 @@ func quick() timing {
 	q.slow = 50 * time.Millisecond
 	q.retry, q.retryMax = 10*time.Millisecond, 50*time.Millisecond
 	q.flushRetry, q.flushMax = 10*time.Millisecond, 50*time.Millisecond
-	q.barred = 20 * time.Millisecond
+	q.rejected = 20 * time.Millisecond
 	q.closeWait = 10 * time.Second
 	q.poisonTime = 50 * time.Millisecond
 	return q
@@ -393,13 +395,13 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 		defer server.Close()
 		o := openTest(t, server.URL, func(c *Config) { c.OpenStore = open })
 		want := map[string]string{}
-		for i, size := range []int{0, 10, packFrom - 200, packFrom, 100_000} {
+		for i, size := range []int{0, 10, wire.PackFrom - 200, wire.PackFrom, 100_000} {
 			for j, packed := range []bool{false, true} {
 				r := testRecord(2*i+j, size)
 				_, want[r.EventID], _ = strings.Cut(string(r.Payload), "\n")
 				if packed {
 					var b bytes.Buffer
-					if err := deflate(&b, r.Payload); err != nil {
+					if err := wire.Deflate(&b, r.Payload); err != nil {
 						t.Fatal(err)
 					}
 					r.Payload, r.Packed = b.Bytes(), true
@@ -419,27 +421,6 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestSentAt(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))
-	const at = `{"sent_at":"2026-01-02T02:04:05.600000Z"`
-	for _, c := range []struct{ name, envelope, want string }{
-		{"keys", `{"event_id":"1"}` + "\nrest", at + ","},
-		{"empty", "{}\nrest", at},
-		{"spaces", "{ \t}\nrest", at},
-		{"no line end", "{}", at},
-		{"windows", "{}\r\n", at},
-		{"only a brace", "{", ""},
-		{"a brace and spaces", "{  \nrest", ""},
-		{"no header", "rest", ""},
-		{"nothing", "", ""},
-	} {
-		if got := sentAtPrefix([]byte(c.envelope), now); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
-	}
 }
 
 // deadServer is an outbox whose requests all fail at once.

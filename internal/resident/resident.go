@@ -102,6 +102,25 @@ func (r *Resident) run(f func()) {
 	f()
 }
 
+// Run runs f in a goroutine where the resident lives, and returns when f has: for calls of other people's code that makes
+// channels of its own. After Close it runs f in the caller's. The caller is no goroutine of the resident's.
+func (r *Resident) Run(f func()) {
+	var done chan struct{}
+	started := false
+	r.Do(func() {
+		done = make(chan struct{})
+		started = r.Go(func() {
+			defer close(done)
+			f()
+		})
+	})
+	if !started {
+		f()
+		return
+	}
+	<-done
+}
+
 // Timeout returns a context that ends after d by the resident's clock, for callers whose own clock may stand still:
 // inside a bubble time doesn't pass while a goroutine waits for what is outside, so a timeout made there never comes.
 // The caller calls cancel. After Close the context has ended.

@@ -188,3 +188,19 @@ func BenchmarkDo(b *testing.B) {
 		r.Do(func() {})
 	}
 }
+
+// Run runs other people's code where the resident lives: the channels it makes are not of the caller's bubble.
+func TestRun(t *testing.T) {
+	r := New(nil)
+	var made chan struct{}
+	synctest.Test(t, func(t *testing.T) {
+		r.Run(func() { made = make(chan struct{}) })
+	})
+	close(made)
+	r.Close(time.Minute)
+	ran := false
+	r.Run(func() { ran = true })
+	if !ran {
+		t.Error("not run after Close")
+	}
+}

@@ -39,19 +39,19 @@ func BenchmarkValue(b *testing.B) {
 	}
 }
 
-func BenchmarkFitContext(b *testing.B) {
+func BenchmarkFit(b *testing.B) {
 	fits := Map(typical(), roomy)
 	long := Map(map[string]any{"data": typical(), "out": strings.Repeat("line of output\n", 2000)}, roomy)
 	b.Run("fits", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			FitContext(fits)
+			fitContext(fits)
 		}
 	})
 	b.Run("long", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			FitContext(long)
+			fitContext(long)
 		}
 	})
 }

@@ -2,23 +2,6 @@ package safe
 
 import "math"
 
-const (
-	// relayContextBytes and relayContextLevels are what Relay keeps of each context; a context is level 1, a value in it
-	// level 2. Keys that come after the last byte vanish without a mark.
-	relayContextBytes  = 8192
-	relayContextLevels = 7
-
-	// relayTypeBytes is room for the key "type" that Relay adds, with the context's name as its value, and counts as
-	// well: enough for names of 180 bytes.
-	relayTypeBytes = 192
-)
-
-// FitContext returns m if Relay keeps it as it is as an event's context, otherwise a copy of it that Relay keeps, as Fit
-// does. The context's name must not be longer than 180 bytes.
-func FitContext(m map[string]any) map[string]any {
-	return Fit(m, relayContextBytes-relayTypeBytes, relayContextLevels)
-}
-
 // Fit returns m if its JSON takes at most maxBytes and maxLevels levels: m itself is level 1, a value in it level 2, and
 // only values that hold no others may lie on the last. Otherwise it returns a copy that does, in which the
 // longest strings are cut first and containers that lie too deep have become JSON text, so that short values survive.

@@ -8,6 +8,14 @@ import (
 	"testing"
 )
 
+// What a context may take, and the test's name of it.
+const (
+	contextBytes  = 8000
+	contextLevels = 7
+)
+
+func fitContext(m map[string]any) map[string]any { return Fit(m, contextBytes, contextLevels) }
+
 func nested(levels int, leaf any) any {
 	for range levels {
 		leaf = map[string]any{"k": leaf}
@@ -21,10 +29,10 @@ func TestFitReturnsWhatFits(t *testing.T) {
 		"nil":         nil,
 		"empty":       {},
 		"small":       {"a": 1, "b": []string{"x"}},
-		"just small":  {"a": strings.Repeat("x", relayContextBytes-relayTypeBytes-len(`{"a":""}`))},
+		"just small":  {"a": strings.Repeat("x", contextBytes-len(`{"a":""}`))},
 		"just 7 deep": {"a": nested(5, 1)},
 	} {
-		got := FitContext(m)
+		got := fitContext(m)
 		if reflect.ValueOf(got).Pointer() != reflect.ValueOf(m).Pointer() {
 			t.Errorf("%s: a copy, want the map itself", name)
 		}
@@ -44,7 +52,7 @@ func TestFit(t *testing.T) {
 	cyclic := map[string]any{}
 	cyclic["a"] = cyclic
 	for name, m := range map[string]map[string]any{
-		"one byte too long":  {"a": strings.Repeat("x", relayContextBytes-relayTypeBytes-len(`{"a":""}`)+1), "short": "kept"},
+		"one byte too long":  {"a": strings.Repeat("x", contextBytes-len(`{"a":""}`)+1), "short": "kept"},
 		"long strings":       {"short": "kept", "a": strings.Repeat("x", 9000), "b": strings.Repeat("y", 90000), "c": strings.Repeat("<", 5000)},
 		"long list":          {"short": "kept", "a": list},
 		"many keys":          {"short": "kept", "a": wide},
@@ -58,8 +66,8 @@ func TestFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := picture(reflect.ValueOf(m), 6)
-			got := FitContext(m)
-			check(t, got, relayContextBytes-relayTypeBytes, relayContextLevels-1)
+			got := fitContext(m)
+			check(t, got, contextBytes, contextLevels-1)
 			if got["short"] != "kept" {
 				t.Errorf("the short value is gone: %.300v", got)
 			}
@@ -76,7 +84,7 @@ func TestFit(t *testing.T) {
 
 func TestFitShowsDeepValuesAsText(t *testing.T) {
 	t.Parallel()
-	got := FitContext(map[string]any{"a": nested(5, map[string]any{"deep": []any{int64(1), "<x>"}})})
+	got := fitContext(map[string]any{"a": nested(5, map[string]any{"deep": []any{int64(1), "<x>"}})})
 	b, err := json.Marshal(got)
 	if err != nil {
 		t.Fatal(err)

@@ -256,8 +256,8 @@ func FuzzValue(f *testing.F) {
 		}
 		m := Map(map[string]any{"v": v, "short": "kept"}, 1<<17)
 		check(t, m, 1<<17, maxLevels)
-		context := FitContext(m)
-		check(t, context, relayContextBytes-relayTypeBytes, relayContextLevels-1)
+		context := fitContext(m)
+		check(t, context, contextBytes, contextLevels-1)
 		if context["short"] != "kept" {
 			t.Errorf("the short value is gone from %v", context)
 		}

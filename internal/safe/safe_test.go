@@ -475,8 +475,8 @@ func TestTypicalTaskDataIsCheap(t *testing.T) {
 		t.Errorf("%.0f allocations, want at most 6", n)
 	}
 	safe := Map(m, roomy)
-	if n := testing.AllocsPerRun(100, func() { FitContext(safe); Size(safe) }); n != 0 {
-		t.Errorf("FitContext and Size of what fits take %.0f allocations, want none", n)
+	if n := testing.AllocsPerRun(100, func() { fitContext(safe); Size(safe) }); n != 0 {
+		t.Errorf("Fit and Size of what fits take %.0f allocations, want none", n)
 	}
 }
 

@@ -372,3 +372,15 @@ func panicText(r any) string {
 	}
 	return toValid(s)
 }
+
+// CutText cuts s to about limit bytes and says so. What it returns shares no memory with a larger s.
+func CutText(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	cut := limit
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strings.Clone(s[:cut]) + cutOpen + strconv.Itoa(len(s)-cut) + cutClose
+}

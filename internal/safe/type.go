@@ -114,96 +114,116 @@ func holdsLock(t reflect.Type, level int) bool {
 // unless they have a name by tag; of several with one name the shallowest wins, at the same depth the only one that is
 // tagged, otherwise none.
 func fieldsOf(t reflect.Type) []field {
-	type candidate struct {
-		field
-		tagged bool
-	}
-	type embedded struct {
-		t     reflect.Type
-		index []int
-	}
-	var (
-		order []string
-		found = map[string]field{}
-		taken = map[string]bool{} // names decided at a shallower level
-		seen  = map[reflect.Type]bool{t: true}
-	)
-	for level := []embedded{{t: t}}; len(level) > 0; {
-		var next []embedded
-		here := map[string][]candidate{}
-		var names []string
-		times := map[reflect.Type]int{}
-		for _, e := range level {
-			for i := range e.t.NumField() {
-				f := e.t.Field(i)
-				ft := f.Type
-				if ft.Kind() == reflect.Pointer && ft.Name() == "" {
-					ft = ft.Elem()
-				}
-				if !f.IsExported() && !(f.Anonymous && ft.Kind() == reflect.Struct) {
-					continue
-				}
-				tag, isTagged := f.Tag.Lookup("json")
-				if tag == "-" {
-					continue
-				}
-				name, options, _ := strings.Cut(tag, ",")
-				name = validName(name)
-				index := append(slices.Clone(e.index), i)
-				// What hides itself must not be laid open by being embedded, though encoding/json would.
-				if f.Anonymous && name == "" && ft.Kind() == reflect.Struct && !hides(ft) {
-					times[ft]++
-					// A type embedded twice at one level hides its fields; to see that, two are enough.
-					if times[ft] <= 2 && !seen[ft] {
-						next = append(next, embedded{ft, index})
-					}
-					continue
-				}
-				c := candidate{tagged: isTagged && name != ""}
-				if name == "" {
-					name = f.Name
-				}
-				c.field = field{name: name, index: index}
-				for o := range strings.SplitSeq(options, ",") {
-					switch o {
-					case "omitempty":
-						c.omitEmpty = true
-					case "omitzero":
-						c.omitZero = true
-					case "string":
-						c.quoted = true
-					}
-				}
-				if len(here[name]) == 0 {
-					names = append(names, name)
-				}
-				here[name] = append(here[name], c)
-			}
-		}
-		for _, name := range names {
+	var fields []field
+	taken := map[string]bool{} // names decided at a shallower level
+	seen := map[reflect.Type]bool{t: true}
+	for structs := []embedded{{t: t}}; len(structs) > 0; {
+		level := levelOf(structs, seen)
+		for _, name := range level.names {
 			if taken[name] {
 				continue
 			}
 			taken[name] = true
-			all := here[name]
-			if len(all) > 1 {
-				all = slices.DeleteFunc(all, func(c candidate) bool { return !c.tagged })
-			}
-			if len(all) == 1 {
-				order = append(order, name)
-				found[name] = all[0].field
+			if c, ok := dominant(level.fields[name]); ok {
+				fields = append(fields, c.field)
 			}
 		}
-		for ft := range times {
-			seen[ft] = true
+		for inner := range level.times {
+			seen[inner] = true
 		}
-		level = next
-	}
-	fields := make([]field, 0, len(order))
-	for _, name := range order {
-		fields = append(fields, found[name])
+		structs = level.structs
 	}
 	return fields
+}
+
+// An embedded is a struct type whose fields count as those of the outermost, in which it lies at index.
+type embedded struct {
+	t     reflect.Type
+	index []int
+}
+
+// A candidate is a field, unless another of the same name wins.
+type candidate struct {
+	field
+	tagged bool // its name comes from a tag
+}
+
+// A fieldLevel holds what structs at the same depth of embedding have: fields by name, names in their order, and the structs
+// that they embed, each with how often.
+type fieldLevel struct {
+	fields  map[string][]candidate
+	names   []string
+	structs []embedded
+	times   map[reflect.Type]int
+}
+
+// levelOf reads the fields of structs. What was seen at a shallower level isn't entered again.
+func levelOf(structs []embedded, seen map[reflect.Type]bool) *fieldLevel {
+	l := &fieldLevel{fields: map[string][]candidate{}, times: map[reflect.Type]int{}}
+	for _, e := range structs {
+		for i := range e.t.NumField() {
+			l.add(e, e.t.Field(i), i, seen)
+		}
+	}
+	return l
+}
+
+// add adds f, the field i of e.
+func (l *fieldLevel) add(e embedded, f reflect.StructField, i int, seen map[reflect.Type]bool) {
+	ft := f.Type
+	if ft.Kind() == reflect.Pointer && ft.Name() == "" {
+		ft = ft.Elem()
+	}
+	tag, isTagged := f.Tag.Lookup("json")
+	if tag == "-" || !f.IsExported() && !(f.Anonymous && ft.Kind() == reflect.Struct) {
+		return
+	}
+	name, options, _ := strings.Cut(tag, ",")
+	name = validName(name)
+	index := append(slices.Clone(e.index), i)
+	// What hides itself must not be laid open by being embedded, though encoding/json would.
+	if f.Anonymous && name == "" && ft.Kind() == reflect.Struct && !hides(ft) {
+		l.times[ft]++
+		// A type embedded twice at one level hides its fields; to see that, two are enough.
+		if l.times[ft] <= 2 && !seen[ft] {
+			l.structs = append(l.structs, embedded{ft, index})
+		}
+		return
+	}
+	c := candidate{field: field{name: name, index: index}, tagged: isTagged && name != ""}
+	if name == "" {
+		c.name = f.Name
+	}
+	c.read(options)
+	if len(l.fields[c.name]) == 0 {
+		l.names = append(l.names, c.name)
+	}
+	l.fields[c.name] = append(l.fields[c.name], c)
+}
+
+// read sets the options of a json tag.
+func (f *field) read(options string) {
+	for o := range strings.SplitSeq(options, ",") {
+		switch o {
+		case "omitempty":
+			f.omitEmpty = true
+		case "omitzero":
+			f.omitZero = true
+		case "string":
+			f.quoted = true
+		}
+	}
+}
+
+// dominant returns the one of several fields of a name, at the same depth, that counts; false if none does.
+func dominant(all []candidate) (candidate, bool) {
+	if len(all) > 1 {
+		all = slices.DeleteFunc(all, func(c candidate) bool { return !c.tagged })
+	}
+	if len(all) != 1 {
+		return candidate{}, false
+	}
+	return all[0], true
 }
 
 // validName returns a tag's name, "" if encoding/json would not take it.

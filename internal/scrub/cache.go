@@ -27,14 +27,14 @@ type cached struct {
 func (s *Scrubber) known(t string) (text string, secret bool) {
 	if len(t) > maxCachedBytes {
 		text = s.Text(t)
-		return text, s.names.secret(text)
+		return text, s.SecretName(text)
 	}
 	place := &s.cache.places[maphash.String(cacheSeed, t)%cachePlaces]
 	if c := place.Load(); c != nil && c.in == t {
 		return c.out, c.secret
 	}
 	c := &cached{in: t, out: s.Text(t)}
-	c.secret = s.names.secret(t) || c.out != t && s.names.secret(c.out)
+	c.secret = s.SecretName(t) || c.out != t && s.SecretName(c.out)
 	place.Store(c)
 	return c.out, c.secret
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -29,9 +30,9 @@ func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
 	if old == nil {
 		return nil
 	}
-	name, op := s.text(old.Name, maxMessageChars), cutRunes(s.short(old.Op), maxCategoryChars)
-	description := s.text(old.Description, maxMessageChars)
-	tags, tagsChanged := s.stringMap(old.Tags, maxTagChars)
+	name, op := s.text(old.Name, protocol.MaxMessageChars), cutRunes(s.short(old.Op), protocol.MaxCategoryChars)
+	description := s.text(old.Description, protocol.MaxMessageChars)
+	tags, tagsChanged := s.stringMap(old.Tags, protocol.MaxTagChars)
 	data, dataChanged, _ := s.walk(old.Data, maxSpanDataBytes, maxSpanDataDepth)
 	start, end := encodable(old.StartTime), encodable(old.EndTime)
 	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description && start.Equal(old.StartTime) && end.Equal(old.EndTime) {
@@ -46,7 +47,7 @@ func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
 	out, changed := e.Contexts, false
 	for name, c := range e.Contexts {
 		text, secret := s.known(name)
-		if reservedContexts[name] {
+		if protocol.ReservedContext(name) {
 			text, secret = name, false
 		}
 		var n sentry.Context
@@ -59,17 +60,17 @@ func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
 			n, differs = s.trace(c)
 		default:
 			var size int
-			room := maxContextBytes - len(name) - 16
+			room := protocol.MaxContextBytes - len(name) - 16
 			if name == "os" || name == "runtime" || name == "browser" {
 				room /= 2 // Relay adds a key of name and version together
 			}
-			n, differs, size = s.walk(c, room, maxContextDepth)
+			n, differs, size = s.walk(c, room, protocol.MaxContextDepth)
 			if isData(name) {
 				bytes += size
 			}
 		}
-		if len(text) > maxContextName {
-			text = text[:runeStart(text, maxContextName)]
+		if len(text) > protocol.MaxContextName {
+			text = text[:runeStart(text, protocol.MaxContextName)]
 		}
 		if !differs && text == name && c != nil {
 			continue
@@ -88,7 +89,9 @@ func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
 }
 
 // isData reports whether a context holds data of the host program: those of the system don't grow.
-func isData(name string) bool { return name == "task" || name == "error" || !reservedContexts[name] }
+func isData(name string) bool {
+	return name == "task" || name == "error" || !protocol.ReservedContext(name)
+}
 
 // trace scrubs the context trace, whose IDs are of sentry-go's own types.
 func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
@@ -96,10 +99,10 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 	out, changed := w.mapping(c, 1)
 	if w.tooLarge() {
 		w = walker{s: s}
-		out, _ = w.mapping(safe.Map(c, maxContextBytes), 1)
+		out, _ = w.mapping(safe.Map(c, protocol.MaxContextBytes), 1)
 		changed = true
 	}
-	for key, limit := range map[string]int{"op": maxCategoryChars, "description": maxLineChars} {
+	for key, limit := range map[string]int{"op": protocol.MaxCategoryChars, "description": maxLineChars} {
 		if t, ok := out[key].(string); ok && len(t) > limit {
 			if !changed {
 				out, changed = maps.Clone(c), true
@@ -107,13 +110,13 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 			out[key] = cutRunes(t, limit)
 		}
 	}
-	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > maxContextBytes {
+	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > protocol.MaxContextBytes {
 		if !changed {
 			out, changed = maps.Clone(c), true
 		}
 		delete(out, "data")
-		room := maxContextBytes - safe.Size(out) - len(`,"data":`)
-		out["data"] = s.fit(data, max(room, minShareBytes), maxContextDepth-1)
+		room := protocol.MaxContextBytes - safe.Size(out) - len(`,"data":`)
+		out["data"] = s.fit(data, max(room, minShareBytes), protocol.MaxContextDepth-1)
 	}
 	return out, changed
 }
@@ -142,11 +145,11 @@ func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) 
 	if old == nil {
 		return nil, 0
 	}
-	message, category, kind := s.text(old.Message, maxMessageChars), cutRunes(s.short(old.Category), maxCategoryChars), cutRunes(s.short(old.Type), maxCategoryChars)
+	message, category, kind := s.text(old.Message, protocol.MaxMessageChars), cutRunes(s.short(old.Category), protocol.MaxCategoryChars), cutRunes(s.short(old.Type), protocol.MaxCategoryChars)
 	severity, at := level(old.Level, sentry.LevelInfo), encodable(old.Timestamp)
 	data, changed, bytes := old.Data, false, 0
 	if data != nil {
-		data, changed, bytes = s.walk(data, maxCrumbBytes, maxCrumbDepth)
+		data, changed, bytes = s.walk(data, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth)
 	}
 	if !changed && message == old.Message && category == old.Category && kind == old.Type && severity == old.Level && at.Equal(old.Timestamp) {
 		return old, bytes

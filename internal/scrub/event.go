@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // Event removes what is secret or personal from every place of e, cuts each place to what Sentry takes of it, and makes
@@ -31,32 +33,8 @@ func (s *Scrubber) Event(e *sentry.Event) {
 	}
 }
 
-// What Sentry keeps of each place, in characters; longer values are cut by Relay, with a remark that the event is damaged.
 const (
-	maxMessageChars     = 8192
-	maxTypeChars        = 256 // of an exception, and its module
-	maxTransactionChars = 200
-	maxTagChars         = 200 // key and value alike; a release too
-	maxNameChars        = 64  // a logger's, a distribution's, an environment's
-	maxMethodChars      = 32
-	maxCategoryChars    = 128 // of a breadcrumb; its type, a span's op and a mechanism's type too
-	maxFunctionChars    = 512
-	maxUserChars        = 128
-	maxMailChars        = 75
-	maxURLChars         = 256
-	maxThreadNameChars  = 1024
-	maxQueryBytes       = 1024
-	maxHeaderBytes      = 8192 // all of them together
-	maxLineChars        = 2048 // a line of source, a file's name: Relay keeps all, nobody reads it
-
-	maxFrames = 250 // of one stack trace
-
-	maxContextName  = 180 // bytes: Relay writes it into the context
-	maxContextBytes = 8192
-	maxContextDepth = 7
-	// maxCrumbBytes and maxCrumbDepth also hold for a frame's variables and a mechanism's data.
-	maxCrumbBytes = 2048
-	maxCrumbDepth = 5
+	maxLineChars = 2048 // a line of source, a file's name: Relay keeps all, nobody reads it
 
 	maxSpanDataBytes = 32 << 10
 	maxSpanDataDepth = 16
@@ -150,15 +128,15 @@ func drop(e *sentry.Event, p int) {
 }
 
 func (s *Scrubber) texts(e *sentry.Event) {
-	e.Message = s.text(e.Message, maxMessageChars)
-	e.Transaction = s.text(e.Transaction, maxTransactionChars)
-	e.ServerName = s.line(e.ServerName, maxTagChars)
-	e.Logger = s.line(e.Logger, maxNameChars)
+	e.Message = s.text(e.Message, protocol.MaxMessageChars)
+	e.Transaction = s.text(e.Transaction, protocol.MaxTransactionChars)
+	e.ServerName = s.line(e.ServerName, protocol.MaxTagChars)
+	e.Logger = s.line(e.Logger, protocol.MaxNameChars)
 	e.Release, e.Environment = s.release(e.Release), s.environment(e.Environment)
-	e.Dist = name(e.Dist, s.short, distChar, maxNameChars)
+	e.Dist = name(e.Dist, s.short, distChar, protocol.MaxNameChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
-	if list, changed := s.lines(e.Fingerprint, maxMessageChars); changed {
+	if list, changed := s.lines(e.Fingerprint, protocol.MaxMessageChars); changed {
 		e.Fingerprint = list
 	}
 }
@@ -216,7 +194,7 @@ func (s *Scrubber) short(t string) string {
 }
 
 func (s *Scrubber) rest(e *sentry.Event) {
-	if s.personal != nil { // versions and names of modules hold no secrets
+	if s.Personal() { // versions and names of modules hold no secrets
 		out := e.Modules
 		for k, v := range e.Modules {
 			nk, nv := s.short(k), s.short(v)

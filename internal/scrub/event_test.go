@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 const (
@@ -68,8 +70,8 @@ func fill(v reflect.Value, text string, levels int) {
 	}
 }
 
-// find returns the paths of the fields in v that hold one of the words.
-func find(v reflect.Value, path string, words ...string) (found []string) {
+// fieldsWith returns the paths of the fields in v that hold one of the words.
+func fieldsWith(v reflect.Value, path string, words ...string) (found []string) {
 	switch v.Kind() {
 	case reflect.String:
 		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(v.String(), word) }) {
@@ -77,24 +79,24 @@ func find(v reflect.Value, path string, words ...string) (found []string) {
 		}
 	case reflect.Interface, reflect.Pointer:
 		if !v.IsNil() {
-			return find(v.Elem(), path, words...)
+			return fieldsWith(v.Elem(), path, words...)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return find(reflect.ValueOf(string(v.Bytes())), path, words...)
+			return fieldsWith(reflect.ValueOf(string(v.Bytes())), path, words...)
 		}
 		for i := range v.Len() {
-			found = append(found, find(v.Index(i), path+"[]", words...)...)
+			found = append(found, fieldsWith(v.Index(i), path+"[]", words...)...)
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
-			found = append(found, find(it.Key(), path+".key", words...)...)
-			found = append(found, find(it.Value(), path+".value", words...)...)
+			found = append(found, fieldsWith(it.Key(), path+".key", words...)...)
+			found = append(found, fieldsWith(it.Value(), path+".value", words...)...)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
-				found = append(found, find(v.Field(i), strings.TrimPrefix(path+"."+f.Name, "."), words...)...)
+				found = append(found, fieldsWith(v.Field(i), strings.TrimPrefix(path+"."+f.Name, "."), words...)...)
 			}
 		}
 	}
@@ -125,11 +127,11 @@ func TestEveryFieldOfAnEvent(t *testing.T) {
 				words = append(words, plantedUser)
 			}
 			e := filledEvent(planted)
-			if n := len(find(reflect.ValueOf(e), "", words...)); n < 60 {
+			if n := len(fieldsWith(reflect.ValueOf(e), "", words...)); n < 60 {
 				t.Fatalf("planted in %d fields only", n)
 			}
 			New(plantedConfig(pii)).Event(e)
-			for _, path := range find(reflect.ValueOf(e), "", words...) {
+			for _, path := range fieldsWith(reflect.ValueOf(e), "", words...) {
 				modules := pii && strings.HasPrefix(path, "Modules.") // versions hold no secrets
 				if !slices.Contains(kept, path) && !modules {
 					t.Errorf("%s still tells", path)
@@ -217,8 +219,8 @@ func TestEventLimits(t *testing.T) {
 			t.Errorf("%s has %d characters, want %d and a mark at the end", test.name, n, test.limit)
 		}
 	}
-	if n := len(e.Exception[0].Stacktrace.Frames); n != maxFrames {
-		t.Errorf("%d frames, want %d", n, maxFrames)
+	if n := len(e.Exception[0].Stacktrace.Frames); n != protocol.MaxFrames {
+		t.Errorf("%d frames, want %d", n, protocol.MaxFrames)
 	}
 	for k, v := range e.Tags {
 		if len(k) > 200 || utf8.RuneCountInString(v) > 200 {
@@ -227,7 +229,7 @@ func TestEventLimits(t *testing.T) {
 	}
 	for name, c := range e.Contexts {
 		text, err := json.Marshal(c)
-		if err != nil || len(text) > maxContextBytes || len(name) > maxContextName {
+		if err != nil || len(text) > protocol.MaxContextBytes || len(name) > protocol.MaxContextName {
 			t.Errorf("a context of %d bytes under a name of %d: %v", len(text), len(name), err)
 		}
 	}
@@ -247,6 +249,13 @@ func TestEventDetails(t *testing.T) {
 		{"tag with a line break", tags(map[string]string{"a": " b\r\nc\n"}), `{"a":"b c"}`, func(e *sentry.Event) any { return e.Tags }},
 		{"tag without a value", tags(map[string]string{"a": "", "b": " ", "c": "1"}), `{"c":"1"}`, func(e *sentry.Event) any { return e.Tags }},
 		{"tag with an odd name", tags(map[string]string{"größe in cm": "1", "ü": "2"}), `{"gr_e_in_cm":"1"}`, func(e *sentry.Event) any { return e.Tags }},
+		{"tag without a name", tags(map[string]string{"": "x", "a": "1"}), `{"a":"1"}`, func(e *sentry.Event) any { return e.Tags }},
+		{"frame with a negative line", &sentry.Event{Exception: []sentry.Exception{{Type: "x", Stacktrace: &sentry.Stacktrace{
+			Frames: []sentry.Frame{{Function: "f", Lineno: -1, Colno: -2}, {Function: "g", Lineno: 3, Colno: 4}}}}}}, `[0,0,3,4]`,
+			func(e *sentry.Event) any {
+				f := e.Exception[0].Stacktrace.Frames
+				return []int{f[0].Lineno, f[0].Colno, f[1].Lineno, f[1].Colno}
+			}},
 		{"tag of Relay's own", tags(map[string]string{"environment": "x"}), `{"environment_":"x"}`, func(e *sentry.Event) any { return e.Tags }},
 		{"secret tag", tags(map[string]string{"api_token": "x", "token_count": "3"}), `{"api_token":"[Filtered]","token_count":"3"}`, func(e *sentry.Event) any { return e.Tags }},
 		{"release and environment", &sentry.Event{Release: "svc-box-1@2", Environment: "of-joanna.owner"}, `["svc-[host]@2","of-[user]"]`, func(e *sentry.Event) any { return []string{e.Release, e.Environment} }},
@@ -262,8 +271,8 @@ func TestEventDetails(t *testing.T) {
 			func(e *sentry.Event) any {
 				return []string{e.Exception[0].Mechanism.HelpLink, e.Exception[0].Mechanism.Source}
 			}},
-		{"method, cookies and query of a request", &sentry.Event{Request: &sentry.Request{Method: "GET 1", Cookies: "theme=dark; box-1=x; broken", QueryString: "a=1&b=" + strings.Repeat("x", 2000) + "&c=2"}},
-			`{"query_string":"a=1\u0026…","cookies":"theme=[Filtered]; [host]=[Filtered]"}`, func(e *sentry.Event) any { return e.Request }},
+		{"method, cookies and query of a request", &sentry.Event{Request: &sentry.Request{Method: "GET 1", Cookies: "theme=dark; x=y", QueryString: "a=1&b=" + strings.Repeat("x", 2000) + "&c=2"}},
+			`{"query_string":"a=1\u0026…"}`, func(e *sentry.Event) any { return e.Request }},
 		{"headers together", &sentry.Event{Request: &sentry.Request{Headers: map[string]string{"A": strings.Repeat("x", 6000), "B": strings.Repeat("y", 6000), "C": "z"}}}, `[true,true,"z"]`, func(e *sentry.Event) any {
 			h := e.Request.Headers
 			return []any{len(h["A"])+len(h["B"]) < 8192, len(h["A"]) > 3900, h["C"]}
@@ -284,7 +293,7 @@ func TestEventDetails(t *testing.T) {
 		{"user's data", &sentry.Event{User: sentry.User{ID: "7", Email: "a@b.c", Data: map[string]string{"plan": "gold", "user.email": "a@b.c", "pin": "1", "token": "x"}}},
 			`{"id":"7","data":{"pin":"1","plan":"gold","token":"[Filtered]"}}`, func(e *sentry.Event) any { return e.User }},
 		{"headers", &sentry.Event{Request: &sentry.Request{Cookies: "a=b", Headers: map[string]string{"Authorization": "Basic x", "X-Forwarded-For": "203.0.113.7", "Accept": "*/*"}, Env: map[string]string{"REMOTE_ADDR": "203.0.113.7", "A": "b"}}},
-			`{"cookies":"a=[Filtered]","headers":{"Accept":"*/*","Authorization":"[Filtered]"},"env":{"A":"b"}}`, func(e *sentry.Event) any { return e.Request }},
+			`{"headers":{"Accept":"*/*","Authorization":"[Filtered]"},"env":{"A":"b"}}`, func(e *sentry.Event) any { return e.Request }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			New(plantedConfig(false)).Event(test.in)
@@ -374,13 +383,13 @@ func FuzzEvent(f *testing.F) {
 		f.Add(seed, seed, uint16(0))
 		f.Add("password", seed, uint16(0xffff))
 	}
-	f.Add("password", " pAss\x03:00", uint16(0))                                     // which becomes a name with a secret
-	f.Add(" pAss\u0475", planted, uint16(0))                                         // likewise as a tag's
-	f.Add("", strings.Repeat("x", maxNameChars-1)+" y", uint16(0))                   // a blank at the end once it is cut
-	f.Add("", "password=\rH", uint16(0))                                             // a name and a value once a line break is a blank
-	f.Add("", "a=;"+strings.Repeat("x", maxCategoryChars)+"y=", uint16(0))           // cookies
-	f.Add("", strings.Repeat("x", maxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
-	f.Add("-", "/home/joa/home/n", uint16(104))                                      // a home in a home
+	f.Add("password", " pAss\x03:00", uint16(0))                                              // which becomes a name with a secret
+	f.Add(" pAss\u0475", planted, uint16(0))                                                  // likewise as a tag's
+	f.Add("", strings.Repeat("x", protocol.MaxNameChars-1)+" y", uint16(0))                   // a blank at the end once it is cut
+	f.Add("", "password=\rH", uint16(0))                                                      // a name and a value once a line break is a blank
+	f.Add("", "a=;"+strings.Repeat("x", protocol.MaxCategoryChars)+"y=", uint16(0))           // cookies
+	f.Add("", strings.Repeat("x", protocol.MaxUserChars-20)+" password=hunter2 t", uint16(0)) // cut in what stands for a secret
+	f.Add("-", "/home/joa/home/n", uint16(104))                                               // a home in a home
 	scrubbers := []*Scrubber{New(plantedConfig(false)), New(plantedConfig(true))}
 	f.Fuzz(func(t *testing.T, name, text string, bits uint16) {
 		for _, s := range scrubbers {
@@ -445,7 +454,7 @@ func TestHugeTrace(t *testing.T) {
 	e := &sentry.Event{Contexts: map[string]sentry.Context{"trace": {"trace_id": sentry.TraceID{1}, "data": data}, "task": {"data": data}}}
 	New(plantedConfig(false)).Event(e)
 	b, err := e.MarshalJSON()
-	if err != nil || len(b) > 2*maxContextBytes {
+	if err != nil || len(b) > 2*protocol.MaxContextBytes {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 	for _, word := range []string{plantedSecret, plantedUser} {
@@ -492,7 +501,7 @@ func TestContextLevels(t *testing.T) {
 				inner = m["password"]
 			}
 		}
-		if levels > maxContextDepth || depth < maxContextDepth && levels != depth+1 {
+		if levels > protocol.MaxContextDepth || depth < protocol.MaxContextDepth && levels != depth+1 {
 			t.Errorf("%d maps: %d levels", depth, levels)
 		}
 	}

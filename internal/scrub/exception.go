@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 func (s *Scrubber) exceptions(e *sentry.Event) {
@@ -12,8 +14,8 @@ func (s *Scrubber) exceptions(e *sentry.Event) {
 	for i := range e.Exception {
 		old := &e.Exception[i]
 		x := *old
-		x.Type, x.Module = cutRunes(s.short(x.Type), maxTypeChars), cutRunes(s.short(x.Module), maxTypeChars)
-		x.Value = s.text(x.Value, maxMessageChars)
+		x.Type, x.Module = cutRunes(s.short(x.Type), protocol.MaxTypeChars), cutRunes(s.short(x.Module), protocol.MaxTypeChars)
+		x.Value = s.text(x.Value, protocol.MaxMessageChars)
 		x.Stacktrace = s.stacktrace(x.Stacktrace)
 		x.Mechanism = s.mechanism(x.Mechanism)
 		if x.Type == "" && x.Value == "" {
@@ -36,18 +38,18 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 	if m == nil {
 		return nil
 	}
-	kind := cutRunes(s.short(m.Type), maxCategoryChars)
+	kind := cutRunes(s.short(m.Type), protocol.MaxCategoryChars)
 	if kind == "" {
 		kind = "generic" // Relay wants one
 	}
-	description, help, source := s.text(m.Description, maxMessageChars), s.text(m.HelpLink, maxMessageChars), s.text(m.Source, maxCategoryChars)
+	description, help, source := s.text(m.Description, protocol.MaxMessageChars), s.text(m.HelpLink, protocol.MaxMessageChars), s.text(m.Source, protocol.MaxCategoryChars)
 	if !strings.HasPrefix(help, "http") { // Relay takes nothing else
 		help = ""
 	}
 	if strings.ContainsAny(source, " \r\n\t") {
 		source = ""
 	}
-	data, changed, _ := s.walk(m.Data, maxCrumbBytes, maxCrumbDepth)
+	data, changed, _ := s.walk(m.Data, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth)
 	if !changed && kind == m.Type && description == m.Description && help == m.HelpLink && source == m.Source {
 		return m
 	}
@@ -60,7 +62,7 @@ func (s *Scrubber) threads(e *sentry.Event) {
 	var out []sentry.Thread
 	for i, old := range e.Threads {
 		t := old
-		t.ID, t.Name = s.short(t.ID), s.text(t.Name, maxThreadNameChars)
+		t.ID, t.Name = s.short(t.ID), s.text(t.Name, protocol.MaxThreadNameChars)
 		t.Stacktrace = s.stacktrace(t.Stacktrace)
 		if t == old {
 			continue
@@ -80,8 +82,8 @@ func (s *Scrubber) stacktrace(t *sentry.Stacktrace) *sentry.Stacktrace {
 		return nil
 	}
 	frames, changed := t.Frames, false
-	if n := len(frames); n > maxFrames { // the middle goes, as at Relay: a recursion
-		frames = slices.Concat(frames[:maxFrames/2], frames[n-maxFrames/2:])
+	if n := len(frames); n > protocol.MaxFrames { // the middle goes, as at Relay: a recursion
+		frames = slices.Concat(frames[:protocol.MaxFrames/2], frames[n-protocol.MaxFrames/2:])
 		changed = true
 	}
 	for i := range frames {
@@ -108,7 +110,7 @@ func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
 		text  *string
 		limit int
 	}{
-		{&f.Function, maxFunctionChars}, {&f.Symbol, maxFunctionChars}, {&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
+		{&f.Function, protocol.MaxFunctionChars}, {&f.Symbol, protocol.MaxFunctionChars}, {&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
 		{&f.AbsPath, maxLineChars}, {&f.Package, maxLineChars}, {&f.ContextLine, maxLineChars},
 	} {
 		if *t.text == "" {
@@ -129,8 +131,13 @@ func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
 			*list, changed = n, true
 		}
 	}
+	for _, n := range [...]*int{&f.Lineno, &f.Colno} {
+		if *n < 0 { // Bugsink refuses the whole event
+			*n, changed = 0, true
+		}
+	}
 	if f.Vars != nil {
-		if vars, differs, _ := s.walk(f.Vars, maxCrumbBytes, maxCrumbDepth); differs {
+		if vars, differs, _ := s.walk(f.Vars, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth); differs {
 			f.Vars, changed = vars, true
 		}
 	}

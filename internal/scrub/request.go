@@ -7,25 +7,31 @@ import (
 	"strings"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // addressHeaders name the sender of a request.
-var addressHeaders = setOf("x-forwarded-for x-real-ip forwarded x-client-ip x-cluster-client-ip cf-connecting-ip true-client-ip fastly-client-ip x-original-forwarded-for remote-addr remote-user x-forwarded-user")
+var addressHeaders = map[string]bool{
+	"x-forwarded-for": true, "x-real-ip": true, "forwarded": true, "x-client-ip": true, "x-cluster-client-ip": true,
+	"cf-connecting-ip": true, "true-client-ip": true, "fastly-client-ip": true, "x-original-forwarded-for": true,
+	"remote-addr": true, "remote-user": true, "x-forwarded-user": true,
+}
 
 func (s *Scrubber) request(e *sentry.Event) {
 	if e.Request == nil {
 		return
 	}
 	r := *e.Request
-	r.URL = s.text(r.URL, maxURLChars)
+	r.URL = s.text(r.URL, protocol.MaxURLChars)
 	r.Method = method(r.Method)
-	r.Data = s.text(r.Data, maxMessageChars)
-	r.QueryString = cutQuery(s.text(r.QueryString, maxMessageChars))
-	r.Cookies = s.cookies(r.Cookies)
-	r.Headers, _ = s.stringMap(r.Headers, maxMessageChars)
-	r.Env, _ = s.stringMap(r.Env, maxMessageChars)
-	r.Headers, r.Env = s.fitStrings(r.Headers, maxHeaderBytes), s.fitStrings(r.Env, maxHeaderBytes)
-	if s.personal != nil {
+	r.Data = s.text(r.Data, protocol.MaxMessageChars)
+	r.QueryString = cutQuery(s.text(r.QueryString, protocol.MaxMessageChars))
+	r.Cookies = "" // never sent: servers with a schema refuse a text
+	r.Headers, _ = s.stringMap(r.Headers, protocol.MaxMessageChars)
+	r.Env, _ = s.stringMap(r.Env, protocol.MaxMessageChars)
+	r.Headers, r.Env = s.fitStrings(r.Headers, protocol.MaxHeaderBytes), s.fitStrings(r.Env, protocol.MaxHeaderBytes)
+	if s.Personal() {
 		r.Headers = without(r.Headers, func(k string) bool { return addressHeaders[strings.ToLower(k)] })
 		r.Env = without(r.Env, func(k string) bool { return strings.HasPrefix(k, "REMOTE_") })
 	}
@@ -35,34 +41,20 @@ func (s *Scrubber) request(e *sentry.Event) {
 // method returns m when it is one.
 func method(m string) string {
 	for i := range len(m) {
-		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+		if c := m[i]; (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
 			return ""
 		}
 	}
-	if len(m) > maxMethodChars {
+	if len(m) > protocol.MaxMethodChars {
 		return ""
 	}
 	return m
 }
 
-// cookies keeps the names, for Relay takes no cookies without.
-func (s *Scrubber) cookies(t string) string {
-	var out []string
-	for cookie := range strings.SplitSeq(t, ";") {
-		name, _, found := strings.Cut(cookie, "=")
-		if name = s.line(strings.TrimSpace(name), maxCategoryChars); found && name != "" {
-			out = append(out, name+"="+Filtered)
-		}
-	}
-	return strings.Join(out[:min(len(out), maxCookies)], "; ")
-}
-
-const maxCookies = 32
-
 // cutQuery leaves out the parameters of a query that are too much for Relay, which counts them as a list of pairs.
 func cutQuery(t string) string {
 	const pair = len(`["",""],`)
-	room := maxQueryBytes
+	room := protocol.MaxQueryBytes
 	for from := 0; from < len(t); {
 		end := strings.IndexByte(t[from:], '&')
 		if end < 0 {
@@ -115,7 +107,7 @@ func (s *Scrubber) user(u *sentry.User) {
 	if u.IsEmpty() {
 		return
 	}
-	if s.personal != nil {
+	if s.Personal() {
 		u.Email, u.IPAddress, u.Username, u.Name = "", "", "", ""
 	}
 	if u.IPAddress != "" && u.IPAddress != "{{auto}}" {
@@ -127,10 +119,10 @@ func (s *Scrubber) user(u *sentry.User) {
 			u.IPAddress = ""
 		}
 	}
-	u.ID, u.Username, u.Name = s.text(u.ID, maxUserChars), s.text(u.Username, maxUserChars), s.text(u.Name, maxUserChars)
-	u.Email = s.text(u.Email, maxMailChars)
-	u.Data, _ = s.stringMap(u.Data, maxMessageChars)
-	if s.personal != nil {
+	u.ID, u.Username, u.Name = s.text(u.ID, protocol.MaxUserChars), s.text(u.Username, protocol.MaxUserChars), s.text(u.Name, protocol.MaxUserChars)
+	u.Email = s.text(u.Email, protocol.MaxMailChars)
+	u.Data, _ = s.stringMap(u.Data, protocol.MaxMessageChars)
+	if s.Personal() {
 		u.Data = without(u.Data, func(k string) bool { return isPersonalAttribute(strings.ToLower(k)) })
 	}
 }

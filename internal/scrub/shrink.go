@@ -9,6 +9,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -20,77 +21,132 @@ func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
 	if c := e.Contexts[noteContext]; c != nil {
 		e.Contexts[noteContext] = maps.Clone(c)
 	}
-	const fixed = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
-	size := func() (n int) {
-		n = fixed + len(e.Message)
-		for _, c := range e.Contexts {
-			n += safe.Size(c)
-		}
-		for _, b := range e.Breadcrumbs {
-			n += len(b.Message) + safe.Size(b.Data) + 128
-		}
-		for _, x := range e.Exception {
-			n += len(x.Value) + 256
-			if x.Stacktrace != nil {
-				n += 320 * len(x.Stacktrace.Frames)
+	for _, cut := range cuts {
+		for eventSize(e) > maxBytes {
+			what := cut(e)
+			if what == "" {
+				break
 			}
-		}
-		for _, t := range e.Threads {
-			if t.Stacktrace != nil {
-				n += 320 * len(t.Stacktrace.Frames)
+			if e.Contexts == nil {
+				e.Contexts = make(map[string]sentry.Context)
 			}
-		}
-		for _, span := range e.Spans {
-			n += 512 + len(span.Description) + safe.Size(span.Data)
-		}
-		return n
-	}
-	cut := func(what string) {
-		if e.Contexts == nil {
-			e.Contexts = make(map[string]sentry.Context)
-		}
-		if e.Contexts[noteContext] == nil {
-			e.Contexts[noteContext] = sentry.Context{"reason": "the event was larger than Sentry takes"}
-		}
-		e.Contexts[noteContext][what] = true
-	}
-	for len(e.Breadcrumbs) > 0 && size() > maxBytes {
-		e.Breadcrumbs = e.Breadcrumbs[(len(e.Breadcrumbs)+1)/2:]
-		cut("breadcrumbs")
-	}
-	if size() > maxBytes {
-		for i := range e.Threads {
-			e.Threads[i].Stacktrace = nil
-		}
-		cut("threads")
-	}
-	for len(e.Spans) > 1 && size() > maxBytes {
-		e.Spans = e.Spans[:len(e.Spans)/2]
-		cut("spans")
-	}
-	for size() > maxBytes {
-		largest := ""
-		for name, c := range e.Contexts {
-			if name != "trace" && name != noteContext && name != "task" && (largest == "" || safe.Size(c) > safe.Size(e.Contexts[largest])) {
-				largest = name
+			if e.Contexts[noteContext] == nil {
+				e.Contexts[noteContext] = sentry.Context{"reason": "the event was larger than Sentry takes"}
 			}
+			e.Contexts[noteContext][what] = true
 		}
-		if largest == "" {
-			break
-		}
-		delete(e.Contexts, largest)
-		cut("context " + largest)
 	}
-	for i := 0; i < len(e.Exception) && size() > maxBytes; i++ {
-		e.Exception[i].Value = cutRunes(e.Exception[i].Value, 512)
-		if st := e.Exception[i].Stacktrace; st != nil && len(st.Frames) > 20 {
-			e.Exception[i].Stacktrace = &sentry.Stacktrace{Frames: st.Frames[len(st.Frames)-20:]}
-		}
-		cut("exceptions")
-	}
-	if !utf8.ValidString(e.Message) || size() > maxBytes {
+	if !utf8.ValidString(e.Message) || eventSize(e) > maxBytes {
 		e.Message = cutRunes(strings.ToValidUTF8(e.Message, "�"), 1024)
 	}
+}
+
+// What frames, texts and other parts of an event take in JSON beside their contents, about.
+const (
+	fixedBytes     = 16 << 10 // what is never cut: IDs, tags, the smallest contexts
+	frameBytes     = 320
+	crumbBytes     = 128
+	exceptionBytes = 256
+	spanBytes      = 512
+)
+
+// eventSize is about how many bytes e's JSON takes.
+func eventSize(e *sentry.Event) int {
+	n := fixedBytes + len(e.Message)
+	for _, c := range e.Contexts {
+		n += safe.Size(c)
+	}
+	for _, b := range e.Breadcrumbs {
+		n += len(b.Message) + safe.Size(b.Data) + crumbBytes
+	}
+	for _, x := range e.Exception {
+		n += len(x.Value) + exceptionBytes + stackSize(x.Stacktrace)
+	}
+	for _, t := range e.Threads {
+		n += stackSize(t.Stacktrace)
+	}
+	for _, span := range e.Spans {
+		n += spanBytes + len(span.Description) + safe.Size(span.Data)
+	}
+	return n
+}
+
+func stackSize(t *sentry.Stacktrace) int {
+	if t == nil {
+		return 0
+	}
+	return frameBytes * len(t.Frames)
+}
+
+// cuts are the steps of Shrink. Each takes a part from the event, as often as the event is too large, and returns what it
+// was; "" when nothing is left for it to take.
+var cuts = [...]func(*sentry.Event) string{cutBreadcrumbs, cutThreads, cutSpans, cutLargestContext, cutExceptions}
+
+func cutBreadcrumbs(e *sentry.Event) string {
+	if len(e.Breadcrumbs) == 0 {
+		return ""
+	}
+	e.Breadcrumbs = e.Breadcrumbs[(len(e.Breadcrumbs)+1)/2:]
+	return "breadcrumbs"
+}
+
+func cutThreads(e *sentry.Event) (what string) {
+	for i := range e.Threads {
+		if e.Threads[i].Stacktrace != nil {
+			e.Threads[i].Stacktrace, what = nil, "threads"
+		}
+	}
+	return what
+}
+
+func cutSpans(e *sentry.Event) string {
+	if len(e.Spans) < 2 {
+		return ""
+	}
+	e.Spans = e.Spans[:len(e.Spans)/2]
+	return "spans"
+}
+
+func cutLargestContext(e *sentry.Event) string {
+	largest, bytes := "", 0
+	for name, c := range e.Contexts {
+		if name == "trace" || name == noteContext || name == "task" {
+			continue
+		}
+		if n := safe.Size(c); n > bytes || n == bytes && name < largest {
+			largest, bytes = name, n
+		}
+	}
+	if largest == "" {
+		return ""
+	}
+	delete(e.Contexts, largest)
+	return "context " + largest
+}
+
+// What is kept of an exception that is cut.
+const (
+	minExceptionChars = 512
+	minFrames         = 20
+)
+
+// cutExceptions cuts the first exception that can be made smaller.
+func cutExceptions(e *sentry.Event) string {
+	for i := range e.Exception {
+		x := &e.Exception[i]
+		value, frames := cutRunes(x.Value, minExceptionChars), 0
+		if x.Stacktrace != nil {
+			frames = len(x.Stacktrace.Frames)
+		}
+		if value == x.Value && frames <= minFrames {
+			continue
+		}
+		if x.Value = value; frames > minFrames {
+			x.Stacktrace = &sentry.Stacktrace{Frames: x.Stacktrace.Frames[frames-minFrames:]}
+		}
+		return "exceptions"
+	}
+	return ""
 }
 
 // shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
@@ -152,7 +208,7 @@ func (s *Scrubber) shareData(e *sentry.Event) {
 			}
 			continue
 		}
-		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, maxContextDepth)
+		e.Contexts[c.name] = s.fit(e.Contexts[c.name], share, protocol.MaxContextDepth)
 	}
 	if dropped > 0 {
 		note(e, "contexts_left_out", dropped)

@@ -4,13 +4,15 @@ import (
 	"maps"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // identifier is Text for a release or an environment. One that is all of a name stays: a service often runs as a user of its
 // own name, a machine is called staging, and events would no longer be found under it.
 func (s *Scrubber) identifier(t string) string {
 	name, _, _ := strings.Cut(t, "@")
-	if s.personal != nil && s.personal.names(name) {
+	if s.OwnName(name) {
 		return t
 	}
 	return s.short(t)
@@ -18,7 +20,7 @@ func (s *Scrubber) identifier(t string) string {
 
 // release is identifier without what Relay drops a release for; environment the same.
 func (s *Scrubber) release(t string) string {
-	t = name(t, s.identifier, releaseChar, maxTagChars)
+	t = name(t, s.identifier, releaseChar, protocol.MaxTagChars)
 	if t == "." || t == ".." || strings.EqualFold(t, "latest") { // which Relay takes for no name
 		t += "_"
 	}
@@ -26,7 +28,7 @@ func (s *Scrubber) release(t string) string {
 }
 
 func (s *Scrubber) environment(t string) string {
-	t = name(t, s.identifier, releaseChar, maxNameChars)
+	t = name(t, s.identifier, releaseChar, protocol.MaxNameChars)
 	if strings.EqualFold(t, "none") {
 		t += "_"
 	}
@@ -68,7 +70,7 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 	out, changed := tags, false
 	for k, v := range tags {
 		key, secret := s.known(k)
-		if key != k && protocolKeys[k] {
+		if key != k && protocol.ReservedKey(k) {
 			key = k
 		}
 		if valid := tagKey(key); valid != key { // what looked harmless may be a name and its secret now
@@ -77,9 +79,9 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 		}
 		nv := Filtered
 		if !secret {
-			nv = s.line(v, maxTagChars)
+			nv = s.line(v, protocol.MaxTagChars)
 		}
-		if nv == v && key == k && v != "" {
+		if nv == v && key == k && v != "" && key != "" {
 			continue
 		}
 		if !changed {
@@ -96,13 +98,13 @@ func (s *Scrubber) tags(tags map[string]string) (map[string]string, bool) {
 
 // tagKey makes key one that Relay takes; "" for none.
 func tagKey(key string) string {
-	valid := len(key) <= maxTagChars
+	valid := len(key) <= protocol.MaxTagChars
 	for i := 0; valid && i < len(key); i++ {
 		valid = isTagByte(key[i])
 	}
 	if !valid {
 		b := make([]byte, 0, len(key))
-		for i := 0; i < len(key) && len(b) < maxTagChars-8; i++ { // freeKey may add to it
+		for i := 0; i < len(key) && len(b) < protocol.MaxTagChars-8; i++ { // freeKey may add to it
 			if c := key[i]; isTagByte(c) {
 				b = append(b, c)
 			} else if len(b) > 0 && b[len(b)-1] != '_' {
@@ -118,4 +120,6 @@ func tagKey(key string) string {
 	return key
 }
 
-func isTagByte(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == ':' || c == '-' }
+func isTagByte(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == ':' || c == '-'
+}

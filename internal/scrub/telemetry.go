@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/getsentry/sentry-go/attribute"
 )
 
@@ -60,7 +62,7 @@ func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attri
 	for key, value := range attrs {
 		clean, keep, changed := s.attribute(key, value)
 		name := key
-		if !strings.HasPrefix(key, "sentry.") && !protocolKeys[key] {
+		if !strings.HasPrefix(key, "sentry.") && !protocol.ReservedKey(key) {
 			name, _ = s.known(key)
 		}
 		if !changed && keep && name == key {
@@ -80,7 +82,7 @@ func (s *Scrubber) attributes(attrs map[string]attribute.Value) map[string]attri
 
 // attribute returns what becomes of one attribute, whether it is kept at all, and whether it is another than before.
 func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute.Value, keep, changed bool) {
-	if s.personal != nil && isPersonalAttribute(key) {
+	if s.Personal() && isPersonalAttribute(key) {
 		return value, false, true
 	}
 	if s.SecretName(key) {
@@ -134,7 +136,7 @@ func (s *Scrubber) TraceHeader(entries map[string]string) {
 		case "environment":
 			entries[key] = s.environment(value)
 		case "transaction":
-			entries[key] = s.text(value, maxTransactionChars)
+			entries[key] = s.text(value, protocol.MaxTransactionChars)
 		default:
 			entries[key] = s.Text(value)
 		}

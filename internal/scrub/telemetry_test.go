@@ -111,7 +111,7 @@ func TestEveryFieldOfTelemetry(t *testing.T) {
 	s.Metric(&m)
 	own := []string{"Level", "Type"} // Sentry's words
 	for name, v := range map[string]any{"Log": l, "Metric": m} {
-		for _, path := range find(reflect.ValueOf(v), "", plantedSecret, plantedUser) {
+		for _, path := range fieldsWith(reflect.ValueOf(v), "", plantedSecret, plantedUser) {
 			if !slices.Contains(own, path) {
 				t.Errorf("%s.%s still tells", name, path)
 			}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/scrub/find"
 )
 
 // Value returns v without what is secret or personal in it: v itself when there is nothing, otherwise a copy of what
@@ -167,7 +169,7 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 		} else {
 			nv, differs = w.value(v, level+1, false)
 		}
-		if text != key && protocolKeys[key] {
+		if text != key && protocol.ReservedKey(key) {
 			text = key
 		}
 		if !differs && text == key {
@@ -211,7 +213,7 @@ func freeKey[V any](m map[string]V, key, text string) string {
 // namesSecret recognises {"name": "password", "value": …}.
 func (w *walker) namesSecret(m map[string]any) bool {
 	for _, key := range [...]string{"name", "key", "Name", "Key", "NAME", "KEY", "field", "header", "variable"} {
-		if name, ok := m[key].(string); ok && w.s.names.secret(name) {
+		if name, ok := m[key].(string); ok && w.s.SecretName(name) {
 			return true
 		}
 	}
@@ -236,7 +238,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		out[i] = v
 	}
 	hide := false
-	var arguments argumentList
+	var arguments find.Arguments
 	for i, v := range l {
 		text, isText := v.(string)
 		switch {
@@ -251,9 +253,9 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 			w.bytes += len(Filtered)
 			continue
 		}
-		hide = isText && w.s.isSecretFlag(text)
+		hide = isText && w.s.SecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if filtered, ok := listedArgument(&arguments, l, i); ok && nv != filtered {
+		if filtered, ok := find.ListedArgument(&arguments, l, i); ok && nv != filtered {
 			nv, differs = filtered, true
 		}
 		if differs {
@@ -268,29 +270,21 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 
 func (w *walker) isSecretText(v any) bool {
 	t, ok := v.(string)
-	return ok && w.s.names.secret(t)
-}
-
-// isSecretFlag reports whether an argument is a flag whose value, a secret, is the next argument.
-func (s *Scrubber) isSecretFlag(arg string) bool {
-	if len(arg) < 2 || arg[0] != '-' && arg[0] != '/' || strings.ContainsAny(arg[1:], "=:/ ") {
-		return false
-	}
-	return s.names.secret(strings.TrimLeft(arg, "-/"))
+	return ok && w.s.SecretName(t)
 }
 
 func (w *walker) stringList(l []string, inList bool) (any, bool) {
 	out, changed, hide := l, false, false
-	var arguments argumentList
+	var arguments find.Arguments
 	for i, t := range l {
 		w.bytes += len(t) + 3
 		var nv string
-		if (hide && !strings.HasPrefix(t, "-") || inList && i == 1 && len(l) == 2 && w.s.names.secret(l[0])) && t != "" {
+		if (hide && !strings.HasPrefix(t, "-") || inList && i == 1 && len(l) == 2 && w.s.SecretName(l[0])) && t != "" {
 			nv, hide = Filtered, false
 		} else {
-			hide = w.s.isSecretFlag(t)
+			hide = w.s.SecretFlag(t)
 			nv = w.s.Text(t)
-			if filtered, ok := listedArgument(&arguments, l, i); ok {
+			if filtered, ok := find.ListedArgument(&arguments, l, i); ok {
 				nv = filtered
 			}
 		}
@@ -322,7 +316,7 @@ func stringBytes(m map[string]string) (bytes int) {
 // stringMap returns what m becomes; values have at most maxChars characters unless that is 0.
 func (s *Scrubber) stringMap(m map[string]string, maxChars int) (map[string]string, bool) {
 	pair := false
-	if _, ok := m["value"]; ok && (s.names.secret(m["name"]) || s.names.secret(m["key"])) {
+	if _, ok := m["value"]; ok && (s.SecretName(m["name"]) || s.SecretName(m["key"])) {
 		pair = true
 	}
 	out, changed := m, false
@@ -346,26 +340,4 @@ func (s *Scrubber) stringMap(m map[string]string, maxChars int) (map[string]stri
 		out[freeKey(out, k, text)] = nv
 	}
 	return out, changed
-}
-
-// protocolKeys are names that Sentry or this package gives a meaning to. They stay, even on a machine called "device".
-var protocolKeys = setOf("app_build app_memory app_name app_start_time app_version arch architecture available_gb begun boot_time build category cmdline " +
-	"collected_at compiler count_logical count_physical cpu_description cpu_percent data description detected device distribution " +
-	"executable executable_path free_gb free_memory free_storage frequency_current_mhz fstype goroutines gomaxprocs index kernel_version level memory_mb " +
-	"memory_size message name op origin parent_pid parent_span_id percent_used platform pretty_name processor processor_count " +
-	"processor_frequency release sampled source span_id stale state status storage_size system task task_index task_type threads total total_gb total_tasks " +
-	"trace_id type used_gb value version " +
-	"error_condition error_type environment_detected failure_type os_name server.address")
-
-// reservedContexts are the contexts of Sentry's and ours. Their names stay.
-var reservedContexts = setOf("app browser cloud_resource cpu culture device disks environment error feedback flags gpu memory memory_info " +
-	"missing_instrumentation monitor nel ota_updates os otel performance_score process profile replay response runtime spring system task " +
-	"threadpool_info trace unity")
-
-func setOf(words string) map[string]bool {
-	set := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
-		set[word] = true
-	}
-	return set
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 func TestValueOfAnyKind(t *testing.T) {
@@ -102,7 +104,7 @@ func TestValueTooLarge(t *testing.T) {
 	New(plantedConfig(false)).Event(e)
 	for name, c := range e.Contexts {
 		text, err := json.Marshal(c)
-		if err != nil || len(text) > maxContextBytes || len(text) < 64 {
+		if err != nil || len(text) > protocol.MaxContextBytes || len(text) < 64 {
 			t.Errorf("context %s: %d bytes, %v", name, len(text), err)
 		}
 		if strings.Contains(string(text), "token=x") || strings.Contains(string(text), "secret1") {
@@ -111,5 +113,27 @@ func TestValueTooLarge(t *testing.T) {
 	}
 	if text, err := json.Marshal(New(plantedConfig(false)).Value(many)); err != nil || len(text) > 2*maxForeignBytes || strings.Contains(string(text), "token=x") {
 		t.Errorf("a value: %d bytes %.200s, %v", len(text), text, err)
+	}
+}
+
+// TestTakenNamesAreLinear: names that become one, as those of a map by token do, don't make each other longer and longer.
+func TestTakenNamesAreLinear(t *testing.T) {
+	t.Parallel()
+	const keys = 20_000
+	m := make(map[string]any, keys)
+	for i := range keys {
+		m[fmt.Sprintf("AKIA%016d", i)] = i
+	}
+	w := walker{s: New(Config{PII: true})}
+	out, _ := w.mapping(m, 1)
+	long := 0
+	for key, v := range out {
+		if !strings.HasPrefix(key, Filtered) || v == nil {
+			t.Fatalf("%q: %v", key, v)
+		}
+		long += len(key)
+	}
+	if len(out) != keys || long > keys*len(Filtered+"_20000") {
+		t.Errorf("%d names of %d bytes together", len(out), long)
 	}
 }

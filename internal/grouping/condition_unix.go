@@ -1,0 +1,60 @@
+//go:build unix
+
+package grouping
+
+import (
+	"os"
+	"syscall"
+)
+
+// askedErrnos are what errors with an Is method are asked for: those that people compare with.
+var askedErrnos = [...]syscall.Errno{syscall.ETIMEDOUT, syscall.EPIPE, syscall.ECONNREFUSED, syscall.ECONNRESET,
+	syscall.ECONNABORTED, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENOSPC}
+
+// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. EAGAIN is no
+// timeout, whatever its Timeout method says: a fork that fails for want of processes returns it.
+func errnoCondition(e syscall.Errno) condition {
+	switch e {
+	case syscall.ENOENT:
+		return conditionNotExist
+	case syscall.EEXIST, syscall.ENOTEMPTY:
+		return conditionExist
+	case syscall.EACCES, syscall.EPERM:
+		return conditionPermission
+	case syscall.ETIMEDOUT:
+		return conditionTimeout
+	case syscall.ECANCELED:
+		return conditionCanceled
+	case syscall.EPIPE:
+		return conditionClosed
+	case syscall.ECONNREFUSED:
+		return conditionRefused
+	case syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ENETRESET:
+		return conditionReset
+	case syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN:
+		return conditionUnreachable
+	case syscall.ENOSPC, syscall.EDQUOT:
+		return conditionNoSpace
+	}
+	return conditionNone
+}
+
+// Signal returns the signal that ended a process.
+func Signal(p *os.ProcessState) (syscall.Signal, bool) {
+	status, ok := p.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() { //nolint:misspell // the name in package syscall
+		return 0, false
+	}
+	return status.Signal(), true
+}
+
+// Killed reports whether a signal that people and programs send has ended the process, not one of its own
+// making.
+func Killed(p *os.ProcessState) bool {
+	signal, _ := Signal(p)
+	switch signal {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,44 @@
+package machine
+
+import "maps"
+
+// Lasting returns what of a snapshot is about the machine itself and doesn't change while it runs: that holds for a
+// process that has died on it, too. sameBoot says that it died since the machine's last start. The caller owns the maps.
+func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
+	contexts := make(map[string]Values, 3)
+	if system := snapshot["os"]; len(system) > 0 {
+		contexts["os"] = maps.Clone(system)
+	}
+	if device := maps.Clone(snapshot["device"]); len(device) > 0 {
+		delete(device, "free_memory")
+		delete(device, "free_storage")
+		if !sameBoot {
+			delete(device, "boot_time")
+		}
+		contexts["device"] = device
+	}
+	disks := make(Values)
+	for point, v := range snapshot["disks"] {
+		if disk, ok := v.(map[string]any); ok {
+			disk = maps.Clone(disk)
+			for _, changing := range []string{"used_gb", "free_gb", "percent_used"} {
+				delete(disk, changing)
+			}
+			disks[point] = disk
+		}
+	}
+	if len(disks) > 0 {
+		contexts["disks"] = disks
+	}
+	return contexts
+}
+
+// Restarted reports whether the machine has been restarted since BootID was boot, if that can be told.
+func Restarted(boot string) (restarted, known bool) {
+	now, sure := BootID()
+	if now == "" || boot == "" {
+		return false, false
+	}
+	restarted = now != boot
+	return restarted, restarted || sure
+}

@@ -1,0 +1,54 @@
+package outbox
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
+)
+
+// What users of an outbox need of the rooms below it.
+type (
+	Record   = store.Record
+	Entry    = store.Entry
+	Store    = store.Store
+	Category = store.Category
+
+	Disk        = disk.Store
+	DiskConfig  = disk.Config
+	Process     = disk.Process
+	Journal     = disk.Journal
+	Slot        = disk.Slot
+	Task        = disk.Task
+	Note        = disk.Note
+	Dead        = disk.Dead
+	Interrupted = disk.Interrupted
+)
+
+// The categories that sentry-go v0.50.0 sends.
+const (
+	CategoryError       = store.CategoryError
+	CategoryTransaction = store.CategoryTransaction
+	CategoryMonitor     = store.CategoryMonitor
+	CategoryLog         = store.CategoryLog
+	CategoryMetric      = store.CategoryMetric
+	CategoryOther       = store.CategoryOther
+)
+
+// OpenDisk is [disk.Open].
+func OpenDisk(cfg DiskConfig) (*Disk, error) { return disk.Open(cfg) }
+
+// Export is [disk.Export].
+func Export(dir string, w io.Writer) error { return disk.Export(dir, w) }
+
+// Purge is [disk.Purge].
+func Purge(dir string) error { return disk.Purge(dir) }
+
+// JudgeProxy is [wire.JudgeProxy].
+func JudgeProxy(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
+	return wire.JudgeProxy(ctx, proxy, connect, answer)
+}

@@ -1,0 +1,70 @@
+package protocol
+
+import "time"
+
+// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change, a new one goes
+// behind the last.
+type Category uint8
+
+const (
+	CategoryError Category = iota
+	CategoryTransaction
+	CategoryMonitor
+	CategoryLog
+	CategoryMetric
+	CategoryOther // of a newer version, and of what the limit named "default" concerns
+)
+
+// Ages after which Sentry refuses an item, or dates it wrongly.
+const (
+	maxErrorAge   = 30 * 24 * time.Hour
+	maxOtherAge   = 5 * 24 * time.Hour
+	maxCheckInAge = 10 * time.Minute // Sentry dates a check-in by its arrival
+)
+
+// An Item is a kind of item that an envelope holds.
+type Item struct {
+	Type     string   // in the item's header, and sentry-go's type of such an event; "" is an event too
+	Category Category // in the outbox
+	// Limits are the names that X-Sentry-Rate-Limits has for the category; client reports use the first. A limit in bytes
+	// limits what it counts the bytes of.
+	Limits []string
+	MaxAge time.Duration // what is older is dropped
+	Batch  string        // content type of items that hold a list; "" for those that hold one thing
+	Event  bool          // the envelope's header has the event's ID, and the limits of events hold
+}
+
+// Items has a row for each kind of item, and one for all others, which is the last.
+var Items = [...]Item{
+	{Type: "event", Category: CategoryError, Limits: []string{"error"}, MaxAge: maxErrorAge, Event: true},
+	{Type: "transaction", Category: CategoryTransaction, Limits: []string{"transaction"}, MaxAge: maxOtherAge, Event: true},
+	{Type: "check_in", Category: CategoryMonitor, Limits: []string{"monitor"}, MaxAge: maxCheckInAge},
+	{Type: "log", Category: CategoryLog, Limits: []string{"log_item", "log_byte"}, MaxAge: maxOtherAge,
+		Batch: "application/vnd.sentry.items.log+json"},
+	{Type: "trace_metric", Category: CategoryMetric, Limits: []string{"trace_metric", "trace_metric_byte"},
+		MaxAge: maxOtherAge, Batch: "application/vnd.sentry.items.trace-metric+json"},
+	{Category: CategoryOther, Limits: []string{"default"}, MaxAge: maxOtherAge},
+}
+
+// ItemOf returns the row of a type of item; that of all others for one that has none.
+func ItemOf(itemType string) Item {
+	for _, item := range Items {
+		if item.Type == itemType {
+			return item
+		}
+	}
+	return Items[len(Items)-1]
+}
+
+// Item returns the row of c, which may have been written by a newer version.
+func (c Category) Item() Item {
+	for _, item := range Items {
+		if item.Category == c {
+			return item
+		}
+	}
+	return Items[len(Items)-1]
+}
+
+// String returns the name that X-Sentry-Rate-Limits and client reports use.
+func (c Category) String() string { return c.Item().Limits[0] }

@@ -1,0 +1,274 @@
+package find
+
+import "strings"
+
+// assignment handles the ":" or "=" at i: a URL's password, or the value of a secret name.
+func (s *Finder) assignment(ed *editor, i int) int {
+	t := ed.text
+	if t[i] == ':' {
+		if strings.HasPrefix(t[i+1:], "//") {
+			return ed.url(i)
+		}
+		if next := ed.telegram(i); next > 0 {
+			return next
+		}
+	}
+	name, start, quoted := ed.nameBefore(ed.last, i)
+	if name == "" {
+		return 0
+	}
+	if t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
+		return 0 // a host and its port
+	}
+	last := lastComponent(name)
+	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
+	if !s.names.secret(last) {
+		switch {
+		case equalFold(last, "key") || equalFold(last, "keys") || equalFold(last, "string") || equalFold(last, "content") || equalFold(last, "phrase"):
+			// "API key: …" in two words
+			if quoted || start == 0 || t[start-1] != ' ' {
+				return s.pair(ed, i, last)
+			}
+			before, from, _ := ed.nameBefore(ed.last, start-1)
+			if before == "" || !s.names.secret(lastComponent(before)+"_"+last) {
+				return s.pair(ed, i, last)
+			}
+			start, rule.start = from, from
+		case equalFold(last, "name"):
+			return s.pair(ed, i, last)
+		case len(last) == 3 && equalFold(last, "sig") && start > 0 && (t[start-1] == '?' || t[start-1] == '&'):
+			// the signature of an Azure URL
+		default:
+			return 0
+		}
+	}
+	if start > 0 {
+		switch p := t[start-1]; p {
+		case '"', '\'', '`':
+			if !quoted {
+				rule.enclosing = p
+			}
+		case '/':
+			rule.path = true
+		case '?', '&':
+			rule.query = t[i] == '='
+		case ';':
+			rule.chain = t[i] == '='
+		case ' ':
+			rule.chain = t[i] == '=' && start > 1 && t[start-2] == ';'
+		}
+	}
+	k := i + 1
+	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
+		k++
+	}
+	return s.value(ed, k, rule)
+}
+
+// pair handles a name given as a value: {"name": "password", "value": "…"}.
+func (s *Finder) pair(ed *editor, i int, what string) int {
+	t := ed.text
+	if !equalFold(what, "name") && !equalFold(what, "key") {
+		return 0
+	}
+	k := ed.skipBlanks(i + 1)
+	from, quote, escapes := ed.opening(k)
+	if quote == 0 {
+		return 0
+	}
+	end := ed.closing(from, min(len(t), from+maxLookBack), quote, escapes)
+	if end < 0 || !s.names.secret(t[from:end]) {
+		return 0
+	}
+	for _, blank := range [...]string{"\r\n\r\n", "\n\n"} { // a part of a multipart form
+		if from := end + 1 + len(blank); strings.HasPrefix(t[end+1:], blank) {
+			to := ed.index(from, len(t), blank[:len(blank)/2]+"--")
+			if to < 0 {
+				to = len(t)
+			}
+			return ed.replace(from, to, Filtered)
+		}
+	}
+	k = end
+	for k < len(t) && (t[k] == quote || classes[t[k]]&(classBackslash|classComma|classWhitespace) != 0) {
+		k++
+	}
+	ed.steps += k - end
+	if from, q, _ := ed.opening(k); q != 0 {
+		k = from
+	}
+	if !hasPrefixFold(t[k:], "value") {
+		return 0
+	}
+	k += len("value")
+	after := k
+	for k < len(t) && (t[k] == '\\' || t[k] == '"' || t[k] == '\'' || t[k] == ' ') {
+		k++
+	}
+	ed.steps += k - after
+	if k >= len(t) || t[k] != ':' && t[k] != '=' {
+		return 0
+	}
+	return s.value(ed, k+1, valueRule{name: t[from:end], sep: t[k]})
+}
+
+// nameBefore returns the name that ends before i, where it starts, and whether it stands in quotes. It doesn't look
+// before from.
+func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) {
+	t := x.text
+	from = max(from, i-maxLookBack)
+	j := x.spanBack(i, max(from, i-maxBlanks), classBlank)
+	if j > from && t[j-1] == ']' { // config["password"] =
+		j--
+	} else if j > from+3 && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
+		j -= 3
+	}
+	if j <= from {
+		return "", 0, false
+	}
+	switch q := t[j-1]; {
+	case q == '"' || q == '\'' || q == '`':
+		end := x.spanBack(j-1, from, classBackslash)
+		start = end
+		for start > from && (isNameByte(t[start-1]) || strings.IndexByte(" []:$@*#", t[start-1]) >= 0) {
+			start--
+		}
+		x.steps += end - start
+		if start == end || start == 0 || t[start-1] != q {
+			return "", 0, false
+		}
+		return t[start:end], start, true
+	case isNameByte(q):
+		start = x.spanBack(j, from, className)
+		if start > from && t[start-1] == '%' && j-start >= 2 && isHex(t[start]) && isHex(t[start+1]) { // %26name
+			start += 2
+		}
+		for start < j && (t[start] == '-' || t[start] == '.') {
+			start++
+		}
+		return t[start:j], start, false
+	}
+	return "", 0, false
+}
+
+func isNameByte(c byte) bool {
+	return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 0x80
+}
+
+// lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
+func lastComponent(name string) string {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return name
+	}
+	last := name[dot+1:]
+	if equalFold(last, "value") || equalFold(last, "default") || equalFold(last, "string") {
+		if before := strings.LastIndexByte(name[:dot], '.'); before < dot {
+			return name[before+1:]
+		}
+	}
+	return last
+}
+
+// encoded handles the "%" at i where it begins the "=" or the "://" of a URL that was escaped to be a part of another,
+// perhaps more than once: next=%2F%3Ftoken%3Dabc.
+func (s *Finder) encoded(ed *editor, i int) int {
+	t := ed.text
+	k := i + 1
+	for strings.HasPrefix(t[k:], "25") {
+		k += 2
+	}
+	ed.steps += k - i
+	escape := t[i:k]
+	// escaped returns the two digits at j when an escape begins there, and where it ends.
+	escaped := func(j int) (code string, end int) {
+		ed.steps++
+		if end = j + len(escape) + 2; end > len(t) || !strings.HasPrefix(t[j:], escape) {
+			return "", j + 1
+		}
+		ed.steps += len(escape)
+		return t[end-2 : end], end
+	}
+	switch code, from := escaped(i); {
+	case equalFold(code, "3d"):
+		name, _, quoted := ed.nameBefore(ed.last, i)
+		if name == "" || quoted || !s.names.secret(lastComponent(name)) {
+			return 0
+		}
+		end := from
+		for end < len(t) && (isTokenByte(t[end]) || strings.IndexByte(".~+*!%", t[end]) >= 0) {
+			code, next := escaped(end)
+			if code == "26" || code == "23" || code == "22" {
+				break
+			}
+			end = next
+		}
+		return ed.replace(from, end, Filtered)
+	case equalFold(code, "3a") && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
+		from += 2 * (len(escape) + 2)
+		colon := -1
+		for j := from; j < len(t) && j-from < maxLookAhead && (isTokenByte(t[j]) || strings.IndexByte(".~+*!%:", t[j]) >= 0); {
+			code, next := escaped(j)
+			switch {
+			case colon < 0 && (t[j] == ':' || equalFold(code, "3a")):
+				colon = next
+			case code == "40" && colon > 0:
+				return ed.replace(colon, j, Filtered)
+			case code == "40" || equalFold(code, "2f"):
+				return from
+			}
+			j = next
+		}
+		return from
+	}
+	return 0
+}
+
+// A tag is where the last "<" was, and what was looked for behind it.
+type tag struct {
+	opened   int    // behind the "<"; 0 once it can't begin the tag of a secret
+	name     string // whose end wasn't found
+	noEndFor int    // before here
+}
+
+// element handles the ">" at i of <Password>…</Password>.
+func (s *Finder) element(ed *editor, i int) int {
+	t, open := ed.text, ed.tag.opened
+	if open <= max(ed.last, i-maxLookBack) {
+		return 0
+	}
+	end := open
+	for end < i && (isNameByte(t[end]) || t[end] == ':') {
+		end++
+	}
+	ed.steps += end - open
+	name := t[open:end]
+	if end == open || end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+		ed.tag.opened = 0 // nor will it for a later ">"
+		return 0
+	}
+	if t[i-1] == '/' {
+		return 0
+	}
+	if end = ed.endTag(name, i+1); end < 0 {
+		if end = ed.index(i+1, len(t), "<"); end < 0 {
+			return 0
+		}
+	}
+	return ed.replace(i+1, end, Filtered)
+}
+
+// endTag returns where the tag that ends the element name begins, from k on; -1 if it is too far away.
+func (e *editor) endTag(name string, k int) int {
+	limit, from := min(len(e.text), k+maxLookAhead), k
+	if name == e.tag.name {
+		from = max(k, e.tag.noEndFor-len("</"+name)+1) // it may have begun before
+	}
+	if from < limit {
+		if end := e.index(from, limit, "</"+name); end >= 0 {
+			return end
+		}
+	}
+	e.tag.name, e.tag.noEndFor = name, limit
+	return -1
+}

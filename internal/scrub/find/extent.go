@@ -1,0 +1,492 @@
+package find
+
+import "strings"
+
+// A valueRule says how a value in a text ends.
+type valueRule struct {
+	name      string
+	sep       byte // ':' or '=', 0 after a flag
+	spaced    bool // a blank follows sep
+	enclosing byte // the quote that opened before the name, 0 if none
+	bare      bool // the name isn't quoted
+	query     bool // ?name= or &name=
+	chain     bool // ;name=, as in connection strings: the value may hold blanks
+	path      bool // /name: the last element of a path
+	start     int  // where the name begins
+}
+
+// value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
+func (s *Finder) value(ed *editor, k int, rule valueRule) int {
+	t := ed.text
+	start := ed.skipBlanks(k)
+	if rule.sep == ':' && rule.bare {
+		if from, end := ed.block(rule.start, start); end > from {
+			return ed.replace(from, end, Filtered)
+		}
+	}
+	if rule.sep == ':' && !rule.bare {
+		start = ed.jsonValue(start)
+	}
+	rule.spaced = start > k || rule.sep == 0
+	k = start
+	if k >= len(t) {
+		return 0
+	}
+	if strings.HasPrefix(t[k:], Filtered) {
+		return k + len(Filtered)
+	}
+	if rule.bare && rule.sep == ':' && rule.spaced && (equalFold(rule.name, "pass") || equalFold(rule.name, "oauth2")) {
+		return 0 // PASS: 12, FAIL: 3; and the package with its errors
+	}
+	if from, quote, escapes := ed.opening(k); quote != 0 && quote != rule.enclosing {
+		end := ed.closing(from, len(t), quote, escapes)
+		if end < 0 {
+			end = len(t) // cut off
+		}
+		return ed.replace(from, end, Filtered)
+	}
+	if end := ed.composite(k); end > 0 {
+		return ed.replace(k, end, Filtered)
+	}
+	end := ed.wordEnd(k, rule)
+	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' { // a name in quotes: "Passwords:Default":
+		return 0
+	}
+	word := t[k:end]
+	if isNothing(word) {
+		return end
+	}
+	if long := ed.headerEnd(k, end, rule); long > end {
+		return ed.replace(k, long, Filtered)
+	}
+	if rule.sep != '=' && rule.spaced && isProse(t, k, end, rule) {
+		return 0
+	}
+	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
+		end--
+	} else if ed.isPhrase(rule) {
+		end = ed.phraseEnd(end, rule)
+	}
+	return ed.replace(k, end, Filtered)
+}
+
+// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be nothing but a
+// value, a text in quotes that isn't a name itself or something in brackets.
+func (x *scanner) jsonValue(k int) int {
+	t := x.text
+	next := x.span(k, len(t), classWhitespace)
+	if next == len(t) {
+		return k
+	}
+	if t[next] == '{' || t[next] == '[' {
+		return next
+	}
+	if _, quote, _ := x.opening(next); quote == 0 || x.isQuotedName(next) {
+		return k
+	}
+	return next
+}
+
+// isQuotedName reports whether the text in quotes at k has a value of its own. What is too long to be a name has none.
+func (x *scanner) isQuotedName(k int) bool {
+	from, quote, escapes := x.opening(k)
+	if quote == 0 {
+		return false
+	}
+	end := x.closing(from, min(len(x.text), from+maxLookBack), quote, escapes)
+	if end < 0 {
+		return false
+	}
+	after := x.skipBlanks(end + escapes + 1)
+	return after < len(x.text) && x.text[after] == ':'
+}
+
+// isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
+func (x *scanner) isPhrase(r valueRule) bool {
+	if !r.bare || !r.spaced || r.sep == 0 ||
+		!containsFold(r.name, "pass") && !containsFold(r.name, "phrase") && !containsFold(r.name, "mnemonic") {
+		return false
+	}
+	_, ok := x.indent(r.start)
+	return ok
+}
+
+// phraseEnd returns the end of the phrase whose first word ends at end: of its line, or where another name follows.
+func (x *scanner) phraseEnd(end int, rule valueRule) int {
+	t := x.text
+	for end < len(t) && (t[end] == ' ' || t[end] == '\t') {
+		next := x.skipBlanks(end)
+		after := x.wordEnd(next, rule)
+		if after == next || t[next] == '#' || t[next] == '(' || x.pairFollows(next) {
+			break
+		}
+		end = after
+	}
+	return end
+}
+
+// indent returns how far the name at start is from the beginning of its line; false if something stands before it but the
+// dash of a list.
+func (x *scanner) indent(start int) (n int, ok bool) {
+	defer func() { x.steps += n }()
+	for n = 0; n < start && n < maxLookBack; n++ {
+		switch x.text[start-n-1] {
+		case ' ', '-':
+		case '\n':
+			return n, true
+		default:
+			return 0, false
+		}
+	}
+	return n, n == start
+}
+
+// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it that
+// are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there are none.
+func (x *scanner) block(start, k int) (from, end int) {
+	t := x.text
+	from = k
+	literal := k < len(t) && (t[k] == '|' || t[k] == '>')
+	for literal && k < len(t) && strings.IndexByte("|>+-123456789 ", t[k]) >= 0 {
+		k++
+	}
+	x.steps += k - from
+	if strings.HasPrefix(t[k:], "\r\n") {
+		k++
+	}
+	if k == len(t) || t[k] != '\n' {
+		return 0, 0
+	}
+	outer, ok := x.indent(start)
+	if !ok {
+		return 0, 0
+	}
+	for k < len(t) {
+		line := k + 1
+		content := line
+		for content < len(t) && t[content] == ' ' {
+			content++
+		}
+		next := x.index(content, len(t), "\n")
+		if next < 0 {
+			next = len(t)
+		}
+		x.steps += content - line
+		text := strings.TrimRight(t[content:next], "\r")
+		switch {
+		case text == "" && end > 0:
+		case content-line < outer || content-line == outer && !strings.HasPrefix(text, "- ") || text == "":
+			return from, end
+		case end == 0 && !literal:
+			if !strings.HasPrefix(text, "- ") && strings.IndexByte(text, ' ') >= 0 && !x.pairFollows(content) {
+				return 0, 0 // a sentence
+			}
+			from = content
+			fallthrough
+		default:
+			end = content + len(text)
+		}
+		k = next
+	}
+	return from, end
+}
+
+// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…], &{…}, and
+// with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
+func (x *scanner) composite(k int) (end int) {
+	t, i := x.text, k
+	for i < len(t) && (t[i] == '&' || t[i] == '*') {
+		i++
+	}
+	x.steps += i - k
+	for {
+		name := i
+		for i < len(t) && i-name < maxLookBack && (isNameByte(t[i]) || t[i] == '*') {
+			i++
+		}
+		x.steps += i - name
+		if i == len(t) {
+			return end
+		}
+		named := t[name:i]
+		switch c := t[i]; {
+		case c == '(' && end > 0 && i > name:
+			if n := x.index(i, min(len(t), i+maxLookBack), ")"); n > 0 {
+				return n + 1
+			}
+			return end
+		case c != '{' && c != '[', end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
+			return end
+		}
+		if end = x.balanced(i); t[i] == '{' {
+			return end
+		}
+		i = end
+	}
+}
+
+// opening returns the quote at k and the number of backslashes before it, and where the quoted text begins.
+func (x *scanner) opening(k int) (from int, quote byte, escapes int) {
+	t := x.text
+	escapes = x.span(k, len(t), classBackslash) - k
+	if k+escapes >= len(t) {
+		return k, 0, 0
+	}
+	switch q := t[k+escapes]; q {
+	case '"', '\'', '`':
+		return k + escapes + 1, q, escapes
+	}
+	return k, 0, 0
+}
+
+// closing returns where the text that begins at from, after a quote behind escapes backslashes, ends; -1 if that isn't
+// before limit.
+func (x *scanner) closing(from, limit int, quote byte, escapes int) int {
+	t := x.text
+	for i := from; i < limit; i++ {
+		if t[i] != quote {
+			continue
+		}
+		n := 0
+		for i-n > from && t[i-n-1] == '\\' {
+			n++
+		}
+		x.steps += n
+		if n <= escapes && (escapes > 0 || n == 0) || escapes == 0 && n%2 == 0 {
+			x.steps += i - from
+			return i - min(n, escapes)
+		}
+	}
+	x.steps += max(limit-from, 0)
+	return -1
+}
+
+// balanced returns the end of the bracketed text that begins at k; the end of t if it is cut off.
+func (x *scanner) balanced(k int) int {
+	t := x.text
+	depth := 0
+	var quote byte
+	for i := k; i < len(t); i++ {
+		switch c := t[i]; {
+		case c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"':
+			quote = c
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				x.steps += i - k
+				return i + 1
+			}
+		}
+	}
+	x.steps += len(t) - k
+	return len(t)
+}
+
+// wordEnd returns the end of the unquoted value at k.
+func (x *scanner) wordEnd(k int, rule valueRule) int {
+	t := x.text
+	open := 0
+	i := k
+loop:
+	for ; i < len(t); i++ {
+		switch c := t[i]; c {
+		case '\n', '\r', ';', '"', '`', '<':
+			break loop
+		case ' ', '\t':
+			if !rule.chain {
+				break loop
+			}
+		case '\'':
+			if rule.enclosing == c || i+1 == len(t) || !isAlnum(t[i+1]) {
+				break loop
+			}
+		case '&':
+			if rule.query || x.pairFollows(i+1) {
+				break loop
+			}
+		case '#':
+			if rule.query {
+				break loop
+			}
+		case ',':
+			if i+1 == len(t) || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1) {
+				break loop
+			}
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			if open > 0 {
+				open--
+			} else if i+1 == len(t) || strings.IndexByte(" \t\r\n,;:.)]}>\"'`&", t[i+1]) >= 0 {
+				break loop
+			}
+		case '>':
+			if i+1 == len(t) {
+				break loop
+			}
+		}
+	}
+	x.steps += i - k
+	for i > k && t[i-1] == '\\' && i < len(t) && t[i] == '"' { // the escape belongs to the quote
+		i--
+	}
+	for rule.chain && i > k && t[i-1] == ' ' {
+		i--
+	}
+	return i
+}
+
+// pairFollows reports whether the text at k goes on with name= or name:.
+func (x *scanner) pairFollows(k int) bool {
+	t, i := x.text, k
+	for i < len(t) && i-k < maxLookBack && (isNameByte(t[i]) || t[i] == '%' || t[i] == '[' || t[i] == ']') {
+		i++
+	}
+	x.steps += i - k
+	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
+}
+
+// Schemes of authentication: what belongs to a lineScheme goes on to the end of the line, to a wordScheme is one word.
+var (
+	lineSchemes = [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"}
+	wordSchemes = [...]string{
+		"basic", "bearer", "negotiate", "ntlm", "token", "apikey", "key", "bot", "sharedkey", "splunk",
+	}
+)
+
+// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is t[k:end];
+// 0 if it isn't one.
+func (x *scanner) headerEnd(k, end int, rule valueRule) int {
+	t := x.text
+	line := func() int {
+		i := end
+		for i < len(t) && t[i] != '\n' && t[i] != '\r' && (rule.enclosing == 0 || t[i] != rule.enclosing) {
+			i++
+		}
+		x.steps += i - end
+		return i
+	}
+	word := strings.TrimRight(t[k:end], ";")
+	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
+		if strings.IndexByte(word, '=') > 0 {
+			return line()
+		}
+		return 0
+	}
+	next := x.skipBlanks(end)
+	if next == end || next >= len(t) {
+		return 0
+	}
+	for _, scheme := range lineSchemes {
+		if equalFold(word, scheme) {
+			return line()
+		}
+	}
+	if containsFold(rule.name, "authori") && isPlainWord(word) { // a scheme of somebody's own
+		if after := x.wordEnd(next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
+			return after
+		}
+	}
+	for _, scheme := range wordSchemes {
+		if equalFold(word, scheme) {
+			after := x.wordEnd(next, rule)
+			if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
+				isProseWord(t[next:after]) {
+				return 0
+			}
+			return after
+		}
+	}
+	return 0
+}
+
+// isNothing reports whether a value says that there is none.
+func isNothing(word string) bool {
+	switch len(word) {
+	case 2:
+		return equalFold(word, "no")
+	case 3:
+		return equalFold(word, "nil") || equalFold(word, "yes")
+	case 4:
+		return equalFold(word, "null") || equalFold(word, "none") || equalFold(word, "true")
+	case 5:
+		return equalFold(word, "false") || equalFold(word, "<nil>")
+	case 9:
+		return equalFold(word, "undefined")
+	}
+	return false
+}
+
+// isProse tells "token: unexpected end of input" from "token: hunter2". A name that is a common prefix of error messages is
+// taken for one when two plain words follow; others only before words that messages begin with.
+func isProse(t string, k, end int, rule valueRule) bool {
+	word := strings.TrimRight(t[k:end], ".,:!")
+	if isProseWord(word) {
+		return true
+	}
+	if rule.sep != ':' || end+1 >= len(t) || t[end] != ' ' {
+		return false
+	}
+	next := t[end+1]
+	if isOperation(word) && strings.IndexByte(`/\".`, next) >= 0 || end+3 < len(t) && t[end+2] == ':' && t[end+3] == '\\' {
+		return true // open /…: the error of Go's that follows
+	}
+	status := len(word) == 3 && word[0] >= '3' && word[0] <= '5' && isDigits(word) && next >= 'A' && next <= 'Z' // 401 Unauthorized
+	if !isPlainWord(word) && !status || !isAlnum(next) {
+		return false
+	}
+	if rule.path || !rule.bare { // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
+		return !status
+	}
+	for _, prefix := range [...]string{"auth", "authorization", "oauth", "session", "cookie", "cookies", "credentials", "creds", "token", "dsn"} {
+		if equalFold(rule.name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOperation reports whether word is what package os or net/http begins its errors with.
+func isOperation(word string) bool {
+	switch word {
+	case "open", "stat", "lstat", "read", "write", "mkdir", "remove", "rename", "exec", "parse", "dial", "Get", "Post", "Put", "Head", "Delete", "Patch":
+		return true
+	}
+	return false
+}
+
+func isPlainWord(word string) bool {
+	for i := range len(word) {
+		if c := word[i]; (c < 'a' || c > 'z') && (i > 0 || c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return word != ""
+}
+
+func isProseWord(word string) bool {
+	if len(word) > 16 || !isPlainWord(word) {
+		return word == "EOF"
+	}
+	var low [16]byte
+	n := copy(low[:], word)
+	low[0] |= 0x20
+	return proseWords[string(low[:n])]
+}
+
+var proseWords = map[string]bool{"must": true, "is": true, "was": true, "were": true, "are": true, "be": true, "been": true, "not": true, "the": true, "a": true, "an": true,
+	"to": true, "of": true, "for": true, "from": true, "in": true, "on": true, "at": true, "by": true, "with": true, "without": true, "and": true, "or": true, "but": true, "if": true,
+	"when": true, "while": true, "that": true, "this": true, "it": true, "has": true, "have": true, "had": true, "cannot": true, "can": true, "could": true, "should": true, "will": true,
+	"would": true, "may": true, "does": true, "did": true, "do": true, "invalid": true, "incorrect": true, "wrong": true, "missing": true, "required": true, "empty": true,
+	"expired": true, "failed": true, "denied": true, "unexpected": true, "expected": true, "unknown": true, "unable": true, "too": true, "permission": true, "connection": true,
+	"unauthorized": true, "forbidden": true, "rejected": true, "revoked": true, "error": true, "context": true, "illegal": true, "malformed": true, "unsupported": true,
+	"authentication": true, "authorization": true, "auth": true, "token": true, "tokens": true, "scheme": true, "header": true, "headers": true, "credentials": true, "challenge": true,
+	"no": true, "access": true, "already": true, "closed": true, "refused": true, "canceled": true, "cancelled": true, "timeout": true, "executable": true,
+	"flag": true, "realm": true, "scope": true, "understanding": true, "functionality": true}

@@ -1,0 +1,510 @@
+package find
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What stands in place of personal data.
+const (
+	homeMark = "~"
+	dirMark  = Dir
+	hostMark = "[host]"
+	userMark = "[user]"
+)
+
+// minNameChars is the length of the shortest name of a host or user that is replaced: shorter ones are parts of speech.
+const minNameChars = 4
+
+// common are names that tell nothing: everyone has them.
+var common = map[string]bool{"root": true, "admin": true, "administrator": true, "user": true, "localhost": true,
+	"localhost.localdomain": true, "system": true, "local service": true, "network service": true, "nobody": true,
+	"nt authority": true, "builtin": true, "workgroup": true}
+
+// A personal finds personal data in texts. It is immutable.
+type personal struct {
+	triggers [256]bool // separators, and the first bytes of words in both cases
+	folders  []folder  // longest first
+	words    []word    // longest first
+}
+
+// A folder is a path as its elements, without a drive.
+type folder struct {
+	elements []string
+	mark     string
+}
+
+type word struct {
+	text string
+	mark string
+}
+
+func newPersonal(c Config) *personal {
+	p := new(personal)
+	p.triggers['/'], p.triggers['\\'], p.triggers['%'] = true, true, true
+	for _, home := range c.Homes {
+		p.addFolder(home, homeMark, 1)
+	}
+	for _, dir := range c.Dirs {
+		p.addFolder(dir, dirMark, 2) // one element, as /srv, names nobody
+	}
+	slices.SortStableFunc(p.folders, func(a, b folder) int { return cmp.Compare(len(b.elements), len(a.elements)) })
+	for _, name := range c.Users {
+		// Windows' DOMAIN\name; the domain is the machine's name or its owner's.
+		if i := strings.LastIndexByte(name, '\\'); i >= 0 {
+			p.addWord(name[:i], hostMark)
+			name = name[i+1:]
+		}
+		p.addWord(name, userMark)
+	}
+	for _, name := range c.Hosts {
+		p.addWord(name, hostMark)
+		short, _, _ := strings.Cut(name, ".")
+		p.addWord(short, hostMark)
+	}
+	slices.SortStableFunc(p.words, func(a, b word) int { return cmp.Compare(len(b.text), len(a.text)) })
+	return p
+}
+
+func (p *personal) addFolder(path, mark string, minElements int) {
+	elements := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
+	if len(elements) > 0 && isDrive(elements[0]) {
+		elements = elements[1:]
+	}
+	if len(elements) < minElements || slices.Contains(elements, "..") {
+		return
+	}
+	p.folders = append(p.folders, folder{elements, mark})
+}
+
+func isDrive(element string) bool {
+	return len(element) == 2 && element[1] == ':' && isLetter(element[0])
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func (p *personal) addWord(name, mark string) {
+	name = strings.Trim(name, " .")
+	if utf8.RuneCountInString(name) < minNameChars || common[strings.ToLower(name)] ||
+		slices.ContainsFunc(p.words, func(w word) bool { return w.text == name }) {
+		return
+	}
+	p.words = append(p.words, word{name, mark})
+	first, _ := utf8.DecodeRuneInString(name)
+	for r := first; ; {
+		p.triggers[string(r)[0]] = true
+		if r = unicode.SimpleFold(r); r == first {
+			break
+		}
+	}
+}
+
+// text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words, and
+// allocates nothing when nothing is found.
+func (p *personal) text(t string) string {
+	ed := editor{scanner: scanner{text: t}}
+	p.find(&ed)
+	return ed.done()
+}
+
+// find replaces the personal data in ed's text.
+func (p *personal) find(ed *editor) {
+	t := ed.text
+	for i := 0; i < len(t); {
+		c := t[i]
+		if !p.triggers[c] {
+			i++
+			continue
+		}
+		next := 0
+		if n := ed.separator(i); n > 0 {
+			if next = p.path(ed, i, n); next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
+				next = p.word(ed, i)
+			}
+			if next == 0 {
+				next = i + n
+			}
+		} else if i == 0 || !isAlnum(t[i-1]) && t[i-1] != '_' || escapedBefore(t, i) {
+			next = p.word(ed, i)
+		}
+		i = max(next, i+1)
+	}
+}
+
+// separator returns the length of the separators of path elements at i, 0 if there are none: /, \, either escaped in
+// JSON or in a URL, and repeated.
+func (x *scanner) separator(i int) int {
+	t, k := x.text, i
+	for k < len(t) {
+		if t[k] == '/' || t[k] == '\\' {
+			k++
+		} else if t[k] == '%' && k+2 < len(t) &&
+			(t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
+			k += 3
+		} else {
+			break
+		}
+	}
+	x.steps += k - i
+	return k - i
+}
+
+// path handles the n bytes of separators at i: this user's folders first, then homes of others by their pattern.
+func (p *personal) path(ed *editor, i, n int) int {
+	t := ed.text
+	for _, f := range p.folders {
+		if end := f.match(ed, i+n); end > 0 {
+			start := driveStart(t, i)
+			if len(f.elements) == 1 && start == i && pathGoesOn(t, i) {
+				continue // the end of a longer path: /mnt/root
+			}
+			return ed.replace(start, end, f.mark)
+		}
+	}
+	start, name, windows := ed.homesOf(i, n)
+	if name == 0 {
+		return 0
+	}
+	end := ed.userEnd(name, windows)
+	if end == name || everyones(t[name:end]) {
+		return 0
+	}
+	return ed.replace(start, end, homeMark)
+}
+
+// match returns where f ends in t, of which an element begins at k; 0 if it isn't there.
+func (f *folder) match(ed *editor, k int) int {
+	t := ed.text
+	for i, element := range f.elements {
+		if i > 0 {
+			n := ed.separator(k)
+			if n == 0 {
+				return 0
+			}
+			k += n
+		}
+		if k = ed.skip(k, element); k == 0 {
+			return 0
+		}
+	}
+	if k < len(t) && ed.separator(k) == 0 {
+		r, _ := utf8.DecodeRuneInString(t[k:])
+		if isWordRune(r) || r == '-' || r == '.' && k+1 < len(t) && isAlnum(t[k+1]) {
+			return 0
+		}
+	}
+	return k
+}
+
+// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a URL or in
+// JSON; 0 if it doesn't begin with element.
+func (x *scanner) skip(k int, element string) int {
+	t := x.text
+	for element != "" {
+		want, n := utf8.DecodeRuneInString(element)
+		got, size := utf8.DecodeRuneInString(t[k:])
+		if got != want && !foldsTo(got, want) {
+			got, size = unescaped(t, k)
+		}
+		if size == 0 || got != want && !foldsTo(got, want) {
+			return 0
+		}
+		x.steps += size
+		k, element = k+size, element[n:]
+	}
+	return k
+}
+
+// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if none is.
+func unescaped(t string, k int) (r rune, size int) {
+	switch {
+	case k >= len(t):
+		return 0, 0
+	case t[k] == '+': // in a query
+		return ' ', 1
+	case t[k] == '%' && k+2 < len(t) && isHex(t[k+1]) && isHex(t[k+2]):
+		var char [utf8.UTFMax]byte
+		for n := 0; n < len(char) && k+2 < len(t) && t[k] == '%' && isHex(t[k+1]) && isHex(t[k+2]); k += 3 {
+			char[n] = hexDigit(t[k+1])<<4 | hexDigit(t[k+2])
+			if n++; utf8.FullRune(char[:n]) {
+				r, _ = utf8.DecodeRune(char[:n])
+				return r, 3 * n
+			}
+		}
+		return utf8.RuneError, 3
+	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u' && isHex(t[k+2]) && isHex(t[k+3]) && isHex(t[k+4]) && isHex(t[k+5]):
+		return rune(hexDigit(t[k+2]))<<12 | rune(hexDigit(t[k+3]))<<8 | rune(hexDigit(t[k+4]))<<4 | rune(hexDigit(t[k+5])), 6
+	}
+	return 0, 0
+}
+
+func hexDigit(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	if c >= 'A' {
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// foldsTo reports whether a and b are one character in different cases.
+func foldsTo(a, b rune) bool {
+	for r := unicode.SimpleFold(a); r != a; r = unicode.SimpleFold(r) {
+		if r == b {
+			return true
+		}
+	}
+	return false
+}
+
+// driveStart returns where the path begins whose first separator is at i: at a drive before it, or at i.
+func driveStart(t string, i int) int {
+	if i >= 2 && t[i-1] == ':' && isLetter(t[i-2]) && (i == 2 || !isAlnum(t[i-3]) || !inWord(t, i-2)) {
+		return i - 2
+	}
+	if i >= 4 && hasPrefixFold(t[i-3:], "%3a") && isLetter(t[i-4]) {
+		return i - 4
+	}
+	return i
+}
+
+// pathGoesOn reports whether the separator at i goes on a path or a name.
+func pathGoesOn(t string, i int) bool {
+	if i == 0 {
+		return false
+	}
+	c := t[i-1]
+	if c >= utf8.RuneSelf {
+		r, _ := utf8.DecodeLastRuneInString(t[:i])
+		return isWordRune(r)
+	}
+	return (isAlnum(c) || strings.IndexByte("_-.~)]", c) >= 0) && (i < 3 || inWord(t, i) || !isAlnum(c))
+}
+
+// What may stand before the folder in which homes are.
+var (
+	windowsRoots = [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"}
+	homeParents  = [...]string{
+		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt",
+		"/System/Volumes/Data",
+	}
+	diskParents = [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} // somebody's disk, of whatever system
+	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
+)
+
+// homesOf recognises the folder in which homes are, whose first separators are the n bytes at i. It returns where the
+// path begins, where the user's name begins, and whether it is a home of Windows; name is 0 if it is no such folder.
+func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
+	t := x.text
+	k := i + n
+	if k >= len(t) {
+		return 0, 0, false
+	}
+	folder := ""
+	switch t[k] | 0x20 {
+	case 'h':
+		folder = "home"
+	case 'u':
+		folder = "users"
+	case 'd':
+		folder = "documents and settings"
+	}
+	if folder == "" || !hasPrefixFold(t[k:], folder) {
+		return 0, 0, false
+	}
+	name = k + len(folder)
+	if t[i] == '\\' && name < len(t) && t[name] == '$' { // a hidden share
+		name++
+	}
+	after := x.separator(name)
+	if after == 0 {
+		return 0, 0, false
+	}
+	name += after
+	start = driveStart(t, i)
+	windows = start < i || t[name-1] != '/'
+	switch {
+	case t[i] == '\\', start < i: // Windows
+		return start, name, windows
+	case folder == "home" && t[k] != 'h' || folder == "users" && t[k] != 'U':
+		return 0, 0, false
+	case n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
+		return 0, 0, false
+	case n == 1 && pathGoesOn(t, i):
+		if behind, windows := x.homesBehind(i, folder, windows); behind {
+			return i, name, windows
+		}
+		return 0, 0, false
+	}
+	return start, name, windows
+}
+
+// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of Windows.
+func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
+	t := x.text
+	from := i
+	for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
+		from--
+	}
+	x.steps += i - from
+	before := t[from:i]
+	for _, prefix := range windowsRoots {
+		if before == prefix {
+			return true, true
+		}
+	}
+	for _, prefix := range homeParents {
+		if before == prefix {
+			return true, windows
+		}
+	}
+	for _, prefix := range diskParents {
+		if strings.HasPrefix(before, prefix) {
+			return true, windows || folder == "users"
+		}
+	}
+	switch {
+	case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
+		return true, windows
+	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
+		return true, windows
+	}
+	return false, false
+}
+
+// isFileScheme reports whether t ends in the scheme of URLs whose paths are those of files.
+func isFileScheme(t string) bool {
+	for _, scheme := range fileSchemes {
+		if len(t) >= len(scheme) && equalFold(t[len(t)-len(scheme):], scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// userEnd returns the end of the user's name that begins at k. Windows' names may hold blanks.
+func (x *scanner) userEnd(k int, windows bool) int {
+	t := x.text
+	const maxBytes = 128 // more is no name
+	end, blank := k, -1
+	for ; end < len(t) && end-k < maxBytes; end++ {
+		c := t[end]
+		if c == '\'' && end > k && isAlnum(t[end-1]) && end+1 < len(t) && (isAlnum(t[end+1]) || t[end+1] >= utf8.RuneSelf) { // O'Brien
+			continue
+		}
+		if !windows && c == '\\' && end+1 < len(t) && t[end+1] == ' ' { // as for a shell
+			end++
+			continue
+		}
+		if strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || x.separator(end) > 0 {
+			break
+		}
+		if c == '%' && end+2 < len(t) && !windows && t[end+1] == '2' && t[end+2] == '0' {
+			continue
+		}
+		if !windows && strings.IndexByte(" ,()[]{}=&", c) >= 0 {
+			break
+		}
+		if c == ' ' && blank < 0 {
+			blank = end
+		}
+	}
+	x.steps += end - k
+	if windows && blank >= 0 {
+		closed := end < len(t) && (x.separator(end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
+		colon := end+1 < len(t) && t[end] == ':' && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
+		if !closed && !colon {
+			// What follows the blank may be the sentence around the path: only what is written like a name belongs to it.
+			stop := blank
+			for stop+1 < end && t[stop] == ' ' {
+				r, _ := utf8.DecodeRuneInString(t[stop+1:])
+				if !unicode.IsUpper(r) && !unicode.IsDigit(r) {
+					break
+				}
+				next := strings.IndexByte(t[stop+1:end], ' ')
+				if next < 0 {
+					stop = end
+					break
+				}
+				stop += 1 + next
+			}
+			end = stop
+		}
+	}
+	if end < len(t) && x.separator(end) > 0 {
+		return end
+	}
+	for end > k && strings.IndexByte(" .,;)]}!", t[end-1]) >= 0 { // the sentence's
+		end--
+	}
+	return end
+}
+
+// everyones reports whether a folder among the homes belongs to no person.
+func everyones(name string) bool {
+	switch len(name) {
+	case 1, 2:
+		return name == "~" || name == "." || name == ".."
+	case 3:
+		return name == "..."
+	case 6:
+		return equalFold(name, "public") || equalFold(name, "shared") || name == userMark
+	case 7:
+		return equalFold(name, "default")
+	case 9:
+		return equalFold(name, "all users")
+	case 12:
+		return equalFold(name, "default user")
+	}
+	return false
+}
+
+// names reports whether name, in any case, is one that is replaced.
+func (p *personal) names(name string) bool {
+	return slices.ContainsFunc(p.words, func(w word) bool { return strings.EqualFold(w.text, name) })
+}
+
+// word handles the name of a host or user that may begin at i.
+func (p *personal) word(ed *editor, i int) int {
+	t := ed.text
+	for _, w := range p.words {
+		end := ed.skip(i, w.text)
+		if end == 0 {
+			continue
+		}
+		if end < len(t) {
+			if r, _ := utf8.DecodeRuneInString(t[end:]); isWordRune(r) {
+				continue
+			}
+		}
+		if i > 0 && !escapedBefore(t, i) {
+			if r, _ := utf8.DecodeLastRuneInString(t[:i]); isWordRune(r) {
+				continue
+			}
+		}
+		if i > 0 && end < len(t) && t[i-1] == '[' && t[end] == ']' {
+			switch marked := t[i-1 : end+1]; marked {
+			case Filtered, hostMark, userMark, dirMark: // ours, of an earlier time
+				return end
+			}
+		}
+		return ed.replace(i, end, w.mark)
+	}
+	return 0
+}
+
+func isWordRune(r rune) bool {
+	return r == '_' || r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// escapedBefore reports whether an escape ends before i, whose letters are no part of a word: %2F, \n.
+func escapedBefore(t string, i int) bool {
+	if i >= 3 && t[i-3] == '%' && isHex(t[i-2]) && isHex(t[i-1]) {
+		return true
+	}
+	return i >= 2 && t[i-2] == '\\' && strings.IndexByte("nrt", t[i-1]) >= 0
+}

@@ -1,0 +1,89 @@
+package find
+
+import "strings"
+
+// A scanner reads a text. Whatever reads a stretch of unknown length from a place in the text adds what it has read to
+// steps: tests compare the steps of a text with those of a longer one, to see that the cost stays linear.
+type scanner struct {
+	text  string
+	steps int // bytes read beyond the pass over the text itself
+}
+
+// A class is a set of bytes; classes join with |.
+type class uint32
+
+const (
+	classBlank class = 1 << iota // blank and tab
+	classBreak                   // end of a line
+	classDigit
+	classUpper
+	classLower
+	classDash       // - and _
+	classDot        // .
+	classHigh       // beyond ASCII
+	classQuote      // " ' `
+	classBackslash  // \
+	classHex        // of either case
+	classBase64     // + and /
+	classTilde      // ~
+	classComma      // ,
+	classEqual      // =
+	classSemicolon  // ;
+	classAngle      // < >
+	classAlnum      = classDigit | classUpper | classLower
+	classToken      = classAlnum | classDash
+	className       = classToken | classDot | classHigh
+	classWhitespace = classBlank | classBreak
+	classAfterURL   = classWhitespace | classQuote | classAngle // what is in no URL
+)
+
+var classes = func() (table [256]class) {
+	for c, set := range map[class]string{
+		classBlank: " \t", classBreak: "\r\n", classDigit: "0123456789", classUpper: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
+		classBackslash: `\`,
+		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
+		classSemicolon: ";", classAngle: "<>",
+	} {
+		for i := range len(set) {
+			table[set[i]] |= c
+		}
+	}
+	for c := 0x80; c < len(table); c++ {
+		table[c] |= classHigh
+	}
+	return table
+}()
+
+// span returns the end of the bytes of class c that begin at k, at most at limit.
+func (x *scanner) span(k, limit int, c class) int {
+	end := k
+	for end < limit && classes[x.text[end]]&c != 0 {
+		end++
+	}
+	x.steps += end - k
+	return end
+}
+
+// spanBack returns where the bytes of class c begin that end before k, at least at limit.
+func (x *scanner) spanBack(k, limit int, c class) int {
+	start := k
+	for start > limit && classes[x.text[start-1]]&c != 0 {
+		start--
+	}
+	x.steps += k - start
+	return start
+}
+
+// index returns where part begins in text[k:limit], -1 if it isn't there.
+func (x *scanner) index(k, limit int, part string) int {
+	n := strings.Index(x.text[k:limit], part)
+	if n < 0 {
+		x.steps += limit - k
+		return -1
+	}
+	x.steps += n
+	return k + n
+}
+
+func (x *scanner) skipBlanks(k int) int { return x.span(k, len(x.text), classBlank) }

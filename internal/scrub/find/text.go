@@ -1,0 +1,170 @@
+package find
+
+import "strings"
+
+// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
+//
+// It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
+// letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
+// remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
+func (s *Finder) secrets(t string) string {
+	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
+	s.findSecrets(&ed)
+	return ed.done()
+}
+
+// findSecrets replaces the secrets in ed's text.
+func (s *Finder) findSecrets(ed *secretEditor) {
+	t := ed.text
+	for i := 0; i < len(t); {
+		c := secretTriggers[t[i]]
+		if c == 0 {
+			i++
+			continue
+		}
+		next := 0
+		switch c {
+		case triggerAssign:
+			next = s.assignment(&ed.editor, i)
+		case triggerDash:
+			if next = ed.pem(i); next == 0 {
+				if next = ed.prefixed(i); next == 0 {
+					if next = s.flag(ed, i); next == 0 {
+						next = ed.grouped(i)
+					}
+				}
+			}
+		case triggerSlash:
+			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
+				next = s.flag(ed, i)
+			}
+		case triggerDelimiter:
+			next = ed.prefixed(i)
+		case triggerLetter:
+			next = ed.lettered(i)
+		case triggerAt:
+			next = ed.userinfo(i)
+		case triggerTag:
+			ed.tag.opened = i + 1
+		case triggerElement:
+			next = s.element(&ed.editor, i)
+		case triggerPercent:
+			next = s.encoded(&ed.editor, i)
+		}
+		i = max(next, i+1)
+	}
+}
+
+const (
+	triggerAssign = iota + 1
+	triggerDash
+	triggerSlash
+	triggerDelimiter
+	triggerLetter
+	triggerAt
+	triggerTag
+	triggerElement
+	triggerPercent
+)
+
+var secretTriggers = [256]uint8{
+	':': triggerAssign, '=': triggerAssign,
+	'-': triggerDash, '/': triggerSlash,
+	'_': triggerDelimiter, '.': triggerDelimiter,
+	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
+	'@': triggerAt,
+	'<': triggerTag, '>': triggerElement,
+	'%': triggerPercent,
+}
+
+// An editor replaces parts of a text, from left to right.
+type editor struct {
+	scanner
+	out  []byte
+	last int // what of text is in out
+
+	// What was read in vain, so that it isn't read again from the next byte where a pattern may begin.
+	noAt      int // url found no "@" before
+	tokenEnd  int // where the letters, digits and dashes end that jwt read
+	notRandom int // prefixed found no random part in what goes on to here
+	tag       tag
+}
+
+// A secretEditor is an editor that knows the programs in whose arguments it is.
+type secretEditor struct {
+	editor
+	programs programs
+}
+
+// replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
+func (e *editor) replace(from, to int, with string) int {
+	from = max(from, e.last)
+	if to <= from || e.text[from:to] == with {
+		return to
+	}
+	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
+		return to
+	}
+	if e.out == nil {
+		e.out = make([]byte, 0, len(e.text)+len(with))
+	}
+	e.out = append(e.out, e.text[e.last:from]...)
+	e.out = append(e.out, with...)
+	e.last = to
+	return to
+}
+
+func (e *editor) done() string {
+	if e.out == nil {
+		return e.text
+	}
+	return string(append(e.out, e.text[e.last:]...))
+}
+
+// How far back a name is looked for, and how far ahead the end of a pattern that may not be there.
+const (
+	maxLookBack  = maxNameBytes
+	maxLookAhead = 4096
+	maxBlanks    = 32 // between a name and its sign: tools align them
+)
+
+func setOf(words string) map[string]bool {
+	set := make(map[string]bool)
+	for word := range strings.FieldsSeq(words) {
+		set[word] = true
+	}
+	return set
+}
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func isDigits(word string) bool {
+	for i := range len(word) {
+		if word[i] < '0' || word[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
+func hasPrefixFold(t, prefix string) bool {
+	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
+}
+
+// containsFold reports whether t contains part, which is in lower case.
+func containsFold(t, part string) bool {
+	for i := 0; i+len(part) <= len(t); i++ {
+		if hasPrefixFold(t[i:], part) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,174 @@
+package find
+
+import "strings"
+
+// url handles the "://" at i: the password in the userinfo, and webhooks whose path is the secret.
+func (e *editor) url(i int) int {
+	t := e.text
+	start := i + len("://")
+	if start < e.noAt {
+		return start // in the path or query of another
+	}
+	end, slash, at, colon := start, -1, -1, -1
+	limit := min(len(t), start+maxLookAhead)
+	for ; end < limit && slash < 0 && classes[t[end]]&classAfterURL == 0; end++ {
+		switch t[end] {
+		case '/', '?', '#':
+			slash = end
+		case '@':
+			at = end
+		case ':':
+			if colon < 0 && at < 0 {
+				colon = end
+			}
+		}
+	}
+	if at < 0 { // otherwise the rest needn't be read
+		for ; end < limit && classes[t[end]]&classAfterURL == 0; end++ {
+			if t[end] == '@' {
+				at = end
+			}
+		}
+		if at >= 0 && (colon < 0 || isPort(t[colon+1:end])) { // no password with an unescaped slash
+			at = -1
+		}
+		if at < 0 {
+			e.noAt = end
+		}
+	}
+	e.steps += end - start
+	if at >= 0 && colon >= 0 && colon < at {
+		if at > colon+1 {
+			return e.replace(colon+1, at, Filtered)
+		}
+		return at
+	}
+	if at >= 0 && colon < 0 && isAccessToken(t[start:at]) {
+		return e.replace(start, at, Filtered)
+	}
+	if slash > 0 && at < 0 {
+		host := t[start:slash]
+		for _, hook := range webhooks {
+			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
+				for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
+					end++
+				}
+				return e.replace(slash+len(hook.path), end, Filtered)
+			}
+		}
+	}
+	return start
+}
+
+// webhooks have their secret in the path.
+var webhooks = [...]struct{ host, path string }{
+	{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"},
+	{"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
+}
+
+// minAccessToken is shorter than any access token, and longer than most names of users.
+const minAccessToken = 20
+
+// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of a Sentry
+// DSN, 32 hex digits, is none.
+func isAccessToken(user string) bool {
+	return len(user) >= minAccessToken && isRandom(user) && (len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
+}
+
+func isPort(t string) bool {
+	i := 0
+	for i < len(t) && t[i] >= '0' && t[i] <= '9' {
+		i++
+	}
+	return i > 0 && (i == len(t) || t[i] == '/' || t[i] == '?' || t[i] == '#')
+}
+
+// userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
+func (e *editor) userinfo(i int) int {
+	t := e.text
+	driver, host, port := e.hostAfter(i)
+	if !driver && !host {
+		return 0
+	}
+	from := max(e.last, i-maxLookBack)
+	start, colon := i, -1
+	for start > from && !endsUserinfo(t[start-1]) && (driver || t[start-1] != '/' && t[start-1] != '=') {
+		if start--; t[start] == ':' {
+			colon = start
+		}
+	}
+	e.steps += i - start
+	if colon <= start || colon+1 >= i {
+		return 0
+	}
+	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
+		return 0
+	}
+	// A password may hold an "@": it ends at the last.
+	to, path := i, false
+	for k := i + 1; k < len(t) && k < i+maxLookBack && !endsUserinfo(t[k]); k++ {
+		switch t[k] {
+		case '/', '=':
+			path = true
+		case '@':
+			if driver, host, _ := e.hostAfter(k); driver || host && !path {
+				to = k
+			}
+		}
+	}
+	e.steps += to - i
+	return e.replace(colon+1, to, Filtered)
+}
+
+func endsUserinfo(c byte) bool { return classes[c]&(classAfterURL|classComma|classSemicolon) != 0 }
+
+var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp("}
+
+// hostAfter says what follows the "@" at i: the network of a database driver's DSN, or a host, with or without a port.
+func (x *scanner) hostAfter(i int) (driver, host, port bool) {
+	rest := x.text[i+1:]
+	for _, network := range driverNetworks {
+		if strings.HasPrefix(rest, network) {
+			return true, false, false
+		}
+	}
+	k := 0
+	for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
+		k++
+	}
+	x.steps += k
+	if k > 0 && k < len(rest) && rest[k] == ':' {
+		end := k + 1
+		for end < len(rest) && end-k-1 <= len("65535") && isAlnum(rest[end]) {
+			end++
+		}
+		x.steps += end - k
+		if end-k-1 <= len("65535") && isPort(rest[k+1:end]) {
+			return false, true, true
+		}
+		return false, false, false
+	}
+	return false, k > 0 && isHostname(rest[:k]), false
+}
+
+// isHostname reports whether t is a name rather than a version, or an IPv4 address.
+func isHostname(t string) bool {
+	return isLetter(t[0]) || strings.Count(t, ".") == 3
+}
+
+// isRandomish reports whether t, which may be the name in a mail address, is more like a password.
+func isRandomish(t string) bool {
+	letters, others := 0, 0
+	for i := range len(t) {
+		switch c := t[i]; {
+		case isLetter(c):
+			letters++
+		case c != '.' && c != '-' && c != '_' && c != '+':
+			others++
+		}
+	}
+	return len(t) >= 6 && letters > 0 && others > 0
+}
+
+// mailWords stand before a colon and a mail address.
+var mailWords = setOf("mailto from to cc bcc sender reply-to acct sip sips xmpp mail email e-mail user owner contact author by")

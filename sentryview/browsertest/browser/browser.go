@@ -1,0 +1,50 @@
+// Package browser drives a real one: Chromium, as Debian has it.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// Start starts a browser of its own, with nothing of an earlier one and no network but what pages ask for. The context
+// is that of its first tab. stop ends it and removes what it left; call it in any case.
+func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		return nil, func() {}, err
+	}
+	ctx, end := chromedp.NewExecAllocator(ctx,
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(dir),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("disable-dev-shm-usage", true),
+	)
+	tab, closeTab := chromedp.NewContext(ctx)
+	stop = func() {
+		closeTab()
+		end()
+		_ = os.RemoveAll(dir)
+	}
+	if err := chromedp.Run(tab); err != nil {
+		return nil, stop, fmt.Errorf("browser: %w", err)
+	}
+	return tab, stop, nil
+}
+
+// Look sets the width of the window, in CSS pixels, how much they are enlarged, and the colours that the user prefers.
+func Look(width, height int64, zoom float64, dark bool) chromedp.Tasks {
+	colours := "light"
+	if dark {
+		colours = "dark"
+	}
+	return chromedp.Tasks{
+		emulation.SetDeviceMetricsOverride(width, height, zoom, false),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}),
+	}
+}
