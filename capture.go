@@ -40,7 +40,7 @@ func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType s
 	if err == nil || !c.reporting() {
 		return ""
 	}
-	return c.captureException(ctx, err, taskType, taskData, extra, callers())
+	return c.captureException(ctx, err, taskType, taskData, extra, callers(), verdict{})
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
@@ -50,7 +50,7 @@ func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string
 	if !c.reporting() {
 		return ""
 	}
-	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil)
+	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil, verdict{})
 }
 
 // captureDetails travels with an event from its capture to the transport and back.
@@ -78,7 +78,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any,
-	pcs []uintptr) sentry.EventID {
+	pcs []uintptr, how verdict) sentry.EventID {
 	end := endingOf(ctx)
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
@@ -115,6 +115,7 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
 	}
+	how.apply(e)
 	id := c.send(ctx, t, e, fingerprint, err)
 	status := sentry.SpanStatusInternalError
 	if !isPanic {
@@ -138,7 +139,7 @@ func exceptionStatus(end ending, err error, class grouping.Class) sentry.SpanSta
 }
 
 func (c *Client) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any,
-	cause *TaskFailure) sentry.EventID {
+	cause *TaskFailure, how verdict) sentry.EventID {
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	if reason == "" {
@@ -164,6 +165,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			e.Contexts["error"] = details
 		}
 	}
+	how.apply(e)
 	id := c.send(ctx, t, e, fingerprint, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
 	return toldID(id)

@@ -17,11 +17,14 @@ type capturedError struct {
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
 // deferred function that recovered p.
-func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
+func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	if t == nil {
 		return ""
 	}
 	t.imply(sentry.SpanStatusInternalError)
+	if how.quiet {
+		return ""
+	}
 	pcs := callers()
 	again, earlier := raisedByFinish(pcs)
 	if again || earlier {
@@ -40,7 +43,7 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 		return ""
 	}
 	ctx := context.WithValue(context.Background(), taskKey{}, t)
-	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs)
+	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs, how)
 }
 
 // raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one

@@ -145,6 +145,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
+	moveOrigin(e)
 	c.addCommonTags(e)
 	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
 		c.addSystem(e, p, hook != nil)
@@ -152,7 +153,8 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
-	if p.pii && e.User.Username == "" {
+	elsewhere := details != nil && details.dead != nil && details.dead.elsewhere
+	if p.pii && e.User.Username == "" && !elsewhere {
 		e.User.Username = p.user
 	}
 	if hook != nil {
@@ -166,7 +168,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
-		if p.pii {
+		if p.pii && !elsewhere {
 			e.ServerName = c.host
 		}
 	}

@@ -64,6 +64,12 @@ func (q *queue) push(it *item) {
 	q.fifo(it).insert(it)
 }
 
+// busy says whether something of a category is being sent, or waits to be sent again.
+func (q *queue) busy(c Category) bool {
+	is := func(it *item) bool { return it.entry.Category == c }
+	return slices.ContainsFunc(q.flying, is) || slices.ContainsFunc(q.delayed, is)
+}
+
 func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][it.entry.Category.Index()] }
 
 // first returns the first item in order of capture of a lane's categories that have no limit at now.

@@ -40,6 +40,7 @@ const (
 const (
 	maxErrorAge       = 30 * 24 * time.Hour
 	maxTransactionAge = 5 * 24 * time.Hour // and logs, metrics and the like
+	maxCheckInAge     = 10 * time.Minute   // Sentry dates a check-in by its arrival
 	maxPlausible      = 365 * 24 * time.Hour
 	maxClockError     = 24 * time.Hour // of our clock against the server's, before the server's counts
 	expireEvery       = time.Minute
@@ -109,12 +110,7 @@ func (o *Outbox) take(now time.Duration) *item {
 	if !o.upstream.clear() {
 		step = rotate
 	}
-	it := o.pick(now, step, laneLive, laneOverflow)
-	if it == nil && (len(o.flushes) > 0 || now >= o.pacedAt) {
-		if it = o.pick(now, step, laneBacklog); it != nil {
-			o.pacedAt = now + o.timing.pace
-		}
-	}
+	it := o.pickInTime(now, step)
 	if it == nil {
 		return nil
 	}
@@ -125,13 +121,38 @@ func (o *Outbox) take(now time.Duration) *item {
 	return it
 }
 
+// pickInTime returns what comes next. A check-in that would come too late is dropped at once: one a minute late for
+// its drop would be as misleading.
+func (o *Outbox) pickInTime(now time.Duration, step uint8) *item {
+	for {
+		it := o.pick(now, step, laneLive, laneOverflow)
+		if it == nil && (len(o.flushes) > 0 || now >= o.pacedAt) {
+			if it = o.pick(now, step, laneBacklog); it != nil {
+				o.pacedAt = now + o.timing.pace
+			}
+		}
+		if it == nil || it.entry.Category != CategoryMonitor {
+			return it
+		}
+		if o.stamp(now); !o.expired(it, now, time.Now()) {
+			return it
+		}
+		o.queue.remove(it)
+		o.drop(it, o.overflowReason(it.store), true)
+	}
+}
+
 func (o *Outbox) pick(now time.Duration, step uint8, lanes ...lane) (first *item) {
+	until := o.until
+	if o.queue.busy(CategoryMonitor) { // one check-in at a time: none overtakes another
+		until[CategoryMonitor.Index()] = never
+	}
 	for _, l := range lanes {
 		var it *item
 		if step == 0 {
-			it = o.queue.first(l, &o.until, now)
+			it = o.queue.first(l, &until, now)
 		} else {
-			it = o.queue.leastTried(l, &o.until, now, step)
+			it = o.queue.leastTried(l, &until, now, step)
 		}
 		if it != nil && (first == nil || it.seq < first.seq) {
 			first = it
@@ -467,12 +488,19 @@ func (o *Outbox) expire(now time.Duration) {
 // too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit := maxTransactionAge
-	if it.entry.Category == CategoryError {
+	switch it.entry.Category {
+	case CategoryError:
 		limit = maxErrorAge
+	case CategoryMonitor:
+		limit = maxCheckInAge
 	}
 	age := now - it.put
-	if it.lane == laneBacklog && o.clock.known {
-		before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
+	before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
+	switch {
+	case it.lane != laneBacklog:
+	case it.entry.Category == CategoryMonitor: // whose clock is right doesn't matter: in doubt it is misleading
+		age = max(age, before)
+	case o.clock.known:
 		if before > maxPlausible {
 			before = 0
 		}

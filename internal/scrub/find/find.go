@@ -37,6 +37,7 @@ func New(c Config) *Finder {
 	f := &Finder{names: newNames(c.SecretKeys)}
 	if !c.PII {
 		f.personal = newPersonal(c)
+		f.names.words.add(kindAddress, addressNames...)
 	}
 	return f
 }

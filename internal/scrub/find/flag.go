@@ -23,7 +23,7 @@ func (s *Finder) flag(ed *secretEditor, i int) int {
 	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && ed.isRoute(i, k) {
 		return 0
 	}
-	return s.value(&ed.editor, k, valueRule{name: t[j:end], spaced: true})
+	return s.value(&ed.editor, k, valueRule{name: t[j:end], flag: true})
 }
 
 // nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is

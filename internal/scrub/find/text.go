@@ -10,71 +10,15 @@ import "strings"
 func (s *Finder) secrets(t string) string {
 	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&ed)
-	return ed.done()
-}
-
-// findSecrets replaces the secrets in ed's text.
-func (s *Finder) findSecrets(ed *secretEditor) {
-	t := ed.text
-	for i := 0; i < len(t); {
-		c := secretTriggers[t[i]]
-		if c == 0 {
-			i++
-			continue
-		}
-		next := 0
-		switch c {
-		case triggerAssign:
-			next = s.assignment(&ed.editor, i)
-		case triggerDash:
-			if next = ed.pem(i); next == 0 {
-				if next = ed.prefixed(i); next == 0 {
-					if next = s.flag(ed, i); next == 0 {
-						next = ed.grouped(i)
-					}
-				}
-			}
-		case triggerSlash:
-			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
-				next = s.flag(ed, i)
-			}
-		case triggerDelimiter:
-			next = ed.prefixed(i)
-		case triggerLetter:
-			next = ed.lettered(i)
-		case triggerAt:
-			next = ed.userinfo(i)
-		case triggerTag:
-			ed.tag.opened = i + 1
-		case triggerElement:
-			next = s.element(&ed.editor, i)
-		case triggerPercent:
-			next = s.encoded(&ed.editor, i)
-		}
-		i = max(next, i+1)
+	out := ed.done()
+	if !ed.disguised {
+		return out
 	}
-}
-
-const (
-	triggerAssign = iota + 1
-	triggerDash
-	triggerSlash
-	triggerDelimiter
-	triggerLetter
-	triggerAt
-	triggerTag
-	triggerElement
-	triggerPercent
-)
-
-var secretTriggers = [256]uint8{
-	':': triggerAssign, '=': triggerAssign,
-	'-': triggerDash, '/': triggerSlash,
-	'_': triggerDelimiter, '.': triggerDelimiter,
-	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
-	'@': triggerAt,
-	'<': triggerTag, '>': triggerElement,
-	'%': triggerPercent,
+	ed = secretEditor{editor: editor{scanner: scanner{text: plain(out)}}}
+	if s.findSecrets(&ed); ed.out != nil {
+		return ed.done()
+	}
+	return out
 }
 
 // An editor replaces parts of a text, from left to right.
@@ -93,7 +37,8 @@ type editor struct {
 // A secretEditor is an editor that knows the programs in whose arguments it is.
 type secretEditor struct {
 	editor
-	programs programs
+	programs  programs
+	disguised bool // it has bytes that may hide a secret, see plain
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.

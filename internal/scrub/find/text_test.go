@@ -176,6 +176,10 @@ func TestTextSecrets(t *testing.T) {
 		{"in a url", "https://x.example/?q=ghp_" + random36, "https://x.example/?q=[Filtered]"},
 		{"escaped in a url", "u%3DAKIA" + upper16, "u%3D[Filtered]"},
 
+		{"ssh2", "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: x\n" + pemBody + "---- END SSH2 ENCRYPTED PRIVATE KEY ----\nrest", "[Filtered]\nrest"},
+		{"putty", "Private-Lines: 2\n" + pemBody + "Private-MAC: 0a1b\nrest", "Private-Lines: 2\n[Filtered]\nPrivate-MAC: 0a1b\nrest"},
+		{"hugging face", "hf_" + strings.Repeat("aBcDeFgHi", 4), "[Filtered]"},
+
 		// innocent
 		{"prose", "token: unexpected end of input", ""},
 		{"prose auth", "auth: connection refused by peer", ""},
