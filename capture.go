@@ -33,8 +33,8 @@ func (f *TaskFailure) Unwrap() error { return f.Err }
 // task type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra
 // becomes a context of the event. The values are copied; they must not be written to during the call.
 //
-// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped
-// it. It doesn't wait for the network; it costs some tens of microseconds.
+// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off, a hook dropped
+// it, or Options.MaxPerMinute holds it back. It doesn't wait for the network; it costs some tens of microseconds.
 func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if err == nil || !c.reporting() {

@@ -268,7 +268,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 		return true
 	}
 	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
-	c.releaseAll()
+	c.sendKept(c.noise.takeAll()...)
 	ok := c.flush(timeout)
 	c.keeper.Run(c.client.Close)
 	c.keeper.Close(keeperPatience)

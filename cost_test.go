@@ -41,7 +41,7 @@ func BenchmarkTaskStats(b *testing.B) {
 			c.policy.Store(&policy{alerts: bench.alerts})
 			for b.Loop() {
 				t := c.types.begin("backup")
-				t.end(sentry.SpanStatusOK)
+				t.end(sentry.SpanStatusOK, "")
 				c.watchRate(t, sentry.SpanStatusOK)
 			}
 		})

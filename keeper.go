@@ -19,9 +19,12 @@ const keeperPatience = 2 * time.Second
 
 // keep is the keeper's work.
 func (c *Client) keep() time.Duration {
+	if !c.open() { // Close sees to what is left
+		return resident.Never
+	}
 	now := c.now()
 	due := min(c.noise.turn(c, now), c.stuck.turn(c, now))
-	if due == never || !c.open() {
+	if due == never {
 		return resident.Never
 	}
 	return max(due-now, 0)

@@ -211,7 +211,7 @@ func (n *noise) turn(c *Client, now time.Duration) time.Duration {
 	n.mu.Lock()
 	var kept []*keptEvent
 	if now >= n.due {
-		kept = n.takeAll(now)
+		kept = n.takeDue(now)
 	}
 	due := n.due
 	n.mu.Unlock()
@@ -221,8 +221,8 @@ func (n *noise) turn(c *Client, now time.Duration) time.Duration {
 	return due
 }
 
-// takeAll takes out the events that are due by now, and sets when the next are. n.mu is held.
-func (n *noise) takeAll(now time.Duration) (kept []*keptEvent) {
+// takeDue takes out the events that are due by now, and sets when the next are. n.mu is held.
+func (n *noise) takeDue(now time.Duration) (kept []*keptEvent) {
 	n.due = never
 	if n.kept == 0 {
 		return nil
@@ -244,21 +244,22 @@ func (n *noise) takeAll(now time.Duration) (kept []*keptEvent) {
 	return kept
 }
 
-// releaseAll sends all that is kept: the Client is about to close.
-func (c *Client) releaseAll() {
-	n := &c.noise
+// takeAll takes out all events that are kept.
+func (n *noise) takeAll() []*keptEvent {
 	n.mu.Lock()
-	kept := n.takeAll(never)
-	n.mu.Unlock()
-	c.sendKept(kept...)
+	defer n.mu.Unlock()
+	return n.takeDue(never)
 }
+
+// dropKept drops the events that are kept, as PurgeOutbox does with those that wait in the outbox.
+func (c *Client) dropKept() { c.discard(reasonPurged, len(c.noise.takeAll())) }
 
 // sendKept sends events that were held back. Scrubbed and completed they are already.
 func (c *Client) sendKept(kept ...*keptEvent) {
 	for _, k := range kept {
 		switch {
 		case k.personal && !c.policy.Load().pii: // since it was captured
-			c.discard("before_send", 1)
+			c.discard(reasonPurged, 1)
 		case !c.active():
 			c.discardHeld(1)
 		default:
@@ -275,6 +276,10 @@ func tellHeld(e *sentry.Event, held int) {
 	tags["held_back"] = strconv.Itoa(held)
 	e.Tags = tags
 }
+
+// reasonPurged is the reason in client reports for what personal data or a purge keeps from being sent, as in the
+// outbox.
+const reasonPurged = "before_send"
 
 // discardHeld counts n events that were held back and will not be sent.
 func (c *Client) discardHeld(n int) { c.discard("sample_rate", n) }

@@ -317,3 +317,24 @@ func TestHeldBackTransportPanics(t *testing.T) {
 	}
 	client.Close(time.Minute)
 }
+
+// PurgeOutbox deletes what is held back too.
+func TestHeldBackIsPurged(t *testing.T) {
+	opts := limited(1)
+	opts.OutboxDir = t.TempDir()
+	client, server := newClient(t, opts)
+	for range 3 {
+		client.CaptureTaskFailure(t.Context(), "backup", "full", nil, nil)
+	}
+	flushClient(t, client)
+	if err := sentryconfig.PurgeOutbox(opts.OutboxDir); err != nil {
+		t.Fatal(err)
+	}
+	client.Close(time.Minute)
+	if n := len(server.Events()); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	if s := client.Stats(); s.DroppedBy["before_send"] != 1 || s.DroppedBy["sample_rate"] != 1 || s.HeldBack != 2 {
+		t.Errorf("stats %+v", s)
+	}
+}

@@ -49,10 +49,10 @@ type Options struct {
 	// number, or an object by environment, {"production": 0.1, "*": 1}, of which the JSON's own environment decides, else
 	// [DetectEnvironment](); where it names neither that nor "*", the rate is 1.
 	TracesSampleRate sentry.Option[float64]
-	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit.
-	// What is over it is held back and counted: the next event of that fingerprint that passes has the tag held_back with
-	// their number. When none passes in the following minute, or at [Close], the newest that was held back is sent with
-	// it. JSON max_per_minute.
+	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit. A
+	// capture of one more returns no ID. It is held back and counted: the next event of that fingerprint that passes has
+	// the tag held_back with their number. When none passes in the following minute, or at [Close], the newest that was
+	// held back is sent with it. What a dead process left to report isn't limited. JSON max_per_minute.
 	MaxPerMinute int
 	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the default,
 	// means for ever. Time during which the machine was suspended doesn't count. JSON stuck_after, a text such as "10m".

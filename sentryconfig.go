@@ -169,6 +169,7 @@ func PurgeOutbox(dir string) error {
 	for _, c := range allClients() {
 		if c.box != nil && sameFolder(c.outboxDir, dir) {
 			c.box.Clear()
+			c.dropKept()
 		}
 	}
 	return outbox.Purge(dir)

@@ -363,7 +363,7 @@ func (t *TaskSpan) finish() {
 		outcome = t.attempt.outcome
 	}
 	t.mu.Unlock()
-	t.kind.end(status)
+	t.kind.end(status, outcome)
 	t.sendCheckIn()
 	t.end(status, outcome)
 	t.client.watchRate(t.kind, status)

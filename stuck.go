@@ -17,7 +17,8 @@ import (
 )
 
 // A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The
-// keeper has a timer for the oldest task that isn't reported; there is none while no task runs.
+// keeper has a timer for the oldest task that isn't reported. It isn't stopped when that task ends, which would cost
+// each task a wake-up: after the last one the keeper looks once more, and then sleeps.
 
 // stuck says when to look.
 type stuck struct {

@@ -14,8 +14,8 @@ import (
 type TaskStats struct {
 	Runs, Failures uint64    // that have ended
 	Running        uint64    // now
-	LastSuccess    time.Time `json:",omitzero"` // when the last run ended with the status ok; zero when none has
-	LastFailure    time.Time `json:",omitzero"` // when the last one failed; zero when none has
+	LastSuccess    time.Time `json:",omitzero"` // when the last run ended with the status ok, other than postponed
+	LastFailure    time.Time `json:",omitzero"` // when the last one failed
 }
 
 // maxTaskTypes is how many task types are counted. A type is meant to be a constant of the program: who puts a number
@@ -61,8 +61,8 @@ func (t *taskType) drop() {
 	}
 }
 
-// end counts a task that ended.
-func (t *taskType) end(status sentry.SpanStatus) {
+// end counts a task that ended; outcome is what an engine made of it.
+func (t *taskType) end(status sentry.SpanStatus, outcome string) {
 	if t == nil {
 		return
 	}
@@ -72,7 +72,7 @@ func (t *taskType) end(status sentry.SpanStatus) {
 	case isFailure(status):
 		t.failures.Add(1)
 		t.lastFailure.Store(time.Now().UnixNano())
-	case status == sentry.SpanStatusOK:
+	case status == sentry.SpanStatusOK && outcome != OutcomePostponed.String():
 		t.lastSuccess.Store(time.Now().UnixNano())
 	}
 }

@@ -80,6 +80,27 @@ func TestTaskStats(t *testing.T) {
 	}
 }
 
+// What an engine makes of an attempt: a postponed one is neither, and one that will be tried again has failed.
+func TestTaskStatsOfJobs(t *testing.T) {
+	client, _ := newClient(t, sentryconfig.Options{})
+	for _, outcome := range []sentryconfig.Outcome{sentryconfig.OutcomePostponed, sentryconfig.OutcomeCancelled,
+		sentryconfig.OutcomeRetried, sentryconfig.OutcomeRetriedQuietly, sentryconfig.OutcomeFailed} {
+		job := &sentryconfig.Job{System: "asynq", Queue: "q", ID: outcome.String(), Attempt: 1, MaxAttempts: 3,
+			Classify: func(context.Context, error) sentryconfig.Outcome { return outcome }}
+		_ = client.RunTask(t.Context(), sentryconfig.Task{Type: outcome.String(), Job: job},
+			func(context.Context) error { return errors.New("x") })
+	}
+	got := make(map[string]string)
+	for name, s := range client.Stats().Tasks {
+		got[name] = fmt.Sprint(s.Runs, s.Failures, !s.LastSuccess.IsZero(), !s.LastFailure.IsZero())
+	}
+	want := map[string]string{"postponed": "1 0 false false", "cancelled": "1 0 false false", "retried": "2 2 false true",
+		"failed": "1 1 false true"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // A type that varies costs no memory without end.
 func TestTaskStatsOfManyTypes(t *testing.T) {
 	opts := sentryconfig.Options{TracesSampleRate: sentry.Set(0.0),
