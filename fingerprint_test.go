@@ -368,7 +368,7 @@ func realErrors() []provoked {
 		{"one that names no class", func(*testing.T) error { return namedError("") }, "sentryconfig.namedError", false, ""},
 		{"one whose class has lines", func(*testing.T) error { return namedError(" a\r\n b\t") }, "a b", false, ""},
 		{"timeout of one's own", func(*testing.T) error { return timeoutError{} }, "sentryconfig.timeoutError", false, "timeout"},
-		{"failure", func(*testing.T) error { return &TaskFailure{Reason: "disk C: at 97 %"} }, "disk C: at <n> %", true, ""},
+		{"failure", func(*testing.T) error { return &TaskFailure{Reason: "disk C: at 97 %"} }, "disk <path> at <n>", true, ""},
 		{"no text at all", func(*testing.T) error { return errors.New(" \n") }, "error", true, ""},
 
 		// Trees.
