@@ -64,7 +64,7 @@ func (q *queue) push(it *item) {
 	q.fifo(it).insert(it)
 }
 
-func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][it.entry.Category.Index()] }
+func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][store.Index(it.entry.Category)] }
 
 // first returns the first item in order of capture of a lane's categories that have no limit at now.
 func (q *queue) first(l lane, until *wire.Limits, now time.Duration) *item {

@@ -1,4 +1,4 @@
-package outbox
+package disk
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // A Project is what waits for one DSN, as a look at its folder finds it.
@@ -25,7 +27,7 @@ type Project struct {
 
 // Waiting is an envelope that waits. Entry's fields must not be changed.
 type Waiting struct {
-	*Entry
+	*store.Entry
 	path string
 }
 
@@ -47,7 +49,7 @@ func Look(dir string) ([]Project, error) {
 	var projects []Project
 	for _, folder := range folders {
 		p := Project{Name: filepath.Base(folder)}
-		if _, err := sys.checkFolder(folder); err != nil {
+		if _, err := sys.CheckFolder(folder); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -61,10 +63,10 @@ func Look(dir string) ([]Project, error) {
 }
 
 // look reads folder, again when a file vanished under it: an adopter renames segments.
-func (p *Project) look(sys system, folder string) {
+func (p *Project) look(sys System, folder string) {
 	done := map[string]bool{}
 	for range openTries {
-		entries, err := sys.readFolder(folder)
+		entries, err := sys.ReadFolder(folder)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				p.Unread = fmt.Errorf("outbox: %w", err)
@@ -74,7 +76,7 @@ func (p *Project) look(sys system, folder string) {
 		vanished := false
 		for _, entry := range entries {
 			stem, kind := parseName(entry.Name())
-			if kind == kindForeign || done[entry.Name()] {
+			if kind == kindForeign || kind == kindNew || done[entry.Name()] {
 				continue
 			}
 			done[entry.Name()] = true
@@ -103,8 +105,8 @@ func (p *Project) look(sys system, folder string) {
 }
 
 // file reads one file of a project.
-func (p *Project) file(sys system, path, stem string, kind kind) error {
-	f, err := sys.open(path, os.O_RDONLY)
+func (p *Project) file(sys System, path, stem string, kind kind) error {
+	f, err := sys.Open(path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func (p *Project) file(sys system, path, stem string, kind kind) error {
 	if kind != kindSegment {
 		return p.left(stem).read(f, info, kind)
 	}
-	stretches, err := scan(f, info.Size(), func(e *Entry) { p.Waiting = append(p.Waiting, &Waiting{e, path}) })
+	stretches, err := scan(f, info.Size(), func(e *store.Entry) { p.Waiting = append(p.Waiting, &Waiting{e, path}) })
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, path)
 	}
@@ -143,7 +145,7 @@ func (p *Project) left(stem string) *Left {
 }
 
 // read reads a journal or the last words of a process.
-func (l *Left) read(f file, info fs.FileInfo, kind kind) error {
+func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 	if l.LastAlive.Before(info.ModTime()) {
 		l.LastAlive = info.ModTime()
 	}
@@ -176,12 +178,18 @@ func (w *Waiting) Envelope(limit int64) ([]byte, error) {
 	if w.Size > limit {
 		return nil, fmt.Errorf("outbox: envelope of %d bytes, more than %d", w.Size, limit)
 	}
-	f, err := osSystem{}.open(w.path, os.O_RDONLY)
+	f, err := osSystem{}.Open(w.path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	payload, err := readPayload(f, w.Entry, nil)
+	var head [recordHead]byte
+	var there store.Entry
+	_, err = f.ReadAt(head[:], w.Where.Offset)
+	if _, ok := parseHead(head[:], &there); err == nil && (!ok || there.EventID != w.EventID || there.Time != w.Time) {
+		return nil, fmt.Errorf("outbox: the segment was rewritten: %w", fs.ErrNotExist)
+	}
+	payload, err := readPayload(f, w.Where.Offset, w.Entry, nil)
 	if err != nil || !w.Packed {
 		return payload, err
 	}
@@ -191,7 +199,7 @@ func (w *Waiting) Envelope(limit int64) ([]byte, error) {
 	case n > limit:
 		return nil, fmt.Errorf("outbox: envelope of more than %d bytes", limit)
 	case err != nil:
-		return nil, ErrDamaged
+		return nil, store.ErrDamaged
 	}
 	return plain.Bytes(), nil
 }
