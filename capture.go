@@ -206,7 +206,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 		Level:       sentry.LevelError,
 		Transaction: "task." + taskType,
 		Tags:        make(map[string]string, 8),
-		Contexts:    make(map[string]sentry.Context, 16),
+		Contexts:    make(map[string]sentry.Context, 8), // more makes a much larger map: what is added is rarely so much
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
@@ -245,8 +245,15 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	details := &captureDetails{fingerprint: fingerprint}
-	hint := &sentry.EventHint{OriginalException: err, Context: &captureContext{ctx, details}}
+	var capture struct { // in one piece of memory
+		details captureDetails
+		context captureContext
+		hint    sentry.EventHint
+	}
+	details, hint := &capture.details, &capture.hint
+	details.fingerprint = fingerprint
+	capture.context = captureContext{ctx, details}
+	hint.OriginalException, hint.Context = err, &capture.context
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {

@@ -38,6 +38,7 @@ type Client struct {
 	box       *outbox.Outbox     // nil without a DSN, and with the user's own transport
 	transport *transport         // nil with the user's own
 	collector *machine.Collector // nil without a DSN
+	system    atomic.Pointer[systemContexts]
 	osName    string
 	host      string // this machine's name
 	hooks     hooks

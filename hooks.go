@@ -146,8 +146,10 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	details, p := captureOf(hint), c.policy.Load()
 	moveOrigin(e)
 	c.addCommonTags(e)
+	var system *systemContexts
 	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
-		c.addSystem(e, p, hook != nil)
+		system = c.systemContexts(p)
+		system.addTo(e, hook != nil || c.transport == nil)
 	}
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
@@ -164,6 +166,9 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		if e == nil {
 			return nil
 		}
+		if c.transport != nil {
+			system.reclaim(e)
+		}
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
@@ -171,7 +176,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			e.ServerName = c.host
 		}
 	}
-	p.scrubber.Event(e)
+	p.scrubber.EventBut(e, system.marks())
 	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
 		if details != nil {
 			details.held = true

@@ -77,6 +77,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	if d, ok := t.expected.LoadAndDelete(e); ok {
 		details = d.(*captureDetails)
 	}
+	defer unmark(e)
 	rec := t.record(e)
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -148,6 +149,7 @@ func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	if len(b) <= limit {
 		return b, nil
 	}
+	spellOut(e)
 	t.client.policy.Load().scrubber.Shrink(e, limit)
 	if b, err = appendPayload(b[:0], e); err != nil || len(b) <= payloadLimit(b) {
 		return b, err
