@@ -39,6 +39,7 @@ type Client struct {
 	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
+	badSlugs  sync.Map // string -> true: of monitors, that were warned of
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
