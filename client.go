@@ -48,6 +48,7 @@ type Client struct {
 	stuck     stuck
 	began     time.Time          // what now is since
 	keeper    *resident.Resident // nil without a DSN
+	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word

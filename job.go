@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -318,9 +317,7 @@ func (t *TaskSpan) overdue(ctx context.Context, err error) {
 	if v.quiet || !t.client.reporting() || t.client.offs.Load() != t.offs {
 		return
 	}
-	if !errors.Is(err, context.DeadlineExceeded) { // the lease is lost, and another process may tell so, too
-		v.eventID = t.attempt.job.interruptedID(t.attempt.identity)
-	}
+	v.eventID = t.attempt.job.interruptedID(t.attempt.identity) // another process may find it lost, and tell so, too
 	t.client.captureException(ctx, err, t.taskType, nil, nil, nil, v)
 }
 

@@ -3,9 +3,12 @@ package sentryconfig
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"log/slog"
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/engine"
 )
 
 // A Monitor makes check-ins for Sentry Crons of a task: in_progress when it begins, then ok or error with its duration.
@@ -16,6 +19,18 @@ type Monitor struct {
 	Slug   string                // 1 to 50 of a-z 0-9 - _; another one is a warning, and no check-in
 	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: it exists there
 }
+
+// Adapters log where their Client does.
+var _ = engine.SetLoggers(func(client any) *slog.Logger {
+	c, _ := client.(*Client)
+	if c == nil {
+		c = Default()
+	}
+	if c == nil {
+		return nil
+	}
+	return c.logger
+})
 
 // monitoring is a Monitor of a task that runs.
 type monitoring struct {
@@ -28,6 +43,9 @@ type monitoring struct {
 // monitor returns what the check-ins of a task need, nil for a monitor that Sentry would refuse.
 func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 	if fitSlug(m.Slug) != m.Slug || m.Slug == "" {
+		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
+			return nil
+		}
 		c.logger.Warn("sentryconfig: a task makes no check-ins: the slug of its monitor isn't 1 to 50 of a-z, 0-9, - and _",
 			"slug", m.Slug)
 		return nil
