@@ -94,35 +94,43 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 			shown = p.shown()
 		}
 	}
-	e.Exception = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	var carried bool
+	e.Exception, carried = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	var made, raised *sentry.Stacktrace
+	if carried {
+		made = leafOf(e.Exception).Stacktrace
+	}
 	if isPanic {
-		handled := false
-		outermost := &e.Exception[len(e.Exception)-1]
-		if outermost.Mechanism == nil {
-			outermost.Mechanism = &sentry.Mechanism{}
-		}
-		outermost.Mechanism.Type, outermost.Mechanism.Handled = "panic", &handled
-		if outermost.Stacktrace == nil { // an error that carries a stack may have been made long before
-			outermost.Stacktrace = stacktraceOf(pcs, true)
-		}
+		raised = stacktraceOf(pcs, true)
+		markPanic(&e.Exception[len(e.Exception)-1], raised)
 	}
 	e.Tags["error_type"] = class.Name
-	fingerprint := []string{taskType, class.Name}
 	if class.Condition != "" {
 		e.Tags["error_condition"] = class.Condition
-		fingerprint = append(fingerprint, class.Condition)
 	}
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
 	}
 	how.apply(e)
-	id := c.send(ctx, t, e, fingerprint, err)
+	id := c.send(ctx, t, e, fingerprintOf(taskType, class, made, raised), err)
 	status := sentry.SpanStatusInternalError
 	if !isPanic {
 		status = exceptionStatus(end, err, class)
 	}
 	t.noteCaptured(err, id, status)
 	return toldID(id)
+}
+
+// markPanic makes the outermost exception that of a panic that was raised there.
+func markPanic(x *sentry.Exception, raised *sentry.Stacktrace) {
+	if x.Mechanism == nil {
+		x.Mechanism = &sentry.Mechanism{}
+	}
+	handled := false
+	x.Mechanism.Type, x.Mechanism.Handled = "panic", &handled
+	if x.Stacktrace == nil { // an error that carries a stack may have been made long before
+		x.Stacktrace = raised
+	}
 }
 
 // exceptionStatus is the status of a task that err, of that class, has ended.

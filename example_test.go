@@ -287,7 +287,7 @@ func ExampleTaskSpan_Finish() {
 	fmt.Println(server.Transactions()[0].Contexts["trace"]["status"])
 	// Output:
 	// the caller gets: no such drive
-	// 1 x panic: panic: no such drive ["backup" "panic: no such drive"]
+	// 1 x panic: panic: no such drive ["backup" "panic: no such drive" "sentryconfig_test.ExampleTaskSpan_Finish.func1"]
 	// internal_error
 }
 

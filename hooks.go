@@ -8,7 +8,6 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/grouping"
-	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -135,7 +134,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 // cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
 // name is as good as another.
 func (c *Client) cleanMessage(message string) string {
-	return strings.ReplaceAll(c.policy.Load().scrubber.Text(safe.CutText(message, 2*grouping.MaxMessage)), scrub.Dir, "/dir")
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(grouping.Excerpt(message)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.

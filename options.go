@@ -84,7 +84,7 @@ type Options struct {
 func (o *Options) UnmarshalJSON(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return fmt.Errorf("sentryconfig: options: want a JSON object: %w", err)
+		return fmt.Errorf("sentryconfig: options: %w", objectError(err))
 	}
 	n := *o
 	n.unknown = nil
@@ -205,6 +205,15 @@ func durationField(p *time.Duration) func(json.RawMessage) error {
 	}
 }
 
+// objectError says what there is where a JSON object was wanted.
+func objectError(err error) error {
+	var te *json.UnmarshalTypeError
+	if errors.As(err, &te) {
+		return fmt.Errorf("want a JSON object, not a JSON %s", te.Value)
+	}
+	return fmt.Errorf("want a JSON object: %w", err)
+}
+
 // plainJSONError words a type error without Go's terms for JSON values.
 func plainJSONError(err error) error {
 	var te *json.UnmarshalTypeError
@@ -247,7 +256,7 @@ func loadOptions(path string) (o Options, err error) {
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return o, fmt.Errorf("want a JSON object: %w", plainJSONError(err))
+		return o, objectError(err)
 	}
 	for name := range fields {
 		if ours := misspelt(name); ours != "" {

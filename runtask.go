@@ -81,8 +81,8 @@ func (e *PanicError) shown() error {
 //   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
 //     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
 //
-// Joined errors count one by one: what is left of them is reported. An error that carries no stack trace gets that of
-// the call of RunTask, with run as its innermost frame.
+// Joined errors count one by one: what is left of them is reported, each failure as an event of its own, the others as
+// one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost frame.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
@@ -181,12 +181,31 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		e.EventID = ""
 		return
 	}
-	if failure, ok := errtree.As[*TaskFailure](rest); ok && failure != nil {
-		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure, how)
-		return
+	e.EventID = c.reportRest(ctx, e.Task, rest, taskFunction(run), how)
+}
+
+// reportRest captures each failure in err, and what is left then as one exception. It returns the first event's ID.
+func (c *Client) reportRest(ctx context.Context, task Task, err error, function uintptr,
+	how verdict) (id sentry.EventID) {
+	first := func(another sentry.EventID) {
+		if id == "" {
+			id = another
+		}
 	}
-	pcs := callers(taskFunction(run))
-	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, pcs, how)
+	for err != nil {
+		failure, ok := errtree.As[*TaskFailure](err)
+		if !ok || failure == nil {
+			first(c.captureException(ctx, err, task.Type, task.Data, nil, callers(function), how))
+			return id
+		}
+		first(c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure, how))
+		rest, found := errtree.Sift(err, func(err error) bool { return errtree.Same(err, failure) })
+		if !found { // an As method made it
+			return id
+		}
+		err = rest
+	}
+	return id
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.

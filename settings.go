@@ -199,7 +199,7 @@ func (s *settings) resolveDSN(dsn string) error {
 // checkDSN names the source of a wrong DSN, not the DSN: it may hold a secret key.
 func checkDSN(source, dsn string) error {
 	reason := ""
-	if _, err := sentry.NewDsn(dsn); err != nil {
+	if parsed, err := sentry.NewDsn(dsn); err != nil {
 		var pe *sentry.DsnParseError
 		reason = "it can't be parsed"
 		if errors.As(err, &pe) {
@@ -210,6 +210,8 @@ func checkDSN(source, dsn string) error {
 		}
 	} else if _, rest, _ := strings.Cut(dsn, "://"); strings.Contains(rest, "//") {
 		reason = "doubled slash in its path" // the server would answer 404 to every event
+	} else if port := parsed.GetPort(); port < 1 || port > 65535 {
+		reason = "no such port"
 	}
 	if reason != "" {
 		return fmt.Errorf("sentryconfig: %s is not a Sentry DSN (%s); want https://<key>@<host>/<project>", source, reason)

@@ -56,6 +56,7 @@ type moment struct {
 	Machine string // RFC 3339
 	Local   string
 	Day     string // of Local
+	Today   bool   // pages leave the day out
 	UTC     string // "" where local time is UTC; Local says so then
 	Zero    bool
 }
@@ -64,8 +65,9 @@ func newMoment(t time.Time) moment {
 	if t.IsZero() {
 		return moment{Zero: true}
 	}
-	local, utc := t.Local(), t.UTC()
+	local, utc, now := t.Local(), t.UTC(), time.Now()
 	m := moment{Machine: utc.Format(time.RFC3339Nano), Day: local.Format("2 Jan 2006"), Local: local.Format("15:04:05")}
+	m.Today = now.Format(time.DateOnly) == local.Format(time.DateOnly)
 	switch _, offset := local.Zone(); {
 	case offset == 0:
 		m.Local += " UTC"
@@ -121,6 +123,8 @@ func spell(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "−" + spell(-d)
+	case d == 0:
+		return "0 s"
 	case d < time.Millisecond:
 		return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 2, 64) + " ms"
 	case d < time.Second:

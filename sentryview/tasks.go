@@ -184,9 +184,17 @@ func waterfall(r *run) (rows []row, omitted int) {
 	return rows[:min(len(rows), maxRows)], max(0, len(rows)-maxRows)
 }
 
+// startsAt is when a span began, after its task did.
+func startsAt(d time.Duration) string {
+	if d <= 0 {
+		return "0 s"
+	}
+	return "+" + spell(d)
+}
+
 // row places a time within the run.
 func (r *run) row(from, to time.Time, depth int) row {
-	line := row{Depth: depth, Starts: "+" + spell(max(0, from.Sub(r.Start)))}
+	line := row{Depth: depth, Starts: startsAt(from.Sub(r.Start))}
 	if to.After(from) {
 		line.Took = spell(to.Sub(from))
 	}

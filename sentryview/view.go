@@ -44,6 +44,12 @@ type issue struct {
 // ID is that of the newest event.
 func (i *issue) ID() string { return i.Events[len(i.Events)-1].ID }
 
+// Happened says what the newest event is, in a few words.
+func (i *issue) Happened() string {
+	words := happened(i.Events[len(i.Events)-1])
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
 // Count is how many events it has.
 func (i *issue) Count() int { return len(i.Events) }
 

@@ -160,6 +160,9 @@ func newWaitingRow(e *envelope) *waitingRow {
 			row.Kind, row.Level = "transaction", ""
 			row.Title = row.Task + ": " + statusOf(e.record).Word + " after " + spell(max(0, e.record.Duration()))
 		}
+		if strings.HasPrefix(row.Title, row.Task+": ") {
+			row.Task = "" // once is enough
+		}
 		return row
 	}
 	var types []string

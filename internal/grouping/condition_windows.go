@@ -49,6 +49,30 @@ func errnoCondition(e syscall.Errno) condition {
 	return conditionNone
 }
 
+// errnoNames are the conditions of other system errors. Those of both platforms have one name.
+var errnoNames = map[syscall.Errno]string{
+	windows.ERROR_TOO_MANY_OPEN_FILES: "too_many_open_files", windows.WSAEMFILE: "too_many_open_files",
+	windows.ERROR_WRITE_PROTECT: "read_only", windows.WSAEADDRINUSE: "address_in_use",
+	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error", windows.ERROR_CRC: "io_error",
+	windows.ERROR_READ_FAULT: "io_error", windows.ERROR_WRITE_FAULT: "io_error", windows.ERROR_GEN_FAILURE: "io_error",
+	windows.ERROR_BUSY: "busy", windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_LOCK_VIOLATION: "busy",
+	windows.ERROR_DRIVE_LOCKED: "busy", windows.ERROR_DIRECTORY: "not_directory",
+	windows.ERROR_INVALID_PARAMETER: "invalid_argument", windows.WSAEINVAL: "invalid_argument",
+	windows.ERROR_INVALID_NAME: "invalid_name", windows.ERROR_FILENAME_EXCED_RANGE: "name_too_long",
+	windows.ERROR_NOT_SAME_DEVICE: "cross_device", windows.ERROR_NOT_ENOUGH_MEMORY: "no_memory",
+	windows.ERROR_OUTOFMEMORY: "no_memory", windows.ERROR_COMMITMENT_LIMIT: "no_memory",
+	windows.ERROR_CANT_RESOLVE_FILENAME: "too_many_links", windows.ERROR_TOO_MANY_LINKS: "too_many_links",
+	windows.WSAEWOULDBLOCK: "try_again", windows.WSAEINTR: "interrupted", windows.ERROR_NOT_SUPPORTED: "not_supported",
+	windows.ERROR_CALL_NOT_IMPLEMENTED: "not_supported", windows.ERROR_INVALID_FUNCTION: "not_supported",
+	windows.WSAEOPNOTSUPP: "not_supported", windows.WSAEAFNOSUPPORT: "not_supported",
+	windows.ERROR_FILE_TOO_LARGE: "file_too_large", windows.ERROR_NOT_READY: "no_device",
+	windows.ERROR_DEVICE_NOT_CONNECTED: "no_device", windows.WSAEMSGSIZE: "message_too_long",
+	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected", windows.ERROR_INVALID_HANDLE: "bad_handle",
+	windows.ERROR_BAD_EXE_FORMAT: "bad_executable", windows.WSAENOBUFS: "no_buffers", windows.ERROR_LOGON_FAILURE: "logon_failure",
+	windows.ERROR_BAD_NETPATH: "unreachable", windows.ERROR_BAD_NET_NAME: "not_exist",
+	windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
+}
+
 // Signal returns the signal that ended a process: Windows has none.
 func Signal(*os.ProcessState) (syscall.Signal, bool) { return 0, false }
 

@@ -19,9 +19,9 @@ func TestWindowsErrnoConditions(t *testing.T) {
 		windows.WSAECONNRESET: "connection_reset", windows.WSAECONNABORTED: "connection_reset", windows.ERROR_NETNAME_DELETED: "connection_reset",
 		windows.WSAENETUNREACH: "unreachable", windows.WSAEHOSTUNREACH: "unreachable", windows.ERROR_NETWORK_UNREACHABLE: "unreachable",
 		windows.ERROR_HOST_UNREACHABLE: "unreachable", windows.ERROR_DISK_FULL: "no_space", windows.ERROR_HANDLE_DISK_FULL: "no_space",
-		windows.ERROR_SHARING_VIOLATION: "", windows.ERROR_INVALID_PARAMETER: "",
+		windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_INVALID_PARAMETER: "invalid_argument",
 	} {
-		if got := Condition(errno); got != want {
+		if got := new(Rules).condition(errno); got != want {
 			t.Errorf("%d (%v): %q, want %q", uintptr(errno), errno, got, want)
 		}
 	}

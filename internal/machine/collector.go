@@ -76,9 +76,10 @@ type Collector struct {
 
 // New returns a Collector that begins its first reading. The caller closes it.
 func New(opts Options) *Collector {
-	c := &Collector{}
+	c := &Collector{inquiry: newInquiry(opts)} // its channels are made where the resident will live
+	c.started = true                           // the resident begins the first reading: nobody waits for it
 	c.resident = resident.New(c.work)
-	c.Ask(opts)
+	c.resident.Kick()
 	return c
 }
 

@@ -71,7 +71,7 @@ func TestLateCheckIns(t *testing.T) {
 			o.Put(testRecord(1, 10))
 			time.Sleep(away - 20*time.Second)
 			flushed := o.Flush(within(10 * time.Second))
-			late := away > maxCheckInAge+20*time.Second
+			late := away > CategoryMonitor.Item().MaxAge+20*time.Second
 			if got := len(s.got()); got != map[bool]int{false: 2, true: 1}[late] || !late && !flushed {
 				t.Errorf("after %v: %d envelopes, flushed %v, %+v", away, got, flushed, o.Stats())
 			}

@@ -77,14 +77,19 @@ func TestDamagedFiles(t *testing.T) {
 			deliver := func() {
 				o := openTest(t, "http://127.0.0.1/", func(cfg *Config) {
 					cfg.OpenStore = func() (Store, error) {
-						return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
-							Logger: slog.New(&logs), OnDamage: func(n int) { damage += n }})
+						return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+							Logger: slog.New(&logs)})
 					}
 					cfg.Client = &http.Client{Transport: memoryTransport(s)}
 				})
-				if !o.Flush(within(time.Minute)) {
-					t.Errorf("Flush: false; %+v", o.Stats())
+				ok, st := o.Flush(within(time.Minute)), o.Stats()
+				if lost := st.DroppedBy[reasonDamaged]; ok != (lost == 0) { // once: it tells of what was lost
+					t.Errorf("Flush: %v; %+v", ok, st)
 				}
+				if !o.Flush(within(time.Minute)) {
+					t.Errorf("the second Flush: false; %+v", st)
+				}
+				damage += int(st.DroppedBy[reasonDamaged])
 				o.Close(ended())
 			}
 			deliver()

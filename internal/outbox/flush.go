@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
@@ -26,7 +28,7 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 		}
 	} else {
 		o.mu.Lock()
-		f.ok = o.queue.count == 0 && o.disk.unread == 0
+		f.ok = o.queue.count == 0 && o.disk.unread.Count == 0
 		o.mu.Unlock()
 	}
 	o.notes.Say()
@@ -105,7 +107,7 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
-	if o.disk.looks >= f.looks && !f.ended && o.disk.unread > 0 && f.looks > 0 && f.rereads < maxRereads {
+	if o.disk.looks >= f.looks && !f.ended && o.disk.unread.Count > 0 && f.looks > 0 && f.rereads < maxRereads {
 		f.rereads++
 		f.looks = o.disk.looks + 1
 		f.lookAt = now + doubled(o.timing.flushRetry, f.rereads, o.timing.flushMax)
@@ -127,7 +129,7 @@ func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 	}
 	waits := !looked || o.queue.waits(f.target)
 	if !waits {
-		ok = o.lost == f.lost && o.disk.unread == 0 && o.disk.adoptErr == nil
+		ok = o.lost == f.lost && o.disk.unread.Count == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
 	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() || looked && o.outlasted(f)
@@ -140,7 +142,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 	}
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if it.seq <= f.target && o.until[it.entry.Category.Index()] <= f.end {
+		if it.seq <= f.target && o.until[store.Index(it.entry.Category)] <= f.end {
 			outlasted = false
 		}
 	})

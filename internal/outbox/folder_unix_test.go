@@ -74,7 +74,7 @@ func TestFolderUnderUs(t *testing.T) {
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir = dir
 				c.OpenStore = func() (Store, error) {
-					return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, CheckEvery: -1})
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, CheckEvery: -1})
 				}
 				c.Client = &http.Client{Transport: memoryTransport(s)}
 			})

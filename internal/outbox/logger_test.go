@@ -70,7 +70,7 @@ func TestLoggerMeddles(t *testing.T) {
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir, c.Logger, c.Client = dir, slog.New(m), &http.Client{Transport: memoryTransport(server)}
 				c.OpenStore = func() (Store, error) {
-					return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, Logger: slog.New(m), System: s, CheckEvery: -1})
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, Logger: slog.New(m), System: s, CheckEvery: -1})
 				}
 				c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
 			})
@@ -94,6 +94,7 @@ func TestLoggerMeddles(t *testing.T) {
 				})
 			}
 			put(10)
+			inTime(t, "Flush", func() { o.Flush(within(time.Minute)) }) // tells of the damage, once
 			flush(true)
 			server.respond(status(http.StatusForbidden))
 			put(11)
@@ -164,7 +165,7 @@ func TestCallbacksPanic(t *testing.T) {
 			return serve.RoundTrip(r)
 		})}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(Dead) bool {
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(Dead) bool {
 				<-ready
 				o.Load().Put(testRecord(10, 10))
 				o.Load().Stats()
@@ -173,10 +174,6 @@ func TestCallbacksPanic(t *testing.T) {
 					panic("OnDead")
 				}
 				return true
-			}, OnDamage: func(n int) {
-				<-ready
-				o.Load().Discard(reasonDamaged, CategoryError, n)
-				panic("OnDamage")
 			}})
 		}
 	})

@@ -88,7 +88,7 @@ var defaultTiming = timing{
 	rejected:    5 * time.Minute,
 	pace:        time.Second / 50,
 	report:      30 * time.Second,
-	openWait:    500 * time.Millisecond,
+	openWait:    100 * time.Millisecond,
 	diskRetry:   5 * time.Second,
 	diskIdle:    30 * time.Second,
 	adopt:       30 * time.Second,
@@ -349,7 +349,7 @@ func (o *Outbox) Put(r *Record) bool {
 	switch {
 	case r.PII && !o.cfg.PII:
 		reason = reasonWithheld
-	case o.refusing[r.Category.Index()]:
+	case o.refusing[store.Index(r.Category)]:
 		reason = reasonLimited
 	}
 	if reason != "" {
@@ -427,6 +427,10 @@ func (o *Outbox) store(r *Record) *item {
 func (o *Outbox) makeRoom(store Store, r *Record, limit int64) bool {
 	size := int64(len(r.Payload))
 	excess := store.Bytes() + size - limit
+	if excess > 0 {
+		store.Recount() // before anything is lost for what others held a while ago
+		excess = store.Bytes() + size - limit
+	}
 	if excess <= 0 {
 		return true
 	}
@@ -518,15 +522,17 @@ func (o *Outbox) Clear() {
 	}
 	main := o.main
 	o.mu.Unlock()
-	given := 0
-	if main != nil {
-		given = main.Forget()
+	if main == nil {
+		main = o.overflow
 	}
+	given := main.Forget()
 	o.mu.Lock()
 	for range given {
 		o.count(reasonWithheld, CategoryError, 1, 0)
 	}
-	_ = o.noteUnread(main) // Stats and Flush tell of it
+	if o.disk.unread = main.Unread(); o.disk.unread.Err == nil {
+		o.disk.adoptErr = nil
+	}
 	o.unlock()
 	o.resident.Kick()
 }
@@ -560,7 +566,7 @@ func (o *Outbox) Stats() Stats {
 	defer o.mu.Unlock()
 	s := o.stats
 	s.DroppedBy = maps.Clone(o.stats.DroppedBy)
-	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread), o.queue.bytes+o.disk.unreadBytes
+	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread.Count), o.queue.bytes+o.disk.unread.Bytes
 	o.queue.eachFirst(func(it *item) {
 		if t := time.Unix(0, it.entry.Time); s.OldestPending.IsZero() || t.Before(s.OldestPending) {
 			s.OldestPending = t

@@ -70,7 +70,7 @@ func (q *queue) busy(c Category) bool {
 	return slices.ContainsFunc(q.flying, is) || slices.ContainsFunc(q.delayed, is)
 }
 
-func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][it.entry.Category.Index()] }
+func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][store.Index(it.entry.Category)] }
 
 // first returns the first item in order of capture of a lane's categories that have no limit at now.
 func (q *queue) first(l lane, until *wire.Limits, now time.Duration) *item {

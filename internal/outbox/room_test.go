@@ -13,7 +13,7 @@ func TestRoomIsShared(t *testing.T) {
 	const room, size, n = 1 << 20, 10 << 10, 100
 	dir := t.TempDir()
 	open := func() (Store, error) {
-		return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: room})
+		return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: room})
 	}
 	record := func(i int) *Record { // packing gains nothing
 		r := testRecord(i, 0)

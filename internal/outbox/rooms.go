@@ -9,6 +9,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/internal/outbox/wire"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // What users of an outbox need of the rooms below it.
@@ -28,16 +29,19 @@ type (
 	Note        = disk.Note
 	Dead        = disk.Dead
 	Interrupted = disk.Interrupted
+	Project     = disk.Project
+	Waiting     = disk.Waiting
+	Left        = disk.Left
 )
 
 // The categories that sentry-go v0.50.0 sends.
 const (
-	CategoryError       = store.CategoryError
-	CategoryTransaction = store.CategoryTransaction
-	CategoryMonitor     = store.CategoryMonitor
-	CategoryLog         = store.CategoryLog
-	CategoryMetric      = store.CategoryMetric
-	CategoryOther       = store.CategoryOther
+	CategoryError       = protocol.CategoryError
+	CategoryTransaction = protocol.CategoryTransaction
+	CategoryMonitor     = protocol.CategoryMonitor
+	CategoryLog         = protocol.CategoryLog
+	CategoryMetric      = protocol.CategoryMetric
+	CategoryOther       = protocol.CategoryOther
 )
 
 // OpenDisk is [disk.Open].
@@ -48,6 +52,9 @@ func Export(dir string, w io.Writer) error { return disk.Export(dir, w) }
 
 // Purge is [disk.Purge].
 func Purge(dir string) error { return disk.Purge(dir) }
+
+// Look is [disk.Look].
+func Look(dir string) ([]Project, error) { return disk.Look(dir) }
 
 // JudgeProxy is [wire.JudgeProxy].
 func JudgeProxy(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {

@@ -35,15 +35,11 @@ const (
 	rotate = 3
 )
 
-// Ages after which Sentry refuses an event. What seems older than maxPlausible isn't old: a clock was wrong when it was
-// captured, or is now.
 const (
-	maxErrorAge       = 30 * 24 * time.Hour
-	maxTransactionAge = 5 * 24 * time.Hour // and logs, metrics and the like
-	maxCheckInAge     = 10 * time.Minute   // Sentry dates a check-in by its arrival
-	maxPlausible      = 365 * 24 * time.Hour
-	maxClockError     = 24 * time.Hour // of our clock against the server's, before the server's counts
-	expireEvery       = time.Minute
+	// maxPlausible is the age from which on an event isn't old: a clock was wrong when it was captured, or is now.
+	maxPlausible  = 365 * 24 * time.Hour
+	maxClockError = 24 * time.Hour // of our clock against the server's, before the server's counts
+	expireEvery   = time.Minute
 )
 
 // serverClock is what the dates of answers to accepted envelopes say about our clock.
@@ -145,7 +141,7 @@ func (o *Outbox) pickInTime(now time.Duration, step uint8) *item {
 func (o *Outbox) pick(now time.Duration, step uint8, lanes ...lane) (first *item) {
 	until := o.until
 	if o.queue.busy(CategoryMonitor) { // one check-in at a time: none overtakes another
-		until[CategoryMonitor.Index()] = never
+		until[store.Index(CategoryMonitor)] = never
 	}
 	for _, l := range lanes {
 		var it *item
@@ -271,6 +267,7 @@ func (o *Outbox) deliver(it *item, s *scratch) wire.Answer {
 		if errors.Is(err, store.ErrDamaged) {
 			return wire.Answer{Verdict: wire.Damaged, Err: err}
 		}
+		s.stored = wire.Buffer() // the old one is the store's
 		return wire.Answer{Verdict: wire.Unreadable, Err: err}
 	}
 	if cap(envelope) > s.stored.Cap() {
@@ -446,7 +443,7 @@ func (o *Outbox) limit(l wire.Limits, now time.Duration) {
 		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
 			o.refusing[c] = true
-			for _, it := range o.queue.removeFunc(func(it *item) bool { return it.entry.Category.Index() == c }) {
+			for _, it := range o.queue.removeFunc(func(it *item) bool { return store.Index(it.entry.Category) == c }) {
 				o.drop(it, reasonLimited, false)
 			}
 		}
@@ -456,7 +453,7 @@ func (o *Outbox) limit(l wire.Limits, now time.Duration) {
 // hopeless says whether things of a category are limited for so long that they aren't kept. Errors are, always. mu is
 // held.
 func (o *Outbox) hopeless(c Category, now time.Duration) bool {
-	return c != CategoryError && o.until[c.Index()]-now > wire.Patience
+	return c != CategoryError && o.until[store.Index(c)]-now > wire.Patience
 }
 
 // stamp says when what is fresh was put: about now. mu is held.
@@ -487,14 +484,7 @@ func (o *Outbox) expire(now time.Duration) {
 // within reason, and not before a server has had a say: its clock may be the better one, so it may save what ours finds
 // too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
-	limit := maxTransactionAge
-	switch it.entry.Category {
-	case CategoryError:
-		limit = maxErrorAge
-	case CategoryMonitor:
-		limit = maxCheckInAge
-	}
-	age := now - it.put
+	limit, age := it.entry.Category.Item().MaxAge, now-it.put
 	before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
 	switch {
 	case it.lane != laneBacklog:

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // diskHealth is what is known of the store on disk.
@@ -24,8 +26,7 @@ type diskHealth struct {
 	adoptedSeq uint64 // up to where it is
 	looks      uint64 // how often it was looked for
 
-	unread      int // stretches and files that may hold what waits, and could not be read
-	unreadBytes int64
+	unread store.Unread
 }
 
 func (o *Outbox) overflowWaits() bool { return o.queue.overflow() != nil }
@@ -224,21 +225,16 @@ func (o *Outbox) adopt() {
 	o.mu.Lock()
 	main := o.main
 	o.mu.Unlock()
-	entries, err := o.adoptFrom(main)
-	slices.SortStableFunc(entries, func(a, b *Entry) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
+	count := 0
+	met, err := o.adoptFrom(main, func(entries []*store.Entry) {
+		count += len(entries)
+		o.backlog(main, entries)
 	})
 	o.mu.Lock()
 	defer o.unlock()
-	now := o.now()
-	if unread := o.noteUnread(main); err == nil {
-		err = unread
+	o.disk.unread = met.Unread
+	if err == nil {
+		err = met.Unread.Err
 	}
 	if err != nil {
 		o.disk.adoptErr = fmt.Errorf("outbox: read what earlier processes left in %s: %w", o.place(), err)
@@ -248,6 +244,29 @@ func (o *Outbox) adopt() {
 		o.disk.adoptErr = nil
 		o.resolved("adopt", "")
 	}
+	for range met.Damaged {
+		o.lose(reasonDamaged, protocol.CategoryError, 1, 0)
+	}
+	if count > 0 {
+		o.say(slog.LevelInfo, "sentryconfig: events of earlier processes are sent", "count", count)
+	}
+	o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
+	o.disk.adopting = false
+	o.disk.looks++
+	if o.closed {
+		return
+	}
+	// Others may have died, or taken more room than there is: that of this process then makes place.
+	o.evict(main, main.Bytes()-o.cfg.MaxBytes)
+	o.adoptAt = o.now() + o.timing.adopt
+	o.resident.Kick()
+}
+
+// backlog queues what was adopted. It begins to leave at once, while the rest is adopted.
+func (o *Outbox) backlog(main Store, entries []*store.Entry) {
+	o.mu.Lock()
+	defer o.unlock()
+	now := o.now()
 	for _, e := range entries {
 		it := &item{entry: e, store: main, lane: laneBacklog, put: now}
 		switch {
@@ -259,31 +278,8 @@ func (o *Outbox) adopt() {
 			o.queue.push(it)
 		}
 	}
-	if len(entries) > 0 {
-		o.say(slog.LevelInfo, "sentryconfig: events of earlier processes are sent", "count", len(entries))
-		o.expireAt = 0
-	}
-	o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
-	o.disk.adopting = false
-	o.disk.looks++
-	if o.closed {
-		return
-	}
-	// Others may have died, or taken more room than there is: that of this process then makes place.
-	o.evict(main, main.Bytes()-o.cfg.MaxBytes)
-	o.adoptAt = now + o.timing.adopt
+	o.expireAt = 0
 	o.resident.Kick()
-}
-
-// noteUnread notes how much there is that could not be read, and returns why. mu is held.
-func (o *Outbox) noteUnread(main Store) (err error) {
-	if main != nil {
-		o.disk.unread, o.disk.unreadBytes, err = main.Unread()
-	}
-	if err == nil {
-		o.disk.adoptErr = nil
-	}
-	return err
 }
 
 // startAdoption starts adopt, unless it runs. mu is held.
@@ -295,13 +291,13 @@ func (o *Outbox) startAdoption() {
 	}
 }
 
-func (o *Outbox) adoptFrom(main Store) (entries []*Entry, err error) {
+func (o *Outbox) adoptFrom(main Store, found func([]*store.Entry)) (met store.Adopted, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("outbox: adoption panicked: %v", v)
 		}
 	}()
-	return main.Adopt()
+	return main.Adopt(o.ctx, found)
 }
 
 // closeStores moves what waits in memory to the disk, if that is possible after all, and closes it.

@@ -92,7 +92,7 @@ func opening(suffix string) func(string, int64, int64) bool {
 // onSickDisk opens an outbox in dir whose disk is s.
 func onSickDisk(t *testing.T, dir string, s *sickSystem, server *sink, change func(*Config, *DiskConfig)) *Outbox {
 	return openTest(t, "http://127.0.0.1/", func(c *Config) {
-		dc := DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: s}
+		dc := DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: s}
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		if change != nil {
 			change(c, &dc)
@@ -139,7 +139,6 @@ func TestUnreadStays(t *testing.T) {
 				leaveBacklog(t, dir, events, size)
 				_, bytesBefore := segmentFiles(t, dir)
 				s, server := &sickSystem{System: disk.OS()}, &sink{}
-				damage := 0
 				if name == "nor its journal" { // the process's own can be
 					s.spoil(func(path string, off, _ int64) bool {
 						return off < 0 && strings.HasSuffix(path, ".journal") && fileExists(segmentOf(path))
@@ -147,7 +146,7 @@ func TestUnreadStays(t *testing.T) {
 				} else {
 					s.spoil(c.bad)
 				}
-				o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
+				o := onSickDisk(t, dir, s, server, nil)
 				for range 3 {
 					if o.Flush(within(time.Second)) {
 						t.Fatal("Flush: true")
@@ -176,8 +175,8 @@ func TestUnreadStays(t *testing.T) {
 					t.Errorf("Flush: false; %+v", o.Stats())
 				}
 				sameIDs(t, server.got(), events)
-				if st := o.Stats(); st.LastError != nil || st.Pending != 0 || st.PendingBytes != 0 || st.Dropped != 0 || damage != 0 {
-					t.Errorf("%+v, damage %d", st, damage)
+				if st := o.Stats(); st.LastError != nil || st.Pending != 0 || st.PendingBytes != 0 || st.Dropped != 0 {
+					t.Errorf("%+v", st)
 				}
 				if names, _ := segmentFiles(t, dir); len(names) > 0 {
 					t.Errorf("left: %v", names)
@@ -205,16 +204,16 @@ func TestUnreadTurnsOutDamaged(t *testing.T) {
 	must(t, os.WriteFile(names[0], b, 0o600))
 	s, server := &sickSystem{System: disk.OS()}, &sink{}
 	s.spoil(sectors(5))
-	damage := 0
-	o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
-	if o.Flush(within(time.Second)) || damage > 0 {
-		t.Errorf("Flush: true, or damage %d before it was read", damage)
+	o := onSickDisk(t, dir, s, server, nil)
+	damage := func() uint64 { return o.Stats().DroppedBy[reasonDamaged] }
+	if o.Flush(within(time.Second)) || damage() > 0 {
+		t.Errorf("Flush: true, or damage %d before it was read", damage())
 	}
 	before := len(server.got())
 	s.spoil(nil)
-	o.Flush(within(time.Minute)) // false: a record is lost, whose payload is damaged
-	if !o.Flush(within(time.Minute)) || damage != 1 || o.Stats().LastError != nil {
-		t.Errorf("Flush: false, or damage %d; %+v", damage, o.Stats())
+	o.Flush(within(time.Minute))                                                      // false: a record is lost, whose payload is damaged
+	if !o.Flush(within(time.Minute)) || damage() != 2 || o.Stats().LastError != nil { // a stretch, and the payload before it
+		t.Errorf("Flush: false, or damage %d; %+v", damage(), o.Stats())
 	}
 	if n := len(server.got()); n != before || n >= events {
 		t.Errorf("%d arrived, before %d", n, before)
@@ -232,25 +231,25 @@ func TestUnreadCounts(t *testing.T) {
 	leaveBacklog(t, dir, 60, 900)
 	s := &sickSystem{System: disk.OS()}
 	s.spoil(reading(".seg"))
-	d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
+	d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
 	must(t, err)
 	defer func() { _ = d.Close() }()
-	if found, err := d.Adopt(); len(found) > 0 || err != nil {
+	if found, err := adopted(d); len(found) > 0 || err != nil {
 		t.Fatal(found, err)
 	}
 	_, size := segmentFiles(t, dir)
-	if count, bytes, err := d.Unread(); count != 1 || bytes != size || d.Bytes() != size || err == nil {
-		t.Errorf("unread %d, %d bytes, %v; Bytes %d, files %d", count, bytes, err, d.Bytes(), size)
+	if u := d.Unread(); u.Count != 1 || u.Bytes != size || d.Bytes() != size || u.Err == nil {
+		t.Errorf("unread %+v; Bytes %d, files %d", u, d.Bytes(), size)
 	}
 	s.spoil(nil)
-	found, err := d.Adopt()
+	found, err := adopted(d)
 	must(t, err)
 	var sum int64
 	for _, e := range found {
 		sum += e.Size
 	}
-	if count, bytes, err := d.Unread(); len(found) != 60 || count != 0 || bytes != 0 || d.Bytes() != sum || err != nil {
-		t.Errorf("found %d, unread %d, %d bytes, %v; Bytes %d", len(found), count, bytes, err, d.Bytes())
+	if u := d.Unread(); len(found) != 60 || u.Count != 0 || u.Bytes != 0 || d.Bytes() != sum || u.Err != nil {
+		t.Errorf("found %d, unread %+v; Bytes %d", len(found), u, d.Bytes())
 	}
 }
 
@@ -354,7 +353,7 @@ func TestUnreadJournal(t *testing.T) {
 			}
 			s, told := &sickSystem{System: disk.OS()}, ""
 			s.spoil(c.bad)
-			d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", System: s, Logger: slog.New(&logBook{}),
+			d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s, Logger: slog.New(&logBook{}),
 				OnDead: func(dead Dead) bool {
 					for _, task := range dead.Tasks {
 						told += task.Type + " "
@@ -367,10 +366,10 @@ func TestUnreadJournal(t *testing.T) {
 			must(t, err)
 			defer func() { _ = d.Close() }()
 			for look := range 3 {
-				_, err := d.Adopt()
+				_, err := adopted(d)
 				must(t, err)
-				if n, _, err := d.Unread(); n != 0 != (c.then != "") || (err != nil) != (n != 0) {
-					t.Errorf("look %d: unread %d, %v", look, n, err)
+				if u := d.Unread(); u.Count != 0 != (c.then != "") || (u.Err != nil) != (u.Count != 0) {
+					t.Errorf("look %d: unread %+v", look, u)
 				}
 			}
 			if told != c.first {
@@ -379,11 +378,11 @@ func TestUnreadJournal(t *testing.T) {
 			told = ""
 			s.spoil(nil)
 			for range 2 {
-				_, err := d.Adopt()
+				_, err := adopted(d)
 				must(t, err)
 			}
-			if n, _, err := d.Unread(); told != c.then || n > 0 || err != nil {
-				t.Errorf("then told %q, want %q; unread %d, %v", told, c.then, n, err)
+			if u := d.Unread(); told != c.then || u.Count > 0 || u.Err != nil {
+				t.Errorf("then told %q, want %q; unread %+v", told, c.then, u)
 			}
 			for path := range left {
 				if fileExists(path) {
@@ -405,7 +404,7 @@ func TestUnreadFolder(t *testing.T) {
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
 		}
 	})
 	if o.Flush(within(time.Second)) || !errors.Is(o.Stats().LastError, syscall.EIO) {

@@ -10,8 +10,8 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// Payload returns the payload of an attachment as it may leave: that of a text without what is secret or personal, another as
-// it is. a.Payload isn't written to.
+// Payload returns the payload of an attachment as it may leave: that of a text without what is secret or personal,
+// another as it is. a.Payload isn't written to.
 func (s *Scrubber) Payload(a *sentry.Attachment) (payload []byte) {
 	if !isText(a) {
 		return a.Payload

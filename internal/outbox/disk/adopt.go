@@ -1,7 +1,8 @@
 package disk
 
 import (
-	"cmp"
+	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ const (
 	kindJournal
 	kindSegment
 	kindCrash
+	kindNew // a copy of a segment that is to take its place
 )
 
 const (
@@ -56,6 +58,7 @@ func parseName(name string) (stem string, k kind) {
 		return "", kindForeign
 	}
 	number, isSegment := strings.CutSuffix(rest, ".seg")
+	copied, isNew := strings.CutSuffix(rest, ".new")
 	switch {
 	case rest == "journal":
 		return stem, kindJournal
@@ -63,6 +66,8 @@ func parseName(name string) (stem string, k kind) {
 		return stem, kindCrash
 	case isSegment && isNumber(number, 10, 0):
 		return stem, kindSegment
+	case isNew && isNumber(copied, 10, 0):
+		return stem, kindNew
 	}
 	return "", kindForeign
 }
@@ -128,7 +133,7 @@ func stems(entries []fs.DirEntry) (sorted []string, segments map[string][]fs.Dir
 			segments[stem] = nil
 			sorted = append(sorted, stem)
 		}
-		if kind == kindSegment {
+		if kind == kindSegment || kind == kindNew {
 			segments[stem] = append(segments[stem], entry)
 		}
 	}
@@ -136,52 +141,86 @@ func stems(entries []fs.DirEntry) (sorted []string, segments map[string][]fs.Dir
 	return sorted, segments, foreign
 }
 
-// An adoption is what one Adopt has met.
+// An adoption is one Adopt.
 type adoption struct {
-	found  []*store.Entry
-	damage int // stretches
-	unread unread
-	dead   []*corpse
+	ctx    context.Context
+	found  func([]*store.Entry)
+	living map[string]bool // stems met, and whether their process lives
+	store.Adopted
+	dead []*corpse
 }
 
-// unread is what could not be read, and so may wait: stretches of segments, and whole files.
-type unread struct {
-	count int
-	bytes int64
-	err   error // of the newest
-}
-
-func (u *unread) add(bytes int64, err error) {
-	u.count++
-	u.bytes += bytes
-	u.err = err
-}
-
-// Adopt implements [store.Store]. With nothing new it costs reading the folder, and a try at the lock of each other process.
-// The callbacks are called with no lock held but those of the dead processes' journals.
-func (d *Store) Adopt() ([]*store.Entry, error) {
-	var a adoption
+// Adopt implements [store.Store]. With nothing new it costs reading the folder, and a try at the lock of each other
+// process. The callbacks are called with no lock held but those of the dead processes' journals.
+func (d *Store) Adopt(ctx context.Context, found func([]*store.Entry)) (store.Adopted, error) {
+	if d.writes.hangs() {
+		return store.Adopted{Unread: d.Unread()}, errHangs
+	}
+	a := adoption{ctx: ctx, found: found, living: map[string]bool{}}
 	if err := d.look(&a); err != nil {
-		return nil, err
-	}
-	if a.damage > 0 && d.cfg.OnDamage != nil {
-		d.call("OnDamage", func() { d.cfg.OnDamage(a.damage) })
-	}
-	for _, c := range a.dead {
-		told := d.cfg.OnDead == nil || len(c.Tasks) == 0 && len(c.Crash) == 0
-		if !told {
-			d.call("OnDead", func() { told = d.cfg.OnDead(c.Dead) })
-		}
-		d.adopting.Lock()
-		d.bury(c, told)
-		d.adopting.Unlock()
+		return store.Adopted{Damaged: a.Damaged, Unread: d.Unread()}, err
 	}
 	d.mu.Lock()
-	d.unread = a.unread
-	d.lookAround()
+	if ctx.Err() == nil {
+		d.peers.known = a.living
+	}
+	d.recount()
 	d.mu.Unlock()
-	slices.SortStableFunc(a.found, func(a, b *store.Entry) int { return cmp.Compare(a.Time, b.Time) })
-	return a.found, nil
+	d.unreadMu.Lock()
+	d.unread = a.Unread
+	d.unreadMu.Unlock()
+	return a.Adopted, nil
+}
+
+// maxDead bounds the journals of dead processes that are open at once.
+const maxDead = 64
+
+// tellDead reports what dead processes were doing, and forgets it.
+func (d *Store) tellDead(a *adoption) {
+	for _, c := range a.dead {
+		if a.ctx.Err() != nil {
+			_ = c.journal.Close() // there is no time: the next process finds it
+			continue
+		}
+		told := d.cfg.OnDead == nil
+		if !told {
+			d.report(c, &told)
+		}
+		d.alone(func() { d.bury(c, told) })
+	}
+	a.dead = nil
+}
+
+// report calls OnDead. The reports it makes are not synced one by one: until the journal is removed, which waits for one
+// sync of all, they would be made again.
+func (d *Store) report(c *corpse, told *bool) {
+	reported := map[[16]byte]bool{}
+	note := func(eventID string) {
+		var id [16]byte
+		_, _ = hex.Decode(id[:], []byte(eventID))
+		reported[id] = true
+	}
+	for _, t := range c.Tasks {
+		note(t.EventID)
+	}
+	note(c.CrashID)
+	d.unreadMu.Lock()
+	d.reported = reported
+	d.unreadMu.Unlock()
+	d.call("OnDead", func() { *told = d.cfg.OnDead(c.Dead) })
+	d.unreadMu.Lock()
+	d.reported = nil
+	d.unreadMu.Unlock()
+	if *told && d.Sync() != nil {
+		*told = false
+	}
+}
+
+// isReported says whether an event is a report of the dead that is being made just now.
+func (d *Store) isReported(id [16]byte) bool {
+	d.unreadMu.Lock()
+	defer d.unreadMu.Unlock()
+	return d.reported[id]
 }
 
 // call calls a callback, which must not bring the program down.
@@ -194,10 +233,9 @@ func (d *Store) call(name string, f func()) {
 	f()
 }
 
-// look adopts what dead processes have left, and reads again what it could not read before.
+// look adopts what dead processes have left, and reads again what it could not read before. What they were doing is
+// told last, since that takes a while.
 func (d *Store) look(a *adoption) error {
-	d.adopting.Lock()
-	defer d.adopting.Unlock()
 	d.mu.Lock()
 	closed := d.closed
 	d.mu.Unlock()
@@ -213,38 +251,70 @@ func (d *Store) look(a *adoption) error {
 		}
 		return fmt.Errorf("outbox: %w", err)
 	}
-	d.readAgain(a)
+	d.alone(func() { d.readAgain(a) })
 	sorted, segments, foreign := stems(listed)
 	for _, stem := range sorted {
-		if stem != d.stem {
-			d.adopt(a, stem, segments[stem])
+		if stem != d.stem && a.ctx.Err() == nil { // else the program is about to end
+			d.alone(func() { d.adopt(a, stem, segments[stem]) })
+		}
+		if len(a.dead) >= maxDead {
+			d.tellDead(a)
 		}
 	}
-	for _, entry := range foreign {
-		d.expire(entry.Name(), "outbox: file is not ours")
-	}
+	d.tellDead(a)
+	d.alone(func() {
+		for _, entry := range foreign {
+			d.expire(entry.Name(), "outbox: file is not ours")
+		}
+	})
 	return nil
+}
+
+// alone calls f with adopting held.
+func (d *Store) alone(f func()) {
+	d.adopting.Lock()
+	defer d.adopting.Unlock()
+	f()
 }
 
 // adopt takes over what a stem's process has left, if that is dead.
 func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	journal := filepath.Join(d.dir, stem+".journal")
 	f, live, err := claim(d.sys, journal)
-	if err != nil {
+	if a.living[stem] = live || err != nil; err != nil {
 		d.unusable(a, journal, err)
 	}
 	if err != nil || live || f == nil {
 		return
 	}
+	told, before := readTold(f), a.Adopted
+	found := int64(0)
 	for _, entry := range segments {
-		if err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name())); err != nil {
+		if a.ctx.Err() != nil { // the next process goes on
+			_, _ = f.WriteAt(make([]byte, 8), toldOffset) // what was told is no longer true
+			_ = f.Close()
+			return
+		}
+		n, err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name()))
+		if found += n; err != nil {
 			d.unusable(a, entry.Name(), err)
 			if errors.Is(err, errFuture) {
 				d.expire(entry.Name(), "outbox: segment is of a newer version")
 			}
 		}
 	}
-	a.dead = append(a.dead, d.examine(a, stem, f))
+	if a.Damaged > before.Damaged && told.ok && a.Unread.Count == before.Unread.Count {
+		a.Damaged = before.Damaged + max(1, int(told.records-found)) // what is damaged is what is missing
+	}
+	if told.ok && len(segments) > 0 {
+		_, _ = f.WriteAt(appendTold(toldNothing), toldOffset) // it is ours now, and we tell
+	}
+	c := d.examine(a, stem, f)
+	if len(c.Tasks) == 0 && len(c.Crash) == 0 {
+		d.bury(c, true)
+		return
+	}
+	a.dead = append(a.dead, c)
 }
 
 // unusable notes that a file of a dead process can't be used: what is in it waits for better times, or for the
@@ -252,58 +322,79 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 func (d *Store) unusable(a *adoption, path string, err error) {
 	d.warn(path, err)
 	if !errors.Is(err, errFuture) {
-		a.unread.add(0, err)
+		a.Unread.Add(0, err)
 	}
 }
 
-// adoptSegment makes a dead process's segment one of ours. Renaming it is what makes the adoption whole: before, it is
-// the dead process's, and after, it is ours, whenever we die.
-func (d *Store) adoptSegment(a *adoption, path string) error {
+// unsyncedFor is how long what was written may not be on the disk yet: Linux writes pages back after 30 s.
+const unsyncedFor = 2 * time.Minute
+
+// adoptSegment makes a dead process's segment one of ours, and returns how many records wait there. Renaming it is what
+// makes the adoption whole: before, it is the dead process's, and after, it is ours, whenever we die.
+func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
+	if strings.HasSuffix(path, ".new") { // it died as it rewrote a segment, which is there still
+		return 0, d.sys.Remove(path)
+	}
 	f, err := d.sys.Open(path, os.O_RDWR)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // adopted since the folder was read
 		}
-		return err
+		return 0, err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s := &segment{size: info.Size()}
 	found, damage, err := s.read(f, stretch{to: s.size})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	a.damage += damage
+	a.Damaged += damage
 	if damage > 0 || s.size == 0 {
 		d.log.Add(slog.LevelWarn, "outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
 	}
 	if s.over() {
-		return d.sys.Remove(path)
+		return 0, d.sys.Remove(path)
 	}
-	_ = f.Sync() // its process may have died before it did
+	if time.Since(info.ModTime()).Abs() < unsyncedFor {
+		_ = f.Sync() // its process may have died before it did
+	}
+	if err := d.take(s, path); err != nil {
+		return 0, err
+	}
+	d.countUnread(a, s)
+	if len(found) > 0 {
+		a.found(found)
+	}
+	return int64(len(found)), nil
+}
+
+// take makes a dead process's segment, whose file is at path, one of ours.
+func (d *Store) take(s *segment, path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil // the next process finds it
+		return errClosed // the next process finds it
 	}
 	s.path = d.segmentPath()
 	if err := d.sys.Rename(path, s.path); err != nil {
 		return err
 	}
 	d.segments[s] = struct{}{}
-	d.waiting.Add(s.bytes)
+	d.waiting.add(s.waiting, s.bytes)
 	d.unreadBytes.Add(s.unreadBytes())
 	d.newNames = true
-	d.countUnread(a, s)
-	a.found = append(a.found, found...)
+	d.tell()
+	d.held += s.size
+	d.reclaim()
 	return nil
 }
 
 // read reads a part of a dead process's segment: it returns the records that wait there, adds them to s, has what is
-// damaged be healed, and notes what could not be read.
+// damaged be healed, and notes what could not be read. Damage counts as a record, unless there was no room for one.
 func (s *segment) read(f File, part stretch) (found []*store.Entry, damage int, err error) {
 	waiting, bytes := s.waiting, s.bytes
 	stretches, err := scanStretch(f, part, s.size, func(e *store.Entry) {
@@ -322,16 +413,18 @@ func (s *segment) read(f File, part stretch) (found []*store.Entry, damage int, 
 			s.unread = append(s.unread, part)
 			continue
 		}
-		damage++
+		if part.from > 0 || part.to > segmentHeader {
+			damage++
+		}
 		heal(f, s.size, part)
 	}
 	return found, damage, nil
 }
 
-// countUnread counts what of s could not be read. mu is held.
+// countUnread counts what of s could not be read. The caller owns s.unread: it holds adopting.
 func (d *Store) countUnread(a *adoption, s *segment) {
 	for _, part := range s.unread {
-		a.unread.add(part.to-part.from, fmt.Errorf("outbox: read %s: %w", s.path, part.unread))
+		a.Unread.Add(part.to-part.from, fmt.Errorf("outbox: read %s: %w", s.path, part.unread))
 	}
 }
 
@@ -359,6 +452,7 @@ func (d *Store) readSegmentAgain(a *adoption, s *segment) {
 	parts := s.unread
 	d.mu.Unlock()
 	now := segment{path: s.path, size: s.size}
+	var found []*store.Entry
 	for _, part := range parts {
 		entries, damage, scanned := []*store.Entry(nil), 0, err
 		if err == nil {
@@ -366,7 +460,7 @@ func (d *Store) readSegmentAgain(a *adoption, s *segment) {
 		}
 		switch {
 		case errors.Is(scanned, fs.ErrNotExist): // deleted under us
-			a.damage++
+			a.Damaged++
 		case scanned != nil:
 			part.unread = scanned
 			now.unread = append(now.unread, part)
@@ -374,12 +468,11 @@ func (d *Store) readSegmentAgain(a *adoption, s *segment) {
 		for _, e := range entries {
 			e.Where.Holder = s
 		}
-		a.found = append(a.found, entries...)
-		a.damage += damage
+		found = append(found, entries...)
+		a.Damaged += damage
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.waiting.Add(now.bytes)
+	d.waiting.add(now.waiting, now.bytes)
 	d.unreadBytes.Add(now.unreadBytes() - s.unreadBytes())
 	s.unread = now.unread
 	s.waiting += now.waiting
@@ -387,6 +480,10 @@ func (d *Store) readSegmentAgain(a *adoption, s *segment) {
 	d.countUnread(a, s)
 	if s.over() && !d.closed {
 		_ = d.drop(s)
+	}
+	d.mu.Unlock()
+	if len(found) > 0 {
+		a.found(found)
 	}
 }
 
@@ -429,7 +526,7 @@ func (d *Store) examine(a *adoption, stem string, journal File) *corpse {
 	}
 	if c.unread != nil {
 		d.warn(stem+".journal", c.unread)
-		a.unread.add(0, c.unread)
+		a.Unread.Add(0, c.unread)
 	}
 	return c
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
@@ -27,11 +28,9 @@ type Config struct {
 	// No lock is held while these are called.
 	// OnDead is called by Adopt for each dead process that has left running tasks or a crash. True: it is reported and
 	// may be forgotten. False: a later Adopt, of any process, tells it again. nil forgets. Put may be called from it.
-	OnDead func(Dead) bool
-	// OnDamage is called by Adopt with the number of damaged stretches it has met, each of at least one record.
-	OnDamage func(n int)
-
+	OnDead     func(Dead) bool
 	System     System        // nil: the real one
+	Patience   time.Duration // for a call that somebody waits for, before the disk hangs; 0: so that nobody waits for 100 ms
 	CheckEvery time.Duration // Put looks whether the folder is still ours this often; 0: a second; < 0: always
 }
 
@@ -53,10 +52,16 @@ type Store struct {
 	dir  string         // the DSN's folder
 	stem string
 
-	segmentSize int64
-	waiting     atomic.Int64 // payload bytes of ours that wait
-	others      atomic.Int64 // of other living processes, when last looked
+	segmentSize   int64
+	writes, reads *hand // make the calls that somebody waits for
+
+	waiting     tally        // of ours
+	others      atomic.Int64 // payload bytes of other living processes, when last looked
 	unreadBytes atomic.Int64 // of ours that could not be read
+
+	unreadMu sync.Mutex // nothing else is taken, or waited for, under it
+	unread   store.Unread
+	reported map[[16]byte]bool // IDs of reports of the dead that are being made; also guarded by unreadMu
 
 	adopting sync.Mutex // one look at a time; taken before mu, and not held while a callback is called
 	told     map[string]bool
@@ -71,8 +76,13 @@ type Store struct {
 	opened   []*segment // not the active ones, oldest first
 	number   int        // of the newest segment
 	buf      []byte
-	failed   error  // of the last sync
-	unread   unread // as the last Adopt left it
+	failed   error // of the last sync
+
+	peers     peers
+	toldBytes int64         // of ours, as others can read
+	held      int64         // bytes of our segments' files
+	rewriting chan struct{} // closed when no segment is being rewritten any more; nil: none is
+	reclaimed time.Time     // when that was, last
 
 	resident *resident.Resident // starts syncs and times them
 	next     *batch             // the one that is asked for, or will be
@@ -110,6 +120,9 @@ func Open(cfg Config) (*Store, error) {
 	if !filepath.IsAbs(cfg.Dir) {
 		return nil, fmt.Errorf("outbox: folder %q is not an absolute path", cfg.Dir)
 	}
+	if cfg.Patience == 0 {
+		cfg.Patience = writeLimit
+	}
 	if cfg.Process.PID == 0 {
 		cfg.Process.PID = os.Getpid()
 	}
@@ -133,6 +146,8 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	d.resident = resident.New(d.turn)
+	d.writes, d.reads = newHand(cfg.Patience), newHand(readLimit)
+	d.journal.hand = d.writes
 	return d, nil
 }
 
@@ -166,69 +181,108 @@ func (d *Store) Put(r *store.Record) (*store.Entry, error) {
 	if len(r.Payload) > maxPayload {
 		return nil, fmt.Errorf("outbox: envelope of %d bytes is too large", len(r.Payload))
 	}
-	d.mu.Lock()
-	e, err := d.put(r)
+	p := puts.Get().(*putting)
+	p.e = r.NewEntry()
+	p.record, p.sum = appendRecord(p.record[:0], r, p.e.EventID)
+	p.urgent = r.Urgent && !d.isReported(p.e.EventID)
+	late := func() { // the caller keeps it elsewhere
+		if p.err == nil {
+			_ = d.done(p.e)
+		}
+	}
+	if err := d.writes.do(func() { d.put(p) }, late, false); err != nil {
+		return nil, err // p isn't ours any more
+	}
+	e, b, err := p.e, p.batch, p.err
+	p.e, p.batch, p.err = nil, nil, nil
+	if cap(p.record) <= maxBuffer {
+		puts.Put(p)
+	}
 	if err != nil {
-		d.mu.Unlock()
 		return nil, err
 	}
-	b := d.syncSoon(r.Urgent)
-	d.mu.Unlock()
-	if r.Urgent {
+	if b != nil {
 		b.wait()
 	}
 	return e, nil
 }
 
-func (d *Store) put(r *store.Record) (*store.Entry, error) {
+// putting is a record on its way to the disk.
+type putting struct {
+	e      *store.Entry
+	record []byte
+	sum    uint32 // of its payload
+	urgent bool
+
+	batch *batch // to wait for; nil: none
+	err   error
+}
+
+var puts = sync.Pool{New: func() any { return new(putting) }}
+
+// put writes a record. It is the hand's.
+func (d *Store) put(p *putting) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p.err = d.write(p); p.err != nil {
+		return
+	}
+	if b := d.syncSoon(p.urgent); p.urgent {
+		b.limit()
+		p.batch = b
+	}
+}
+
+func (d *Store) write(w *putting) error {
 	if d.closed {
-		return nil, errClosed
+		return errClosed
 	}
 	if err := d.failed; err != nil {
 		d.failed = nil
-		return nil, err
+		return err
 	}
 	if err := d.check(); err != nil {
-		return nil, err
+		return err
 	}
-	p := part(r.Category)
-	if s := d.active[p]; s != nil && s.size > segmentHeader && s.size+recordHead+int64(len(r.Payload)) > d.segmentSize {
-		d.finish(p)
+	part := part(w.e.Category)
+	if s := d.active[part]; s != nil && s.size > segmentHeader && s.size+int64(len(w.record)) > d.segmentSize {
+		d.finish(part)
 	}
-	if d.active[p] == nil {
-		if err := d.newSegment(p); err != nil {
-			return nil, err
+	if d.active[part] == nil {
+		if err := d.newSegment(part); err != nil {
+			return err
 		}
 	}
-	s, e := d.active[p], r.NewEntry()
-	b := d.buf[:0]
+	s, b, at := d.active[part], w.record, d.active[part].size
 	if s.size == 0 {
-		b = appendHeader(b)
-	}
-	at := s.size + int64(len(b))
-	b, sum := appendRecord(b, r, e.EventID)
-	if cap(b) <= maxBuffer {
-		d.buf = b
+		b, at = append(appendHeader(d.buf[:0]), b...), segmentHeader
+		if cap(b) <= maxBuffer {
+			d.buf = b
+		}
 	}
 	if _, err := s.file.WriteAt(b, s.size); err != nil {
 		// A part may have been written. The next record goes to the same place, so this matters only if there is none.
 		if s.file.Truncate(s.size) != nil || s.waiting == 0 {
-			d.finish(p)
+			d.finish(part)
 		}
-		return nil, fmt.Errorf("outbox: %w", err)
+		return fmt.Errorf("outbox: %w", err)
 	}
-	s.size += int64(len(b))
+	d.resize(s, s.size+int64(len(b)))
 	s.waiting++
-	s.bytes += int64(len(r.Payload))
+	s.bytes += w.e.Size
 	s.dirty = true
-	d.waiting.Add(int64(len(r.Payload)))
-	e.Where = store.Place{Holder: s, Offset: at, Sum: sum}
-	return e, nil
+	d.waiting.add(1, w.e.Size)
+	w.e.Where = store.Place{Holder: s, Offset: at, Sum: w.sum}
+	d.tell()
+	return nil
 }
 
 // Probe implements [store.Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it
 // removes again. Should the process die before, that is a segment with nothing waiting.
 func (d *Store) Probe() error {
+	if d.writes.hangs() {
+		return errHangs
+	}
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
@@ -258,7 +312,7 @@ func (d *Store) Probe() error {
 // part says which of the active segments a category's records go to. Errors have one of their own: a server may limit
 // them for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
 func part(c store.Category) int {
-	if c == store.CategoryError {
+	if c == protocol.CategoryError {
 		return 0
 	}
 	return 1
@@ -280,7 +334,7 @@ func (d *Store) newSegment(part int) error {
 	d.active[part] = &segment{path: path, file: f}
 	d.segments[d.active[part]] = struct{}{}
 	d.newNames = true
-	d.lookAround()
+	d.recount()
 	return nil
 }
 
@@ -322,6 +376,7 @@ func (d *Store) drop(s *segment) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
+	d.resize(s, 0)
 	delete(d.segments, s)
 	return nil
 }
@@ -351,27 +406,49 @@ func (d *Store) open(s *segment) (File, error) {
 
 // Payload implements [store.Store].
 func (d *Store) Payload(e *store.Entry, buf []byte) ([]byte, error) {
+	var payload []byte
+	var err error
+	if hangs := d.reads.do(func() { payload, err = d.payload(e, buf) }, nil, false); hangs != nil {
+		return nil, hangs
+	}
+	return payload, err
+}
+
+func (d *Store) payload(e *store.Entry, buf []byte) ([]byte, error) {
+	s := segmentOf(e)
 	for {
 		d.mu.Lock()
-		f, err := d.open(segmentOf(e))
+		f, err := d.open(s)
+		off := s.at(e.Where.Offset)
 		d.mu.Unlock()
 		if err != nil {
 			return nil, err
 		}
-		p, err := readPayload(f, e, buf)
+		if off < 0 {
+			return nil, store.ErrDamaged // it was done
+		}
+		p, err := readPayload(f, off, e, buf)
 		switch {
-		case errors.Is(err, os.ErrClosed): // by keepOpen, meanwhile
+		case errors.Is(err, os.ErrClosed): // by keepOpen, or rewritten meanwhile
 		case err != nil:
-			return nil, fmt.Errorf("outbox: read %s: %w", segmentOf(e).path, err)
+			return nil, fmt.Errorf("outbox: read %s: %w", s.path, err)
 		default:
 			return p, nil
 		}
 	}
 }
 
-// Done implements [store.Store]: one byte is written, or a segment removed. With an error the record may come again from the
-// next process; for this one it is done.
+// Done implements [store.Store]: one byte is written, or a segment removed. With an error the record may come again
+// from the next process; for this one it is done.
 func (d *Store) Done(e *store.Entry) error {
+	var err error
+	if hangs := d.writes.do(func() { err = d.done(e) }, nil, false); hangs != nil {
+		return hangs
+	}
+	return err
+}
+
+func (d *Store) done(e *store.Entry) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := segmentOf(e)
@@ -384,42 +461,47 @@ func (d *Store) Done(e *store.Entry) error {
 	e.Where.Done = true
 	s.waiting--
 	s.bytes -= e.Size
-	d.waiting.Add(-e.Size)
+	d.waiting.add(-1, -e.Size)
+	d.tell()
 	if s.over() {
 		if !slices.Contains(d.active[:], s) {
 			return d.drop(s)
 		}
 		if s.file.Truncate(segmentHeader) == nil { // and is filled again
-			s.size = segmentHeader
+			d.resize(s, segmentHeader)
 			return nil
 		}
+	}
+	if s.rewriting {
+		s.doneSince = append(s.doneSince, e.Where.Offset)
 	}
 	f, err := d.open(s)
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteAt([]byte{stateDone}, e.Where.Offset+stateOffset); err != nil {
+	if _, err := f.WriteAt([]byte{stateDone}, s.at(e.Where.Offset)+stateOffset); err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
+	d.reclaim()
 	return nil
 }
 
-// Bytes implements [store.Store]. What other processes hold is their files' size, as it was when this one last began a
-// segment or adopted. What could not be read counts whole, but for a part of the room: nothing makes place there, and
+// Bytes implements [store.Store]. What other processes hold is what they told when this one last began a segment,
+// adopted, or called Recount. What could not be read counts whole, but for a part of the room: nothing makes place there, and
 // events captured now must have some.
 func (d *Store) Bytes() int64 {
 	unread := d.unreadBytes.Load()
 	if limit := d.cfg.MaxBytes; limit > 0 {
 		unread = min(unread, limit-limit/unreadPart)
 	}
-	return d.waiting.Load() + d.others.Load() + unread
+	return d.waiting.bytes.Load() + d.others.Load() + unread
 }
 
 // Unread implements [store.Store].
-func (d *Store) Unread() (count int, bytes int64, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.unread.count, d.unread.bytes, d.unread.err
+func (d *Store) Unread() store.Unread {
+	d.unreadMu.Lock()
+	defer d.unreadMu.Unlock()
+	return d.unread
 }
 
 // Forget implements [store.Store]. What belongs to dead processes still is left to [Purge].
@@ -429,22 +511,30 @@ func (d *Store) Forget() (count int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for s := range d.segments {
-		for _, part := range s.unread {
-			count++
-			d.unread.count--
-			d.unread.bytes -= part.to - part.from
-			d.unreadBytes.Add(part.from - part.to)
-			part.unread = nil
-			if f, err := d.open(s); err == nil && s.waiting > 0 {
-				heal(f, s.size, part)
-			}
+		count += d.giveUp(s)
+	}
+	return count
+}
+
+// giveUp gives up what could not be read of s, and returns how many stretches that was. mu is held.
+func (d *Store) giveUp(s *segment) (count int) {
+	for _, part := range s.unread {
+		count++
+		d.unreadMu.Lock()
+		d.unread.Count--
+		d.unread.Bytes -= part.to - part.from
+		if d.unread.Count == 0 {
+			d.unread.Err = nil
 		}
-		if s.unread = nil; s.waiting == 0 && !slices.Contains(d.active[:], s) {
-			_ = d.drop(s)
+		d.unreadMu.Unlock()
+		d.unreadBytes.Add(part.from - part.to)
+		part.unread = nil
+		if f, err := d.open(s); err == nil && s.waiting > 0 {
+			heal(f, s.size, part)
 		}
 	}
-	if d.unread.count == 0 {
-		d.unread.err = nil
+	if s.unread = nil; s.waiting == 0 && !slices.Contains(d.active[:], s) {
+		_ = d.drop(s)
 	}
 	return count
 }
@@ -472,7 +562,9 @@ func (d *Store) Close() error {
 		return nil
 	}
 	defer d.log.Say()
-	defer d.resident.Close(0)
+	defer d.resident.Close(syncWait)
+	defer d.reads.close()
+	defer d.writes.close()
 	var b *batch
 	for s := range d.segments {
 		if s.dirty && s.waiting > 0 {
@@ -480,7 +572,16 @@ func (d *Store) Close() error {
 		}
 	}
 	d.closed = true // from here on nothing else changes
+	rewriting := d.rewriting
 	d.mu.Unlock()
+	if rewriting != nil { // it removes what isn't to stay
+		patience := time.NewTimer(syncWait)
+		defer patience.Stop()
+		select {
+		case <-rewriting:
+		case <-patience.C:
+		}
+	}
 	if b != nil {
 		b.wait()
 	}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -8,10 +9,11 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 func openTestDisk(dir string) (*Store, error) {
-	return Open(Config{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20})
+	return Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20})
 }
 
 func must(t testing.TB, err error) {
@@ -27,7 +29,7 @@ func eventIDOf(i int) string { return fmt.Sprintf("%032x", i) }
 func testRecord(i, size int) *store.Record {
 	id := eventIDOf(i)
 	return &store.Record{
-		Time: time.Now(), EventID: id, Category: store.CategoryError, Items: 1, PII: true,
+		Time: time.Now(), EventID: id, Category: protocol.CategoryError, Items: 1, PII: true,
 		Payload: []byte(`{"event_id":"` + id + `"}` + "\n" + `{"type":"event","length":` + fmt.Sprint(size) + "}\n" +
 			filler(i, size) + "\n"),
 	}
@@ -44,4 +46,10 @@ func filler(i, size int) string {
 			random.IntN(100), random.IntN(1000))
 	}
 	return b.String()[:size]
+}
+
+// adopted returns what a look of s finds.
+func adopted(s store.Store) (entries []*store.Entry, err error) {
+	_, err = s.Adopt(context.Background(), func(found []*store.Entry) { entries = append(entries, found...) })
+	return entries, err
 }

@@ -142,7 +142,7 @@ func (x *exporter) envelope(f File, e *store.Entry) error {
 		}
 		x.events[e.EventID] = true
 	}
-	payload, err := readPayload(f, e, x.buf)
+	payload, err := readPayload(f, e.Where.Offset, e, x.buf)
 	if err != nil {
 		if !errors.Is(err, store.ErrDamaged) {
 			x.unread = fmt.Errorf("outbox: read an envelope: %w", err)

@@ -160,23 +160,6 @@ func (d *Store) makeFolders() error {
 	return nil
 }
 
-// lookAround adds up what other processes hold.
-func (d *Store) lookAround() {
-	entries, err := d.sys.ReadFolder(d.dir)
-	if err != nil {
-		return
-	}
-	var sum int64
-	for _, entry := range entries {
-		if stem, kind := parseName(entry.Name()); kind == kindSegment && stem != d.stem {
-			if info, err := entry.Info(); err == nil {
-				sum += max(0, info.Size()-segmentHeader)
-			}
-		}
-	}
-	d.others.Store(sum)
-}
-
 // check notices that the folder has been deleted, moved or opened to others. Writing to a deleted file works on Unix,
 // and what is written dies with the process: no event ID may be given for that, so the file's links are looked at
 // before each write and the folder once a second.

@@ -90,11 +90,12 @@ const (
 )
 
 // Journal notes which tasks run, so that the next process can tell what a crash has interrupted. Its methods may be
-// called at once, by a nil Journal too. A disk that fails costs notes, and nothing else.
+// called at once, by a nil Journal too, and return within 100 ms. A disk that fails costs notes, and nothing else.
 type Journal struct {
 	path    string
 	process Process
 	touched func() // asks for a sync in the background
+	hand    *hand  // makes the calls to the disk
 
 	mu       sync.Mutex
 	file     File // nil once closed
@@ -138,11 +139,16 @@ func (j *Journal) Begin(t Task) Slot {
 	if partHead+len(meta)+len(t.Data) > noteOffset {
 		t.Data = json.RawMessage(`"[too long to be noted]"`)
 	}
-	s := j.begin(meta, t.Data)
-	if s.journal != nil {
-		j.touched()
+	var slot Slot
+	begin := func() {
+		if slot = j.begin(meta, t.Data); slot.journal != nil {
+			j.touched()
+		}
 	}
-	return s
+	if j.hand.do(begin, func() { j.end(slot) }, false) != nil {
+		return Slot{} // and none in the file either, once the disk answers
+	}
+	return slot
 }
 
 func (j *Journal) begin(meta, data []byte) Slot {
@@ -164,12 +170,16 @@ func (j *Journal) begin(meta, data []byte) Slot {
 	return Slot{j, index, j.sequence}
 }
 
-// End clears the slot: the task is over, however it went.
+// End clears the slot: the task is over, however it went. On a disk that hangs that is done when it answers.
 func (s Slot) End() {
-	if s.journal == nil || !s.journal.end(s) {
+	if s.journal == nil {
 		return
 	}
-	s.journal.touched()
+	_ = s.journal.hand.do(func() {
+		if s.journal.end(s) {
+			s.journal.touched()
+		}
+	}, nil, true)
 }
 
 func (j *Journal) end(s Slot) bool {
@@ -191,9 +201,12 @@ func (j *Journal) clear(index int) {
 
 // EndAll ends all tasks.
 func (j *Journal) EndAll() {
-	if j == nil {
-		return
+	if j != nil {
+		_ = j.hand.do(j.endAll, nil, true)
 	}
+}
+
+func (j *Journal) endAll() {
 	j.mu.Lock()
 	some := j.file != nil && len(j.running) > 0
 	if some {
@@ -210,10 +223,13 @@ func (j *Journal) EndAll() {
 // Note writes a sign of life of the task: one write. It is meant for each new reading of the machine's state, not for
 // more.
 func (s Slot) Note(n Note) {
-	j := s.journal
-	if j == nil {
-		return
+	if s.journal != nil {
+		_ = s.journal.hand.do(func() { s.note(n) }, nil, false)
 	}
+}
+
+func (s Slot) note(n Note) {
+	j := s.journal
 	j.mu.Lock()
 	r := j.running[s.index]
 	runs := r != nil && r.sequence == s.sequence
@@ -316,9 +332,20 @@ func (j *Journal) start(f File) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(appendPart(nil, 0, meta[:min(len(meta), slotSize-partHead)], nil), 0)
+	_, err = f.WriteAt(appendPart(nil, 0, meta[:min(len(meta), noteOffset-partHead)], nil), 0)
 	j.file, j.running = f, map[int]*running{}
 	return err
+}
+
+// tell notes how much waits, for others to read. It says false when the disk didn't take it.
+func (j *Journal) tell(t told) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return false
+	}
+	_, err := j.file.WriteAt(appendTold(t), toldOffset)
+	return err == nil
 }
 
 // replace puts a copy of the journal's file in its place.

@@ -76,7 +76,7 @@ func (p *Project) look(sys System, folder string) {
 		vanished := false
 		for _, entry := range entries {
 			stem, kind := parseName(entry.Name())
-			if kind == kindForeign || done[entry.Name()] {
+			if kind == kindForeign || kind == kindNew || done[entry.Name()] {
 				continue
 			}
 			done[entry.Name()] = true
@@ -183,7 +183,13 @@ func (w *Waiting) Envelope(limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	payload, err := readPayload(f, w.Entry, nil)
+	var head [recordHead]byte
+	var there store.Entry
+	_, err = f.ReadAt(head[:], w.Where.Offset)
+	if _, ok := parseHead(head[:], &there); err == nil && (!ok || there.EventID != w.EventID || there.Time != w.Time) {
+		return nil, fmt.Errorf("outbox: the segment was rewritten: %w", fs.ErrNotExist)
+	}
+	payload, err := readPayload(f, w.Where.Offset, w.Entry, nil)
 	if err != nil || !w.Packed {
 		return payload, err
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
@@ -41,7 +42,7 @@ func twoProjects(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for project, n := range map[string]int{"http://key@127.0.0.1/1": 3, "http://key@127.0.0.1/2": 2} {
-		disk, err := Open(Config{Dir: dir, DSN: project, MaxBytes: 1 << 20})
+		disk, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: project, MaxBytes: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +182,7 @@ func TestNoLocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			_, got := Open(Config{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: lockless{osSystem{}, err}})
+			_, got := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: lockless{osSystem{}, err}})
 			if got == nil || !strings.Contains(got.Error(), dir) || !strings.Contains(got.Error(), "choose an OutboxDir on a local disk") {
 				t.Errorf("got %v", got)
 			}

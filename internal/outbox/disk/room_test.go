@@ -3,8 +3,9 @@ package disk
 import (
 	"os"
 	"testing"
+	"time"
 
-	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // TestDoneRecordsLeaveTheDisk: while a server limits errors and takes all else, the folder holds little more than the
@@ -12,7 +13,7 @@ import (
 func TestDoneRecordsLeaveTheDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	disk, err := Open(Config{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20})
+	disk, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,10 +21,10 @@ func TestDoneRecordsLeaveTheDisk(t *testing.T) {
 	for i := range 2000 {
 		r := testRecord(i, 1000)
 		if i%40 > 0 {
-			r = ofCategory(r, store.CategoryTransaction)
+			r = ofCategory(r, protocol.CategoryTransaction)
 		}
 		e, err := disk.Put(r)
-		if err == nil && r.Category == store.CategoryTransaction {
+		if err == nil && r.Category == protocol.CategoryTransaction {
 			err = disk.Done(e)
 		}
 		if err != nil {

@@ -66,6 +66,11 @@ type segment struct {
 	bytes   int64 // their payloads
 	dirty   bool  // written since the last sync
 
+	moves     []move  // since it was rewritten, sorted by both sides; nil before
+	rewriting bool    // it is being rewritten
+	failed    bool    // which wasn't possible
+	doneSince []int64 // what was done meanwhile, by the offsets of its entries
+
 	unread []stretch // could not be read when it was adopted: while there are any, it is neither removed nor cut
 }
 
@@ -309,13 +314,13 @@ func (w *window) next(off int64) int64 {
 	return w.size
 }
 
-// readPayload reads the payload of a record into buf, growing it when it is too small.
-func readPayload(r io.ReaderAt, e *store.Entry, buf []byte) ([]byte, error) {
+// readPayload reads the payload of the record at off into buf, growing it when it is too small.
+func readPayload(r io.ReaderAt, off int64, e *store.Entry, buf []byte) ([]byte, error) {
 	if int64(cap(buf)) < e.Size {
 		buf = make([]byte, e.Size)
 	}
 	buf = buf[:e.Size]
-	n, err := r.ReadAt(buf, e.Where.Offset+recordHead)
+	n, err := r.ReadAt(buf, off+recordHead)
 	switch {
 	case n < len(buf) && err == io.EOF:
 		return nil, store.ErrDamaged

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
@@ -37,7 +39,7 @@ func readAll(t testing.TB, b []byte) (numbers []int, damage int) {
 	}
 	damage = len(stretches)
 	for _, e := range found {
-		p, err := readPayload(r, e, nil)
+		p, err := readPayload(r, e.Where.Offset, e, nil)
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) {
 				t.Fatal(err)
@@ -170,7 +172,7 @@ func TestDamageIsCountedOnce(t *testing.T) {
 		{"a record's head", overwritten(ends[1], ends[1]+10), 1, []int{0, 1, 3, 4, 5}},
 		{"two records", overwritten(ends[1]+5, ends[3]-5), 1, []int{0, 1, 4, 5}},
 		{"two stretches", append(overwritten(ends[0], ends[0]+20)[:ends[3]], overwritten(ends[3], ends[3]+20)[ends[3]:]...), 2, []int{0, 2, 3, 5}},
-		{"the header", overwritten(0, segmentHeader), 1, []int{0, 1, 2, 3, 4, 5}},
+		{"the header", overwritten(0, segmentHeader), 0, []int{0, 1, 2, 3, 4, 5}},
 		{"the header and a record", overwritten(0, ends[0]-1), 1, []int{1, 2, 3, 4, 5}},
 		{"the end", intact[:len(intact)-1], 1, []int{0, 1, 2, 3, 4}},
 		{"the beginning is lost", intact[ends[0]+7:], 1, []int{2, 3, 4, 5}},
@@ -187,12 +189,12 @@ func TestDamageIsCountedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			for process := range 3 {
-				damage := 0
-				d, err := Open(Config{Dir: dir, DSN: dsn, MaxBytes: 1 << 20, OnDamage: func(n int) { damage += n }})
+				d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: dsn, MaxBytes: 1 << 20})
 				if err != nil {
 					t.Fatal(err)
 				}
-				entries, err := d.Adopt()
+				var entries []*store.Entry
+				met, err := d.Adopt(context.Background(), func(found []*store.Entry) { entries = append(entries, found...) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -207,8 +209,8 @@ func TestDamageIsCountedOnce(t *testing.T) {
 				if process > 0 {
 					want = 0
 				}
-				if !slices.Equal(got, c.arrive) || damage != want {
-					t.Errorf("process %d: records %v, damage %d; want %v, %d", process, got, damage, c.arrive, want)
+				if !slices.Equal(got, c.arrive) || met.Damaged != want {
+					t.Errorf("process %d: records %v, damage %d; want %v, %d", process, got, met.Damaged, c.arrive, want)
 				}
 				if err := d.Close(); err != nil {
 					t.Fatal(err)
@@ -249,7 +251,7 @@ func FuzzScan(f *testing.F) {
 			if e.Where.Offset+recordHead+e.Size > int64(len(all)) {
 				t.Error("a record beyond the end")
 			}
-			if _, err := readPayload(bytes.NewReader(all), e, nil); err != nil && !errors.Is(err, store.ErrDamaged) {
+			if _, err := readPayload(bytes.NewReader(all), e.Where.Offset, e, nil); err != nil && !errors.Is(err, store.ErrDamaged) {
 				t.Error(err)
 			}
 		})

@@ -62,7 +62,7 @@ func (d *Store) turn() time.Duration {
 		return left
 	}
 	if b.due && d.syncing { // those who wait for b wait for that as well
-		time.AfterFunc(syncWait, b.giveUp)
+		b.limit()
 	}
 	b.due = true
 	if !d.syncing {
@@ -88,6 +88,7 @@ func (d *Store) syncAll() {
 		if !d.closed {
 			_ = d.check() // the next Put meets the same error
 		}
+		d.tellNow()
 		files, folders := d.takeDirty()
 		d.mu.Unlock()
 
@@ -151,7 +152,10 @@ func (d *Store) syncFailed(err error) {
 	}
 }
 
-// wait waits for b, within syncWait.
+// limit bounds the wait for b. It is for the goroutines that the store has started.
+func (b *batch) limit() { time.AfterFunc(syncWait, b.giveUp) }
+
+// wait waits for b, as long as limit allows.
 func (b *batch) wait() { <-b.over }
 
 // Sync implements [store.Store].

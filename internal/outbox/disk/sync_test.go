@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A syncLog is the real system, and remembers what was synced.
@@ -59,7 +60,7 @@ func TestSynced(t *testing.T) {
 	dir := filepath.Join(top, "new", "folders", "outbox")
 	open := func() (*Store, *syncLog) {
 		log := &syncLog{System: osSystem{}}
-		d, err := Open(Config{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: log})
+		d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func TestSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	next, log := open()
-	if entries, err := next.Adopt(); err != nil || len(entries) != 1 {
+	if entries, err := adopted(next); err != nil || len(entries) != 1 {
 		t.Fatal(entries, err)
 	}
 	if !log.has(left) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 )
@@ -45,10 +46,13 @@ func (m *Memory) Done(e *Entry) error {
 }
 
 // Adopt implements Store. No process leaves its memory to another.
-func (m *Memory) Adopt() ([]*Entry, error) { return nil, nil }
+func (m *Memory) Adopt(context.Context, func([]*Entry)) (Adopted, error) { return Adopted{}, nil }
 
 // Unread implements Store. Memory can always be read.
-func (m *Memory) Unread() (int, int64, error) { return 0, 0, nil }
+func (m *Memory) Unread() Unread { return Unread{} }
+
+// Recount implements Store. Nobody else holds anything.
+func (m *Memory) Recount() {}
 
 // Forget implements Store.
 func (m *Memory) Forget() int { return 0 }

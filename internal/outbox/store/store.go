@@ -3,9 +3,12 @@
 package store
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // A Record is one envelope on its way into a store.
@@ -59,27 +62,30 @@ func (r *Record) NewEntry() *Entry {
 	return e
 }
 
-// A Store keeps payloads. The queue calls it; it may be called from several goroutines at once.
+// A Store keeps payloads. The outbox calls it; it may be called from several goroutines at once.
 type Store interface {
 	// Put keeps a copy of r's payload. When it returns nil the record outlives the process (disk) or is held in memory;
-	// with an error nothing is kept.
+	// with an error nothing is kept. It returns within 100 ms, whatever the disk does.
 	Put(r *Record) (*Entry, error)
 	// Payload returns e's payload as it was stored, in buf when that is large enough. ErrDamaged: it can never be read.
-	// Any other error may pass.
+	// Any other error may pass; after one, buf is the store's.
 	Payload(e *Entry, buf []byte) ([]byte, error)
-	// Done forgets e: delivered, or dropped. It isn't handed out again, not to later processes either.
+	// Done forgets e: delivered, or dropped. It isn't handed out again, not to later processes either. It returns within
+	// 100 ms.
 	Done(e *Entry) error
-	// Adopt takes over what processes that have died left behind, oldest first, with Backlog set; nothing when another
-	// process has taken it. What can't be read stays, see Unread. It also reports tasks that were interrupted and crashes
-	// by the callbacks of its owner.
-	Adopt() ([]*Entry, error)
-	// Unread says how much Adopt has met that may wait but could not be read: how many stretches and files, their bytes
-	// where they are known, and why. The next Adopt tries again.
-	Unread() (count int, bytes int64, err error)
+	// Adopt takes over what processes that have died left behind, with Backlog set, and calls found with it, segment by
+	// segment, the oldest first; nothing when another process has taken it. It ends early when ctx does. What can't be
+	// read stays and is read again by the next Adopt. It also reports tasks that were interrupted and crashes by the
+	// callbacks of its owner.
+	Adopt(ctx context.Context, found func([]*Entry)) (Adopted, error)
+	// Unread is what Adopt has met that may wait but could not be read. It asks no disk.
+	Unread() Unread
 	// Forget gives up what could not be read in what was adopted, and returns how many stretches that was.
 	Forget() int
-	// Bytes is what the limit counts: payload bytes that wait, those of other processes included.
+	// Bytes is what the limit counts: payload bytes that wait, those of other processes included. It asks no disk.
 	Bytes() int64
+	// Recount looks how much other processes hold now, unless it did a moment ago. It returns within 100 ms.
+	Recount()
 	// Probe tries whether a store that has failed works again. It keeps nothing.
 	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
@@ -90,41 +96,34 @@ type Store interface {
 	Close() error
 }
 
+// Adopted is what an Adopt has met beside what it found.
+type Adopted struct {
+	Damaged int // records that are lost: as many as were noted to wait, or else at least one a damaged stretch
+	Unread  Unread
+}
+
+// Unread is what may wait but could not be read: stretches of segments, and whole files.
+type Unread struct {
+	Count int
+	Bytes int64 // where that is known
+	Err   error // of the newest
+}
+
+// Add counts one more.
+func (u *Unread) Add(bytes int64, err error) {
+	u.Count++
+	u.Bytes += bytes
+	u.Err = err
+}
+
 // ErrDamaged says that a record's bytes are not those that were written.
 var ErrDamaged = errors.New("outbox: damaged record")
 
 // Category is a data category of Sentry's rate limits and client reports.
-type Category uint8
-
-// The categories that sentry-go v0.50.0 sends.
-const (
-	CategoryError Category = iota
-	CategoryTransaction
-	CategoryMonitor
-	CategoryLog
-	CategoryMetric
-	CategoryOther
-)
+type Category = protocol.Category
 
 // CategoryCount is how many categories there are.
-const CategoryCount = int(CategoryOther) + 1
+const CategoryCount = int(protocol.CategoryOther) + 1
 
 // Index is the category's place in tables. A newer program's category, read from disk, counts as CategoryOther.
-func (c Category) Index() int { return min(int(c), CategoryCount-1) }
-
-// String returns the name that X-Sentry-Rate-Limits and client reports use.
-func (c Category) String() string {
-	switch c {
-	case CategoryError:
-		return "error"
-	case CategoryTransaction:
-		return "transaction"
-	case CategoryMonitor:
-		return "monitor"
-	case CategoryLog:
-		return "log_item"
-	case CategoryMetric:
-		return "trace_metric"
-	}
-	return "default"
-}
+func Index(c Category) int { return min(int(c), CategoryCount-1) }

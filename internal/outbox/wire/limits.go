@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 const (
@@ -26,20 +27,21 @@ const (
 type Limits [store.CategoryCount]time.Duration
 
 // limitNames are the names in X-Sentry-Rate-Limits that concern an outbox. Others (sessions, profiles, spans sent by
-// themselves, …) are somebody else's. A limit in bytes limits what it counts the bytes of.
-var limitNames = map[string]store.Category{
-	"error":             store.CategoryError,
-	"transaction":       store.CategoryTransaction,
-	"monitor":           store.CategoryMonitor,
-	"log_item":          store.CategoryLog,
-	"log_byte":          store.CategoryLog,
-	"trace_metric":      store.CategoryMetric,
-	"trace_metric_byte": store.CategoryMetric,
-	"default":           store.CategoryOther,
-}
+// themselves, …) are somebody else's.
+var limitNames = func() map[string]store.Category {
+	names := make(map[string]store.Category)
+	for _, item := range protocol.Items {
+		for _, name := range item.Limits {
+			names[name] = item.Category
+		}
+	}
+	return names
+}()
 
 // raise sets the limit of c, unless it is longer already.
-func (l *Limits) raise(c store.Category, d time.Duration) { l[c.Index()] = max(l[c.Index()], d) }
+func (l *Limits) raise(c store.Category, d time.Duration) {
+	l[store.Index(c)] = max(l[store.Index(c)], d)
+}
 
 func (l *Limits) raiseAll(d time.Duration) {
 	for c := range l {
@@ -55,7 +57,7 @@ func answerLimits(status int, h http.Header, c store.Category, now time.Time) Li
 	for _, value := range header {
 		l.parse(value)
 	}
-	if status != http.StatusTooManyRequests || l[c.Index()] > 0 {
+	if status != http.StatusTooManyRequests || l[store.Index(c)] > 0 {
 		return l
 	}
 	d, ok := parseRetryAfter(h.Get("Retry-After"), now)

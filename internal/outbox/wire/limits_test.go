@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // l makes Limits of seconds by category: error, transaction, monitor, log, metric, other.
@@ -79,7 +80,7 @@ func TestAnswerLimits(t *testing.T) {
 		{"429 with 0", 429, "", "0", all(1), 0},
 		{"429 with both", 429, "30:error", "7", l(30), 0},
 		{"429 that speaks of others", 429, "30:transaction", "7", l(7, 30), 0},
-		{"429 that speaks of others, for a log", 429, "30:transaction", "", l(0, 30, 0, 60), store.CategoryLog},
+		{"429 that speaks of others, for a log", 429, "30:transaction", "", l(0, 30, 0, 60), protocol.CategoryLog},
 		{"429 with a limit that is over", 429, "0:error", "", l(60), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,13 +98,13 @@ func TestAnswerLimits(t *testing.T) {
 	}
 	t.Run("an empty header", func(t *testing.T) {
 		h := http.Header{"X-Sentry-Rate-Limits": {""}, "Retry-After": {"7"}}
-		if got := answerLimits(429, h, store.CategoryError, now); got != all(7) {
+		if got := answerLimits(429, h, protocol.CategoryError, now); got != all(7) {
 			t.Errorf("got %v", got)
 		}
 	})
 	t.Run("several headers", func(t *testing.T) {
 		h := http.Header{"X-Sentry-Rate-Limits": {"1:error", "2:transaction"}}
-		if got := answerLimits(200, h, store.CategoryError, now); got != l(1, 2) {
+		if got := answerLimits(200, h, protocol.CategoryError, now); got != l(1, 2) {
 			t.Errorf("got %v", got)
 		}
 	})
@@ -117,11 +118,11 @@ func FuzzRateLimits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header, retry string) {
 		h := http.Header{"X-Sentry-Rate-Limits": {header}, "Retry-After": {retry}}
 		for _, status := range []int{200, 429} {
-			for c, d := range answerLimits(status, h, store.CategoryError, now) {
+			for c, d := range answerLimits(status, h, protocol.CategoryError, now) {
 				if d < 0 || d > maxLimit {
 					t.Errorf("%s limited for %v", store.Category(c), d)
 				}
-				if status == 429 && store.Category(c) == store.CategoryError && d < minLimit {
+				if status == 429 && store.Category(c) == protocol.CategoryError && d < minLimit {
 					t.Errorf("429 Limits for %v", d)
 				}
 			}

@@ -2,8 +2,8 @@ package find
 
 import "strings"
 
-// apart handles a name and its value that stand apart by what isn't ":" or "=": in tables, lists, brackets and calls. i is
-// at the separator. As names stand so in prose and code too, the value must look like a secret.
+// apart handles a name and its value that stand apart by what isn't ":" or "=": in tables, lists, brackets and calls. i
+// is at the separator. As names stand so in prose and code too, the value must look like a secret.
 func (s *Finder) apart(ed *secretEditor, i int) int {
 	t := ed.text
 	at := i
@@ -86,7 +86,8 @@ var (
 	owners  = setOf("for of für von pour de")
 )
 
-// said handles what follows "password" at k in a sentence; setting says that a line of settings may consist of name and value.
+// said handles what follows "password" at k in a sentence; setting says that a line of settings may consist of name and
+// value.
 func (e *editor) said(k int, setting bool) int {
 	t := e.text
 	from, end, next := e.nextWord(k - 1)

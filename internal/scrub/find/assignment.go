@@ -107,8 +107,8 @@ func (s *Finder) nameOfWords(ed *editor, start, end int) int {
 	return -1
 }
 
-// keyed handles the name "key", or the like, where it isn't part of a longer one: in a URL, of a wireless network, and as the
-// name of a pair.
+// keyed handles the name "key", or the like, where it isn't part of a longer one: in a URL, of a wireless network, and
+// as the name of a pair.
 func (s *Finder) keyed(ed *editor, i, k int, rule valueRule, start int) int {
 	t := ed.text
 	if equalFold(rule.name, "key") && t[i] == '=' && start > 0 {
@@ -370,7 +370,8 @@ func (s *Finder) namedElement(ed *editor, i int) int {
 	return ed.elementText(i + 1)
 }
 
-// elementText replaces the text of the first element that has some, from k on, blanks and tags that open others left out.
+// elementText replaces the text of the first element that has some, from k on, blanks and tags that open others left
+// out.
 func (e *editor) elementText(k int) int {
 	t := e.text
 	limit := min(len(t), k+maxLookAhead)

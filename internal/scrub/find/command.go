@@ -198,8 +198,8 @@ func (x *scanner) programEnd(k int) int {
 	return k
 }
 
-// nextWord returns the argument that begins behind k and blanks, without its quotes, and where it ends with them. There is
-// none if it is empty.
+// nextWord returns the argument that begins behind k and blanks, without its quotes, and where it ends with them. There
+// is none if it is empty.
 func (x *scanner) nextWord(k int) (from, end, next int) {
 	t := x.text
 	if k < len(t) && classes[t[k]]&(classBlank|classComma|classQuote) == 0 {

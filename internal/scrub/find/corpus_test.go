@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like secrets.
@@ -44,14 +45,14 @@ func TestCorpus(t *testing.T) {
 	}
 	measure(t, "testdata: wrapped errors unchanged", wantWrapped, wrapped, unchanged)
 	clean := typicalText(10_000)
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			f.Text(clean)
-		}
-	})
-	t.Logf("cost: %.2f ns a byte of clean text, %d allocations",
-		float64(result.NsPerOp())/float64(len(clean)), result.AllocsPerOp())
+	best := time.Hour // of many runs, as the machine has other work too
+	for range 300 {
+		start := time.Now()
+		f.Text(clean)
+		best = min(best, time.Since(start))
+	}
+	t.Logf("cost: %.2f ns a byte of clean text, %v allocations",
+		float64(best.Nanoseconds())/float64(len(clean)), testing.AllocsPerRun(10, func() { f.Text(clean) }))
 }
 
 func corpus(t *testing.T, folder, list string) []string {

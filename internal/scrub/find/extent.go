@@ -29,7 +29,9 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		start = ed.jsonValue(start)
 	}
 	if strings.HasPrefix(t[start:], `\n`) && rule.sep == ':' { // below, the line's end escaped
-		if next := ed.skipBlanks(start + 2); next > start+2 && isSecretive(t[next:ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)]) {
+		next := ed.skipBlanks(start + 2)
+		end := ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)
+		if next > start+2 && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
 			start = next
 		}
 	}
@@ -111,8 +113,8 @@ func (x *scanner) sigil(k int) int {
 	return k
 }
 
-// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be nothing but a
-// value, a text in quotes that isn't a name itself or something in brackets.
+// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be
+// nothing but a value, a text in quotes that isn't a name itself or something in brackets.
 func (x *scanner) jsonValue(k int) int {
 	t := x.text
 	next := x.span(k, len(t), classWhitespace)
@@ -166,8 +168,8 @@ func (x *scanner) phraseEnd(end int, rule valueRule) int {
 	return end
 }
 
-// indent returns how far the name at start is from the beginning of its line; false if something stands before it but the
-// dash of a list.
+// indent returns how far the name at start is from the beginning of its line; false if something stands before it but
+// the dash of a list.
 func (x *scanner) indent(start int) (n int, ok bool) {
 	defer func() { x.steps += n }()
 	for n = 0; n < start && n < maxLookBack; n++ {
@@ -182,8 +184,9 @@ func (x *scanner) indent(start int) (n int, ok bool) {
 	return n, n == start
 }
 
-// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it that
-// are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there are none.
+// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it
+// that are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there
+// are none.
 func (x *scanner) block(start, k int) (from, end int) {
 	t := x.text
 	from = k
@@ -232,8 +235,8 @@ func (x *scanner) block(start, k int) (from, end int) {
 	return from, end
 }
 
-// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…], &{…}, and
-// with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
+// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…],
+// &{…}, and with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
 func (x *scanner) composite(k int) (end int) {
 	t, i := x.text, k
 	for i < len(t) && (t[i] == '&' || t[i] == '*') {
@@ -429,8 +432,8 @@ var (
 	}
 )
 
-// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is t[k:end];
-// 0 if it isn't one.
+// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is
+// t[k:end]; 0 if it isn't one.
 func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	t := x.text
 	line := func() int {

@@ -43,7 +43,8 @@ func (e *editor) mail(i int) int {
 	return e.replace(start, end, mailMark)
 }
 
-// isMailDomain reports whether the last part of a host's name may be that of a mail address, rather than a kind of file or unit.
+// isMailDomain reports whether the last part of a host's name may be that of a mail address, rather than a kind of file
+// or unit.
 func isMailDomain(last string) bool {
 	return len(last) >= 2 && isPlainWord(last) && !fileKinds[last]
 }
@@ -54,7 +55,8 @@ var (
 		"service socket timer mount target scope slice path device swap")
 )
 
-// mac handles the third byte, at i, of the address of a network card: six pairs of digits with the sign at i between them.
+// mac handles the third byte, at i, of the address of a network card: six pairs of digits with the sign at i between
+// them.
 func (e *editor) mac(i int) int {
 	t := e.text
 	start, end := i-2, i-2+macBytes

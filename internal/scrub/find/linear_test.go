@@ -230,3 +230,21 @@ func TestNestedTextIsLinear(t *testing.T) {
 		})
 	}
 }
+
+// TestMegabytes grows each prefix, flag, quote and name of the tables to half a MiB, and to one.
+func TestMegabytes(t *testing.T) {
+	t.Parallel()
+	if testing.Short() || raceEnabled {
+		t.Skip("it reads hundreds of MiB")
+	}
+	s := New(linearOwner)
+	parts := append(patternParts(s), "SG.", "-eyJ", "password=", "token: ", `\"secret\":\"`, "password ", "Kennwort für ")
+	seen := make(map[string]bool)
+	for _, part := range parts {
+		if seen[part] || part == "" {
+			continue
+		}
+		seen[part] = true
+		checkLinear(t, s, func(times int) string { return strings.Repeat(part, times<<19/len(part)) })
+	}
+}

@@ -8,9 +8,10 @@ import (
 
 // A names decides which names hold secrets. It is immutable after newNames.
 //
-// A name is split into words (snake_case, kebab-case, dotted, camelCase, digits apart) and looked up by single words, by
-// two and three neighbours joined (api_key is apikey), and joined as a whole (pAssWord). What follows or precedes the secret word may
-// show that the value is a property of the secret, not the secret: token_count, password_expires_at, has_cookie.
+// A name is split into words (snake_case, kebab-case, dotted, camelCase, digits apart) and looked up by single words,
+// by two and three neighbours joined (api_key is apikey), and joined as a whole (pAssWord). What follows or precedes
+// the secret word may show that the value is a property of the secret, not the secret: token_count,
+// password_expires_at, has_cookie.
 type names struct {
 	words  vocabulary // of secrets, and roles
 	around vocabulary // what makes a name innocent beside them
@@ -66,53 +67,46 @@ const (
 )
 
 // secretWords are the names of secrets, in lower case and without separators.
-var secretWords = []string{
-	"password", "passwords", "passwd", "passwds", "pwd", "pwds", "pswd", "pswds", "passphrase", "passphrases", "passcode", "passcodes", "passkey",
-	"pw", "pws", "passwrd", "pasword", "passwrod", "pwrd", "psw",
-	"passin", "passout", "storepass", "keypass", "htpasswd", "pgpass", "passwordd", "machinepassword",
-	// of other languages
-	"passwort", "passwörter", "kennwort", "kennwörter", "kennung", "losung", "zugangscode", "zugangsdaten", "anmeldedaten",
-	"sicherheitsschlüssel", "netzwerkschlüssel", "wlanschlüssel", "schlüsselinhalt", "wiederherstellungsschlüssel",
-	"lizenzschlüssel", "produktschlüssel", "freischaltcode", "geheimnis", "wlankey",
-	"contraseña", "contrasena", "contraseñas", "clavedeacceso", "motdepasse", "motsdepasse", "mdp", "codedacces",
-	"contenudelaclé", "contenudelacle", "contenidodelaclave", "contenutochiave", "cléderécupération", "cléréseau",
-	"senha", "senhas", "palavrapasse", "palavrachave", "paroladordine", "parola", "parole", "parolachiave",
-	"wachtwoord", "wachtwoorden", "toegangscode", "salasana", "adgangskode", "kodeord", "lösenord", "losenord", "passord",
-	"heslo", "hesla", "hasło", "haslo", "jelszó", "jelszo", "şifre", "sifre", "lozinka", "geslo", "slaptažodis", "parool",
-	"пароль", "пароля", "пароли", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "סיסמה",
-	"κωδικός", "رمزعبور", "mậtkhẩu", "katasandi", "รหัสผ่าน",
-	"secret", "secrets", "secretkey", "secretkeys", "clientsecret", "credential", "credentials", "cred", "creds",
-	"token", "authtoken", "authtokens", "accesstokens", "refreshtokens", "apitokens", "jwt", "jwts", "bearer", "otp", "totp",
-	"apikey", "apikeys", "accesskey", "accesskeys", "authkey", "authkeys", "privatekey", "privatekeys", "privkey", "signingkey",
-	"encryptionkey", "decryptionkey", "masterkey", "accountkey", "sharedkey", "sharedaccesskey", "sharedaccesssignature",
-	"presharedkey", "psk", "sshkey", "sshkeys", "licensekey", "licencekey", "activationkey", "productkey", "recoverykey", "storagekey", "sessionkey",
-	"securitykey", "networkkey", "networksecuritykey", "bitlockerkey", "ntlmhash", "nthash", "lmhash",
-	"accesscode", "securitycode", "logincode", "unlockcode", "otpcode", "deploykey", "hmackey", "jwtkey", "rsakey", "pgpkey", "gpgkey", "aeskey", "symmetrickey", "wifikey", "wpakey", "wepkey", "keymaterial", "keycontent",
-	"subscriptionkey", "applicationkey", "functionskey", "clientkey", "codeverifier", "clientassertion", "samlresponse", "symfony", "vaultkey", "webhookkey", "saskey", "adminkey", "rootkey", "serviceaccountkey", "appkey", "consumerkey",
-	"auth", "oauth", "xauth", "basicauth", "proxyauth", "httpauth", "authorization", "authorisation", "xamzsignature", "xamzcredential",
-	"cookie", "cookies", "setcookie", "cookiejar", "sessionid", "sessionids", "sessid", "sid", "phpsessid", "jsessionid", "usersession",
-	"csrf", "xsrf", "csrftoken", "xsrftoken", "dsn", "dsns", "connectionstring", "connectionstrings", "connstring", "connstr", "connectionstr", "connectionuri",
-	"mnemonic", "seedphrase", "recoveryphrase", "cvv", "cvc", "pincode", "ssn", "creditcard", "cardnumber",
-}
+var secretWords = strings.Fields(`
+	password passwords passwd passwds pwd pwds pswd pswds passphrase passphrases passcode passcodes passkey pw pws
+	passwrd pasword passwrod pwrd psw passin passout storepass keypass htpasswd pgpass passwordd machinepassword
+	passwort passwörter kennwort kennwörter kennung losung zugangscode zugangsdaten anmeldedaten
+	sicherheitsschlüssel netzwerkschlüssel wlanschlüssel schlüsselinhalt wiederherstellungsschlüssel lizenzschlüssel
+	produktschlüssel freischaltcode geheimnis wlankey contraseña contrasena contraseñas clavedeacceso motdepasse
+	motsdepasse mdp codedacces contenudelaclé contenudelacle contenidodelaclave contenutochiave cléderécupération
+	cléréseau senha senhas palavrapasse palavrachave paroladordine parola parole parolachiave wachtwoord
+	wachtwoorden toegangscode salasana adgangskode kodeord lösenord losenord passord heslo hesla hasło haslo jelszó
+	jelszo şifre sifre lozinka geslo slaptažodis parool пароль пароля пароли 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 סיסמה
+	κωδικός رمزعبور mậtkhẩu katasandi รหัสผ่าน secret secrets secretkey secretkeys clientsecret credential
+	credentials cred creds token authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp totp
+	apikey apikeys accesskey accesskeys authkey authkeys privatekey privatekeys privkey signingkey encryptionkey
+	decryptionkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk sshkey
+	sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey networkkey
+	networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode otpcode
+	deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial keycontent
+	subscriptionkey applicationkey functionskey clientkey codeverifier clientassertion samlresponse symfony vaultkey
+	webhookkey saskey adminkey rootkey serviceaccountkey appkey consumerkey auth oauth xauth basicauth proxyauth
+	httpauth authorization authorisation xamzsignature xamzcredential cookie cookies setcookie cookiejar sessionid
+	sessionids sessid sid phpsessid jsessionid usersession csrf xsrf csrftoken xsrftoken dsn dsns connectionstring
+	connectionstrings connstring connstr connectionstr connectionuri mnemonic seedphrase recoveryphrase cvv cvc
+	pincode ssn creditcard cardnumber`)
 
 // aspectWords make a name innocent when they follow the secret word: the value then describes the secret.
-var aspectWords = []string{
-	"count", "counts", "counter", "length", "len", "size", "sizes", "bytes", "chars", "characters", "bits", "type", "types", "kind", "kinds", "class", "limit", "limits",
-	"expires", "expired", "expiry", "expiration", "expire", "expiring", "lifetime", "ttl", "age", "validity", "date", "time", "timestamp", "timeout",
-	"at", "in", "seconds", "secs", "minutes", "hours", "days", "ms", "duration", "since", "until",
-	"name", "names", "field", "fields", "column", "policy", "policies", "rule", "rules", "required", "optional", "enabled", "disabled",
-	"valid", "invalid", "validated", "verified", "status", "error", "errors", "failed", "failure", "failures", "attempts", "retries",
-	"index", "position", "offset", "usage", "used", "total", "number", "num", "min", "max", "budget", "bucket", "ratio", "rate",
-	"cost", "price", "url", "uri", "urls", "endpoint", "host", "hostname", "server", "port", "domain", "path", "file", "filename", "dir", "folder",
-	"format", "algorithm", "alg", "method", "methods", "scheme", "mode", "version", "provider", "manager", "user", "username",
-	"strength", "level", "changed", "updated", "created", "present", "exists", "missing", "needed", "protected", "less",
-	"last", "never", "set", "history", "complexity", "reset", "attempt", "state", "bus", "sock", "socket", "login",
-	"ref", "refs", "reference", "prompt", "samesite", "secure", "parser", "service", "allowed", "remaining",
-}
+var aspectWords = strings.Fields(`
+	count counts counter length len size sizes bytes chars characters bits type types kind kinds class limit limits
+	expires expired expiry expiration expire expiring lifetime ttl age validity date time timestamp timeout at in
+	seconds secs minutes hours days ms duration since until name names field fields column policy policies rule
+	rules required optional enabled disabled valid invalid validated verified status error errors failed failure
+	failures attempts retries index position offset usage used total number num min max budget bucket ratio rate
+	cost price url uri urls endpoint host hostname server port domain path file filename dir folder format algorithm
+	alg method methods scheme mode version provider manager user username strength level changed updated created
+	present exists missing needed protected less last never set history complexity reset attempt state bus sock
+	socket login ref refs reference prompt samesite secure parser service allowed remaining`)
 
 // amountWords make a name innocent when they precede the secret word.
-var amountWords = []string{"has", "have", "is", "are", "num", "max", "min", "total", "avg", "mean", "no", "n", "requires", "require",
-	"required", "allow", "allows", "allowed", "skip", "needs", "remaining", "public", "enable", "disable"}
+var amountWords = strings.Fields(`
+	has have is are num max min total avg mean no n requires require required allow allows allowed skip needs
+	remaining public enable disable`)
 
 // passages stand before "pass" where something passes, or is one of several; passed are words that end in it.
 var (
@@ -124,11 +118,10 @@ var (
 )
 
 // tokenOwners stand before "tokens" where they are not counted.
-var tokenOwners = map[string]bool{"access": true, "refresh": true, "auth": true, "api": true, "bearer": true, "session": true,
-	"device": true, "reset": true, "oauth": true, "id": true, "user": true, "secret": true, "csrf": true, "jwt": true}
+var tokenOwners = setOf("access refresh auth api bearer session device reset oauth id user secret csrf jwt")
 
 // sessionParts stand after "session" where the value lets somebody take the session over.
-var sessionParts = map[string]bool{"id": true, "ids": true, "key": true, "token": true, "cookie": true, "secret": true, "hash": true, "data": true}
+var sessionParts = setOf("id ids key token cookie secret hash data")
 
 func newNames(configured []string) *names {
 	n := new(names)
@@ -172,81 +165,80 @@ func (s *splitName) start(word int) int {
 
 func (s *splitName) join(from, to int) []byte { return s.buf[s.start(from):s.ends[to]] }
 
+// A letterKind is what a character is in a name.
+type letterKind uint8
+
+const (
+	otherKind letterKind = iota // it parts words
+	lowerKind
+	upperKind
+	digitKind
+)
+
+func kindOfLetter(r rune) letterKind {
+	switch {
+	case r >= 'a' && r <= 'z':
+		return lowerKind
+	case r >= 'A' && r <= 'Z':
+		return upperKind
+	case r >= '0' && r <= '9':
+		return digitKind
+	case r < utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsMark(r):
+		return otherKind
+	case unicode.IsUpper(r):
+		return upperKind
+	}
+	return lowerKind
+}
+
 // split reports whether name has words at all. More words than fit are joined into the last one.
 func (s *splitName) split(name string) bool {
 	if len(name) > maxNameBytes {
 		return false
 	}
-	const (
-		other = iota
-		lower
-		upper
-		digit
-	)
-	last := other
-	end := func() {
-		if s.len > s.start(s.words) && s.words < maxNameWords-1 {
-			s.ends[s.words] = uint8(s.len)
-			s.words++
-		}
-	}
-	for i := 0; i < len(name); {
-		c := name[i]
-		kind, size := other, 1
-		switch {
-		case c >= 'a' && c <= 'z':
-			kind = lower
-		case c >= 'A' && c <= 'Z':
-			kind, c = upper, c|0x20
-		case c >= '0' && c <= '9':
-			kind = digit
-		case c >= utf8.RuneSelf:
-			var r rune
+	last := otherKind
+	for i := 0; i < len(name) && s.len <= maxNameBytes; {
+		r, size := rune(name[i]), 1
+		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRuneInString(name[i:])
-			if unicode.IsLetter(r) || unicode.IsMark(r) {
-				kind = lower
-				if unicode.IsUpper(r) {
-					kind = upper
-				}
-				if last != kind && (last == digit || last == lower) {
-					end()
-				}
-				s.len += utf8.EncodeRune(s.buf[s.len:], unicode.ToLower(r))
-			} else {
-				end()
-			}
-			i += size
-			last = kind
-			if s.len > maxNameBytes {
-				return false
-			}
-			continue
+		}
+		kind := kindOfLetter(r)
+		if s.words < maxNameWords-1 && beginsWord(last, kind, name[i+size:]) {
+			s.end()
 		}
 		switch {
-		case kind == other:
-			end()
-		case last == other || kind == last && kind != upper:
-		case kind == upper && last == upper:
-			// The last capital of a run belongs to the next word: APIKey.
-			if i+1 < len(name) && name[i+1] >= 'a' && name[i+1] <= 'z' && !(name[i+1] == 's' && (i+2 == len(name) || !isLower(name[i+2]))) {
-				end()
-			}
-		case kind == lower && last == upper:
-		default:
-			end()
-		}
-		if kind != other {
-			s.buf[s.len] = c
+		case kind == otherKind:
+		case r < utf8.RuneSelf:
+			s.buf[s.len] = lowered(byte(r))
 			s.len++
+		default:
+			s.len += utf8.EncodeRune(s.buf[s.len:], unicode.ToLower(r))
 		}
-		last = kind
-		i += size
+		i, last = i+size, kind
 	}
+	s.end()
+	return s.words > 0 && s.len <= maxNameBytes
+}
+
+// end ends the word that was begun, if one was.
+func (s *splitName) end() {
 	if s.len > s.start(s.words) {
 		s.ends[s.words] = uint8(s.len)
 		s.words++
 	}
-	return s.words > 0
+}
+
+// beginsWord reports whether a character of a kind, behind one of the kind last and before rest, begins a word.
+func beginsWord(last, kind letterKind, rest string) bool {
+	switch {
+	case kind == otherKind:
+		return true
+	case last == otherKind, kind == last && kind != upperKind, kind == lowerKind && last == upperKind:
+		return false
+	case kind == upperKind && last == upperKind: // the last capital of a run belongs to the next word: APIKey, not APIKeys of APIs
+		return rest != "" && isLower(rest[0]) && (rest[0] != 's' || len(rest) > 1 && isLower(rest[1]))
+	}
+	return true
 }
 
 func isLowerWord(name string) bool {

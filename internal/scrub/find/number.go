@@ -23,7 +23,8 @@ var cards = [...]struct {
 	{"35", "p", "3530111333300000"}, {"6", "ps", "6011111111111117"}, // JCB, Discover, UnionPay, Maestro
 }
 
-// card handles the digit at i when the number of a payment card begins there: with blanks or dashes, and its check digit.
+// card handles the digit at i when the number of a payment card begins there: with blanks or dashes, and its check
+// digit.
 func (e *editor) card(i int) int {
 	t := e.text
 	var number [maxCard]byte

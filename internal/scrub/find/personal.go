@@ -16,8 +16,8 @@ const (
 	userMark = "[user]"
 )
 
-// minNameChars is the length of the shortest name of a host or user that is replaced wherever it stands: shorter ones are too
-// often ordinary words. minShortChars is that of the shortest that is replaced where nothing else can be meant.
+// minNameChars is the length of the shortest name of a host or user that is replaced wherever it stands: shorter ones
+// are too often ordinary words. minShortChars is that of the shortest that is replaced where nothing else can be meant.
 const (
 	minNameChars  = 4
 	minShortChars = 2
@@ -130,8 +130,8 @@ func firstBytes(name string) (list []byte) {
 	}
 }
 
-// text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words, and
-// allocates nothing when nothing is found.
+// text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words,
+// and allocates nothing when nothing is found.
 func (p *personal) text(t string) string {
 	ed := editor{scanner: scanner{text: t}}
 	p.find(&ed)
@@ -201,7 +201,8 @@ func (x *scanner) separator(i int) int {
 	return k - i
 }
 
-// escapedSeparator returns the length of the separator that t begins with, escaped once or twice as in a URL; 0 for none.
+// escapedSeparator returns the length of the separator that t begins with, escaped once or twice as in a URL; 0 for
+// none.
 func escapedSeparator(t string) int {
 	for _, escape := range [...]string{"%2", "%5", "%252", "%255"} {
 		n := len(escape)
@@ -239,8 +240,8 @@ func (p *personal) path(ed *editor, i, n int) int {
 	return ed.replace(start, end, homeMark)
 }
 
-// relativeHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, by the separator behind the
-// folder.
+// relativeHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, by the separator
+// behind the folder.
 func (x *scanner) relativeHomes(i, n int) (start, name int) {
 	t := x.text
 	for _, folder := range [...]string{"home", "Users"} {
@@ -328,8 +329,8 @@ func (f *folder) match(ed *editor, k int) int {
 	return k
 }
 
-// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a URL or in
-// JSON; 0 if it doesn't begin with element.
+// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a
+// URL or in JSON; 0 if it doesn't begin with element.
 func (x *scanner) skip(k int, element string) int {
 	t := x.text
 	for element != "" {
@@ -357,7 +358,8 @@ func (x *scanner) skip(k int, element string) int {
 	return k
 }
 
-// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if none is.
+// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if
+// none is.
 func unescaped(t string, k int) (r rune, size int) {
 	switch {
 	case k >= len(t):
@@ -500,7 +502,8 @@ func (x *scanner) homesIn(f homeFolder, i, n int) (start, name int, windows bool
 	return start, name, windows
 }
 
-// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of Windows.
+// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of
+// Windows.
 func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
 	t := x.text
 	from := i
@@ -578,7 +581,8 @@ func (x *scanner) userEnd(k int, windows bool) int {
 		closed := end < len(t) && (x.separator(end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
 		colon := end+1 < len(t) && t[end] == ':' && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
 		if !closed && !colon {
-			// What follows the blank may be the sentence around the path: only what is written like a name belongs to it.
+			// What follows the blank may be the sentence around the path: only what is written like a name belongs to
+			// it.
 			stop := blank
 			for stop+1 < end && t[stop] == ' ' {
 				r, _ := utf8.DecodeRuneInString(t[stop+1:])
@@ -647,7 +651,8 @@ func (p *personal) word(ed *editor, i int) int {
 	return 0
 }
 
-// goesOn reports whether t[i:end] is a part of a longer word. Underscores and digits end one, but a number isn't cut in two.
+// goesOn reports whether t[i:end] is a part of a longer word. Underscores and digits end one, but a number isn't cut in
+// two.
 func goesOn(t string, i, end int) bool {
 	if end < len(t) {
 		r, _ := utf8.DecodeRuneInString(t[end:])

@@ -2,8 +2,8 @@ package find
 
 import "strings"
 
-// plain returns t without what may stand between a name and its value, or inside them, unseen: colours of a terminal, the
-// NULs of UTF-16, and with the signs of ASCII in place of full-width ones.
+// plain returns t without what may stand between a name and its value, or inside them, unseen: colours of a terminal,
+// the NULs of UTF-16, and with the signs of ASCII in place of full-width ones.
 func plain(t string) string {
 	if wide := strings.Count(t, "\x00"); wide > 0 {
 		t = strings.ReplaceAll(t, "\x00", "")

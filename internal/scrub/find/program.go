@@ -160,9 +160,9 @@ func (p *programs) run(flag, from int) bool {
 	return false
 }
 
-// programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the argument
-// before arg. The beginning of arg is enough; whole returns all of it, for a login. run reports whether a program of
-// programFlags[flag] comes before; it is asked only after that flag.
+// programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the
+// argument before arg. The beginning of arg is enough; whole returns all of it, for a login. run reports whether a
+// program of programFlags[flag] comes before; it is asked only after that flag.
 func programSecret(prev, arg string, whole func() string, run func(flag int) bool) (from int) {
 	for i := range programFlags {
 		f := &programFlags[i]
@@ -245,8 +245,8 @@ type Arguments struct {
 	next int // the argument that is to be read
 }
 
-// ListedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask for
-// the arguments in their order.
+// ListedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask
+// for the arguments in their order.
 func ListedArgument[V any](a *Arguments, l []V, i int) (string, bool) {
 	text := func(i int) string {
 		t, _ := any(l[i]).(string)

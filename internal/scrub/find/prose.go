@@ -200,8 +200,8 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	return more && x.isSentence(k, end, rule)
 }
 
-// isSentence reports whether the words from t[k:end] on are a sentence rather than the words of a phrase that is a secret: one
-// that has a line of its own and no word of messages.
+// isSentence reports whether the words from t[k:end] on are a sentence rather than the words of a phrase that is a
+// secret: one that has a line of its own and no word of messages.
 func (x *scanner) isSentence(k, end int, rule valueRule) bool {
 	if _, alone := x.indent(rule.start); !alone {
 		return true

@@ -2,7 +2,8 @@ package find
 
 import "strings"
 
-// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
+// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known
+// formats.
 //
 // It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
 // letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
@@ -46,6 +47,9 @@ func (e *editor) replace(from, to int, with string) int {
 	from = max(from, e.last)
 	if to <= from || e.text[from:to] == with {
 		return to
+	}
+	if end := from + len(with); to < end && strings.HasPrefix(e.text[from:], with) { // the beginning of ours, of an earlier time
+		return end
 	}
 	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
 		return to

@@ -304,3 +304,20 @@ func BenchmarkText(b *testing.B) {
 		}
 	}
 }
+
+// TestTextTwice: what was put in place of a secret is known again, whatever stands around it.
+func TestTextTwice(t *testing.T) {
+	t.Parallel()
+	f := New(linearOwner)
+	for _, list := range []string{"secrets", "ordinary"} {
+		for _, line := range corpus(t, "testdata", list) {
+			once := f.Text(strings.ReplaceAll(line, "PW", "Sommer2024!"))
+			if twice := f.Text(once); twice != once {
+				t.Errorf("%q becomes %q", once, twice)
+			}
+		}
+	}
+	if got := f.Text("echo [Filtered]|sudo -S x"); got != "echo [Filtered]|sudo -S x" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -101,8 +101,8 @@ type tokenFormat struct {
 	random bool // the prefix is short: it must begin a word, and the rest hold a random part
 }
 
-// tokenFormats are those of forges, chats, payment and shops; of models; of registries, clouds and tools, as gitleaks knows
-// them.
+// tokenFormats are those of forges, chats, payment and shops; of models; of registries, clouds and tools, as gitleaks
+// knows them.
 var tokenFormats = [...]tokenFormat{
 	{prefix: "ghp_", min: 16}, {prefix: "gho_", min: 16}, {prefix: "ghu_", min: 16}, {prefix: "ghs_", min: 16},
 	{prefix: "ghr_", min: 16}, {prefix: "github_pat_", min: 16},
@@ -221,7 +221,8 @@ func (e *editor) prefixed(i int) int {
 
 func isTokenByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
 
-// inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no word.
+// inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
+// word.
 func inWord(t string, i int) bool {
 	if i == 0 || !isTokenByte(t[i-1]) {
 		return false
@@ -232,8 +233,8 @@ func inWord(t string, i int) bool {
 	return i < 3 || t[i-3] != '%' || !isHex(t[i-2]) || !isHex(t[i-1])
 }
 
-// isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed, or 24 letters of both
-// cases. Words joined by dashes don't.
+// isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed, or 24 letters of
+// both cases. Words joined by dashes don't.
 func isRandom(t string) bool {
 	length := 0
 	var seen class

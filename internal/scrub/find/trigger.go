@@ -81,8 +81,8 @@ var triggers = [onWord]trigger{
 	onWideBlank:  {at: "\xc2", before: "\xa0"},
 }
 
-// found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of functions
-// would make each editor an allocation.)
+// found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of
+// functions would make each editor an allocation.)
 func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
 	switch pattern {
 	case onAssign:

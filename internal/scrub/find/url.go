@@ -83,8 +83,8 @@ func webhookSecret(host, path string) int {
 // minAccessToken is shorter than any access token, and longer than most names of users.
 const minAccessToken = 20
 
-// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of a Sentry
-// DSN, 32 hex digits, is none.
+// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of
+// a Sentry DSN, 32 hex digits, is none.
 func isAccessToken(user string) bool {
 	return len(user) >= minAccessToken && isRandom(user) && (len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
 }

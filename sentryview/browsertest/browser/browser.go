@@ -29,22 +29,34 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 		end()
 		_ = os.RemoveAll(dir)
 	}
-	if err := chromedp.Run(tab); err != nil {
+	if err := chromedp.Do(tab); err != nil {
 		return nil, stop, fmt.Errorf("browser: %w", err)
 	}
 	return tab, stop, nil
 }
 
-// Look sets the width of the window, in CSS pixels, how much they are enlarged, and the colours that the user prefers.
-func Look(width, height int64, zoom float64, dark bool) chromedp.Tasks {
+// Look sets the size of the window, in CSS pixels, how much they are enlarged, and the colours that the user prefers.
+// Nothing moves.
+func Look(tab context.Context, width, height int64, zoom float64, dark bool) error {
 	colours := "light"
 	if dark {
 		colours = "dark"
 	}
-	return chromedp.Tasks{
-		emulation.SetDeviceMetricsOverride(width, height, zoom, false),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}),
+	if err := Resize(tab, width, height, zoom); err != nil {
+		return err
 	}
+	_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		},
+	})
+	return err
+}
+
+// Resize sets the size of the window.
+func Resize(tab context.Context, width, height int64, zoom float64) error {
+	_, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: height, DeviceScaleFactor: zoom,
+	})
+	return err
 }

@@ -83,12 +83,17 @@ func (w *workshop) update(ctx context.Context) error {
 		return w.span(ctx, "http.client", "GET KB5044285.msu", 21, nil)
 	})
 	var failed error
+	began := w.began
 	w.runIn(ctx, "install_update", map[string]any{"kb": "KB5044284"}, func(ctx context.Context) error {
+		span := sentry.SpanFromContext(ctx)
+		span.StartTime = w.now
+		defer func() { span.EndTime = w.now }()
 		w.say(ctx, 1, "wusa", "wusa.exe KB5044284.msu /quiet /norestart", sentry.LevelInfo, nil)
 		w.say(ctx, 24, "wusa", "the installer has ended", sentry.LevelError, map[string]any{"exit_code": 2359302})
 		failed = &updateError{Code: "0x80073712", Package: "KB5044284", Log: strings.Repeat("2026-11-26 00:41:07, Info  CBS  Appl: Evaluating package applicability for package Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.2033.1.6, applicable state: Installed\n", 40)}
 		return failed
 	})
+	w.began = began
 	_ = w.span(ctx, "wua.rollback", "undo KB5044284", 9.5, nil)
 	return fmt.Errorf("install 1 of 2: %w", failed)
 }

@@ -163,6 +163,7 @@ type workshop struct {
 	client *sentryconfig.Client
 	now    time.Time
 	index  int
+	began  time.Time   // the task that runs
 	steps  []time.Time // of the breadcrumbs of the task that runs
 	file   *sentry.Attachment
 }
@@ -173,6 +174,10 @@ func open(dsn, dir string, end time.Time) (*workshop, error) {
 		DSN: dsn, OutboxDir: dir, Release: Release, Environment: "production",
 		ClientOptions: func(o *sentry.ClientOptions) {
 			o.BeforeSend = w.redate
+			o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+				e.StartTime, e.Timestamp = w.began, w.now
+				return e
+			}
 			if dsn == unreachable {
 				o.HTTPTransport = offline{}
 			}
@@ -235,16 +240,11 @@ func (w *workshop) run(taskType string, data any, run func(ctx context.Context) 
 }
 
 func (w *workshop) runIn(ctx context.Context, taskType string, data any, run func(ctx context.Context) error) {
-	w.steps, w.file = nil, nil
+	w.pass(2)
+	w.steps, w.file, w.began = nil, nil, w.now
 	task := sentryconfig.Task{Type: taskType, Index: w.index % tasksADay, Total: tasksADay, Data: data}
 	w.index++
-	w.pass(2)
-	_ = w.client.RunTask(ctx, task, func(ctx context.Context) error { // what went wrong is reported: all that counts here
-		span := sentry.SpanFromContext(ctx)
-		span.StartTime = w.now
-		defer func() { span.EndTime = w.now }()
-		return run(ctx)
-	})
+	_ = w.client.RunTask(ctx, task, run) // what went wrong is reported: all that counts here
 }
 
 // offline is a network that is down.
