@@ -47,6 +47,7 @@ type Client struct {
 	noise     noise
 	stuck     stuck
 	began     time.Time          // what now is since
+	turned    atomic.Int64       // now at the keeper's last turn
 	keeper    *resident.Resident // nil without a DSN
 	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
@@ -236,8 +237,8 @@ func hostname() string {
 }
 
 // Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
-// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns
-// true.
+// timeout. It reports false when some of it still waits, or was lost. What MaxPerMinute holds back isn't waited for.
+// While there is nothing to wait for it returns true.
 func (c *Client) Flush(timeout time.Duration) bool {
 	noticeEnabled()
 	if c == nil || c.client == nil || !c.open() {

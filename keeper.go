@@ -23,6 +23,7 @@ func (c *Client) keep() time.Duration {
 		return resident.Never
 	}
 	now := c.now()
+	c.turned.Store(int64(now))
 	due := min(c.noise.turn(c, now), c.stuck.turn(c, now))
 	if due == never {
 		return resident.Never
@@ -30,5 +31,11 @@ func (c *Client) keep() time.Duration {
 	return max(due-now, 0)
 }
 
-// now is the time since c was made, by the monotonic clock.
-func (c *Client) now() time.Duration { return time.Since(c.began) }
+// now is the time since c was made, by the monotonic clock. Inside a bubble of testing/synctest that c was made
+// outside of, the clock is another, years behind: there it is the time of the keeper's last turn.
+func (c *Client) now() time.Duration {
+	if d := time.Since(c.began); d >= 0 {
+		return d
+	}
+	return time.Duration(c.turned.Load())
+}

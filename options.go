@@ -55,7 +55,8 @@ type Options struct {
 	// held back is sent with it. What a dead process left to report isn't limited. JSON max_per_minute.
 	MaxPerMinute int
 	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the default,
-	// means for ever. Time during which the machine was suspended doesn't count. JSON stuck_after, a text such as "10m".
+	// means for ever. Time during which the machine was suspended doesn't count. The look at the goroutines stops the
+	// program for a moment, as runtime.Stack does. JSON stuck_after, a text such as "10m".
 	StuckAfter time.Duration
 	// Alerts report when too many runs of a task fail; see [Alert]. JSON alerts, a list.
 	Alerts []Alert

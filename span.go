@@ -28,8 +28,8 @@ type TaskSpan struct {
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	kind     *taskType
-	began    time.Duration // by the Client's clock that stands still while the machine is suspended
-	reported atomic.Bool   // as stuck
+	began    atomic.Int64 // by the Client's awake, in nanoseconds; or beganUnknown
+	reported atomic.Bool  // as stuck
 	finished atomic.Bool
 	attempt  *attempt // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
 
@@ -107,7 +107,8 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	}
 	t.noted = tags
 	t.noteStart()
-	t.kind, t.began = c.types.begin(t.taskType), c.awake()
+	t.kind = c.types.begin(t.taskType)
+	t.began.Store(c.beginning())
 	c.tasks.add(t)
 	c.collector.TaskStarted()
 	if adapters != nil {

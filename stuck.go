@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -29,6 +30,27 @@ type stuck struct {
 
 // awake is now without the time that the machine was suspended.
 func (c *Client) awake() time.Duration { return c.now() - c.stuck.slept() }
+
+// beganUnknown is when a task has begun by a clock that isn't the Client's: see now. The keeper reads its own.
+const beganUnknown = math.MinInt64
+
+// beginning is when a task begins that begins now.
+func (c *Client) beginning() int64 {
+	if time.Since(c.began) < 0 {
+		return beganUnknown
+	}
+	return int64(c.awake())
+}
+
+// age is for how long t has been running, by the keeper's clock.
+func (t *TaskSpan) age(awake time.Duration) time.Duration {
+	began := time.Duration(t.began.Load())
+	if began == beganUnknown || began > awake {
+		t.began.Store(int64(awake))
+		return 0
+	}
+	return awake - began
+}
 
 // slept is how long the machine was suspended. The clocks that tell it tick apart: less than a second is no sleep.
 func (s *stuck) slept() time.Duration {
@@ -63,7 +85,7 @@ func (t *TaskSpan) watchStuck(run uintptr) {
 	t.mu.Lock()
 	t.born = place
 	t.mu.Unlock()
-	if !s.armed.Load() && !s.armed.Swap(true) {
+	if !s.armed.Load() && !s.armed.Swap(true) || t.began.Load() == beganUnknown {
 		t.client.keeper.Kick()
 	}
 }
@@ -78,10 +100,11 @@ func (s *stuck) turn(c *Client, now time.Duration) time.Duration {
 	due, awake := never, c.awake()
 	var late []*TaskSpan
 	for _, t := range c.runningTasks() {
+		age := t.age(awake)
 		switch {
 		case t.reported.Load() || t.finished.Load() || t.offs != c.offs.Load():
-		case awake-t.began < after:
-			due = min(due, now+after-(awake-t.began))
+		case age < after:
+			due = min(due, now+after-age)
 		case t.reported.CompareAndSwap(false, true):
 			late = append(late, t)
 		}

@@ -19,14 +19,12 @@ func TestSuspendedIsNotStuck(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close(time.Minute)
-		asleep := time.Duration(0)
-		client.stuck.suspended = func() time.Duration { return asleep }
+		const night = 3 * time.Hour
+		fellAsleep := time.Now().Add(5 * time.Minute)
+		client.stuck.suspended = func() time.Duration { return min(max(time.Since(fellAsleep), 0), night) }
 		_, span := client.CreateTaskSpan(t.Context(), "backup", 0, 0, nil)
 		defer span.Finish()
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
-		asleep = 3 * time.Hour // and then the clock shows that much more
-		time.Sleep(asleep + 5*time.Minute - time.Second)
+		time.Sleep(night + 10*time.Minute - time.Second)
 		synctest.Wait()
 		if n := len(mock.Events()); n != 0 {
 			t.Fatalf("%d events of a task that has worked for 10 minutes less a second", n)
