@@ -13,6 +13,8 @@ type (
 	outboxLeft    = outbox.Left
 )
 
+const categoryTransaction = outbox.CategoryTransaction
+
 func lookAtOutbox(dir string) ([]outboxProject, error) { return outbox.Look(dir) }
 
 func exportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }
