@@ -169,7 +169,7 @@ func plural(n int, word string) string {
 	if strings.HasSuffix(word, "ch") {
 		return grouped(strconv.Itoa(n)) + " " + word + "es"
 	}
-	if stem, ok := strings.CutSuffix(word, "y"); ok && !strings.HasSuffix(word, "ey") {
+	if stem, ok := strings.CutSuffix(word, "y"); ok && !strings.HasSuffix(word, "ay") {
 		return grouped(strconv.Itoa(n)) + " " + stem + "ies"
 	}
 	return text + "s"

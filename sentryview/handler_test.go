@@ -101,7 +101,9 @@ func checkPage(t *testing.T, path, body string) {
 	if n := strings.Count(body, "<h1"); n != 1 {
 		t.Errorf("%s has %d h1", path, n)
 	}
-	for _, forbidden := range []string{" style=", "<style", " onclick=", " onload=", "javascript:", "ZgotmplZ", "<no value>", "%!"} {
+	for _, forbidden := range []string{
+		" style=", "<style", " onclick=", " onload=", "javascript:", "ZgotmplZ", "<no value>", "%!",
+	} {
 		if strings.Contains(withoutTexts(body), forbidden) {
 			t.Errorf("%s has %q", path, forbidden)
 		}
@@ -158,7 +160,9 @@ func TestHostile(t *testing.T) {
 				switch contentType {
 				case "text/html":
 					checkPage(t, path, body)
-					for _, markup := range []string{"<img", "<svg onload", "<iframe", "<base", "<meta http-equiv=refresh", "<a href=\"//"} {
+					for _, markup := range []string{
+						"<img", "<svg onload", "<iframe", "<base", "<meta http-equiv=refresh", "<a href=\"//",
+					} {
 						if strings.Contains(body, markup) {
 							t.Errorf("%s has %q", path, markup)
 						}

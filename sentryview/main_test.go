@@ -64,7 +64,8 @@ var hrefs = regexp.MustCompile(` (?:href|src|action)="([^"]*)"`)
 func crawl(t testing.TB, h http.Handler, seen func(path string, status int, body string, header http.Header)) (n int) {
 	t.Helper()
 	done := map[string]bool{}
-	for todo := []string{"/", "/tasks", "/waiting", "/report.txt", "/nothing", "/?q=%22%3E%3Cscript%3E&level=x&page=7"}; len(todo) > 0; {
+	todo := []string{"/", "/tasks", "/waiting", "/report.txt", "/nothing", "/?q=%22%3E%3Cscript%3E&level=x&page=7"}
+	for len(todo) > 0 {
 		path := todo[0]
 		todo = todo[1:]
 		if done[path] {

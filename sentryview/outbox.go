@@ -136,8 +136,13 @@ func (src *outboxSource) parse(all []*envelope) []*envelope {
 	known := make(map[string]*parsed)
 	room := budget{maxBytes}
 	var kept []*envelope
+	counts := map[bool]int{} // of transactions, and of all else
 	for _, e := range slices.Backward(all) {
-		if len(kept) == 2*maxRecords || !room.take(int(e.Size)) {
+		isTransaction := e.Category == categoryTransaction
+		if counts[isTransaction]++; counts[isTransaction] > maxRecords {
+			continue
+		}
+		if !room.take(int(e.Size)) {
 			break
 		}
 		key := fmt.Sprint(e.project, e.Time, e.EventID, e.Size)

@@ -65,7 +65,9 @@ func TestToken(t *testing.T) {
 	}
 	stranger := &http.Client{Transport: &http.Transport{}}
 	defer stranger.CloseIdleConnections()
-	for _, path := range []string{"", "style.css", "live", "report.txt", "?token=", "?token=x", "?token=" + token(other.URL)} {
+	for _, path := range []string{
+		"", "style.css", "live", "report.txt", "?token=", "?token=x", "?token=" + token(other.URL),
+	} {
 		resp, err := stranger.Get(baseOf(p) + path)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// Elsewhere is a name that the browser takes for this machine, as an attacker's name server can say of any name.
+const Elsewhere = "attacker.example"
+
 // Start starts a browser of its own, with nothing of an earlier one and no network but what pages ask for. The context
 // is that of its first tab. stop ends it and removes what it left; call it in any case.
 func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
@@ -22,6 +25,7 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("host-resolver-rules", "MAP "+Elsewhere+" 127.0.0.1"),
 	)
 	tab, closeTab := chromedp.NewContext(ctx)
 	stop = func() {

@@ -16,6 +16,9 @@ import (
 )
 
 const (
+	userTemp = `C:\Users\Max Müller\AppData\Local\Temp`
+	pictures = `C:\Users\Max Müller\Pictures`
+
 	tasksADay = 14
 	workday   = 41 * time.Minute
 )
@@ -23,14 +26,14 @@ const (
 // day runs the tasks of a day, in the order in which a technician would.
 func (w *workshop) day() {
 	w.run("system_info", nil, w.systemInfo)
-	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, `C:\Users\Max Müller\AppData\Local\Temp`}}, w.cleanUp)
+	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, userTemp}}, w.cleanUp)
 	w.run("disk_check", map[string]any{"drive": "C:", "serial": "S5GXNF0R912345"}, w.checkDisk)
 	w.run("windows_update", map[string]any{"kb": []string{"KB5044284", "KB5044285"}}, w.update)
 	for n := range 7 {
 		w.run("upload_report", map[string]any{"attempt": n + 1, "bytes": 1_482_331}, w.upload(n))
 		w.pass(95)
 	}
-	w.run("backup_photos", map[string]any{"source": `C:\Users\Max Müller\Pictures`, "target": `E:\Backup\2026-11`}, w.backUp)
+	w.run("backup_photos", map[string]any{"source": pictures, "target": `E:\Backup\2026-11`}, w.backUp)
 	w.run("malware_scan", map[string]any{"profile": "deep", "drive": "C:"}, w.scan)
 	w.run("network_test", map[string]any{"hosts": []string{"licence.workshop.example", "10.0.0.1"}}, w.testNetwork)
 	w.run("registry_scan", map[string]any{"hives": []string{"HKLM", "HKCU"}}, w.scanRegistry)
@@ -57,9 +60,10 @@ func (w *workshop) systemInfo(ctx context.Context) error {
 }
 
 func (w *workshop) cleanUp(ctx context.Context) error {
-	for i, path := range []string{`C:\Windows\Temp`, `C:\Users\Max Müller\AppData\Local\Temp`, `C:\Windows\SoftwareDistribution`} {
+	for i, path := range []string{`C:\Windows\Temp`, userTemp, `C:\Windows\SoftwareDistribution`} {
 		_ = w.span(ctx, "file.delete", path, 2.4+3.1*float64(i), func(ctx context.Context) error {
-			w.say(ctx, .3, "cleanup", fmt.Sprintf("deleted %d files", 212*(i+1)), sentry.LevelInfo, map[string]any{"freed_mb": 418 * (i + 1)})
+			w.say(ctx, .3, "cleanup", fmt.Sprintf("deleted %d files", 212*(i+1)), sentry.LevelInfo,
+				map[string]any{"freed_mb": 418 * (i + 1)})
 			return nil
 		})
 	}
@@ -69,11 +73,15 @@ func (w *workshop) cleanUp(ctx context.Context) error {
 // checkDisk finds a drive that will fail soon: the task ran to its end, so it is a failure and no error.
 func (w *workshop) checkDisk(ctx context.Context) error {
 	w.say(ctx, .4, "smart", "smartctl -a C:", sentry.LevelInfo, map[string]any{"exit_code": 4})
-	w.say(ctx, 1.6, "smart", "attribute 5 is above its threshold", sentry.LevelWarning, map[string]any{"raw": 3, "threshold": 1})
+	w.say(ctx, 1.6, "smart", "attribute 5 is above its threshold", sentry.LevelWarning,
+		map[string]any{"raw": 3, "threshold": 1})
 	_ = w.span(ctx, "exec", "chkdsk C: /scan", 38.2, nil)
-	return &sentryconfig.TaskFailure{Reason: "3 reallocated sectors, replace the drive", Code: "smart_reallocated", Extra: map[string]any{
-		"smart": map[string]any{"reallocated": 3, "power_on_hours": 31877, "temperature_celsius": 41},
-	}}
+	return &sentryconfig.TaskFailure{
+		Reason: "3 reallocated sectors, replace the drive", Code: "smart_reallocated",
+		Extra: map[string]any{
+			"smart": map[string]any{"reallocated": 3, "power_on_hours": 31877, "temperature_celsius": 41},
+		},
+	}
 }
 
 func (w *workshop) update(ctx context.Context) error {
@@ -90,13 +98,17 @@ func (w *workshop) update(ctx context.Context) error {
 		defer func() { span.EndTime = w.now }()
 		w.say(ctx, 1, "wusa", "wusa.exe KB5044284.msu /quiet /norestart", sentry.LevelInfo, nil)
 		w.say(ctx, 24, "wusa", "the installer has ended", sentry.LevelError, map[string]any{"exit_code": 2359302})
-		failed = &updateError{Code: "0x80073712", Package: "KB5044284", Log: strings.Repeat("2026-11-26 00:41:07, Info  CBS  Appl: Evaluating package applicability for package Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.2033.1.6, applicable state: Installed\n", 40)}
+		failed = &updateError{Code: "0x80073712", Package: "KB5044284", Log: strings.Repeat(cbsLine, 40)}
 		return failed
 	})
 	w.began = began
 	_ = w.span(ctx, "wua.rollback", "undo KB5044284", 9.5, nil)
 	return fmt.Errorf("install 1 of 2: %w", failed)
 }
+
+// cbsLine is one of thousands in the log of Windows' component store.
+const cbsLine = "2026-11-26 00:41:07, Info  CBS  Appl: Evaluating package applicability for package " +
+	"Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.2033.1.6, applicable state: Installed\n"
 
 // An updateError is what the installer says.
 type updateError struct{ Code, Package, Log string }
@@ -116,12 +128,13 @@ func (w *workshop) upload(n int) func(context.Context) error {
 
 func (w *workshop) backUp(ctx context.Context) error {
 	for _, year := range []string{"2022", "2023"} {
-		_ = w.span(ctx, "file.copy", `C:\Users\Max Müller\Pictures\`+year, 12.7, nil)
+		_ = w.span(ctx, "file.copy", pictures+`\`+year, 12.7, nil)
 		w.say(ctx, .1, "copy", "copied "+year, sentry.LevelInfo, map[string]any{"files": 2114, "bytes": 8_113_204_112})
 	}
-	return w.span(ctx, "file.copy", `C:\Users\Max Müller\Pictures\2024`, .8, func(ctx context.Context) error {
-		w.say(ctx, 2.1, "copy", "the source changes while it is read", sentry.LevelWarning, map[string]any{"path": `2024\Sommer\IMG_0042.JPG`})
-		return copyPhoto(`C:\Users\Max Müller\Pictures\2024\Sommer\IMG_0042.JPG`)
+	return w.span(ctx, "file.copy", pictures+`\2024`, .8, func(ctx context.Context) error {
+		w.say(ctx, 2.1, "copy", "the source changes while it is read", sentry.LevelWarning,
+			map[string]any{"path": `2024\Sommer\IMG_0042.JPG`})
+		return copyPhoto(pictures + `\2024\Sommer\IMG_0042.JPG`)
 	})
 }
 
@@ -143,8 +156,12 @@ type Scanner struct{ signatures map[string]int }
 func (w *workshop) scan(ctx context.Context) error {
 	w.say(ctx, .8, "scan", "signatures loaded", sentry.LevelInfo, map[string]any{"count": 88_412, "age_hours": 31})
 	_ = w.span(ctx, "scan", `C:\ProgramData`, 17.4, nil)
-	w.say(ctx, 6.2, "scan", `C:\Users\Max Müller\Downloads\invoice.pdf.exe`, sentry.LevelWarning, map[string]any{"verdict": "suspicious", "score": .87})
-	w.file = &sentry.Attachment{Filename: "scan.log", ContentType: "text/plain", Payload: []byte("00:00 start\n00:24 suspicious: invoice.pdf.exe\n")}
+	w.say(ctx, 6.2, "scan", `C:\Users\Max Müller\Downloads\invoice.pdf.exe`, sentry.LevelWarning,
+		map[string]any{"verdict": "suspicious", "score": .87})
+	w.file = &sentry.Attachment{
+		Filename: "scan.log", ContentType: "text/plain",
+		Payload: []byte("00:00 start\n00:24 suspicious: invoice.pdf.exe\n"),
+	}
 	var s Scanner
 	return s.parse("invoice.pdf.exe")
 }

@@ -53,15 +53,16 @@ func hostileEnvelopes() [][]byte {
 	for i, text := range texts {
 		trace, span := fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
 		values := map[string]any{text: text, "list": []any{text, map[string]any{text: nil}}, "n": 1e300, "bytes": -1}
-		frames := []map[string]any{{"function": text, "module": text, "filename": text, "abs_path": text, "lineno": 3, "in_app": true,
-			"context_line": text, "vars": values}}
+		frames := []map[string]any{{"function": text, "module": text, "filename": text, "abs_path": text, "lineno": 3,
+			"in_app": true, "context_line": text, "vars": values}}
 		for _, name := range secrets {
 			frames = append(frames, map[string]any{"function": "read", "abs_path": name, "lineno": 1, "in_app": true})
 		}
 		contexts := map[string]any{
 			"trace": map[string]any{"trace_id": trace, "span_id": span, "op": text, "status": text},
-			"task":  map[string]any{"task_type": text, "index": -7, "total": 1e12, "data": values, "parent": text, "earlier_errors": []any{text}},
-			"os":    values, "error": values, "k" + text: values, "disks": map[string]any{text: values},
+			"task": map[string]any{"task_type": text, "index": -7, "total": 1e12, "data": values, "parent": text,
+				"earlier_errors": []any{text}},
+			"os": values, "error": values, "k" + text: values, "disks": map[string]any{text: values},
 		}
 		common := map[string]any{
 			"contexts": contexts, "tags": map[string]string{"task_type": text, "error_condition": text, "t" + text: text},
@@ -72,11 +73,13 @@ func hostileEnvelopes() [][]byte {
 		event := merge(common, map[string]any{
 			"fingerprint": []string{text, text, fmt.Sprint(i)}, "message": text, "timestamp": float64(time.Now().Unix()),
 			"exception": map[string]any{"values": []any{
-				map[string]any{"type": text, "value": text, "mechanism": map[string]any{"type": text, "exception_id": 1, "parent_id": 1, "source": text}},
+				map[string]any{"type": text, "value": text,
+					"mechanism": map[string]any{"type": text, "exception_id": 1, "parent_id": 1, "source": text}},
 				map[string]any{"type": text, "value": text, "stacktrace": map[string]any{"frames": frames},
 					"mechanism": map[string]any{"type": text, "handled": i%2 == 0, "exception_id": 0, "parent_id": 1}},
 			}},
-			"threads": map[string]any{"values": []any{map[string]any{"id": text, "name": text, "stacktrace": map[string]any{"frames": frames}}}},
+			"threads": map[string]any{"values": []any{
+				map[string]any{"id": text, "name": text, "stacktrace": map[string]any{"frames": frames}}}},
 		})
 		id := fmt.Sprintf("%032x", 0x1000+i)
 		attachment := []byte("<!doctype html><script>alert(1)</script>")
@@ -88,11 +91,13 @@ func hostileEnvelopes() [][]byte {
 					"description": text, "status": text, "start_timestamp": 1, "timestamp": 2, "data": values},
 				map[string]any{"trace_id": trace, "span_id": "aaaaaaaaaaaaaaa2", "parent_span_id": "aaaaaaaaaaaaaaa1", "op": text,
 					"description": text, "start_timestamp": 4e9, "timestamp": 3, "data": values},
-				map[string]any{"trace_id": trace, "span_id": span, "parent_span_id": span, "start_timestamp": 1e9, "timestamp": 9e9},
+				map[string]any{"trace_id": trace, "span_id": span, "parent_span_id": span,
+					"start_timestamp": 1e9, "timestamp": 9e9},
 			},
 		}), nil, ""))
 		envelopes = append(envelopes, seal(fmt.Sprintf("%032x", 0x3000+i), "feedback", merge(common, map[string]any{
-			"type": "feedback", "timestamp": float64(time.Now().Unix()), "contexts": merge(contexts, map[string]any{"feedback": map[string]any{
+			"type": "feedback", "timestamp": float64(time.Now().Unix()),
+			"contexts": merge(contexts, map[string]any{"feedback": map[string]any{
 				"message": text, "name": text, "contact_email": text, "url": text, "associated_event_id": id,
 			}}),
 		}), nil, ""))
@@ -125,7 +130,9 @@ func seal(id, itemType string, event map[string]any, attachment []byte, name str
 	line(map[string]any{"type": itemType})
 	line(event)
 	if attachment != nil {
-		line(map[string]any{"type": "attachment", "length": len(attachment), "filename": name, "content_type": "text/html"})
+		line(map[string]any{
+			"type": "attachment", "length": len(attachment), "filename": name, "content_type": "text/html",
+		})
 		b.Write(attachment)
 		b.WriteByte('\n')
 	}
@@ -166,7 +173,9 @@ func HostileOutbox(dir string) (close func() error, err error) {
 		[]byte("{\"event_id\":\"<script>\"}\n{\"type\":\"log\"}\n{}"))
 	for i, envelope := range envelopes {
 		id := hex.EncodeToString(fmt.Appendf(nil, "%016d", i+1))
-		record := outbox.Record{Time: time.Now().Add(time.Duration(i)), EventID: id, Category: outbox.Category(i % 9), Payload: envelope}
+		record := outbox.Record{
+			Time: time.Now().Add(time.Duration(i)), EventID: id, Category: outbox.Category(i % 9), Payload: envelope,
+		}
 		if _, err := disk.Put(&record); err != nil {
 			return disk.Close, err
 		}
@@ -179,7 +188,8 @@ func HostileOutbox(dir string) (close func() error, err error) {
 		slot := disk.Journal().Begin(outbox.Task{Type: text, Index: -1, Total: 3, Data: data})
 		slot.Note(outbox.Note{Breadcrumb: text, MemoryAvailable: 1 << 63})
 	}
-	crash := "panic: " + strings.Join(texts, "\n") + "\n\ngoroutine 1 [running]:\nmain.<script>alert(1)</script>()\n\t/x.go:1\n"
+	crash := "panic: " + strings.Join(texts, "\n") + "\n\ngoroutine 1 [running]:\n" +
+		"main.<script>alert(1)</script>()\n\t/x.go:1\n"
 	f, err := disk.CrashFile()
 	if err == nil {
 		_, _ = f.WriteString(crash)

@@ -16,6 +16,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -41,24 +42,40 @@ func Main() {
 
 // child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches.
 func child(role, dir, dsn string) error {
+	if role == "kill" {
+		return beKilled(dir, dsn)
+	}
 	client, err := sentryconfig.New(sentryconfig.Options{
 		DSN: dsn, OutboxDir: dir, Release: Release, Environment: "production", CrashReports: true,
 	})
 	if err != nil {
 		return err
 	}
-	task := sentryconfig.Task{
-		Type: "backup_photos", Index: 5, Total: 14, Data: map[string]any{"target": `E:\Backup\2026-11`, "files": 18231},
-	}
-	if role == "crash" {
-		task = sentryconfig.Task{Type: "index_files", Index: 9, Total: 14, Data: map[string]any{"drive": "D:"}}
-	}
-	ctx, _ := client.CreateTaskSpan(context.Background(), task.Type, task.Index, task.Total, task.Data)
-	client.AddBreadcrumb(ctx, "copied 11,904 of 18,231 files", "copy", "", nil)
+	client.CreateTaskSpan(context.Background(), "index_files", 9, tasksADay, map[string]any{"drive": "D:"})
 	fmt.Println("running")
-	if role == "crash" {
-		go indexDrive("D:")
+	go indexDrive("D:")
+	select {} // until it is dead
+}
+
+// beKilled notes a task, and the sign of life that a Client adds at its next look at the machine: seconds later.
+func beKilled(dir, dsn string) error {
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: dir, DSN: dsn, Process: outbox.Process{Release: Release, Environment: "production"},
+	})
+	if err != nil {
+		return err
 	}
+	now := time.Now()
+	slot := disk.Journal().Begin(outbox.Task{
+		Type: "backup_photos", Index: 5, Total: tasksADay, Started: now.Add(-7 * time.Minute), PII: true,
+		TraceID: "3810055db1921287072cd34581f6b414", SpanID: "f7845f7cc5443c6d",
+		Data: []byte(`{"target":"E:\\Backup\\2026-11","files":18231}`),
+	})
+	slot.Note(outbox.Note{
+		Time: now, Breadcrumb: "copied 11,904 of 18,231 files", MemoryTotal: 16 << 30, MemoryAvailable: 412 << 20,
+		AppMemory: 96 << 20,
+	})
+	fmt.Println("running")
 	select {} // until it is killed
 }
 
@@ -210,14 +227,18 @@ func (w *workshop) pass(seconds float64) {
 }
 
 // say adds a breadcrumb after some seconds.
-func (w *workshop) say(ctx context.Context, after float64, category, message string, level sentry.Level, data map[string]any) {
+func (w *workshop) say(
+	ctx context.Context, after float64, category, message string, level sentry.Level, data map[string]any,
+) {
 	w.pass(after)
 	w.steps = append(w.steps, w.now)
 	w.client.AddBreadcrumb(ctx, message, category, level, data)
 }
 
 // span runs a part of a task.
-func (w *workshop) span(ctx context.Context, op, description string, seconds float64, inside func(ctx context.Context) error) error {
+func (w *workshop) span(
+	ctx context.Context, op, description string, seconds float64, inside func(ctx context.Context) error,
+) error {
 	s := sentry.StartSpan(ctx, op, sentry.WithDescription(description))
 	s.StartTime = w.now
 	var err error
