@@ -82,7 +82,8 @@ func (e *PanicError) shown() error {
 //     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
 //
 // Joined errors count one by one: what is left of them is reported, each failure as an event of its own, the others as
-// one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost frame.
+// one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost
+// frame.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
