@@ -5,6 +5,9 @@ import (
 	"errors"
 	"os/exec"
 	"reflect"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 // An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
@@ -28,12 +31,12 @@ func (e ending) caused(err error) bool {
 	switch {
 	case !e.done():
 		return false
-	case sameValue(err, e.err), sameValue(err, e.cause):
+	case errtree.Same(err, e.err), errtree.Same(err, e.cause):
 		return true
-	case isJoined(err): // its methods would speak for all of its errors
+	case errtree.Joins(err): // its methods would speak for all of its errors
 		return false
 	}
-	return safely(err, e.admitted) || safely(err, killed) || safely(err, e.refusedByGRPC)
+	return errtree.Ask(err, e.admitted) || errtree.Ask(err, killed) || errtree.Ask(err, e.refusedByGRPC)
 }
 
 // admitted asks err's own Is method.
@@ -48,7 +51,7 @@ func killed(err error) bool {
 	if as, asks := err.(interface{ As(any) bool }); !ok && asks {
 		ok = as.As(&exit)
 	}
-	return ok && exit != nil && exit.ProcessState != nil && endedFromOutside(exit.ProcessState)
+	return ok && exit != nil && exit.ProcessState != nil && grouping.Killed(exit.ProcessState)
 }
 
 // The codes that gRPC gives calls whose context has ended: codes.Canceled and codes.DeadlineExceeded.
@@ -57,24 +60,9 @@ const (
 	grpcDeadlineExceeded = 4
 )
 
-// refusedByGRPC asks err for its gRPC status. The types are that module's own, which isn't imported, so it takes
-// reflection. The names are constants: with others the linker would have to keep every method of the program.
+// refusedByGRPC asks err for its gRPC status.
 func (e ending) refusedByGRPC(err error) bool {
-	status := onlyResult(reflect.ValueOf(err).MethodByName("GRPCStatus"))
-	if !status.IsValid() {
-		return false
-	}
-	code := onlyResult(status.MethodByName("Code"))
-	if !code.IsValid() || !code.CanUint() {
-		return false
-	}
-	return code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late()
-}
-
-// onlyResult calls a method without parameters and with one result. For any other, or none, it returns the zero Value.
-func onlyResult(method reflect.Value) reflect.Value {
-	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
-		return reflect.Value{}
-	}
-	return method.Call(nil)[0]
+	code := grouping.GRPCCode(reflect.ValueOf(err))
+	return code.IsValid() && code.CanUint() &&
+		(code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late())
 }

@@ -16,14 +16,15 @@ import (
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from many
-// goroutines at once. A nil *Client behaves like one that is switched off.
+// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
+// many goroutines at once. A nil *Client behaves like one that is switched off.
 //
-// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a task of
-// its own beside that one. What one Client has captured, another may capture too.
+// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a
+// task of its own beside that one. What one Client has captured, another may capture too.
 type Client struct {
 	settings
 	policy atomic.Pointer[policy]
@@ -42,6 +43,13 @@ type Client struct {
 	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
+	types     taskTypes
+	noise     noise
+	stuck     stuck
+	began     time.Time          // what now is since
+	turned    atomic.Int64       // now at the keeper's last turn
+	keeper    *resident.Resident // nil without a DSN
+	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
@@ -72,11 +80,12 @@ type hooks struct {
 const withheld = "[host]"
 
 // errNoDSN is the last error of a Client that has nobody to report to.
-var errNoDSN = errors.New(`sentryconfig: no DSN: nothing is reported; set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
+var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
+	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
 
-// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it when it is
-// no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with CrashReports is an
-// error: a process has one crash output. Errors and costs are those of [Init].
+// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it
+// when it is no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with
+// CrashReports is an error: a process has one crash output. Errors and costs are those of [Init].
 func New(opts Options) (*Client, error) {
 	noticeEnabled()
 	s, err := opts.resolve()
@@ -87,7 +96,8 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(),
+	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
+		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
@@ -173,6 +183,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
+	c.keeper = resident.New(c.keep)
 	c.collector = machine.New(c.collectorOptions())
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
@@ -226,7 +237,8 @@ func hostname() string {
 }
 
 // Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
-// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns true.
+// timeout. It reports false when some of it still waits, or was lost. What MaxPerMinute holds back isn't waited for.
+// While there is nothing to wait for it returns true.
 func (c *Client) Flush(timeout time.Duration) bool {
 	noticeEnabled()
 	if c == nil || c.client == nil || !c.open() {
@@ -237,7 +249,7 @@ func (c *Client) Flush(timeout time.Duration) bool {
 
 func (c *Client) flush(timeout time.Duration) bool {
 	ok := false
-	c.collector.Run(func() { // sentry-go makes channels for it
+	c.keeper.Run(func() { // sentry-go makes channels for it
 		ctx, cancel := context.WithTimeout(c.background, timeout)
 		defer cancel()
 		ok = c.client.FlushWithContext(ctx)
@@ -245,10 +257,10 @@ func (c *Client) flush(timeout time.Duration) bool {
 	return ok
 }
 
-// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
-// system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here. With OutboxDir,
-// what is not delivered stays on disk for the next Client, of this process or another; without, it is lost, and Close
-// reports false. A second Close does nothing and returns true.
+// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the
+// operating system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here.
+// With OutboxDir, what is not delivered stays on disk for the next Client, of this process or another; without, it is
+// lost, and Close reports false. A second Close does nothing and returns true.
 func (c *Client) Close(timeout time.Duration) bool {
 	noticeEnabled()
 	if !c.open() {
@@ -258,10 +270,12 @@ func (c *Client) Close(timeout time.Duration) bool {
 	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
 		return true
 	}
-	// In the order in which data flows: what sentry-go holds, the collector, the outbox.
+	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
+	c.sendKept(c.noise.takeAll()...)
 	ok := c.flush(timeout)
+	c.keeper.Run(c.client.Close)
+	c.keeper.Close(keeperPatience)
 	c.unbindHub()
-	c.collector.Run(c.client.Close)
 	c.collector.Close()
 	c.crashes.End()
 	if c.box != nil {
@@ -277,7 +291,7 @@ func (c *Client) Stats() Stats {
 	case c == nil:
 		return Stats{}
 	case c.box != nil:
-		return Stats(c.box.Stats())
+		return c.stats()
 	case c.state.Load()&isSilent != 0:
 		return Stats{LastError: errNoDSN}
 	}

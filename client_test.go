@@ -431,6 +431,17 @@ func TestReconfigure(t *testing.T) {
 		"TracesSampleRate is 7": func(o *sentryconfig.Options) {
 			o.TracesSampleRate = sentry.Set(7.0)
 		},
+		"MaxPerMinute is -1": func(o *sentryconfig.Options) { o.MaxPerMinute = -1 },
+		"StuckAfter is -1s":  func(o *sentryconfig.Options) { o.StuckAfter = -time.Second },
+		"Alerts[1].Window is 0s": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour}, {}}
+		},
+		"Alerts[0].MinRuns is -1": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour, MinRuns: -1}}
+		},
+		"Alerts[0].MaxFailureRate is 60": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour, MaxFailureRate: 60}}
+		},
 	} {
 		other := opts
 		other.Enabled = sentry.Set(false)

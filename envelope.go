@@ -94,7 +94,11 @@ func (t *transport) appendAttachments(b []byte, e *sentry.Event) ([]byte, error)
 		if a == nil {
 			continue
 		}
-		if room -= int64(len(a.Payload)); room < 0 {
+		payload := a.Payload
+		if int64(len(payload)) <= room {
+			payload = t.client.policy.Load().scrubber.Payload(a)
+		}
+		if room -= int64(len(payload)); room < 0 {
 			t.client.logger.Warn("sentryconfig: an attachment is left out: "+
 				"the attachments of an event may take a quarter of Options.OutboxBytes",
 				"filename", a.Filename, "bytes", len(a.Payload))
@@ -105,12 +109,12 @@ func (t *transport) appendAttachments(b []byte, e *sentry.Event) ([]byte, error)
 			Length      int    `json:"length"`
 			Filename    string `json:"filename"`
 			ContentType string `json:"content_type,omitempty"`
-		}{"attachment", len(a.Payload), a.Filename, a.ContentType})
+		}{"attachment", len(payload), a.Filename, a.ContentType})
 		if err != nil {
 			return b, err
 		}
 		b = append(append(b, replaceNULs(header)...), '\n')
-		b = append(append(b, a.Payload...), '\n')
+		b = append(append(b, payload...), '\n')
 	}
 	return b, nil
 }

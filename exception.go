@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -16,61 +17,68 @@ import (
 const maxExceptions = 50
 
 // exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
-// errors carry; where none does, the outermost gets stack's. Its methods may panic: what they don't say gets a
-// stand-in.
-func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) []sentry.Exception {
-	b := exceptionBuilder{seen: make(map[any]struct{}, 4)}
-	b.add(err, nil, "")
-	outermost := &b.list[0]
+// errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they don't
+// say gets a stand-in.
+func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
+	seen := make(map[error]struct{}, 4) // against cycles
+	var path []int                      // IDs of the exceptions around the next one, by depth
+	for n := range errtree.All(err) {
+		if n.Depth > len(path) { // below one that is in the list already
+			continue
+		}
+		path = path[:n.Depth]
+		if reflect.TypeOf(n.Err).Kind() == reflect.Pointer { // values can't be part of a cycle
+			if _, ok := seen[n.Err]; ok {
+				continue
+			}
+			seen[n.Err] = struct{}{}
+		}
+		if len(list) == maxExceptions {
+			break
+		}
+		x := exceptionOf(n, len(list), path)
+		carried = carried || x.Stacktrace != nil
+		path = append(path, len(list))
+		list = append(list, x)
+	}
+	outermost := &list[0]
 	outermost.Type = title
-	if !b.carried {
+	if !carried {
 		outermost.Stacktrace = stack()
 	}
-	if len(b.list) == 1 {
+	if len(list) == 1 {
 		outermost.Mechanism = nil // it only tells how exceptions hang together
 	}
-	slices.Reverse(b.list)
-	return b.list
+	slices.Reverse(list)
+	return list, carried
 }
 
-type exceptionBuilder struct {
-	list    []sentry.Exception
-	seen    map[any]struct{} // errors in the list, against cycles
-	carried bool             // one of them has a stack trace
-}
-
-func (b *exceptionBuilder) add(err error, parent *int, source string) {
-	if err == nil || len(b.list) >= maxExceptions {
-		return
+// leafOf is the innermost exception of a list in which the outermost is the last: of joined ones within the first.
+func leafOf(list []sentry.Exception) *sentry.Exception {
+	i := len(list) - 1
+	for i > 0 && list[i].Mechanism != nil && list[i-1].Mechanism.ParentID != nil &&
+		*list[i-1].Mechanism.ParentID == list[i].Mechanism.ExceptionID {
+		i--
 	}
-	if reflect.TypeOf(err).Kind() == reflect.Pointer { // values can't be part of a cycle
-		if _, ok := b.seen[err]; ok {
-			return
+	return &list[i]
+}
+
+// exceptionOf is n as the exception id, within those of path.
+func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
+	mechanism := &sentry.Mechanism{Type: sentry.MechanismTypeGeneric, ExceptionID: id, IsExceptionGroup: n.Group}
+	if n.Depth > 0 {
+		parent := path[n.Depth-1]
+		mechanism.Type, mechanism.ParentID = sentry.MechanismTypeChained, &parent
+		mechanism.Source = sentry.MechanismTypeUnwrap
+		if n.Index >= 0 {
+			mechanism.Source = fmt.Sprintf("errors[%d]", n.Index)
 		}
-		b.seen[err] = struct{}{}
 	}
-	id := len(b.list)
-	many, one := unwrapErrors(err)
-	x := sentry.Exception{
-		Type:       reflect.TypeOf(err).String(),
-		Value:      errorText(err),
-		Stacktrace: carriedStacktrace(err),
-		Mechanism: &sentry.Mechanism{
-			Type:             sentry.MechanismTypeGeneric,
-			ExceptionID:      id,
-			ParentID:         parent,
-			Source:           source,
-			IsExceptionGroup: len(many) > 0,
-		},
-	}
-	if parent != nil {
-		x.Mechanism.Type = sentry.MechanismTypeChained
-	}
-	b.carried = b.carried || x.Stacktrace != nil
-	b.list = append(b.list, x)
-	b.add(one, &id, sentry.MechanismTypeUnwrap)
-	for i, child := range many[:min(len(many), maxExceptions)] {
-		b.add(child, &id, fmt.Sprintf("errors[%d]", i))
+	return sentry.Exception{
+		Type:       reflect.TypeOf(n.Err).String(),
+		Value:      errorText(n.Err),
+		Stacktrace: carriedStacktrace(n.Err),
+		Mechanism:  mechanism,
 	}
 }
 
@@ -99,87 +107,4 @@ func valueText(v any) string {
 	default:
 		return fmt.Sprint(v)
 	}
-}
-
-// maxErrors bounds a walk through an error's tree: errors may wrap themselves, and then errors.Is and errors.As never
-// end.
-const maxErrors = 1000
-
-// findError walks the tree of err, from the outside in and depth first, and reports whether match says yes to one of
-// its errors. Methods of the errors that panic end only their own branch.
-func findError(err error, match func(error) bool) bool {
-	left := maxErrors
-	var walk func(error) bool
-	walk = func(e error) bool {
-		if e == nil || left == 0 {
-			return false
-		}
-		left--
-		if safely(e, match) {
-			return true
-		}
-		many, one := unwrapErrors(e)
-		return walk(one) || slices.ContainsFunc(many, walk)
-	}
-	return walk(err)
-}
-
-func safely(err error, match func(error) bool) (ok bool) {
-	defer func() {
-		if recover() != nil { // a method of the error's, or values that can't be compared
-			ok = false
-		}
-	}()
-	return match(err)
-}
-
-// sameValue is a == b for values of which some can't be compared: a slice, a map or a function is the same when it is
-// the one in memory.
-func sameValue(a, b any) bool {
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	return x.IsValid() && y.IsValid() && x.Type() == y.Type() && identical(x, y)
-}
-
-func identical(a, b reflect.Value) bool {
-	switch a.Kind() {
-	case reflect.Slice:
-		return a.Len() == b.Len() && a.UnsafePointer() == b.UnsafePointer()
-	case reflect.Map, reflect.Func:
-		return a.UnsafePointer() == b.UnsafePointer()
-	case reflect.Struct:
-		for i := range a.NumField() {
-			if !identical(a.Field(i), b.Field(i)) {
-				return false
-			}
-		}
-		return true
-	case reflect.Array:
-		for i := range a.Len() {
-			if !identical(a.Index(i), b.Index(i)) {
-				return false
-			}
-		}
-		return true
-	case reflect.Interface:
-		a, b = a.Elem(), b.Elem()
-		if !a.IsValid() || !b.IsValid() {
-			return a.IsValid() == b.IsValid()
-		}
-		return a.Type() == b.Type() && identical(a, b)
-	default:
-		return a.Equal(b)
-	}
-}
-
-// asError is errors.As for errors that may wrap themselves or panic.
-func asError[T error](err error) (target T, found bool) {
-	found = findError(err, func(e error) bool {
-		if t, ok := e.(T); ok {
-			target = t
-			return true
-		}
-		as, ok := e.(interface{ As(any) bool })
-		return ok && as.As(&target)
-	})
-	return target, found
 }

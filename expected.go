@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // unexpected returns what Options.Expected leaves of err, nil if nothing, and makes a breadcrumb of each error that it
@@ -41,10 +43,10 @@ const maxTaskLevels = 32
 // expects asks about err as a whole. A panic, in whatever it was returned, is never expected, and the error of a task
 // within this one only if no part of it was trouble there.
 func (c *Client) expects(expected func(error) bool, err error, levels int) bool {
-	if _, ok := asError[*PanicError](err); ok || levels == 0 {
+	if _, ok := errtree.As[*PanicError](err); ok || levels == 0 {
 		return false
 	}
-	if inner, ok := asError[*TaskError](err); ok && inner != nil && inner.client == c {
+	if inner, ok := errtree.As[*TaskError](err); ok && inner != nil && inner.client == c {
 		if inner.expected {
 			return true
 		}
@@ -64,38 +66,7 @@ func (c *Client) expects(expected func(error) bool, err error, levels int) bool 
 	return yes
 }
 
-// partsOf returns the errors that err joins, err alone where it joins none, and nil where there are more than are
-// looked at: asked as a whole they would hide one another. The error of a task is one error: its own task has looked at
-// the parts.
+// partsOf returns the errors that err joins. The error of a task is one error: its own task has looked at the parts.
 func partsOf(err error) []error {
-	var parts []error
-	left := maxErrors
-	var walk func(error) bool
-	walk = func(err error) bool {
-		for inner := err; left > 0; {
-			left--
-			many, one := unwrapErrors(inner)
-			if len(many) > 0 && isJoined(inner) {
-				for _, child := range many {
-					if child != nil && !walk(child) {
-						return false
-					}
-				}
-				return true
-			}
-			if _, ok := inner.(*TaskError); ok || one == nil {
-				parts = append(parts, err)
-				return true
-			}
-			inner = one
-		}
-		return false
-	}
-	switch {
-	case !walk(err):
-		return nil
-	case len(parts) == 0:
-		return []error{err}
-	}
-	return parts
+	return errtree.Parts(err, func(e error) bool { _, ok := e.(*TaskError); return ok })
 }

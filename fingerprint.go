@@ -2,28 +2,84 @@ package sentryconfig
 
 import (
 	"reflect"
+	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
-// Errors are grouped by class, what went wrong, and condition, in which of the common ways. Both are read from the
-// chain of an error, whose methods are other people's code: they may panic, a chain may have no end, a tree millions of
-// branches.
+// From an error's class to tags, title and fingerprint.
 
-// errorClass is what an error is grouped by.
-type errorClass struct {
-	name      string // a type, a name of the user's choice, or a text
-	text      bool   // name is a text: nothing in the chain has a name that means something
-	condition string // "" for none
+// classOf is the class of err, in a context that has ended so: past its deadline, what follows from that has the
+// condition timeout.
+func (c *Client) classOf(end ending, err error) grouping.Class {
+	return rulesFor(end, c.policy.Load().errorClass, c.cleanMessage).Class(err)
 }
 
-// title is the exception type that an issue gets its title from.
-func (c errorClass) title() string {
-	if c.text {
+// rulesFor are the rules for errors in a context that has ended so. user and clean may be nil.
+func rulesFor(end ending, user func(error) string, clean func(string) string) *grouping.Rules {
+	r := &grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
+	if end.late() {
+		r.Late = end.caused
+	}
+	return r
+}
+
+// isOwnError reports whether err is of a type of this package, which only carries what went wrong.
+func isOwnError(err error) bool {
+	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
+	case *TaskError, *TaskFailure, *PanicError:
+		return true
+	}
+	return false
+}
+
+// fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and of
+// a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of where it
+// was made, has that function in place of the text: words that vary can't scatter it.
+func fingerprintOf(taskType string, c grouping.Class, made, raised *sentry.Stacktrace) []string {
+	name := c.Name
+	if maker := functionOf(made); c.Text && maker != "" && raised == nil {
+		name = maker
+	}
+	fingerprint := []string{taskType, name}
+	if c.Condition != "" {
+		fingerprint = append(fingerprint, c.Condition)
+	}
+	if raiser := functionOf(raised); raiser != "" {
+		fingerprint = append(fingerprint, raiser)
+	}
+	return fingerprint
+}
+
+// functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
+// main.(*Scanner).parse; "" without a stack trace.
+func functionOf(st *sentry.Stacktrace) string {
+	if st == nil || len(st.Frames) == 0 {
+		return ""
+	}
+	f := &st.Frames[len(st.Frames)-1]
+	for i := range slices.Backward(st.Frames) {
+		if st.Frames[i].InApp {
+			f = &st.Frames[i]
+			break
+		}
+	}
+	pkg := f.Module[strings.LastIndexByte(f.Module, '/')+1:]
+	if pkg == "" {
+		return f.Function
+	}
+	return pkg + "." + f.Function
+}
+
+// titleOf is the exception type that an issue gets its title from.
+func titleOf(c grouping.Class) string {
+	if c.Text {
 		return textTitle
 	}
-	return c.name
+	return c.Name
 }
 
 // textTitle is the exception type of errors that are known by their message alone: Sentry shows the message beside it.
@@ -32,313 +88,12 @@ const textTitle = "error"
 // panicTitle is the exception type of panics that are known by their text alone.
 const panicTitle = "panic"
 
-// maxErrorNodes bounds how much of an error's tree is looked at. Chains of hundreds are real: a loop that wraps the
-// error of each retry.
-const maxErrorNodes = 1024
-
-// classOf walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
-// own, one that user names, one whose type is more than a wrapper or a text. The condition is that error's, so both
-// speak of the same branch. Without any, it takes the first text that has a condition, else the first text: always that
-// of an innermost error, so that the class doesn't depend on which lines wrapped it. clean takes out of a message what
-// must not be in a class: placeholders make it hard to recognise. user and clean may be nil.
-func classOf(err error, user func(error) string, clean func(string) string) errorClass {
-	return classAfter(ending{}, err, user, clean)
-}
-
-// classAfter is classOf in a context that has ended so: past its deadline, what follows from that has the condition
-// timeout.
-func classAfter(end ending, err error, user func(error) string, clean func(string) string) errorClass {
-	if err == nil {
-		return errorClass{}
-	}
-	w := classWalk{user: user, clean: clean, left: maxErrorNodes, end: end, late: end.late()}
-	if c, ok := w.visit(err, false); ok {
-		return c
-	}
-	if w.told != nil {
-		return errorClass{name: w.textClass(w.told), text: true, condition: w.condition}
-	}
-	return errorClass{name: w.textClass(w.text), text: true}
-}
-
-type classWalk struct {
-	user      func(error) string
-	clean     func(string) string
-	end       ending // of the context,
-	late      bool   // which was past its deadline
-	left      int    // errors still to be looked at
-	text      error  // the first without a class
-	told      error  // the first without a class but with a condition,
-	condition string // which is this
-}
-
-// visit looks at err and what it wraps. With timeout, err is wrapped in an error that was too late.
-func (w *classWalk) visit(err error, timeout bool) (errorClass, bool) {
-	for {
-		if w.left <= 0 {
-			w.leaf(err, timeout)
-			return errorClass{}, false
-		}
-		w.left--
-		timeout = timeout || w.late && w.end.caused(err)
-		if name := w.given(err); name != "" {
-			return errorClass{name: name, condition: w.conditionOf(err, timeout)}, true
-		}
-		switch kindOf(err) {
-		case kindNamed:
-			return errorClass{name: typeName(err), condition: w.conditionOf(err, timeout)}, true
-		case kindSentinel:
-			return errorClass{name: w.textClass(err), text: true, condition: w.conditionOf(err, timeout)}, true
-		}
-		many, one := unwrapErrors(err)
-		if one != nil {
-			err = one
-			continue
-		}
-		branches := 0
-		for _, child := range many {
-			if child == nil {
-				continue
-			}
-			branches++
-			if c, ok := w.visit(child, timeout); ok {
-				return c, true
-			}
-			if w.left <= 0 {
-				break
-			}
-		}
-		if branches == 0 {
-			w.leaf(err, timeout)
-		}
-		return errorClass{}, false
-	}
-}
-
-// conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
-func (w *classWalk) conditionOf(err error, timeout bool) string {
-	if timeout || w.late && findError(err, w.end.caused) {
-		return conditionNames[conditionTimeout]
-	}
-	return conditionOf(err)
-}
-
-func (w *classWalk) leaf(err error, timeout bool) {
-	if w.text == nil {
-		w.text = err
-	}
-	if w.told == nil {
-		if condition := w.conditionOf(err, timeout); condition != "" {
-			w.told, w.condition = err, condition
-		}
-	}
-}
-
-// given is the class that err names itself, or that the user gives it.
-func (w *classWalk) given(err error) (name string) {
-	defer func() {
-		if recover() != nil { // a method on a nil receiver, or the user's function met an error it didn't expect
-			name = ""
-		}
-	}()
-	if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
-		return plainName(e.ErrorClass(), maxClassLength)
-	}
-	if w.user != nil {
-		return plainName(w.user(err), maxClassLength)
-	}
-	return ""
-}
-
-// unwrapErrors returns what err wraps: many errors, with nils among them, or one.
-func unwrapErrors(err error) (many []error, one error) {
-	defer func() {
-		if recover() != nil {
-			many, one = nil, nil
-		}
-	}()
-	switch e := err.(type) { //nolint:errorlint // this is what errors.As does
-	case interface{ WrappedErrors() []error }: // hashicorp/go-multierror, whose Unwrap hides the errors themselves
-		return e.WrappedErrors(), nil
-	case interface{ Unwrap() error }:
-		return nil, e.Unwrap()
-	case interface{ Unwrap() []error }:
-		return e.Unwrap(), nil
-	case interface{ Cause() error }: // pkg/errors before errors.Is
-		return nil, e.Cause()
-	}
-	return nil, nil
-}
-
-type errorKind int
-
-const (
-	kindNamed    errorKind = iota // the type says what went wrong
-	kindText                      // wraps another error or carries a text
-	kindSentinel                  // one value with a type of its own, which nobody outside its package can name
-)
-
-// kindOf looks at err's type, not at err.
-func kindOf(err error) errorKind {
-	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
-	case *TaskError, *TaskFailure, *PanicError:
-		return kindText
-	}
-	t := errorType(err)
-	name := t.Name()
-	if name == "" { // a struct type without a name, around an error
-		return kindText
-	}
-	pkg := t.PkgPath()
-	if i := strings.LastIndex(pkg, "/vendor/"); i >= 0 {
-		pkg = pkg[i+len("/vendor/"):]
-	}
-	switch pkg {
-	case "fmt", "errors":
-		return kindText
-	case "runtime":
-		switch name {
-		case "plainError", "errorString", "errorAddressString": // a nil map, a nil pointer, a division by zero: texts
-			return kindText
-		}
-	case "context", "net", "net/http", "internal/poll", "crypto/tls":
-		switch name {
-		case "permanentError", "nothingWrittenError", "transportReadFromServerError", "requestBodyReadError":
-			return kindText
-		case "DeadlineExceededError": // os.ErrDeadlineExceeded
-			return kindSentinel
-		}
-		if t.Size() == 0 && (name[0] < 'A' || name[0] > 'Z') { // context.DeadlineExceeded, net.ErrClosed
-			return kindSentinel
-		}
-	case "os/exec":
-		if name == "wrappedError" {
-			return kindText
-		}
-	case "github.com/pkg/errors":
-		switch name {
-		case "fundamental", "withStack", "withMessage":
-			return kindText
-		}
-	case "golang.org/x/xerrors":
-		switch name {
-		case "errorString", "wrapError", "noWrapError", "noWrapper":
-			return kindText
-		}
-	case "github.com/go-errors/errors", "github.com/hashicorp/go-multierror", "github.com/hashicorp/errwrap",
-		"go.uber.org/multierr", "github.com/rotisserie/eris", "github.com/samber/oops", "github.com/cockroachdb/errors":
-		return kindText
-	default:
-		if strings.HasPrefix(pkg, "github.com/cockroachdb/errors/") {
-			return kindText
-		}
-	}
-	return kindNamed
-}
-
-// errorType is err's type without its pointers.
-func errorType(err error) reflect.Type {
-	t := reflect.TypeOf(err)
-	for t.Kind() == reflect.Pointer && t.Name() == "" {
-		t = t.Elem()
-	}
-	return t
-}
-
-// typeName is err's type as Go prints it, without pointer and without what makes instances of generic types unreadable.
-func typeName(err error) string {
-	name := errorType(err).String()
-	if strings.IndexByte(name, '[') >= 0 {
-		name = shortTypeArgs(name)
-	}
-	return plainName(name, maxClassLength)
-}
-
-// shortTypeArgs cuts the type arguments in a type's name to their import names: reflect gives them with the package's
-// full path, in which dots may be %2e, and types local to a function with a running number after a middle dot.
-func shortTypeArgs(name string) string {
-	var b strings.Builder
-	start := 0
-	flush := func(end int) {
-		word := name[start:end]
-		if i := strings.LastIndexByte(word, '/'); i >= 0 {
-			word = word[i+1:]
-		}
-		if i := strings.Index(word, "·"); i >= 0 {
-			word = word[:i]
-		}
-		b.WriteString(strings.ReplaceAll(word, "%2e", "."))
-	}
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '[', ']', '(', ')', '{', '}', ',', ';', '*', ' ', '"':
-			flush(i)
-			b.WriteByte(name[i])
-			start = i + 1
-		}
-	}
-	flush(len(name))
-	return b.String()
-}
-
-// maxClassLength is the length of a class that is a name, in characters: it is a tag, and Sentry takes 200.
-const maxClassLength = 200
-
-// plainName makes a name fit for a tag: one line, no space around it, at most limit characters.
-func plainName(s string, limit int) string {
-	if len(s) > limit*utf8.UTFMax {
-		s = s[:limit*utf8.UTFMax]
-	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "�")
-	}
-	if strings.IndexFunc(s, unicode.IsControl) >= 0 || strings.ContainsAny(s, "\u2028\u2029") {
-		s = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-				return ' '
-			}
-			return r
-		}, s)
-		s = strings.Join(strings.Fields(s), " ")
-	}
-	s = strings.TrimSpace(s)
-	if len(s) > limit && utf8.RuneCountInString(s) > limit {
-		n := 0
-		for i := range s {
-			if n++; n > limit {
-				s = strings.TrimSpace(s[:i])
-				break
-			}
-		}
-	}
-	return s
-}
-
-// textClass is the class of an error that is known by its message alone.
-func (w *classWalk) textClass(err error) string {
-	message, ok := messageOf(err)
-	if !ok {
-		return typeName(err)
-	}
-	if w.clean != nil {
-		message = w.clean(message)
-	}
-	if class := normalizeMessage(message); class != "" {
-		return class
-	}
-	return textTitle
-}
-
-func messageOf(err error) (message string, ok bool) {
-	defer func() {
-		if recover() != nil {
-			message, ok = "", false
-		}
-	}()
+// messageOf is the text by which err is grouped.
+func messageOf(err error) string {
 	if p, is := err.(*PanicError); is { //nolint:errorlint // what it wraps has been asked
-		return panicMessage(p.Value), true
+		return panicMessage(p.Value)
 	}
-	return err.Error(), true
+	return err.Error()
 }
 
 // panicMessage stands for a panic whose value is no error. Values without a text of their own go by their type: what

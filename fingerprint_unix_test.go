@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+const connectionRefused = syscall.ECONNREFUSED
+
 func platformErrors() []provoked {
 	list := []provoked{
 		{"killed process", func(t *testing.T) error {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
-	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -134,7 +134,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 // cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
 // name is as good as another.
 func (c *Client) cleanMessage(message string) string {
-	return strings.ReplaceAll(c.policy.Load().scrubber.Text(safe.CutText(message, 2*maxMessageRead)), scrub.Dir, "/dir")
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(grouping.Excerpt(message)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
@@ -144,6 +144,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
+	moveOrigin(e)
 	c.addCommonTags(e)
 	var system *systemContexts
 	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
@@ -153,7 +154,8 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
-	if p.pii && e.User.Username == "" {
+	elsewhere := details != nil && details.dead != nil && details.dead.elsewhere
+	if p.pii && e.User.Username == "" && !elsewhere {
 		e.User.Username = p.user
 	}
 	if hook != nil {
@@ -170,11 +172,17 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
-		if p.pii {
+		if p.pii && !elsewhere {
 			e.ServerName = c.host
 		}
 	}
 	p.scrubber.EventBut(e, system.marks())
+	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
+		if details != nil {
+			details.held = true
+		}
+		return nil
+	}
 	if details != nil && c.transport != nil {
 		c.transport.expect(e, details)
 	}

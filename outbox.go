@@ -84,7 +84,6 @@ func (c *Client) openDisk() (outbox.Store, error) {
 	process.Boot, _ = machine.BootID()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
 		Dir: c.outboxDir, DSN: c.dsn, MaxBytes: c.outboxBytes, Logger: c.logger, Process: process, OnDead: c.reportDead,
-		OnDamage: c.countDamage,
 	})
 	if err != nil {
 		return nil, err
@@ -94,12 +93,6 @@ func (c *Client) openDisk() (outbox.Store, error) {
 		c.watchCrashes(disk)
 	}
 	return disk, nil
-}
-
-// countDamage counts records of earlier processes that can't be read any more.
-func (c *Client) countDamage(n int) {
-	<-c.ready // it may be called while Init is still at work
-	c.box.Discard("internal_sdk_error", outbox.CategoryError, n)
 }
 
 func sameFolder(a, b string) bool {

@@ -154,6 +154,14 @@ func RunTask(ctx context.Context, task Task, run func(context.Context) error) er
 	return clientOf(ctx).RunTask(ctx, task, run)
 }
 
+// CaptureFeedback sends what a person says of the program; see [Client.CaptureFeedback].
+func CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID {
+	if quiet() {
+		return ""
+	}
+	return clientOf(ctx).CaptureFeedback(ctx, f)
+}
+
 // AddBreadcrumb records a step before what may go wrong; see [Client.AddBreadcrumb].
 func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
 	if busy() {
@@ -176,6 +184,7 @@ func PurgeOutbox(dir string) error {
 	for _, c := range allClients() {
 		if c.box != nil && sameFolder(c.outboxDir, dir) {
 			c.box.Clear()
+			c.dropKept()
 		}
 	}
 	return outbox.Purge(dir)

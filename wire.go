@@ -144,8 +144,11 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	if !e.User.IsEmpty() {
 		w.user(&e.User)
 	}
-	if itemTypeOf(e) == itemTransaction {
+	switch itemTypeOf(e) {
+	case itemTransaction:
 		w.transaction(e)
+	case itemFeedback:
+		w.text("type", e.Type)
 	}
 	w.bracket('}')
 	return w.b, w.err

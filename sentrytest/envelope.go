@@ -168,6 +168,37 @@ func parseEnvelope(raw []byte) (Envelope, error) {
 	return e, nil
 }
 
+// ParseEnvelope reads an envelope that wasn't sent to a [Server], such as one that waits in an outbox. event is its
+// event, transaction or feedback, with its attachments; nil if there is none, or none that can be read. Neither size
+// nor age is judged. The error is the first reason for which Sentry would refuse the envelope; what could be read is
+// returned beside it. Both share raw, which must not change.
+func ParseEnvelope(raw []byte) (e Envelope, event *Event, err error) {
+	e, err = parseEnvelope(raw)
+	var attachments []Attachment
+	for i := range e.Items {
+		switch item := &e.Items[i]; item.Type {
+		case typeEvent, typeTransaction, typeFeedback:
+			if event != nil {
+				continue
+			}
+			parsed, fault := parseEvent(item.Type, item.Payload)
+			if err == nil {
+				err = fault
+			}
+			event = parsed
+		case typeAttachment:
+			attachments = append(attachments, newAttachment(item))
+		}
+	}
+	if event != nil {
+		event.Header, event.Attachments = e.Header, attachments
+		if id, _ := e.Header["event_id"].(string); event.ID == "" {
+			event.ID = id
+		}
+	}
+	return e, event, err
+}
+
 // sentAt returns when a client says that it sent the envelope, the zero time if it doesn't say.
 func sentAt(header map[string]any) (time.Time, error) {
 	at, ok := header["sent_at"]

@@ -399,3 +399,37 @@ func ExampleEvent_Duration() {
 	fmt.Println(server.Transactions()[0].Duration())
 	// Output: 1m0s
 }
+
+// What waits in an outbox, or was exported from one, can be read without a server.
+func ExampleParseEnvelope() {
+	waiting := `{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"}
+{"type":"event"}
+{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","message":"disk_check: 3 reallocated sectors","level":"error"}
+`
+	_, event, err := sentrytest.ParseEnvelope([]byte(waiting))
+	fmt.Println(event.Title(), err)
+	// Output: disk_check: 3 reallocated sectors <nil>
+}
+
+func ExampleGroupEvents() {
+	for _, issue := range sentrytest.GroupEvents([]sentrytest.Event{
+		{Message: "timeout after 3 s"}, {Message: "timeout after 4 s"}, {Message: "disk full"},
+	}) {
+		fmt.Println(len(issue.Events), issue.Title)
+	}
+	// Output:
+	// 2 timeout after 4 s
+	// 1 disk full
+}
+
+// A page that shows what has arrived learns of news without asking again and again.
+func ExampleServer_Arrivals() {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	next := server.Arrivals()
+	hub := newHub(server.DSN())
+	hub.CaptureMessage("hello")
+	<-next
+	fmt.Println(server.Events()[0].Message)
+	// Output: hello
+}

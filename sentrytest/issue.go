@@ -22,10 +22,13 @@ type Issue struct {
 // message }} and the like. Where there is no fingerprint, or where it says {{ default }}, it is the types and stack
 // traces of the exceptions that count; without stack traces the types and messages; without exceptions the message.
 // Numbers, addresses and the like in messages don't count.
-func (s *Server) Issues() []Issue {
+func (s *Server) Issues() []Issue { return GroupEvents(s.Events()) }
+
+// GroupEvents groups events as [Server.Issues] does, in the order given.
+func GroupEvents(events []Event) []Issue {
 	var issues []Issue
 	places := make(map[string]int)
-	for _, e := range s.Events() {
+	for _, e := range events {
 		key := e.groupKey()
 		i, ok := places[key]
 		if !ok {

@@ -59,7 +59,8 @@ type Server struct {
 	answering int           // calls of respond in progress
 	answered  chan struct{} // closed when the server is closed and answering 0
 	requests  int
-	finished  int // of requests
+	finished  int           // of requests
+	arrival   chan struct{} // closed at the next arrival, or when the server closes
 	received
 	refused []error
 }
@@ -109,7 +110,7 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 		tb: tb, now: now, hangAfter: hangAfter, key: newKey(), address: listener.Addr().String(),
 		// Made outside any bubble, so that goroutines inside and outside can use them.
 		served: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
-		answered: make(chan struct{}), bubbleWaits: make(chan *bubbleWait),
+		answered: make(chan struct{}), bubbleWaits: make(chan *bubbleWait), arrival: make(chan struct{}),
 		hijacked: make(map[net.Conn]struct{}),
 		received: received{
 			items:     make(map[string][]Item),
@@ -204,6 +205,7 @@ func (s *Server) Close() {
 func (s *Server) shutDown(cancel context.CancelFunc) {
 	s.mu.Lock()
 	s.closed = true
+	close(s.arrival)
 	if s.answering == 0 {
 		close(s.answered)
 	}
@@ -438,6 +440,7 @@ func (s *Server) keep(e Envelope, event *Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.announce()
 	s.refused = append(s.refused, faults...)
 	s.envelopes = append(s.envelopes, e)
 	for _, item := range e.Items {
@@ -468,6 +471,25 @@ func (s *Server) keep(e Envelope, event *Event) {
 			s.events = append(s.events, *event)
 		}
 	}
+}
+
+// announce tells who waits for an arrival. It runs outside any bubble, as the channel must. mu is held.
+func (s *Server) announce() {
+	if s.closed {
+		return
+	}
+	close(s.arrival)
+	s.arrival = make(chan struct{})
+}
+
+// Arrivals returns a channel that is closed when the next envelope has arrived, or when the server closes; after Close
+// it is closed. Ask for the channel first and for what has arrived then, so that nothing is missed in between. Inside a
+// bubble of testing/synctest use [Server.WaitEvents] and the like instead: the bubble's clock stands still while
+// something in it waits for a channel from outside.
+func (s *Server) Arrivals() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arrival
 }
 
 // Events returns the errors and messages, in the order of arrival. An event that arrived twice is there once, as at

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 )
 
 // TestUsedInABubble has an outbox that was opened outside of a synctest bubble be used inside: nothing of it is in the
@@ -90,13 +92,13 @@ func TestUsedInABubble(t *testing.T) {
 // TestSwitchesInABubble has the store, the server and the room fail while an outbox from outside is used inside.
 func TestSwitchesInABubble(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "outbox")
-	s, sys := &sink{}, &faultySystem{system: osSystem{}, many: true}
+	s, sys := &sink{}, &faultySystem{System: disk.OS(), many: true}
 	server := httptest.NewServer(s)
 	defer server.Close()
 	o := openTest(t, server.URL, func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, system: sys})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: sys})
 		}
 		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
 	})

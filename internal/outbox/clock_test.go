@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // These tests run by synctest's clock, with the real delays.
@@ -320,7 +322,7 @@ func TestCountsAddUp(t *testing.T) {
 				case 2:
 					time.Sleep(10 * time.Minute)
 				}
-				r := ofCategory(testRecord(i, roll(700)), Category(roll(categoryCount)))
+				r := ofCategory(testRecord(i, roll(700)), Category(roll(store.CategoryCount)))
 				r.PII = roll(10) > 0
 				if o.Put(r) {
 					held++

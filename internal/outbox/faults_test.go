@@ -11,11 +11,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 )
 
 // A faultySystem is the real system, whose calls fail from the nth on: one of them, or all until it is healed.
 type faultySystem struct {
-	system
+	disk.System
 
 	mu    sync.Mutex
 	calls int
@@ -41,68 +43,68 @@ func (s *faultySystem) heal() {
 	s.from = 0
 }
 
-func (s *faultySystem) makeFolder(path string) error {
+func (s *faultySystem) MakeFolder(path string) error {
 	if err := s.fails("mkdir", path); err != nil {
 		return err
 	}
-	return s.system.makeFolder(path)
+	return s.System.MakeFolder(path)
 }
 
-func (s *faultySystem) checkFolder(path string) (fs.FileInfo, error) {
+func (s *faultySystem) CheckFolder(path string) (fs.FileInfo, error) {
 	if err := s.fails("stat", path); err != nil {
 		return nil, err
 	}
-	return s.system.checkFolder(path)
+	return s.System.CheckFolder(path)
 }
 
-func (s *faultySystem) open(path string, flag int) (file, error) {
+func (s *faultySystem) Open(path string, flag int) (disk.File, error) {
 	if err := s.fails("open", path); err != nil {
 		return nil, err
 	}
-	f, err := s.system.open(path, flag)
+	f, err := s.System.Open(path, flag)
 	if err != nil {
 		return nil, err
 	}
 	return &faultyFile{f, s, path}, nil
 }
 
-func (s *faultySystem) stat(path string) (fs.FileInfo, error) {
+func (s *faultySystem) Stat(path string) (fs.FileInfo, error) {
 	if err := s.fails("stat", path); err != nil {
 		return nil, err
 	}
-	return s.system.stat(path)
+	return s.System.Stat(path)
 }
 
-func (s *faultySystem) readFolder(path string) ([]fs.DirEntry, error) {
+func (s *faultySystem) ReadFolder(path string) ([]fs.DirEntry, error) {
 	if err := s.fails("readdir", path); err != nil {
 		return nil, err
 	}
-	return s.system.readFolder(path)
+	return s.System.ReadFolder(path)
 }
 
-func (s *faultySystem) rename(from, to string) error {
+func (s *faultySystem) Rename(from, to string) error {
 	if err := s.fails("rename", from); err != nil {
 		return err
 	}
-	return s.system.rename(from, to)
+	return s.System.Rename(from, to)
 }
 
-func (s *faultySystem) remove(path string) error {
+func (s *faultySystem) Remove(path string) error {
 	if err := s.fails("remove", path); err != nil {
 		return err
 	}
-	return s.system.remove(path)
+	return s.System.Remove(path)
 }
 
-func (s *faultySystem) syncFolder(path string) error {
+func (s *faultySystem) SyncFolder(path string) error {
 	if err := s.fails("sync", path); err != nil {
 		return err
 	}
-	return s.system.syncFolder(path)
+	return s.System.SyncFolder(path)
 }
 
 type faultyFile struct {
-	file
+	disk.File
 	s    *faultySystem
 	path string
 }
@@ -111,39 +113,39 @@ func (f *faultyFile) ReadAt(b []byte, off int64) (int, error) {
 	if err := f.s.fails("read", f.path); err != nil {
 		return 0, err
 	}
-	return f.file.ReadAt(b, off)
+	return f.File.ReadAt(b, off)
 }
 
 func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 	if err := f.s.fails("write", f.path); err != nil {
 		n := 0
 		if f.s.half {
-			n, _ = f.file.WriteAt(b[:len(b)/2], off)
+			n, _ = f.File.WriteAt(b[:len(b)/2], off)
 		}
 		return n, err
 	}
-	return f.file.WriteAt(b, off)
+	return f.File.WriteAt(b, off)
 }
 
 func (f *faultyFile) Truncate(size int64) error {
 	if err := f.s.fails("truncate", f.path); err != nil {
 		return err
 	}
-	return f.file.Truncate(size)
+	return f.File.Truncate(size)
 }
 
 func (f *faultyFile) Sync() error {
 	if err := f.s.fails("sync", f.path); err != nil {
 		return err
 	}
-	return f.file.Sync()
+	return f.File.Sync()
 }
 
 func (f *faultyFile) Stat() (fs.FileInfo, error) {
 	if err := f.s.fails("fstat", f.path); err != nil {
 		return nil, err
 	}
-	return f.file.Stat()
+	return f.File.Stat()
 }
 
 // TestFaults has the nth call to the operating system fail, for every n, once or until the disk is mended: Open works
@@ -161,7 +163,7 @@ func TestFaults(t *testing.T) {
 				step = 7
 			}
 			for n := 1; ; n += step {
-				s := &faultySystem{system: osSystem{}, from: n, many: faults.many, half: faults.half}
+				s := &faultySystem{System: disk.OS(), from: n, many: faults.many, half: faults.half}
 				if s.run(t, n); t.Failed() || s.calls < n {
 					t.Logf("%d calls", n)
 					return
@@ -179,7 +181,7 @@ func (s *faultySystem) run(t *testing.T, n int) {
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, system: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: s})
 		}
 		c.Client = &http.Client{Transport: memoryTransport(server)}
 		c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
@@ -259,7 +261,7 @@ func TestUnusableFolder(t *testing.T) {
 			eventually(t, "what waits in memory is moved to disk", func() bool {
 				o.mu.Lock()
 				defer o.mu.Unlock()
-				return o.main != nil && !o.spareWaits() && o.main.Bytes() > 0
+				return o.main != nil && !o.overflowWaits() && o.main.Bytes() > 0
 			})
 			o.Close(ended())
 			server.respond(nil)
@@ -279,12 +281,12 @@ func TestUnusableFolder(t *testing.T) {
 // that waited in memory, so that nothing is left to try the disk with.
 func TestDiskComesBack(t *testing.T) {
 	dir := t.TempDir()
-	s := &faultySystem{system: osSystem{}, many: true}
+	s := &faultySystem{System: disk.OS(), many: true}
 	server := &sink{}
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, system: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: s})
 		}
 		c.Client = &http.Client{Transport: memoryTransport(server)}
 		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond

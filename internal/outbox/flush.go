@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // Flush sends what waits, the backlog included and without its usual pace, and returns once the server has accepted, or
@@ -26,10 +28,10 @@ func (o *Outbox) Flush(ctx context.Context) bool {
 		}
 	} else {
 		o.mu.Lock()
-		f.ok = o.queue.count == 0 && o.disk.unread == 0
+		f.ok = o.queue.count == 0 && o.disk.unread.Count == 0
 		o.mu.Unlock()
 	}
-	o.notes.say()
+	o.notes.Say()
 	return f.ok
 }
 
@@ -38,7 +40,7 @@ func (o *Outbox) beginFlush(f *flush) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f.done = make(chan struct{})
-	f.target, f.barred, f.lost = o.queue.seq, o.way.barredCount, o.lostReported
+	f.target, f.rejected, f.lost = o.queue.seq, o.upstream.rejections, o.lostReported
 	f.end += o.now()
 	o.flushes = append(o.flushes, f)
 	if !f.ended {
@@ -71,18 +73,18 @@ func (o *Outbox) finishFlush(f *flush, now time.Duration) bool {
 // ended without success is to be known before they have failed. mu is held.
 func (o *Outbox) noteSilence(now time.Duration) {
 	for _, it := range o.queue.flying {
-		if age := now - it.since; o.way.err == nil && it.since > 0 && age >= o.timing.slow {
-			o.way.err = fmt.Errorf("outbox: send: no answer for %v", age.Round(time.Millisecond))
+		if age := now - it.since; o.upstream.err == nil && it.since > 0 && age >= o.timing.slow {
+			o.upstream.err = fmt.Errorf("outbox: send: no answer for %v", age.Round(time.Millisecond))
 		}
 	}
 }
 
 // A flush is what a Flush goes by.
 type flush struct {
-	target uint64 // what was put up to here is to be sent
-	barred uint64 // as they were at its beginning
-	lost   uint64
-	looks  uint64 // for what dead processes left, that are to be over
+	target   uint64 // what was put up to here is to be sent
+	rejected uint64 // as they were at its beginning
+	lost     uint64
+	looks    uint64 // for what dead processes left, that are to be over
 
 	lookAt  time.Duration // the next look is not before, after one that could not read all
 	rereads int
@@ -105,7 +107,7 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
-	if o.disk.looks >= f.looks && !f.ended && o.disk.unread > 0 && f.looks > 0 && f.rereads < maxRereads {
+	if o.disk.looks >= f.looks && !f.ended && o.disk.unread.Count > 0 && f.looks > 0 && f.rereads < maxRereads {
 		f.rereads++
 		f.looks = o.disk.looks + 1
 		f.lookAt = now + doubled(o.timing.flushRetry, f.rereads, o.timing.flushMax)
@@ -127,10 +129,10 @@ func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 	}
 	waits := !looked || o.queue.waits(f.target)
 	if !waits {
-		ok = o.lost == f.lost && o.disk.unread == 0 && o.disk.adoptErr == nil
+		ok = o.lost == f.lost && o.disk.unread.Count == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
-	return false, f.ended || o.closed || o.way.barredCount != f.barred || !o.cfg.Active() || looked && o.outlasted(f)
+	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() || looked && o.outlasted(f)
 }
 
 // outlasted reports whether all that f waits for is limited for longer than f may take. mu is held.
@@ -140,7 +142,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 	}
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if it.seq <= f.target && o.until[it.entry.Category.index()] <= f.end {
+		if it.seq <= f.target && o.until[store.Index(it.entry.Category)] <= f.end {
 			outlasted = false
 		}
 	})
@@ -149,7 +151,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 
 // hurry forgets the delays after failures, but not how long they have become. mu is held.
 func (o *Outbox) hurry() {
-	o.way.until, o.way.probing, o.flushTries = 0, false, 0
+	o.upstream.until, o.upstream.probing, o.flushTries = 0, false, 0
 	o.queue.release(never - 1)
 }
 

@@ -73,7 +73,9 @@ func TestFolderUnderUs(t *testing.T) {
 			s.respond(status(http.StatusServiceUnavailable))
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir = dir
-				c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+				c.OpenStore = func() (Store, error) {
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, CheckEvery: -1})
+				}
 				c.Client = &http.Client{Transport: memoryTransport(s)}
 			})
 			put := func(i int) {
@@ -88,12 +90,6 @@ func TestFolderUnderUs(t *testing.T) {
 				t.Fatal(folders, err)
 			}
 			c.spoil(t, filepath.Join(dir, folders[0].Name()))
-			o.mu.Lock()
-			disk := o.main.(*Disk)
-			o.mu.Unlock()
-			disk.mu.Lock()
-			disk.checked = time.Time{} // as a second later
-			disk.mu.Unlock()
 			put(2)
 			put(3)
 			switch err := o.Stats().LastError; {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -268,7 +269,8 @@ func TestProcessesShareAFolder(t *testing.T) {
 	}
 	s.check(t)
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
+		t.Errorf("left behind: %v %q, %v", left, files, err)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 )
 
 // A meddler is a slog.Handler that calls back into the outbox whenever it hears something, or panics.
@@ -64,11 +66,11 @@ func TestLoggerMeddles(t *testing.T) {
 			must(t, os.Truncate(names[0], 400)) // damaged
 			must(t, os.WriteFile(filepath.Join(filepath.Dir(names[0]), "notes.txt"), nil, 0o600))
 			m := &meddler{panics: panics}
-			server, s := &sink{}, &faultySystem{system: osSystem{}}
+			server, s := &sink{}, &faultySystem{System: disk.OS()}
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir, c.Logger, c.Client = dir, slog.New(m), &http.Client{Transport: memoryTransport(server)}
 				c.OpenStore = func() (Store, error) {
-					return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, Logger: slog.New(m), system: s})
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, Logger: slog.New(m), System: s, CheckEvery: -1})
 				}
 				c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
 			})
@@ -92,6 +94,7 @@ func TestLoggerMeddles(t *testing.T) {
 				})
 			}
 			put(10)
+			inTime(t, "Flush", func() { o.Flush(within(time.Minute)) }) // tells of the damage, once
 			flush(true)
 			server.respond(status(http.StatusForbidden))
 			put(11)
@@ -99,13 +102,7 @@ func TestLoggerMeddles(t *testing.T) {
 			server.respond(status(http.StatusServiceUnavailable))
 			put(12)
 			flush(false)
-			o.mu.Lock()
-			disk := o.main.(*Disk)
-			o.mu.Unlock()
 			must(t, os.RemoveAll(filepath.Dir(names[0])))
-			disk.mu.Lock()
-			disk.checked = time.Time{}
-			disk.mu.Unlock()
 			put(13)
 			s.mu.Lock()
 			s.from, s.many = s.calls+1, true
@@ -168,23 +165,15 @@ func TestCallbacksPanic(t *testing.T) {
 			return serve.RoundTrip(r)
 		})}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(Dead) bool {
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(Dead) bool {
 				<-ready
 				o.Load().Put(testRecord(10, 10))
 				o.Load().Stats()
-				if disk, ok := o.Load().main.(*Disk); !ok || !disk.adopting.TryLock() {
-					t.Error("OnDead is called under a lock")
-				} else {
-					disk.adopting.Unlock()
-				}
+				o.Load().main.Forget() // takes every lock of the store
 				if dead.Add(1) == 1 {
 					panic("OnDead")
 				}
 				return true
-			}, OnDamage: func(n int) {
-				<-ready
-				o.Load().Discard(reasonDamaged, CategoryError, n)
-				panic("OnDamage")
 			}})
 		}
 	})

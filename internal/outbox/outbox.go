@@ -1,8 +1,14 @@
+// Package outbox keeps envelopes until a Sentry server has taken them: a store holds them, on disk or in memory, a queue
+// knows their order, and senders deliver them.
+//
+// Data goes one way: [Outbox.Put] stores a record and queues its entry, a sender takes entries from the queue, reads
+// their payload from the store, and marks them done there when the server has answered. The rooms below: store has what
+// the others talk about, disk keeps files, wire speaks the protocol.
 package outbox
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -10,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
@@ -57,7 +65,7 @@ type timing struct {
 	retryMax    time.Duration // at most; a server that has been down for hours is not asked more often
 	flushRetry  time.Duration // the same while a Flush waits: the program is about to end
 	flushMax    time.Duration
-	barred      time.Duration // after an answer that speaks of the way or the key
+	rejected    time.Duration // after an answer that speaks of the way or the key
 	pace        time.Duration // between two envelopes of the backlog: a fleet that comes back must not storm its server
 	report      time.Duration // between two client reports
 	openWait    time.Duration // Open waits for the disk; longer is a disk in trouble, which must not delay the program
@@ -77,10 +85,10 @@ var defaultTiming = timing{
 	retryMax:    5 * time.Minute,
 	flushRetry:  100 * time.Millisecond,
 	flushMax:    time.Second,
-	barred:      5 * time.Minute,
+	rejected:    5 * time.Minute,
 	pace:        time.Second / 50,
 	report:      30 * time.Second,
-	openWait:    500 * time.Millisecond,
+	openWait:    100 * time.Millisecond,
 	diskRetry:   5 * time.Second,
 	diskIdle:    30 * time.Second,
 	adopt:       30 * time.Second,
@@ -105,12 +113,12 @@ type Stats struct {
 // (requests, and work on a disk, which may hang), so that an Outbox may be used inside a synctest bubble wherever it
 // was opened. Callers store, change what the resident goes by, and kick it. Close waits for all of them.
 type Outbox struct {
-	cfg    Config
-	timing timing
-	client *http.Client
-	start  time.Time       // what times are since
-	ctx    context.Context // of the requests; ends with Close
-	cancel context.CancelFunc
+	cfg      Config
+	timing   timing
+	endpoint wire.Endpoint
+	start    time.Time       // what times are since
+	ctx      context.Context // of the requests; ends with Close
+	cancel   context.CancelFunc
 
 	resident *resident.Resident
 
@@ -124,14 +132,14 @@ type Outbox struct {
 	finished context.CancelFunc // tells Close that there are none left
 	queue    queue
 	main     Store // nil while the disk isn't open
-	spare    *Memory
+	overflow *store.Memory
 	disk     diskHealth
-	way      wayHealth
-	until    limits              // when each category's rate limit ends
-	refusing [categoryCount]bool // it is so long that nothing of the category is taken
-	fresh    []*item             // put since the last turn, which stamps them with the time
-	pacedAt  time.Duration       // when the next envelope of the backlog may go
-	sending  int                 // requests under way
+	upstream upstreamHealth
+	until    wire.Limits               // when each category's rate limit ends
+	refusing [store.CategoryCount]bool // it is so long that nothing of the category is taken
+	fresh    []*item                   // put since the last turn, which stamps them with the time
+	pacedAt  time.Duration             // when the next envelope of the backlog may go
+	sending  int                       // requests under way
 	clock    serverClock
 	expireAt time.Duration // when to look for what is too old
 	undone   []*item       // what the store could not forget
@@ -150,7 +158,7 @@ type Outbox struct {
 	stats  Stats
 	warned map[string]bool // kinds of trouble that the Logger knows of
 	done   []*item         // for the store to forget, once mu is free
-	notes  notebook        // for the Logger, once mu is free
+	notes  store.Notebook  // for the Logger, once mu is free
 }
 
 // Open returns an outbox that works. It waits for a disk no longer than a moment, and never for the network.
@@ -173,18 +181,22 @@ func Open(cfg Config) *Outbox {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	o := &Outbox{
-		cfg: cfg, timing: defaultTiming, client: client, start: time.Now(),
-		spare: NewMemory(), warned: make(map[string]bool),
-		stats: Stats{DroppedBy: make(map[string]uint64)}, turnAt: never, adoptAt: never, notes: notebook{logger: cfg.Logger},
+		cfg: cfg, timing: defaultTiming, start: time.Now(),
+		overflow: store.NewMemory(), warned: make(map[string]bool),
+		stats: Stats{DroppedBy: make(map[string]uint64)}, turnAt: never, adoptAt: never, notes: store.Notebook{Logger: cfg.Logger},
 	}
 	if cfg.timing != nil {
 		o.timing = *cfg.timing
 	}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	o.ctx.Done() // the channel is made by the first who asks for it
+	o.endpoint = wire.Endpoint{
+		URL: cfg.URL, Auth: cfg.Auth, UserAgent: cfg.UserAgent, Client: client, CloseIdle: o.closeIdle,
+		Timeout: o.timing.request, Drain: o.timing.drain,
+	}
 	o.resident = resident.New(o.turn)
 	if cfg.OpenStore == nil {
-		o.main, o.disk.adopted = o.spare, true
+		o.main, o.disk.adopted = o.overflow, true
 		return o
 	}
 	o.openDisk()
@@ -199,7 +211,7 @@ func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 func (o *Outbox) unlock() {
 	main := o.main
 	o.unlockQuietly()
-	o.notes.say()
+	o.notes.Say()
 	if main != nil {
 		main.Log()
 	}
@@ -268,20 +280,20 @@ func (o *Outbox) turn() time.Duration {
 	if now >= o.adoptAt {
 		o.startAdoption()
 	}
-	o.pump(now)
+	o.dispatch(now)
 	if n := len(o.flushes); n > 0 {
 		o.flushes = slices.DeleteFunc(o.flushes, func(f *flush) bool { return o.finishFlush(f, now) })
 		if len(o.flushes) < n {
-			o.pump(now) // the backlog has its pace again
+			o.dispatch(now) // the backlog has its pace again
 		}
 	}
-	if len(o.done) > 0 || o.notes.some.Load() {
+	if len(o.done) > 0 || o.notes.Some() {
 		o.background(func() {
 			o.mu.Lock()
 			o.unlock()
 		})
 	}
-	o.calm = o.sending >= Senders || now < o.way.until
+	o.calm = o.sending >= Senders || now < o.upstream.until
 	next := min(o.turnAt, o.adoptAt)
 	for _, f := range o.flushes {
 		if f.limited {
@@ -296,7 +308,7 @@ func (o *Outbox) turn() time.Duration {
 
 // say logs once mu is free.
 func (o *Outbox) say(level slog.Level, message string, args ...any) {
-	o.notes.add(level, message, args...)
+	o.notes.Add(level, message, args...)
 }
 
 // warn logs a kind of trouble once, until resolved says that it is over.
@@ -329,7 +341,7 @@ func (o *Outbox) Put(r *Record) bool {
 		return false
 	}
 	o.stats.Captured++
-	used := o.spare.Bytes()
+	used := o.overflow.Bytes()
 	if o.usable() {
 		used = o.main.Bytes()
 	}
@@ -337,7 +349,7 @@ func (o *Outbox) Put(r *Record) bool {
 	switch {
 	case r.PII && !o.cfg.PII:
 		reason = reasonWithheld
-	case o.refusing[r.Category.index()]:
+	case o.refusing[store.Index(r.Category)]:
 		reason = reasonLimited
 	}
 	if reason != "" {
@@ -349,10 +361,10 @@ func (o *Outbox) Put(r *Record) bool {
 	o.mu.Unlock()
 
 	size := len(r.Payload)
-	if !r.Packed && size >= packFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
-		b := buffers.Get().(*bytes.Buffer)
-		defer putBuffer(b)
-		if err := deflate(b, r.Payload); err == nil && b.Len() < size {
+	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+		b := wire.Buffer()
+		defer wire.PutBuffer(b)
+		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
 			packed := *r
 			packed.Payload, packed.Packed = b.Bytes(), true
 			r = &packed
@@ -400,14 +412,14 @@ func (o *Outbox) store(r *Record) *item {
 		o.diskFails(err)
 		o.mu.Unlock()
 	}
-	if !o.makeRoom(o.spare, r, min(o.cfg.MaxBytes, memoryBytes)) {
+	if !o.makeRoom(o.overflow, r, min(o.cfg.MaxBytes, memoryBytes)) {
 		return nil
 	}
-	e, err := o.spare.Put(r)
+	e, err := o.overflow.Put(r)
 	if err != nil {
 		return nil
 	}
-	return &item{entry: e, store: o.spare, lane: laneSpare}
+	return &item{entry: e, store: o.overflow, lane: laneOverflow}
 }
 
 // makeRoom drops what is oldest in store until r fits into limit, and reports whether it does. If not, r is counted as
@@ -415,6 +427,10 @@ func (o *Outbox) store(r *Record) *item {
 func (o *Outbox) makeRoom(store Store, r *Record, limit int64) bool {
 	size := int64(len(r.Payload))
 	excess := store.Bytes() + size - limit
+	if excess > 0 {
+		store.Recount() // before anything is lost for what others held a while ago
+		excess = store.Bytes() + size - limit
+	}
 	if excess <= 0 {
 		return true
 	}
@@ -425,7 +441,7 @@ func (o *Outbox) makeRoom(store Store, r *Record, limit int64) bool {
 		excess -= o.evict(store, excess)
 	}
 	if size > limit || float64(excess) > reserve*float64(limit) {
-		o.lose(o.overflow(store), r.Category, r.Items, r.Spans)
+		o.lose(o.overflowReason(store), r.Category, r.Items, r.Spans)
 		return false
 	}
 	return true
@@ -435,7 +451,7 @@ func (o *Outbox) makeRoom(store Store, r *Record, limit int64) bool {
 func (o *Outbox) evict(store Store, excess int64) (freed int64) {
 	lanes := []lane{laneBacklog, laneLive}
 	if store != o.main {
-		lanes = []lane{laneSpare}
+		lanes = []lane{laneOverflow}
 	}
 	for freed < excess {
 		oldest := o.queue.oldest(lanes...)
@@ -444,13 +460,13 @@ func (o *Outbox) evict(store Store, excess int64) (freed int64) {
 		}
 		freed += oldest.entry.Size
 		o.queue.remove(oldest)
-		o.drop(oldest, o.overflow(store), true)
+		o.drop(oldest, o.overflowReason(store), true)
 	}
 	return freed
 }
 
-func (o *Outbox) overflow(store Store) string {
-	if store == o.spare {
+func (o *Outbox) overflowReason(store Store) string {
+	if store == o.overflow {
 		return reasonQueueOverflow
 	}
 	return reasonCacheOverflow
@@ -506,15 +522,17 @@ func (o *Outbox) Clear() {
 	}
 	main := o.main
 	o.mu.Unlock()
-	given := 0
-	if main != nil {
-		given = main.Forget()
+	if main == nil {
+		main = o.overflow
 	}
+	given := main.Forget()
 	o.mu.Lock()
 	for range given {
 		o.count(reasonWithheld, CategoryError, 1, 0)
 	}
-	_ = o.noteUnread(main) // Stats and Flush tell of it
+	if o.disk.unread = main.Unread(); o.disk.unread.Err == nil {
+		o.disk.adoptErr = nil
+	}
 	o.unlock()
 	o.resident.Kick()
 }
@@ -548,13 +566,13 @@ func (o *Outbox) Stats() Stats {
 	defer o.mu.Unlock()
 	s := o.stats
 	s.DroppedBy = maps.Clone(o.stats.DroppedBy)
-	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread), o.queue.bytes+o.disk.unreadBytes
+	s.Pending, s.PendingBytes = uint64(o.queue.count+o.disk.unread.Count), o.queue.bytes+o.disk.unread.Bytes
 	o.queue.eachFirst(func(it *item) {
 		if t := time.Unix(0, it.entry.Time); s.OldestPending.IsZero() || t.Before(s.OldestPending) {
 			s.OldestPending = t
 		}
 	})
-	s.LastError = joinErrors(o.disk.err, o.disk.adoptErr, o.disk.readErr, o.way.err)
+	s.LastError = joinErrors(o.disk.err, o.disk.adoptErr, o.disk.readErr, o.upstream.err)
 	return s
 }
 
@@ -589,4 +607,18 @@ func (o *Outbox) closeIdle() {
 	if o.cfg.CloseIdle != nil {
 		o.cfg.CloseIdle()
 	}
+}
+
+// joinErrors is errors.Join that leaves a single error as it is.
+func joinErrors(errs ...error) error {
+	var found []error
+	for _, err := range errs {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return errors.Join(found...)
 }

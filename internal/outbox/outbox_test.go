@@ -20,6 +20,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
 // stores are the stores that the rules must hold over: OpenStore as Config takes it, nil for memory.
@@ -32,7 +35,7 @@ func stores(t testing.TB) map[string]func() (Store, error) {
 }
 
 func openTestDisk(dir string) (Store, error) {
-	return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20})
+	return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20})
 }
 
 // overStores runs test over each store.
@@ -197,8 +200,8 @@ func quick() timing {
 	q.slow = 50 * time.Millisecond
 	q.retry, q.retryMax = 10*time.Millisecond, 50*time.Millisecond
 	q.flushRetry, q.flushMax = 10*time.Millisecond, 50*time.Millisecond
-	q.barred = 20 * time.Millisecond
-	q.closeWait = 10 * time.Second
+	q.rejected = 20 * time.Millisecond
+	q.openWait, q.closeWait = 10*time.Second, 10*time.Second
 	q.poisonTime = 50 * time.Millisecond
 	return q
 }
@@ -393,13 +396,13 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 		defer server.Close()
 		o := openTest(t, server.URL, func(c *Config) { c.OpenStore = open })
 		want := map[string]string{}
-		for i, size := range []int{0, 10, packFrom - 200, packFrom, 100_000} {
+		for i, size := range []int{0, 10, wire.PackFrom - 200, wire.PackFrom, 100_000} {
 			for j, packed := range []bool{false, true} {
 				r := testRecord(2*i+j, size)
 				_, want[r.EventID], _ = strings.Cut(string(r.Payload), "\n")
 				if packed {
 					var b bytes.Buffer
-					if err := deflate(&b, r.Payload); err != nil {
+					if err := wire.Deflate(&b, r.Payload); err != nil {
 						t.Fatal(err)
 					}
 					r.Payload, r.Packed = b.Bytes(), true
@@ -419,27 +422,6 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestSentAt(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))
-	const at = `{"sent_at":"2026-01-02T02:04:05.600000Z"`
-	for _, c := range []struct{ name, envelope, want string }{
-		{"keys", `{"event_id":"1"}` + "\nrest", at + ","},
-		{"empty", "{}\nrest", at},
-		{"spaces", "{ \t}\nrest", at},
-		{"no line end", "{}", at},
-		{"windows", "{}\r\n", at},
-		{"only a brace", "{", ""},
-		{"a brace and spaces", "{  \nrest", ""},
-		{"no header", "rest", ""},
-		{"nothing", "", ""},
-	} {
-		if got := sentAtPrefix([]byte(c.envelope), now); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
-	}
 }
 
 // deadServer is an outbox whose requests all fail at once.
@@ -652,7 +634,7 @@ func TestOptOutHoldsForTheBacklog(t *testing.T) {
 	if disk, err := open(); err != nil {
 		t.Error(err)
 	} else {
-		if left, err := disk.Adopt(); len(left) > 0 || err != nil {
+		if left, err := adopted(disk); len(left) > 0 || err != nil {
 			t.Errorf("left on disk: %d, %v", len(left), err)
 		}
 		_ = disk.Close()
@@ -741,7 +723,7 @@ func TestSetPII(t *testing.T) {
 		next, err := open()
 		must(t, err)
 		defer func() { _ = next.Close() }()
-		if left, err := next.Adopt(); len(left) > 0 || err != nil {
+		if left, err := adopted(next); len(left) > 0 || err != nil {
 			t.Errorf("left on disk: %d, %v", len(left), err)
 		}
 	})
@@ -766,4 +748,10 @@ func TestStatsSurviveClose(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the folder was made again")
 	}
+}
+
+// adopted returns what a look of s finds.
+func adopted(s store.Store) (entries []*store.Entry, err error) {
+	_, err = s.Adopt(context.Background(), func(found []*store.Entry) { entries = append(entries, found...) })
+	return entries, err
 }

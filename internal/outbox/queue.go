@@ -5,6 +5,9 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
 // An item is an entry that waits. Times are since the outbox was opened, by the monotonic clock that nobody can set.
@@ -30,9 +33,9 @@ type item struct {
 type lane uint8
 
 const (
-	laneBacklog lane = iota // left behind by earlier processes, in the main store
-	laneLive                // in the main store
-	laneSpare               // in memory, since the main store fails or isn't open yet
+	laneBacklog  lane = iota // left behind by earlier processes, in the main store
+	laneLive                 // in the main store
+	laneOverflow             // in memory, since the main store fails or isn't open yet
 	laneCount
 )
 
@@ -43,7 +46,7 @@ const never = time.Duration(math.MaxInt64)
 //
 // An item is in one place at a time: in its lane, delayed, or in flight.
 type queue struct {
-	lanes   [laneCount][categoryCount]fifo
+	lanes   [laneCount][store.CategoryCount]fifo
 	delayed []*item
 	flying  []*item // being sent or moved: a handful
 
@@ -61,10 +64,16 @@ func (q *queue) push(it *item) {
 	q.fifo(it).insert(it)
 }
 
-func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][it.entry.Category.index()] }
+// busy says whether something of a category is being sent, or waits to be sent again.
+func (q *queue) busy(c Category) bool {
+	is := func(it *item) bool { return it.entry.Category == c }
+	return slices.ContainsFunc(q.flying, is) || slices.ContainsFunc(q.delayed, is)
+}
+
+func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][store.Index(it.entry.Category)] }
 
 // first returns the first item in order of capture of a lane's categories that have no limit at now.
-func (q *queue) first(l lane, until *limits, now time.Duration) *item {
+func (q *queue) first(l lane, until *wire.Limits, now time.Duration) *item {
 	var first *item
 	for c := range q.lanes[l] {
 		if it := q.lanes[l][c].first(); it != nil && until[c] <= now && (first == nil || it.seq < first.seq) {
@@ -76,7 +85,7 @@ func (q *queue) first(l lane, until *limits, now time.Duration) *item {
 
 // leastTried is like first, but prefers items that have failed less often, by steps of that many tries. It looks at
 // every item, and is meant for the rare attempt while a server fails.
-func (q *queue) leastTried(l lane, until *limits, now time.Duration, step uint8) *item {
+func (q *queue) leastTried(l lane, until *wire.Limits, now time.Duration, step uint8) *item {
 	var first *item
 	for c := range q.lanes[l] {
 		if until[c] > now {
@@ -98,12 +107,12 @@ func (q *queue) fly(it *item) {
 }
 
 // spare returns an item that waits in memory for lack of a disk, in order of capture but for those delayed.
-func (q *queue) spare() *item {
-	if it := q.first(laneSpare, &limits{}, never); it != nil {
+func (q *queue) overflow() *item {
+	if it := q.first(laneOverflow, &wire.Limits{}, never); it != nil {
 		return it
 	}
 	for _, it := range q.delayed {
-		if it.lane == laneSpare {
+		if it.lane == laneOverflow {
 			return it
 		}
 	}
@@ -118,8 +127,8 @@ func (q *queue) hasten(it *item) {
 	}
 }
 
-// land puts an item in flight back to its place in its lane.
-func (q *queue) land(it *item) {
+// putBack puts an item in flight back to its place in its lane.
+func (q *queue) putBack(it *item) {
 	q.unfly(it)
 	q.fifo(it).insert(it)
 }

@@ -1,11 +1,10 @@
 package outbox
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
 // The reasons for which an outbox drops, as client reports name them.
@@ -21,15 +20,13 @@ const (
 // reports counts what was dropped until the server has been told, which is done by client reports: see
 // https://develop.sentry.dev/sdk/telemetry/client-reports/. They are made when they are sent and never stored.
 type reports struct {
-	lost    map[lostKey]uint64
+	lost    map[wire.Discarded]uint64
 	at      time.Duration // when to send what was lost
 	fresh   bool          // something was lost since the last turn, which sets that time
 	tries   int           // that have failed in a row
 	wanted  bool          // a Flush wants it now
 	sending bool
 }
-
-type lostKey struct{ reason, category string }
 
 // report counts an envelope for the next client report. The first one starts the wait for others to be reported with
 // it. mu is held.
@@ -39,27 +36,27 @@ func (o *Outbox) report(reason string, c Category, items, spans uint32) {
 	}
 	r := &o.reports
 	if r.lost == nil {
-		r.lost = make(map[lostKey]uint64)
+		r.lost = make(map[wire.Discarded]uint64)
 	}
 	if len(r.lost) == 0 {
 		r.at, r.fresh = never, true
 	}
-	r.lost[lostKey{reason, c.String()}] += uint64(max(items, 1))
+	r.lost[wire.Discarded{Reason: reason, Category: c.String()}] += uint64(max(items, 1))
 	if c == CategoryTransaction {
-		r.lost[lostKey{reason, "span"}] += uint64(spans) + 1 // Sentry counts the transaction as a span too
+		r.lost[wire.Discarded{Reason: reason, Category: "span"}] += uint64(spans) + 1 // Sentry counts the transaction as a span too
 	}
 }
 
 // canReport says whether a client report may be sent, if one is due. mu is held.
 func (o *Outbox) canReport(now time.Duration) bool {
-	return len(o.reports.lost) > 0 && !o.closed && o.cfg.Active() && o.way.clear() && o.reportFrom() <= now
+	return len(o.reports.lost) > 0 && !o.closed && o.cfg.Active() && o.upstream.clear() && o.reportFrom() <= now
 }
 
 // reportFrom is when the server's limits allow a client report, which has no category: only a limit of all concerns it.
 func (o *Outbox) reportFrom() time.Duration { return slices.Min(o.until[:]) }
 
-// pumpReport sends a client report, if one is due. mu is held.
-func (o *Outbox) pumpReport(now time.Duration) {
+// dispatchReport sends a client report, if one is due. mu is held.
+func (o *Outbox) dispatchReport(now time.Duration) {
 	if o.reports.fresh {
 		o.reports.fresh, o.reports.at = false, now+o.timing.report
 	}
@@ -72,24 +69,24 @@ func (o *Outbox) pumpReport(now time.Duration) {
 	o.background(func() { o.sendReport(lost) })
 }
 
-func (o *Outbox) sendReport(lost map[lostKey]uint64) {
-	a := o.post(reportEnvelope(o.cfg.SDK, lost, time.Now()), CategoryOther)
+func (o *Outbox) sendReport(lost map[wire.Discarded]uint64) {
+	a := o.endpoint.Post(o.ctx, wire.Report(o.cfg.SDK, lost, time.Now()), CategoryOther)
 	o.mu.Lock()
 	defer o.unlock()
 	o.reports.sending = false
 	now := o.now()
-	o.limit(a.limits, now)
-	switch a.verdict {
-	case accepted, refused: // refused: it would be again
+	o.limit(a.Limits, now)
+	switch a.Verdict {
+	case wire.Accepted, wire.Refused: // refused: it would be again
 		o.reports.tries = 0
 	default:
 		o.reports.tries++
 		wait := jitter(doubled(o.timing.report, o.reports.tries, o.timing.retryMax))
-		if a.verdict == barred {
-			wait = o.timing.barred
+		if a.Verdict == wire.Rejected {
+			wait = o.timing.rejected
 		}
 		if o.reports.lost == nil {
-			o.reports.lost = make(map[lostKey]uint64)
+			o.reports.lost = make(map[wire.Discarded]uint64)
 		}
 		for key, n := range lost {
 			o.reports.lost[key] += n
@@ -97,32 +94,4 @@ func (o *Outbox) sendReport(lost map[lostKey]uint64) {
 		o.reports.at, o.reports.fresh = now+wait, false
 	}
 	o.resident.Kick()
-}
-
-func reportEnvelope(sdk string, lost map[lostKey]uint64, now time.Time) []byte {
-	type discarded struct {
-		Reason   string `json:"reason"`
-		Category string `json:"category"`
-		Quantity uint64 `json:"quantity"`
-	}
-	report := struct {
-		Timestamp string      `json:"timestamp"`
-		Discarded []discarded `json:"discarded_events"`
-	}{Timestamp: now.UTC().Format(time.RFC3339)}
-	for key, n := range lost {
-		report.Discarded = append(report.Discarded, discarded{key.reason, key.category, n})
-	}
-	slices.SortFunc(report.Discarded, func(a, b discarded) int {
-		return strings.Compare(a.Reason+a.Category, b.Reason+b.Category)
-	})
-	body, err := json.Marshal(report)
-	if err != nil {
-		return nil // texts and numbers don't fail
-	}
-	header := "{}"
-	if sdk != "" {
-		header = `{"sdk":` + sdk + `}`
-	}
-	item := `{"type":"client_report","length":` + strconv.Itoa(len(body)) + "}"
-	return []byte(header + "\n" + item + "\n" + string(body) + "\n")
 }

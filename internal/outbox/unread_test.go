@@ -14,11 +14,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 )
 
 // A sickSystem is the real system on a disk that can't be read in places, until it is healed.
 type sickSystem struct {
-	system
+	disk.System
 
 	mu sync.Mutex
 	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened. nil: all can.
@@ -40,11 +42,11 @@ func (s *sickSystem) fails(path string, off, n int64) error {
 	return nil
 }
 
-func (s *sickSystem) open(path string, flag int) (file, error) {
+func (s *sickSystem) Open(path string, flag int) (disk.File, error) {
 	if err := s.fails(path, -1, 0); err != nil {
 		return nil, err
 	}
-	f, err := s.system.open(path, flag)
+	f, err := s.System.Open(path, flag)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (s *sickSystem) open(path string, flag int) (file, error) {
 }
 
 type sickFile struct {
-	file
+	disk.File
 	s    *sickSystem
 	path string
 }
@@ -61,7 +63,7 @@ func (f *sickFile) ReadAt(b []byte, off int64) (int, error) {
 	if err := f.s.fails(f.path, off, int64(len(b))); err != nil {
 		return 0, err
 	}
-	return f.file.ReadAt(b, off)
+	return f.File.ReadAt(b, off)
 }
 
 // sectors makes sectors of all segments bad.
@@ -90,7 +92,7 @@ func opening(suffix string) func(string, int64, int64) bool {
 // onSickDisk opens an outbox in dir whose disk is s.
 func onSickDisk(t *testing.T, dir string, s *sickSystem, server *sink, change func(*Config, *DiskConfig)) *Outbox {
 	return openTest(t, "http://127.0.0.1/", func(c *Config) {
-		dc := DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, system: s}
+		dc := DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: s}
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		if change != nil {
 			change(c, &dc)
@@ -136,8 +138,7 @@ func TestUnreadStays(t *testing.T) {
 				dir := t.TempDir()
 				leaveBacklog(t, dir, events, size)
 				_, bytesBefore := segmentFiles(t, dir)
-				s, server := &sickSystem{system: osSystem{}}, &sink{}
-				damage := 0
+				s, server := &sickSystem{System: disk.OS()}, &sink{}
 				if name == "nor its journal" { // the process's own can be
 					s.spoil(func(path string, off, _ int64) bool {
 						return off < 0 && strings.HasSuffix(path, ".journal") && fileExists(segmentOf(path))
@@ -145,7 +146,7 @@ func TestUnreadStays(t *testing.T) {
 				} else {
 					s.spoil(c.bad)
 				}
-				o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
+				o := onSickDisk(t, dir, s, server, nil)
 				for range 3 {
 					if o.Flush(within(time.Second)) {
 						t.Fatal("Flush: true")
@@ -168,14 +169,14 @@ func TestUnreadStays(t *testing.T) {
 					if _, n := segmentFiles(t, dir); n != bytesBefore {
 						t.Errorf("after Close %d bytes of segments, before %d", n, bytesBefore)
 					}
-					o = onSickDisk(t, dir, &sickSystem{system: osSystem{}}, server, nil)
+					o = onSickDisk(t, dir, &sickSystem{System: disk.OS()}, server, nil)
 				}
 				if !o.Flush(within(time.Minute)) {
 					t.Errorf("Flush: false; %+v", o.Stats())
 				}
 				sameIDs(t, server.got(), events)
-				if st := o.Stats(); st.LastError != nil || st.Pending != 0 || st.PendingBytes != 0 || st.Dropped != 0 || damage != 0 {
-					t.Errorf("%+v, damage %d", st, damage)
+				if st := o.Stats(); st.LastError != nil || st.Pending != 0 || st.PendingBytes != 0 || st.Dropped != 0 {
+					t.Errorf("%+v", st)
 				}
 				if names, _ := segmentFiles(t, dir); len(names) > 0 {
 					t.Errorf("left: %v", names)
@@ -201,18 +202,18 @@ func TestUnreadTurnsOutDamaged(t *testing.T) {
 	must(t, err)
 	clear(b[5*sector : 6*sector])
 	must(t, os.WriteFile(names[0], b, 0o600))
-	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s, server := &sickSystem{System: disk.OS()}, &sink{}
 	s.spoil(sectors(5))
-	damage := 0
-	o := onSickDisk(t, dir, s, server, func(_ *Config, dc *DiskConfig) { dc.OnDamage = func(n int) { damage += n } })
-	if o.Flush(within(time.Second)) || damage > 0 {
-		t.Errorf("Flush: true, or damage %d before it was read", damage)
+	o := onSickDisk(t, dir, s, server, nil)
+	damage := func() uint64 { return o.Stats().DroppedBy[reasonDamaged] }
+	if o.Flush(within(time.Second)) || damage() > 0 {
+		t.Errorf("Flush: true, or damage %d before it was read", damage())
 	}
 	before := len(server.got())
 	s.spoil(nil)
-	o.Flush(within(time.Minute)) // false: a record is lost, whose payload is damaged
-	if !o.Flush(within(time.Minute)) || damage != 1 || o.Stats().LastError != nil {
-		t.Errorf("Flush: false, or damage %d; %+v", damage, o.Stats())
+	o.Flush(within(time.Minute))                                                      // false: a record is lost, whose payload is damaged
+	if !o.Flush(within(time.Minute)) || damage() != 2 || o.Stats().LastError != nil { // a stretch, and the payload before it
+		t.Errorf("Flush: false, or damage %d; %+v", damage(), o.Stats())
 	}
 	if n := len(server.got()); n != before || n >= events {
 		t.Errorf("%d arrived, before %d", n, before)
@@ -228,27 +229,27 @@ func TestUnreadCounts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 60, 900)
-	s := &sickSystem{system: osSystem{}}
+	s := &sickSystem{System: disk.OS()}
 	s.spoil(reading(".seg"))
-	d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s})
+	d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
 	must(t, err)
 	defer func() { _ = d.Close() }()
-	if found, err := d.Adopt(); len(found) > 0 || err != nil {
+	if found, err := adopted(d); len(found) > 0 || err != nil {
 		t.Fatal(found, err)
 	}
 	_, size := segmentFiles(t, dir)
-	if count, bytes, err := d.Unread(); count != 1 || bytes != size || d.Bytes() != size || err == nil {
-		t.Errorf("unread %d, %d bytes, %v; Bytes %d, files %d", count, bytes, err, d.Bytes(), size)
+	if u := d.Unread(); u.Count != 1 || u.Bytes != size || d.Bytes() != size || u.Err == nil {
+		t.Errorf("unread %+v; Bytes %d, files %d", u, d.Bytes(), size)
 	}
 	s.spoil(nil)
-	found, err := d.Adopt()
+	found, err := adopted(d)
 	must(t, err)
 	var sum int64
 	for _, e := range found {
 		sum += e.Size
 	}
-	if count, bytes, err := d.Unread(); len(found) != 60 || count != 0 || bytes != 0 || d.Bytes() != sum || err != nil {
-		t.Errorf("found %d, unread %d, %d bytes, %v; Bytes %d", len(found), count, bytes, err, d.Bytes())
+	if u := d.Unread(); len(found) != 60 || u.Count != 0 || u.Bytes != 0 || d.Bytes() != sum || u.Err != nil {
+		t.Errorf("found %d, unread %+v; Bytes %d", len(found), u, d.Bytes())
 	}
 }
 
@@ -258,10 +259,10 @@ func TestUnreadIsExportedAndPurged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 60, 900)
-	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s, server := &sickSystem{System: disk.OS()}, &sink{}
 	s.spoil(sectors(3))
 	var stream bytes.Buffer
-	if err := export(s, dir, &stream); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), ".seg") {
+	if err := disk.ExportFrom(s, dir, &stream); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), ".seg") {
 		t.Errorf("Export: %v", err)
 	}
 	n := 0
@@ -279,8 +280,7 @@ func TestUnreadIsExportedAndPurged(t *testing.T) {
 	server.respond(status(http.StatusServiceUnavailable))
 	o := onSickDisk(t, dir, s, server, nil)
 	o.Flush(within(20 * time.Millisecond))
-	folder := filepath.Join(dir, folderName("http://key@127.0.0.1/1"))
-	if err := purgeFolder(s, folder); err == nil || !strings.Contains(err.Error(), "running") {
+	if err := disk.PurgeFrom(s, dir); err == nil || !strings.Contains(err.Error(), "running") {
 		t.Errorf("Purge beside a process with events waiting: %v", err)
 	}
 	eventually(t, "all is given up", func() bool { // what is in flight waits until it is not
@@ -296,7 +296,7 @@ func TestUnreadIsExportedAndPurged(t *testing.T) {
 	leaveBacklog(t, dir, 60, 900)
 	s.spoil(reading(".seg"))
 	o.Close(ended())
-	must(t, purgeFolder(s, folder))
+	must(t, disk.PurgeFrom(s, dir))
 	if names, _ := segmentFiles(t, dir); len(names) > 0 {
 		t.Errorf("left: %v", names)
 	}
@@ -332,16 +332,18 @@ func TestUnreadJournal(t *testing.T) {
 			dir := t.TempDir()
 			dead, err := openTestDisk(dir)
 			must(t, err)
-			disk := dead.(*Disk)
-			disk.Journal().Begin(Task{Type: "a", Started: time.Now()})
-			disk.Journal().Begin(Task{Type: "b", Started: time.Now().Add(time.Second)})
-			f, err := disk.CrashFile()
+			journal := dead.(*Disk).Journal()
+			journal.Begin(Task{Type: "a", Started: time.Now()})
+			journal.Begin(Task{Type: "b", Started: time.Now().Add(time.Second)})
+			f, err := dead.(*Disk).CrashFile()
 			must(t, err)
 			_, err = f.WriteString("words")
 			must(t, errors.Join(err, f.Close()))
 			left := map[string][]byte{}
 			for _, suffix := range []string{".journal", ".crash"} {
-				left[disk.path(suffix)], err = os.ReadFile(disk.path(suffix))
+				names, err := filepath.Glob(filepath.Join(dir, "*", "*"+suffix))
+				must(t, err)
+				left[names[0]], err = os.ReadFile(names[0])
 				must(t, err)
 			}
 			must(t, dead.Close())
@@ -349,9 +351,9 @@ func TestUnreadJournal(t *testing.T) {
 				must(t, os.MkdirAll(filepath.Dir(path), 0o700))
 				must(t, os.WriteFile(path, content, 0o600))
 			}
-			s, told := &sickSystem{system: osSystem{}}, ""
+			s, told := &sickSystem{System: disk.OS()}, ""
 			s.spoil(c.bad)
-			d, err := OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s, Logger: slog.New(&logBook{}),
+			d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s, Logger: slog.New(&logBook{}),
 				OnDead: func(dead Dead) bool {
 					for _, task := range dead.Tasks {
 						told += task.Type + " "
@@ -364,10 +366,10 @@ func TestUnreadJournal(t *testing.T) {
 			must(t, err)
 			defer func() { _ = d.Close() }()
 			for look := range 3 {
-				_, err := d.Adopt()
+				_, err := adopted(d)
 				must(t, err)
-				if n, _, err := d.Unread(); n != 0 != (c.then != "") || (err != nil) != (n != 0) {
-					t.Errorf("look %d: unread %d, %v", look, n, err)
+				if u := d.Unread(); u.Count != 0 != (c.then != "") || (u.Err != nil) != (u.Count != 0) {
+					t.Errorf("look %d: unread %+v", look, u)
 				}
 			}
 			if told != c.first {
@@ -376,11 +378,11 @@ func TestUnreadJournal(t *testing.T) {
 			told = ""
 			s.spoil(nil)
 			for range 2 {
-				_, err := d.Adopt()
+				_, err := adopted(d)
 				must(t, err)
 			}
-			if n, _, err := d.Unread(); told != c.then || n > 0 || err != nil {
-				t.Errorf("then told %q, want %q; unread %d, %v", told, c.then, n, err)
+			if u := d.Unread(); told != c.then || u.Count > 0 || u.Err != nil {
+				t.Errorf("then told %q, want %q; unread %+v", told, c.then, u)
 			}
 			for path := range left {
 				if fileExists(path) {
@@ -396,13 +398,13 @@ func TestUnreadFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 3, 10)
-	s := &unlistable{system: osSystem{}}
+	s := &unlistable{System: disk.OS()}
 	s.fails(true)
 	server := &sink{}
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", system: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
 		}
 	})
 	if o.Flush(within(time.Second)) || !errors.Is(o.Stats().LastError, syscall.EIO) {
@@ -416,20 +418,20 @@ func TestUnreadFolder(t *testing.T) {
 }
 
 type unlistable struct {
-	system
+	disk.System
 	mu  sync.Mutex
 	bad bool
 }
 
 func (s *unlistable) fails(bad bool) { s.mu.Lock(); defer s.mu.Unlock(); s.bad = bad }
 
-func (s *unlistable) readFolder(path string) ([]os.DirEntry, error) {
+func (s *unlistable) ReadFolder(path string) ([]os.DirEntry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bad {
 		return nil, &os.PathError{Op: "readdir", Path: path, Err: syscall.EIO}
 	}
-	return s.system.readFolder(path)
+	return s.System.ReadFolder(path)
 }
 
 // TestFlushLooksForTheDead: what a process leaves that dies while others run is sent by the next Flush, which doesn't
@@ -438,7 +440,7 @@ func TestFlushLooksForTheDead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := &sink{}
-	o := onSickDisk(t, dir, &sickSystem{system: osSystem{}}, server, nil)
+	o := onSickDisk(t, dir, &sickSystem{System: disk.OS()}, server, nil)
 	if !o.Flush(within(time.Minute)) {
 		t.Error("Flush: false")
 	}
@@ -456,7 +458,7 @@ func TestUnreadLeavesRoom(t *testing.T) {
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 300, 900)
 	_, size := segmentFiles(t, dir)
-	s, server := &sickSystem{system: osSystem{}}, &sink{}
+	s, server := &sickSystem{System: disk.OS()}, &sink{}
 	s.spoil(reading("000001.seg"))
 	server.respond(status(http.StatusServiceUnavailable))
 	o := onSickDisk(t, dir, s, server, func(c *Config, dc *DiskConfig) { c.MaxBytes, dc.MaxBytes = size, size })
@@ -485,7 +487,7 @@ func TestUnreadPasses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 3, 10)
-	s, server, looks := &sickSystem{system: osSystem{}}, &sink{}, 0
+	s, server, looks := &sickSystem{System: disk.OS()}, &sink{}, 0
 	s.spoil(func(path string, off, _ int64) bool {
 		if off >= 0 || !strings.HasSuffix(path, ".seg") {
 			return false

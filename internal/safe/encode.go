@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends v as JSON to b: what encoding/json makes of it, with the keys of maps in order, but for HTML's characters,
-// which stand for themselves. It is several times as fast for values that Value returned, and leaves others to encoding/json.
+// AppendJSON appends v as JSON to b: what encoding/json makes of it, with the keys of maps in order, but for HTML's
+// characters, which stand for themselves. It is several times as fast for values that Value returned, and leaves others
+// to encoding/json.
 func AppendJSON(b []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:

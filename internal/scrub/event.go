@@ -13,9 +13,9 @@ import (
 )
 
 // Event removes what is secret or personal from every place of e, cuts each place to what Sentry takes of it, and makes
-// e's values safe, so that encoding e can't fail. Only e itself changes: maps, slices and structs that e points to may be shared
-// with scopes and other events, and are copied before something in them changes. It never panics: a place that can't
-// be scrubbed is replaced whole. Nothing is allocated when nothing changes.
+// e's values safe, so that encoding e can't fail. Only e itself changes: maps, slices and structs that e points to may
+// be shared with scopes and other events, and are copied before something in them changes. It never panics: a place
+// that can't be scrubbed is replaced whole. Nothing is allocated when nothing changes.
 //
 // Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail
 // and IP address go. Payloads of attachments and IDs stay as they are.

@@ -1,0 +1,293 @@
+// Package grouping says what an error is grouped by: its class, what went wrong, and its condition, in which of the
+// common ways. It knows nothing of Sentry.
+package grouping
+
+import (
+	"crypto/tls"
+	"encoding/csv"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
+)
+
+// A Class is what an error is grouped by.
+type Class struct {
+	Name      string // a type, a name of the user's choice, or a text
+	Text      bool   // Name is a text: nothing in the chain has a name that means something
+	Condition string // "" for none
+}
+
+// NoText is the class of an error that says nothing at all.
+const NoText = "error"
+
+// Rules say what the caller knows about errors. Each may be nil.
+type Rules struct {
+	Named   func(error) string  // a name of the user's choice, "" for none
+	Clean   func(string) string // takes out of a message what must not be in a class
+	Late    func(error) bool    // follows from a deadline that is over: has the condition timeout. It must not panic
+	Wrapper func(error) bool    // is of a type that says nothing by itself
+	Message func(error) string  // the text of an error, instead of its Error method
+}
+
+// Class walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
+// own, one that r.Named names, one whose type is more than a wrapper or a text. The condition is that error's, so both
+// speak of the same branch. Without any, it takes the first text that has a condition, else the first text: always that
+// of an innermost error, so that the class doesn't depend on which lines wrapped it. A message is cleaned before it
+// becomes a class: placeholders make secrets hard to recognise. The methods of the errors, and r.Named, may panic.
+func (r *Rules) Class(err error) Class {
+	if err == nil {
+		return Class{}
+	}
+	w := classWalk{Rules: r}
+	if c, ok := w.walk(err); ok {
+		return c
+	}
+	if w.told != nil {
+		return Class{Name: w.textClass(w.told), Text: true, Condition: w.condition}
+	}
+	return Class{Name: w.textClass(w.text), Text: true}
+}
+
+type classWalk struct {
+	*Rules
+	text      error  // the first without a class
+	told      error  // the first without a class but with a condition,
+	condition string // which is this
+}
+
+// walk looks at err and what it wraps.
+func (w *classWalk) walk(err error) (Class, bool) {
+	const notLate = errtree.Max
+	lateAt := notLate // depth of the error around the next ones that was too late
+	for n := range errtree.All(err) {
+		if n.Depth <= lateAt {
+			lateAt = notLate
+			if w.Late != nil && w.Late(n.Err) {
+				lateAt = n.Depth
+			}
+		}
+		timeout := lateAt < notLate
+		if name := w.given(n.Err); name != "" {
+			return Class{Name: name, Condition: w.conditionOf(n.Err, timeout)}, true
+		}
+		switch w.kindOf(n.Err) {
+		case kindNamed:
+			return Class{Name: typeName(n.Err), Condition: w.conditionOf(n.Err, timeout)}, true
+		case kindSentinel:
+			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}, true
+		}
+		if n.Leaf {
+			w.leaf(n.Err, timeout)
+		}
+	}
+	return Class{}, false
+}
+
+// conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
+func (w *classWalk) conditionOf(err error, timeout bool) string {
+	if timeout || w.Late != nil && errtree.Is(err, w.Late) {
+		return Timeout
+	}
+	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err) {
+		return condition
+	}
+	return w.carried(err)
+}
+
+// isCarrier reports whether err says where something went wrong, and what it wraps says what.
+func isCarrier(err error) bool {
+	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
+	case *url.Error, *net.OpError, *os.SyscallError, *fs.PathError, *strconv.NumError, *csv.ParseError:
+		return true
+	}
+	return false
+}
+
+// carried is the class of what the carrier err wraps. A failed verification of a certificate only carries its reason.
+func (w *classWalk) carried(err error) string {
+	for n := range errtree.All(err) {
+		if _, ok := n.Err.(*tls.CertificateVerificationError); ok || isCarrier(n.Err) { //nolint:errorlint // as above
+			continue
+		}
+		inner := classWalk{Rules: w.Rules}
+		if c, ok := inner.walk(n.Err); ok {
+			return c.Name
+		}
+		return inner.textClass(inner.text)
+	}
+	return ""
+}
+
+func (w *classWalk) leaf(err error, timeout bool) {
+	if w.text == nil {
+		w.text = err
+	}
+	if w.told == nil {
+		if condition := w.conditionOf(err, timeout); condition != "" {
+			w.told, w.condition = err, condition
+		}
+	}
+}
+
+// given is the class that err names itself, or that the user gives it.
+func (w *classWalk) given(err error) (name string) {
+	defer func() {
+		if recover() != nil { // a method on a nil receiver, or the user's function met an error it didn't expect
+			name = ""
+		}
+	}()
+	if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
+		return Name(e.ErrorClass(), MaxName)
+	}
+	if w.Named != nil {
+		return Name(w.Named(err), MaxName)
+	}
+	return ""
+}
+
+type errorKind int
+
+const (
+	kindNamed    errorKind = iota // the type says what went wrong
+	kindText                      // wraps another error or carries a text
+	kindSentinel                  // one value with a type of its own, which nobody outside its package can name
+)
+
+// kindOf tells by the build of err's type whether it says what went wrong. One with a code always does.
+func (r *Rules) kindOf(err error) errorKind {
+	if r.Wrapper != nil && r.Wrapper(err) {
+		return kindText
+	}
+	b := errtree.BuildOf(err)
+	if b.Standard {
+		if kind := standardKind(b, err); kind != kindNamed {
+			return kind
+		}
+	}
+	if !onlyWraps(b) {
+		return kindNamed
+	}
+	if code, _ := codeOf(err); code != "" {
+		return kindNamed
+	}
+	return kindText
+}
+
+// onlyWraps reports whether errors so built carry no more than another error, or a text.
+func onlyWraps(b *errtree.Build) bool {
+	switch {
+	case b.Package == "": // a struct type without a name, around an error
+		return true
+	case isErrorPackage(b):
+		return !b.Shown && (b.Wraps || b.Text)
+	case !b.Wraps || !b.Errors:
+		return false
+	case b.Stack:
+		return !b.Shown
+	}
+	return !b.More && (b.Group || !b.Exported || !b.Text)
+}
+
+// isErrorPackage reports whether a package is about errors by its name: errors, errs, xerrors, multierr, errorx.
+func isErrorPackage(b *errtree.Build) bool {
+	name, _, _ := strings.Cut(b.Name, ".")
+	if strings.HasPrefix(name, "err") {
+		return true
+	}
+	for _, ending := range [...]string{"err", "errs", "error", "errors"} {
+		if strings.HasSuffix(name, ending) {
+			return true
+		}
+	}
+	return false
+}
+
+// standardKind knows the types of the standard library that are texts in disguise.
+func standardKind(b *errtree.Build, err error) errorKind {
+	switch b.Package {
+	case "fmt", "errors":
+		return kindText
+	case "runtime": // a nil map, a nil pointer, a division by zero
+		switch b.Name {
+		case "runtime.plainError", "runtime.errorString", "runtime.errorAddressString":
+			return kindText
+		}
+	case "internal/poll":
+		return kindSentinel // os.ErrDeadlineExceeded, net.ErrClosed
+	}
+	if t := reflect.TypeOf(err); !b.Exported && !b.Wraps && (t.Size() == 0 || reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64) {
+		return kindSentinel // context.DeadlineExceeded, an alert of TLS
+	}
+	return kindNamed
+}
+
+// typeName is the name of err's type, fit for a tag.
+func typeName(err error) string { return Name(errtree.BuildOf(err).Name, MaxName) }
+
+// MaxName is the length of a class that is a name, in characters: it is a tag, and Sentry takes 200.
+const MaxName = 200
+
+// Name makes a name fit for a tag: one line, no space around it, at most limit characters.
+func Name(s string, limit int) string {
+	if len(s) > limit*utf8.UTFMax {
+		s = s[:limit*utf8.UTFMax]
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "�")
+	}
+	if strings.IndexFunc(s, unicode.IsControl) >= 0 || strings.ContainsAny(s, "\u2028\u2029") {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+				return ' '
+			}
+			return r
+		}, s)
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	s = strings.TrimSpace(s)
+	if len(s) > limit && utf8.RuneCountInString(s) > limit {
+		n := 0
+		for i := range s {
+			if n++; n > limit {
+				s = strings.TrimSpace(s[:i])
+				break
+			}
+		}
+	}
+	return s
+}
+
+// textClass is the class of an error that is known by its message alone.
+func (w *classWalk) textClass(err error) string {
+	message, ok := w.messageOf(err)
+	if !ok {
+		return typeName(err)
+	}
+	if w.Clean != nil {
+		message = w.Clean(message)
+	}
+	if class := Normalize(message); class != "" {
+		return class
+	}
+	return NoText
+}
+
+func (r *Rules) messageOf(err error) (message string, ok bool) {
+	defer func() {
+		if recover() != nil {
+			message, ok = "", false
+		}
+	}()
+	if r.Message != nil {
+		return r.Message(err), true
+	}
+	return err.Error(), true
+}

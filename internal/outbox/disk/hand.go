@@ -1,0 +1,238 @@
+package disk
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/autoservice/sentryconfig/internal/resident"
+)
+
+const (
+	// writeLimit bounds a round of calls that callers wait for, with a quarter more. One that arrives during a round waits
+	// for the next too, so nobody waits for more than 100 ms, as promised.
+	writeLimit = 40 * time.Millisecond
+	// readLimit does the same for payloads on their way to the server. Nobody but a sender waits for those, and a busy
+	// turning disk takes its time.
+	readLimit = 2 * time.Second
+	// maxKept bounds the calls that wait for a disk that hangs.
+	maxKept = 1 << 16
+	// spareCalls is how many calls are made at a time.
+	spareCalls = 16
+)
+
+// errHangs says that the disk doesn't answer.
+var errHangs = errors.New("outbox: the disk doesn't answer")
+
+// A hand makes the calls to the disk that somebody waits for, one after another, in a goroutine of its own: a system
+// call can't be interrupted, so whoever makes it himself hangs with it. When a round of calls takes longer than the
+// limit, all who wait are told errHangs, and so is everyone who comes before the disk answers: a disk that hangs holds
+// this one goroutine. The price is a switch of goroutines and back, less than a microsecond.
+//
+// Its methods may be called from many goroutines at once.
+type hand struct {
+	limit    time.Duration
+	resident *resident.Resident
+	wake     chan struct{} // of capacity 1
+
+	mu     sync.Mutex
+	queue  []*call // that have not begun
+	spare  []*call // to be used again
+	active *call   // is being made
+	hung   bool
+	closed bool
+	timer  *time.Timer // ends the round
+	began  time.Time   // the round, so that a timer that fires late ends no other
+	warned bool        // the round has had its limit
+}
+
+// A call is one piece of work for a hand.
+type call struct {
+	do   func()
+	late func()        // made after do, if nobody waits any more
+	keep bool          // made even if nobody waits for it any more
+	done chan struct{} // of capacity 1: made, or given up
+	left bool          // nobody waits
+	err  error
+}
+
+// newHand starts a hand. It is closed by close.
+func newHand(limit time.Duration) *hand {
+	h := &hand{limit: limit, resident: resident.New(nil)}
+	h.resident.Do(func() { h.wake = make(chan struct{}, 1) }) // where it is used: see package resident
+	h.resident.Go(h.work)
+	return h
+}
+
+// do makes a call and waits for it. With errHangs it may be under way still: late is called after it, and what it reads
+// and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
+func (h *hand) do(f, late func(), keep bool) error {
+	h.mu.Lock()
+	switch {
+	case h.closed:
+		h.mu.Unlock()
+		return errClosed
+	case h.hung:
+		if keep && len(h.queue) < maxKept {
+			h.queue = append(h.queue, &call{do: f, keep: true, left: true})
+		}
+		h.mu.Unlock()
+		return errHangs
+	}
+	for len(h.spare) == 0 {
+		h.mu.Unlock()
+		if !h.resident.Do(h.refill) {
+			return errClosed
+		}
+		h.mu.Lock()
+		if h.closed || h.hung {
+			h.mu.Unlock()
+			return h.do(f, late, keep)
+		}
+	}
+	n := len(h.spare) - 1
+	c := h.spare[n]
+	h.spare = h.spare[:n]
+	c.do, c.late, c.keep, c.left, c.err = f, late, keep, false, nil
+	h.queue = append(h.queue, c)
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+	<-c.done
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := c.err
+	if !c.left {
+		h.spare = append(h.spare, c)
+	}
+	return err
+}
+
+// refill makes calls, where the hand lives.
+func (h *hand) refill() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for range spareCalls {
+		h.spare = append(h.spare, &call{done: make(chan struct{}, 1)})
+	}
+}
+
+// hangs reports whether the disk doesn't answer.
+func (h *hand) hangs() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hung
+}
+
+// work is the hand's goroutine.
+func (h *hand) work() {
+	for {
+		h.mu.Lock()
+		if len(h.queue) == 0 {
+			closed := h.closed
+			h.mu.Unlock()
+			if closed {
+				return
+			}
+			<-h.wake
+			continue
+		}
+		h.begin()
+		for n := len(h.queue); n > 0 && len(h.queue) > 0; n-- {
+			h.makeOne()
+		}
+		h.hung = false
+		h.timer.Stop()
+		h.mu.Unlock()
+	}
+}
+
+// begin begins a round. mu is held.
+func (h *hand) begin() {
+	h.began, h.warned = time.Now(), false
+	if h.timer == nil {
+		h.timer = time.AfterFunc(h.limit, h.expire)
+		return
+	}
+	h.timer.Reset(h.limit)
+}
+
+// makeOne makes the first call of the queue. mu is held, and released meanwhile.
+func (h *hand) makeOne() {
+	c := h.queue[0]
+	h.queue[0] = nil
+	if len(h.queue) > 1 {
+		h.queue = h.queue[1:]
+	} else {
+		h.queue = h.queue[:0] // keeps its memory
+	}
+	h.active = c
+	h.mu.Unlock()
+	c.do()
+	h.mu.Lock()
+	h.active = nil
+	if !c.left {
+		c.done <- struct{}{}
+		return
+	}
+	if c.late != nil {
+		h.mu.Unlock()
+		c.late()
+		h.mu.Lock()
+	}
+}
+
+// expire ends a round that takes too long for those who wait.
+func (h *hand) expire() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.active == nil || time.Since(h.began) < h.limit {
+		return // the round has just ended
+	}
+	if !h.warned { // it was the process that had no time, perhaps: a call that was made needs a moment to end
+		h.warned = true
+		h.timer.Reset(h.limit / 4)
+		return
+	}
+	h.hung = true
+	h.giveUp(errHangs)
+}
+
+// giveUp tells all who wait. mu is held.
+func (h *hand) giveUp(err error) {
+	kept := h.queue[:0:0]
+	waiting := h.queue
+	if h.active != nil {
+		waiting = append([]*call{h.active}, waiting...)
+	}
+	for _, c := range waiting {
+		if !c.left {
+			c.left, c.err = true, err
+			c.done <- struct{}{}
+		}
+		if c.keep && c != h.active {
+			kept = append(kept, c)
+		}
+	}
+	h.queue = kept
+}
+
+// close ends the hand. It waits for calls that are being made, unless the disk hangs: that one goroutine ends when the
+// disk answers.
+func (h *hand) close() {
+	h.mu.Lock()
+	h.closed = true
+	hung := h.hung
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+	patience := time.Duration(0)
+	if !hung {
+		patience = h.limit
+	}
+	h.resident.Close(patience)
+}

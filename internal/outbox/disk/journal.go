@@ -1,0 +1,438 @@
+package disk
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"hash/crc32"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Process is what the journal says of the process that writes it.
+type Process struct {
+	PID         int       `json:"pid,omitempty"`
+	Started     time.Time `json:"started,omitzero"`
+	Boot        string    `json:"boot,omitempty"` // an ID of the machine's run, "" if there is none
+	Release     string    `json:"release,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+}
+
+// A Task is a running task as the journal notes it.
+type Task struct {
+	Type    string    `json:"type,omitempty"`
+	Index   int       `json:"index,omitempty"`
+	Total   int       `json:"total,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	PII     bool      `json:"pii,omitempty"`      // begun while personal data was allowed
+	TraceID string    `json:"trace_id,omitempty"` // of its transaction
+	SpanID  string    `json:"span_id,omitempty"`
+	Outer   string    `json:"outer,omitempty"` // SpanID of the task that it is part of, "" if there is none
+
+	Tags map[string]string `json:"tags,omitempty"` // as many as find room
+	Job  *Job              `json:"job,omitempty"`  // nil: no task engine has handed it out
+
+	Data json.RawMessage `json:"-"` // about 10 KiB find room, else a text that says so is noted in its place
+}
+
+// A Job is what a task engine said of a task.
+type Job struct {
+	System      string `json:"system,omitempty"`
+	Queue       string `json:"queue,omitempty"`
+	ID          string `json:"id,omitempty"`
+	Attempt     int    `json:"attempt,omitempty"`
+	MaxAttempts int    `json:"max_attempts,omitempty"`
+	Identity    string `json:"identity,omitempty"` // by which whoever finds the attempt lost knows the job
+}
+
+// A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
+type Note struct {
+	Time            time.Time `json:"time,omitzero"`
+	Breadcrumb      string    `json:"breadcrumb,omitempty"` // its beginning is kept
+	MemoryTotal     uint64    `json:"memory_total,omitempty"`
+	MemoryAvailable uint64    `json:"memory_available,omitempty"`
+	AppMemory       uint64    `json:"app_memory,omitempty"`
+}
+
+// Interrupted is a task that a dead process has left running.
+type Interrupted struct {
+	Task
+	Note
+	EventID string // for its report: the same however often it is made, so that Sentry keeps one
+
+	at int64 // of its slot
+}
+
+// A journal is a file of slots. The first tells of the process, each other of one running task: the task at its
+// beginning, the last note behind it.
+//
+//	part = sum:u32 length:u32 data length:u32 sequence:u64 json data    sum: CRC32C of all behind it
+//
+// A free slot begins with zeros. A slot is written without its neighbours, a torn one fails its sum and is skipped, and
+// a note counts only if it has its task's sequence, so that ending a task need not clear it. The gaps are holes in the
+// file. The file's lock is what tells other processes that this one lives.
+const (
+	slotSize   = 16 << 10
+	noteOffset = 12 << 10
+	partHead   = 20
+	// maxText is how many bytes of a type or breadcrumb are kept. JSON may make six of one ("<" is "\u003c"), and a note
+	// must not reach into the next slot.
+	maxText = 600
+	maxName = 200     // of each name of a job, likewise
+	maxTags = 3 << 10 // of JSON
+
+	// maxSlots bounds what a reader believes of a journal's size.
+	maxSlots = 1 << 16
+)
+
+// Journal notes which tasks run, so that the next process can tell what a crash has interrupted. Its methods may be
+// called at once, by a nil Journal too, and return within 100 ms. A disk that fails costs notes, and nothing else.
+type Journal struct {
+	path    string
+	process Process
+	touched func() // asks for a sync in the background
+	hand    *hand  // makes the calls to the disk
+
+	mu       sync.Mutex
+	file     File // nil once closed
+	buf      []byte
+	sequence uint64
+	free     []int
+	running  map[int]*running
+}
+
+// running is a slot in use.
+type running struct {
+	sequence uint64
+	note     Note
+}
+
+// A Slot is the place of one running task in a Journal. The zero Slot takes every call and does nothing.
+type Slot struct {
+	journal  *Journal
+	index    int
+	sequence uint64
+}
+
+// Begin notes t as running: one write of a few microseconds.
+func (j *Journal) Begin(t Task) Slot {
+	if j == nil {
+		return Slot{}
+	}
+	t.Type = cut(t.Type)
+	if t.Job != nil {
+		job := *t.Job // the caller's
+		for _, name := range []*string{&job.System, &job.Queue, &job.ID, &job.Identity} {
+			*name = cutTo(*name, maxName)
+		}
+		t.Job = &job
+	}
+	t.Tags = fitting(t.Tags)
+	meta, err := json.Marshal(t)
+	if err != nil {
+		return Slot{}
+	}
+	if partHead+len(meta)+len(t.Data) > noteOffset {
+		t.Data = json.RawMessage(`"[too long to be noted]"`)
+	}
+	var slot Slot
+	begin := func() {
+		if slot = j.begin(meta, t.Data); slot.journal != nil {
+			j.touched()
+		}
+	}
+	if j.hand.do(begin, func() { j.end(slot) }, false) != nil {
+		return Slot{} // and none in the file either, once the disk answers
+	}
+	return slot
+}
+
+func (j *Journal) begin(meta, data []byte) Slot {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return Slot{}
+	}
+	index := len(j.running) + 1
+	if n := len(j.free); n > 0 {
+		index, j.free = j.free[n-1], j.free[:n-1]
+	}
+	j.sequence++
+	if !j.write(int64(index)*slotSize, j.sequence, meta, data) {
+		j.free = append(j.free, index)
+		return Slot{}
+	}
+	j.running[index] = &running{sequence: j.sequence}
+	return Slot{j, index, j.sequence}
+}
+
+// End clears the slot: the task is over, however it went. On a disk that hangs that is done when it answers.
+func (s Slot) End() {
+	if s.journal == nil {
+		return
+	}
+	_ = s.journal.hand.do(func() {
+		if s.journal.end(s) {
+			s.journal.touched()
+		}
+	}, nil, true)
+}
+
+func (j *Journal) end(s Slot) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r := j.running[s.index]; j.file == nil || r == nil || r.sequence != s.sequence {
+		return false
+	}
+	j.clear(s.index)
+	return true
+}
+
+func (j *Journal) clear(index int) {
+	// If it fails, the task is reported once too often.
+	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize)
+	delete(j.running, index)
+	j.free = append(j.free, index)
+}
+
+// EndAll ends all tasks.
+func (j *Journal) EndAll() {
+	if j != nil {
+		_ = j.hand.do(j.endAll, nil, true)
+	}
+}
+
+func (j *Journal) endAll() {
+	j.mu.Lock()
+	some := j.file != nil && len(j.running) > 0
+	if some {
+		for index := range j.running {
+			j.clear(index)
+		}
+	}
+	j.mu.Unlock()
+	if some {
+		j.touched()
+	}
+}
+
+// Note writes a sign of life of the task: one write. It is meant for each new reading of the machine's state, not for
+// more.
+func (s Slot) Note(n Note) {
+	if s.journal != nil {
+		_ = s.journal.hand.do(func() { s.note(n) }, nil, false)
+	}
+}
+
+func (s Slot) note(n Note) {
+	j := s.journal
+	j.mu.Lock()
+	r := j.running[s.index]
+	runs := r != nil && r.sequence == s.sequence
+	if runs {
+		j.note(s.index, r, n)
+	}
+	j.mu.Unlock()
+	if runs {
+		j.touched()
+	}
+}
+
+func (j *Journal) note(index int, r *running, n Note) {
+	if j.file == nil {
+		return
+	}
+	r.note.merge(n)
+	if meta, err := json.Marshal(r.note); err == nil {
+		j.write(int64(index)*slotSize+noteOffset, r.sequence, meta, nil)
+	}
+}
+
+func (n *Note) merge(by Note) {
+	if !by.Time.IsZero() {
+		n.Time = by.Time
+	}
+	if by.Breadcrumb != "" {
+		n.Breadcrumb = cut(by.Breadcrumb)
+	}
+	if by.MemoryTotal != 0 {
+		n.MemoryTotal = by.MemoryTotal
+	}
+	if by.MemoryAvailable != 0 {
+		n.MemoryAvailable = by.MemoryAvailable
+	}
+	if by.AppMemory != 0 {
+		n.AppMemory = by.AppMemory
+	}
+}
+
+// fitting returns as many of the tags as find room, in the order of their keys.
+func fitting(tags map[string]string) map[string]string {
+	bytes := 0
+	for key, value := range tags {
+		bytes += len(key) + len(value) + len(`"":"",`)
+	}
+	if bytes*6 <= maxTags { // however many of them JSON escapes
+		return tags
+	}
+	kept, room := make(map[string]string, len(tags)), maxTags
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		encoded, err := json.Marshal([2]string{key, tags[key]})
+		if room -= len(encoded); err != nil || room < 0 {
+			break
+		}
+		kept[key] = tags[key]
+	}
+	return kept
+}
+
+// cut keeps a text of at most maxText bytes. JSON makes a replacement character of a rune that is cut.
+func cut(s string) string { return cutTo(s, maxText) }
+
+func cutTo(s string, limit int) string { return s[:min(len(s), limit)] }
+
+// write writes a part. It says false when the disk didn't take it.
+func (j *Journal) write(at int64, sequence uint64, meta, data []byte) bool {
+	j.buf = appendPart(j.buf[:0], sequence, meta, data)
+	_, err := j.file.WriteAt(j.buf, at)
+	return err == nil
+}
+
+func appendPart(b []byte, sequence uint64, meta, data []byte) []byte {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(meta)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+	b = binary.LittleEndian.AppendUint64(b, sequence)
+	b = append(append(b, meta...), data...)
+	binary.LittleEndian.PutUint32(b[at:], crc32.Checksum(b[at+4:], castagnoli))
+	return b
+}
+
+// parsePart returns the parts of a part; ok is false for a free or torn one.
+func parsePart(b []byte) (sequence uint64, meta, data []byte, ok bool) {
+	if len(b) < partHead {
+		return 0, nil, nil, false
+	}
+	n, m := uint64(binary.LittleEndian.Uint32(b[4:])), uint64(binary.LittleEndian.Uint32(b[8:]))
+	end := partHead + n + m
+	if n == 0 || end > uint64(len(b)) || binary.LittleEndian.Uint32(b) != crc32.Checksum(b[4:end], castagnoli) {
+		return 0, nil, nil, false
+	}
+	return binary.LittleEndian.Uint64(b[12:]), b[partHead : partHead+n], b[partHead+n : end], true
+}
+
+// start begins a journal in an empty file that is locked.
+func (j *Journal) start(f File) error {
+	meta, err := json.Marshal(j.process)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(appendPart(nil, 0, meta[:min(len(meta), noteOffset-partHead)], nil), 0)
+	j.file, j.running = f, map[int]*running{}
+	return err
+}
+
+// tell notes how much waits, for others to read. It says false when the disk didn't take it.
+func (j *Journal) tell(t told) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return false
+	}
+	_, err := j.file.WriteAt(appendTold(t), toldOffset)
+	return err == nil
+}
+
+// replace puts a copy of the journal's file in its place.
+func (j *Journal) replace(create func() (File, error)) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return nil
+	}
+	f, err := create()
+	if err == nil {
+		err = copyFile(f, j.file)
+	}
+	if err != nil {
+		if f != nil {
+			_ = f.Close()
+		}
+		return err
+	}
+	_ = j.file.Close()
+	j.file = f
+	return nil
+}
+
+// opened returns the journal's file, nil once it is closed.
+func (j *Journal) opened() File {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.file
+}
+
+// deleted says that somebody has deleted the journal.
+func (j *Journal) deleted() bool {
+	f := j.opened()
+	return f != nil && f.Deleted()
+}
+
+// close removes the journal, for tasks that still run are cancelled and not interrupted, and gives up its lock.
+func (j *Journal) close(sys System) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return nil
+	}
+	_ = j.file.Truncate(0) // should it not be removed, it tells of no tasks
+	err := sys.Remove(j.path)
+	_ = j.file.Close() // the lock goes last
+	j.file = nil
+	return err
+}
+
+// readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks,
+// which could not be read.
+func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
+	buf := make([]byte, slotSize)
+	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots); i++ {
+		n, err := r.ReadAt(buf, i*slotSize) // the last slot is short
+		clear(buf[n:])
+		sequence, meta, data, ok := parsePart(buf[:noteOffset])
+		if !ok {
+			if err != nil && err != io.EOF && i > 0 { // of the process the file's name says enough
+				unread = err
+			}
+			continue
+		}
+		if i == 0 {
+			_ = json.Unmarshal(meta, &p) // what it doesn't say, the file's name does
+			continue
+		}
+		t := Interrupted{EventID: eventID(stem, sequence), at: i * slotSize}
+		if json.Unmarshal(meta, &t.Task) != nil {
+			continue
+		}
+		if json.Valid(data) {
+			t.Data = slices.Clone(data)
+		}
+		if s, meta, _, ok := parsePart(buf[noteOffset:]); ok && s == sequence {
+			_ = json.Unmarshal(meta, &t.Note)
+		}
+		tasks = append(tasks, t)
+	}
+	slices.SortFunc(tasks, func(a, b Interrupted) int { return a.Started.Compare(b.Started) })
+	return p, tasks, unread
+}
+
+// eventID makes the ID of a report of something that happened once.
+func eventID(stem string, sequence uint64) string {
+	sum := sha256.Sum256(binary.LittleEndian.AppendUint64([]byte(stem), sequence))
+	return hex.EncodeToString(sum[:16])
+}

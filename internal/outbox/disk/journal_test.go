@@ -1,0 +1,97 @@
+package disk
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// noted reads the journal of a disk that is open as the next process would.
+func noted(t *testing.T, d *Store) (Process, []Interrupted) {
+	t.Helper()
+	b, err := os.ReadFile(d.journal.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, tasks, err := readJournal(bytes.NewReader(b), int64(len(b)), d.stem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, tasks
+}
+
+// TestNotesKeepToTheirSlots: whatever a breadcrumb, a type or task data look like as JSON, they cost no other task.
+func TestNotesKeepToTheirSlots(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain": "a", "markup": "<", "quotes": `"`, "control characters": "\x01", "no UTF-8": "\xff", "two bytes": "ä",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := openTestDisk(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.Close() }()
+			const tasks = 4
+			long := strings.Repeat(text, 2000)
+			data, _ := json.Marshal(strings.Repeat("x", 8<<10-2)) // a string is no reason to fail
+			var slots []Slot
+			for i := range tasks {
+				slots = append(slots, d.Journal().Begin(Task{
+					Type: long, Index: 1 << 40, Total: 1 << 41, Started: time.Unix(int64(i), 999_999_999), PII: true,
+					TraceID: strings.Repeat("f", 32), SpanID: strings.Repeat("f", 16), Data: data,
+				}))
+			}
+			for _, slot := range slots {
+				slot.Note(Note{Breadcrumb: long, Time: time.Unix(9, 999_999_999), MemoryTotal: 1 << 63, MemoryAvailable: 1 << 63, AppMemory: 1 << 63})
+			}
+			_, got := noted(t, d)
+			if len(got) != tasks {
+				t.Fatalf("%d tasks of %d", len(got), tasks)
+			}
+			for i, task := range got {
+				if task.Started.Unix() != int64(i) || task.Type == "" || len(task.Data) != len(data) || task.Breadcrumb == "" || task.AppMemory != 1<<63 {
+					t.Errorf("task %d: %+v", i, task)
+				}
+			}
+		})
+	}
+}
+
+// TestLongTaskData: data that find no room are replaced by a word about it, and the rest of the task is kept.
+func TestLongTaskData(t *testing.T) {
+	d, err := openTestDisk(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	data, _ := json.Marshal(strings.Repeat("x", noteOffset))
+	d.Journal().Begin(Task{Type: "first", Started: time.Unix(1, 0), Data: data})
+	d.Journal().Begin(Task{Type: "second", Started: time.Unix(2, 0)})
+	_, got := noted(t, d)
+	if len(got) != 2 || got[0].Type != "first" || !strings.Contains(string(got[0].Data), "too long") || got[1].Type != "second" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestJobsAndTags: what a task engine said of a task and its tags are noted, as much as finds room, and cost no task.
+func TestJobsAndTags(t *testing.T) {
+	d, err := openTestDisk(t.TempDir())
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	long := strings.Repeat("<", 5000)
+	d.Journal().Begin(Task{Type: "a", Started: time.Unix(1, 0), Tags: map[string]string{"shop": "x"},
+		Job: &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: 2, MaxAttempts: 3, Identity: "ours"}})
+	d.Journal().Begin(Task{Type: long, Started: time.Unix(2, 0), Tags: map[string]string{"a": "b", "long": long, "z": "z"},
+		Job: &Job{System: long, Queue: long, ID: long}, Data: json.RawMessage(`"` + strings.Repeat("x", 8000) + `"`)})
+	d.Journal().Begin(Task{Type: "c", Started: time.Unix(3, 0)})
+	_, got := noted(t, d)
+	if len(got) != 3 || got[2].Type != "c" || got[1].Tags["a"] != "b" || got[1].Job == nil || got[1].Data == nil {
+		t.Fatalf("noted %d: %+v", len(got), got)
+	}
+	if a := got[0]; a.Tags["shop"] != "x" || a.Job.ID != "17" || a.Job.MaxAttempts != 3 || a.Job.Identity != "ours" {
+		t.Errorf("noted %+v", a)
+	}
+}

@@ -1,0 +1,226 @@
+package outbox
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+)
+
+// A hangingSystem is the real system, whose writes hang while it is frozen, as those of a file system under fsfreeze.
+type hangingSystem struct {
+	disk.System
+
+	mu    sync.Mutex
+	thaw  chan struct{} // nil: it isn't frozen
+	hangs atomic.Int32  // calls that hang
+}
+
+func (s *hangingSystem) freeze() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.thaw = make(chan struct{})
+}
+
+func (s *hangingSystem) answer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.thaw != nil {
+		close(s.thaw)
+		s.thaw = nil
+	}
+}
+
+func (s *hangingSystem) wait() {
+	s.mu.Lock()
+	thaw := s.thaw
+	s.mu.Unlock()
+	if thaw != nil {
+		s.hangs.Add(1)
+		<-thaw
+		s.hangs.Add(-1)
+	}
+}
+
+func (s *hangingSystem) Open(path string, flag int) (disk.File, error) {
+	if flag&os.O_CREATE != 0 {
+		s.wait()
+	}
+	f, err := s.System.Open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &hangingFile{f, s}, nil
+}
+
+func (s *hangingSystem) MakeFolder(path string) error {
+	s.wait()
+	return s.System.MakeFolder(path)
+}
+
+func (s *hangingSystem) Remove(path string) error {
+	s.wait()
+	return s.System.Remove(path)
+}
+
+type hangingFile struct {
+	disk.File
+	s *hangingSystem
+}
+
+func (f *hangingFile) WriteAt(b []byte, off int64) (int, error) {
+	f.s.wait()
+	return f.File.WriteAt(b, off)
+}
+
+func (f *hangingFile) Truncate(size int64) error {
+	f.s.wait()
+	return f.File.Truncate(size)
+}
+
+func (f *hangingFile) Sync() error {
+	f.s.wait()
+	return f.File.Sync()
+}
+
+// onHangingDisk opens an outbox whose disk is s, in dir.
+func onHangingDisk(t *testing.T, dir string, s *hangingSystem, server http.Handler) *Outbox {
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
+		c.timing.openWait = 20 * time.Millisecond
+		c.timing.diskRetry, c.timing.diskIdle = 10*time.Millisecond, 10*time.Millisecond
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{
+				Patience: 20 * time.Millisecond, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: s,
+			})
+		}
+	})
+	t.Cleanup(s.answer) // before Close, which comes last of the cleanups
+	return o
+}
+
+// TestDiskHangs: on a disk that doesn't answer captures go to memory, in order, and move to the disk once it answers;
+// the beginning and the end of tasks don't wait for it either. Were any call to hang, so would the test.
+func TestDiskHangs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, server := &hangingSystem{System: disk.OS()}, &sink{}
+	server.respond(status(http.StatusServiceUnavailable))
+	o := onHangingDisk(t, dir, s, server)
+	put := func(i int) {
+		t.Helper()
+		if !o.Put(testRecord(i, 100)) {
+			t.Errorf("event %d isn't held", i)
+		}
+	}
+	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	o.mu.Lock()
+	journal := o.main.(*Disk).Journal()
+	o.mu.Unlock()
+	before := journal.Begin(Task{Type: "before"})
+	for i := range 5 {
+		put(i)
+	}
+	s.freeze()
+	for i := 5; i < 10; i++ {
+		put(i)
+	}
+	if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "answer") {
+		t.Errorf("LastError: %v", err)
+	}
+	during := journal.Begin(Task{Type: "during"})
+	before.End()
+	during.Note(Note{Breadcrumb: "hangs"})
+	during.End()
+	if n := s.hangs.Load(); n > 2 {
+		t.Errorf("%d calls hang", n) // the hand's, and a sync
+	}
+	s.answer()
+	eventually(t, "what waited in memory is on disk", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return !o.overflowWaits() && !o.disk.failed && !o.disk.busy
+	})
+	for i := 10; i < 15; i++ {
+		put(i)
+	}
+	if st := o.Stats(); st.Pending != 15 || st.Dropped != 0 {
+		t.Errorf("%+v", st)
+	}
+	projects, err := disk.Look(dir)
+	must(t, err)
+	if running := projects[0].Left[0].Tasks; len(running) != 0 {
+		t.Errorf("a task that has ended is noted as running: %+v", running)
+	}
+	server.respond(nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
+	}
+	if got := server.got(); len(got) != 15 {
+		t.Errorf("%d arrived: %v", len(got), got)
+	}
+	sameIDs(t, server.got(), 15)
+}
+
+// TestDiskHangsAtTheStart: Open doesn't wait for a disk that hangs, and it is used once it answers.
+func TestDiskHangsAtTheStart(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new")
+	s, server := &hangingSystem{System: disk.OS()}, &sink{}
+	server.respond(status(http.StatusServiceUnavailable))
+	s.freeze()
+	o := onHangingDisk(t, dir, s, server)
+	for i := range 3 {
+		if !o.Put(testRecord(i, 100)) {
+			t.Errorf("event %d isn't held", i)
+		}
+	}
+	s.answer()
+	eventually(t, "what waited in memory is on disk", func() bool {
+		names, _ := segmentFiles(t, dir)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(names) > 0 && !o.overflowWaits()
+	})
+	o.Close(ended())
+	next := onHangingDisk(t, dir, s, server)
+	server.respond(nil)
+	if !next.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", next.Stats())
+	}
+	sameIDs(t, server.got(), 3)
+}
+
+// TestDiskHangsAtTheEnd: what a disk that hangs has been given counts once, whether it was written or not, and Close
+// comes back.
+func TestDiskHangsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, server := &hangingSystem{System: disk.OS()}, &sink{}
+	o := onHangingDisk(t, dir, s, server)
+	o.mu.Lock()
+	o.timing.closeWait = 50 * time.Millisecond
+	o.mu.Unlock()
+	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	s.freeze()
+	if !o.Put(testRecord(0, 100)) {
+		t.Error("the event isn't held")
+	}
+	eventually(t, "it arrives from memory", func() bool { return server.count() == 1 })
+	inTime(t, "Close", func() { o.Close(ended()) })
+	s.answer()
+	eventually(t, "nothing hangs", func() bool { return s.hangs.Load() == 0 })
+	next := onHangingDisk(t, dir, s, server)
+	if !next.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", next.Stats())
+	}
+	if got := server.got(); len(got) != 1 {
+		t.Errorf("arrived: %v", got)
+	}
+}

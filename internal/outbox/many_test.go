@@ -1,0 +1,286 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+)
+
+// noisyRecord is an event that packing makes no smaller.
+func noisyRecord(i, size int) *Record {
+	r := testRecord(i, 0)
+	noise := make([]byte, size)
+	_, _ = rand.Read(noise)
+	r.Payload = append(r.Payload, noise...)
+	return r
+}
+
+// TestCalmSiblings: what siblings have delivered takes no room, however large their files still are.
+func TestCalmSiblings(t *testing.T) {
+	t.Parallel()
+	const room = 1 << 20
+	dir := t.TempDir()
+	open := func() (Store, error) {
+		return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: room})
+	}
+	for i := range 20 { // living processes, each with one event that waits behind many delivered ones
+		other, err := open()
+		must(t, err)
+		defer func() { _ = other.Close() }()
+		for n := range 20 {
+			e, err := other.Put(noisyRecord(i*100+n, 3000))
+			must(t, err)
+			if n > 0 {
+				must(t, other.Done(e))
+			}
+		}
+		must(t, other.Sync()) // which tells how much waits
+	}
+	if _, bytes := segmentFiles(t, dir); bytes < room {
+		t.Fatalf("only %d bytes of segments", bytes)
+	}
+	s := &sink{}
+	s.respond(status(http.StatusServiceUnavailable))
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.OpenStore, c.MaxBytes = open, room
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+	})
+	eventually(t, "it has looked", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.disk.looks > 0 })
+	for i := range 50 {
+		if !o.Put(noisyRecord(5000+i, 10_000)) {
+			t.Fatalf("event %d isn't held", i)
+		}
+	}
+	if st := o.Stats(); st.Pending != 50 || st.Dropped != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestBacklogCountsOnce: while a backlog that nearly fills the room is adopted, captures are held and nothing of either is
+// lost as long as both fit.
+func TestBacklogCountsOnce(t *testing.T) {
+	t.Parallel()
+	const room, size = 4 << 20, 20_000
+	dir := t.TempDir()
+	open := func() (Store, error) {
+		return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: room})
+	}
+	n := 0
+	for range 10 {
+		dead, err := open()
+		must(t, err)
+		for range 15 {
+			_, err := dead.Put(noisyRecord(n, size))
+			must(t, err)
+			n++
+		}
+		must(t, dead.Close())
+	}
+	s := &sink{}
+	s.respond(status(http.StatusServiceUnavailable))
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.OpenStore, c.MaxBytes = open, room
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+	})
+	for range 40 { // 3.8 MB together
+		if !o.Put(noisyRecord(n, size)) {
+			t.Fatalf("event %d isn't held", n)
+		}
+		n++
+	}
+	o.Flush(within(20 * time.Millisecond))
+	s.respond(nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
+	}
+	sameIDs(t, sorted(s.got()), n)
+}
+
+// TestShortLife: a process sends of a large backlog from its first segment on, and one that ends at once doesn't wait
+// until it has seen the rest.
+func TestShortLife(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const segments = 50
+	for i := range segments {
+		dead, err := openTestDisk(dir)
+		must(t, err)
+		_, err = dead.Put(testRecord(i, 10))
+		must(t, err)
+		must(t, dead.Close())
+	}
+	s := &sink{}
+	var claimed atomic.Int32
+	gate := &gatedSystem{System: disk.OS(), claimed: &claimed, gate: make(chan struct{}), after: 3}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{
+				Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: gate,
+			})
+		}
+	})
+	eventually(t, "the first arrive while the rest can't be read yet", func() bool { return s.count() >= 2 })
+	done := make(chan struct{})
+	go func() {
+		o.Close(ended())
+		close(done)
+	}()
+	eventually(t, "Close has begun", func() bool { return o.ctx.Err() != nil })
+	close(gate.gate)
+	<-done
+	if n := int(claimed.Load()); n > segments/2 {
+		t.Errorf("%d processes were claimed", n)
+	}
+	next := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+	})
+	if !next.Flush(within(time.Minute)) {
+		t.Errorf("Flush: false; %+v", next.Stats())
+	}
+	got := sorted(s.got())
+	sameIDs(t, got, segments)
+}
+
+// A gatedSystem is the real system, on which only a few dead processes can be claimed at first.
+type gatedSystem struct {
+	disk.System
+	claimed *atomic.Int32
+	gate    chan struct{}
+	after   int32
+}
+
+func (s *gatedSystem) Open(path string, flag int) (disk.File, error) {
+	claims := strings.HasSuffix(path, ".journal") && flag&os.O_CREATE != 0 && flag&os.O_EXCL == 0
+	if claims && s.claimed.Add(1) > s.after {
+		<-s.gate
+	}
+	return s.System.Open(path, flag)
+}
+
+// TestManyInterrupted: the reports of ten thousand interrupted tasks are not synced one by one, and each is made once.
+func TestManyInterrupted(t *testing.T) {
+	t.Parallel()
+	dir, copied := t.TempDir(), t.TempDir()
+	const tasks = 1000
+	dead, err := openTestDisk(copied)
+	must(t, err)
+	for i := range tasks {
+		dead.(*Disk).Journal().Begin(Task{Type: fmt.Sprint(i), Started: time.Unix(int64(i), 0)})
+	}
+	must(t, os.CopyFS(dir, os.DirFS(copied)))
+	must(t, dead.Close())
+	must(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if info.IsDir() {
+			return os.Chmod(path, 0o700) //nolint:gosec // a folder
+		}
+		return os.Chmod(path, 0o600)
+	}))
+	sys := &countingSystem{System: disk.OS()}
+	var d *Disk
+	reports := 0
+	d, err = OpenDisk(DiskConfig{
+		Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: sys,
+		OnDead: func(dead Dead) bool {
+			for _, task := range dead.Tasks {
+				r := testRecord(0, 100)
+				r.EventID, r.Urgent = task.EventID, true
+				if _, err := d.Put(r); err != nil {
+					return false
+				}
+				reports++
+			}
+			return true
+		},
+	})
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	_, err = d.Adopt(context.Background(), func([]*store.Entry) {})
+	must(t, err)
+	if reports != tasks {
+		t.Errorf("%d reports", reports)
+	}
+	if n := sys.syncs.Load(); n == 0 || n > tasks/10 {
+		t.Errorf("%d syncs", n)
+	}
+}
+
+// A countingSystem is the real system, and counts syncs of files.
+type countingSystem struct {
+	disk.System
+	syncs atomic.Int32
+}
+
+func (s *countingSystem) Open(path string, flag int) (disk.File, error) {
+	f, err := s.System.Open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return countingFile{f, s}, nil
+}
+
+type countingFile struct {
+	disk.File
+	s *countingSystem
+}
+
+func (f countingFile) Sync() error {
+	f.s.syncs.Add(1)
+	return f.File.Sync()
+}
+
+// TestCutTail: what a process that was killed has lost by a cut segment counts as many as it noted to wait.
+func TestCutTail(t *testing.T) {
+	t.Parallel()
+	dir, copied := t.TempDir(), t.TempDir()
+	const events = 100
+	dead, err := openTestDisk(copied)
+	must(t, err)
+	for i := range events {
+		_, err := dead.Put(testRecord(i, 1000))
+		must(t, err)
+	}
+	must(t, dead.Sync())
+	must(t, os.CopyFS(dir, os.DirFS(copied)))
+	must(t, dead.Close())
+	must(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		switch {
+		case info.IsDir():
+			return os.Chmod(path, 0o700) //nolint:gosec // a folder
+		case strings.HasSuffix(path, ".seg"):
+			must(t, os.Truncate(path, info.Size()/3))
+		}
+		return os.Chmod(path, 0o600)
+	}))
+	s := &sink{}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+	})
+	if o.Flush(within(time.Minute)) {
+		t.Error("the Flush that meets damage: true")
+	}
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("the next Flush: false; %+v", o.Stats())
+	}
+	if st := o.Stats(); st.Delivered == 0 || st.Delivered+st.DroppedBy[reasonDamaged] != events {
+		t.Errorf("%+v", st)
+	}
+}
+
+func sorted(ids []string) []string {
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,62 @@
+package outbox
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/outbox/wire"
+	"github.com/autoservice/sentryconfig/internal/protocol"
+)
+
+// What users of an outbox need of the rooms below it.
+type (
+	Record   = store.Record
+	Entry    = store.Entry
+	Store    = store.Store
+	Category = store.Category
+
+	Disk        = disk.Store
+	DiskConfig  = disk.Config
+	Process     = disk.Process
+	Journal     = disk.Journal
+	Slot        = disk.Slot
+	Task        = disk.Task
+	Job         = disk.Job
+	Note        = disk.Note
+	Dead        = disk.Dead
+	Interrupted = disk.Interrupted
+	Project     = disk.Project
+	Waiting     = disk.Waiting
+	Left        = disk.Left
+)
+
+// The categories that sentry-go v0.50.0 sends.
+const (
+	CategoryError       = protocol.CategoryError
+	CategoryTransaction = protocol.CategoryTransaction
+	CategoryMonitor     = protocol.CategoryMonitor
+	CategoryLog         = protocol.CategoryLog
+	CategoryMetric      = protocol.CategoryMetric
+	CategoryOther       = protocol.CategoryOther
+)
+
+// OpenDisk is [disk.Open].
+func OpenDisk(cfg DiskConfig) (*Disk, error) { return disk.Open(cfg) }
+
+// Export is [disk.Export].
+func Export(dir string, w io.Writer) error { return disk.Export(dir, w) }
+
+// Purge is [disk.Purge].
+func Purge(dir string) error { return disk.Purge(dir) }
+
+// Look is [disk.Look].
+func Look(dir string) ([]Project, error) { return disk.Look(dir) }
+
+// JudgeProxy is [wire.JudgeProxy].
+func JudgeProxy(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
+	return wire.JudgeProxy(ctx, proxy, connect, answer)
+}
