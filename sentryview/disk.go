@@ -5,6 +5,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // All that the page asks of an outbox's files: to look at them, never more.
@@ -13,6 +14,8 @@ type (
 	outboxWaiting = disk.Waiting
 	outboxLeft    = disk.Left
 )
+
+const categoryTransaction = protocol.CategoryTransaction
 
 func lookAtOutbox(dir string) ([]outboxProject, error) { return disk.Look(dir) }
 
