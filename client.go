@@ -60,9 +60,10 @@ type Client struct {
 	background context.Context
 }
 
-// The bits of Client.state. A Client reports while none is set.
+// The bits of Client.state. A Client reports while isMade alone is set.
 const (
-	switchedOff uint32 = 1 << iota
+	isMade      uint32 = 1 << iota // by New: the zero Client is off
+	switchedOff
 	isClosed           // the outbox still sends while Close waits for it
 	isSilent           // it has no DSN
 )
@@ -99,10 +100,11 @@ func newClient(opts Options, s resolved) (*Client, error) {
 	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
 		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
+	c.state.Store(isMade)
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
 	if !s.policy.enabled {
-		c.state.Store(switchedOff)
+		c.state.Or(switchedOff)
 	}
 	co, err := c.clientOptions(opts)
 	if err != nil {
@@ -271,6 +273,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 		return true
 	}
 	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
+	begun := time.Now()
 	c.sendKept(c.noise.takeAll()...)
 	ok := c.flush(timeout)
 	c.keeper.Run(c.client.Close)
@@ -278,8 +281,10 @@ func (c *Client) Close(timeout time.Duration) bool {
 	c.unbindHub()
 	c.collector.Close()
 	c.crashes.End()
-	if c.box != nil {
-		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
+	if c.box != nil { // which sends what was being captured meanwhile, as far as there is time
+		ctx, cancel := c.box.Timeout(max(0, timeout-time.Since(begun)))
+		defer cancel()
+		ok = c.box.Close(ctx) && ok
 	}
 	removeClient(c)
 	return ok

@@ -256,9 +256,12 @@ func (t *TaskSpan) asParent() map[string]any {
 	return map[string]any{"type": t.taskType}
 }
 
+// none reports whether t is no task that was begun: nil, or the zero TaskSpan.
+func (t *TaskSpan) none() bool { return t == nil || t.client == nil }
+
 // SetTag sets a tag of the task's span and of all events of the task.
 func (t *TaskSpan) SetTag(key, value string) {
-	if t == nil || key == "" {
+	if t.none() || key == "" {
 		return
 	}
 	t.hub.Scope().SetTag(key, value)
@@ -267,7 +270,7 @@ func (t *TaskSpan) SetTag(key, value string) {
 
 // SetData sets a value of the task's span. The value is copied.
 func (t *TaskSpan) SetData(key string, value any) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	value = safe.Value(value, maxTaskDataBytes)
@@ -290,7 +293,7 @@ func (t *TaskSpan) change(f func(*sentry.Span)) {
 // SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that
 // back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	t.mu.Lock()
@@ -300,7 +303,7 @@ func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 
 // imply sets the status that holds unless the user has set one. The first one stays: what happened first is the cause.
 func (t *TaskSpan) imply(status sentry.SpanStatus) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	t.mu.Lock()
@@ -313,7 +316,7 @@ func (t *TaskSpan) imply(status sentry.SpanStatus) {
 // Finish ends the task; a second call does nothing. Deferred in a task that panics, it captures the panic as the task's
 // exception, finishes the span as internal_error and panics again with the same value.
 func (t *TaskSpan) Finish() {
-	if t == nil || t.finished.Load() {
+	if t.none() || t.finished.Load() {
 		return
 	}
 	switch unwinding() {

@@ -51,7 +51,7 @@ func removeClient(c *Client) {
 
 // setGate notes whether some Client is on. clients.mu is held.
 func setGate() {
-	if slices.ContainsFunc(clients.open, func(c *Client) bool { return c.state.Load() == 0 }) {
+	if slices.ContainsFunc(clients.open, func(c *Client) bool { return c.state.Load() == isMade }) {
 		gate.Or(someOn)
 	} else {
 		gate.And(^someOn)
@@ -105,14 +105,14 @@ func (c *Client) reporting() bool {
 	if Enabled != (gate.Load()&seenOff == 0) {
 		noticeEnabled()
 	}
-	return Enabled && c != nil && c.state.Load() == 0
+	return Enabled && c != nil && c.state.Load() == isMade
 }
 
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes out.
 func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }
 
-// open reports whether c is there and not closed.
-func (c *Client) open() bool { return c != nil && c.state.Load()&isClosed == 0 }
+// open reports whether c is one that New made, and not closed.
+func (c *Client) open() bool { return c != nil && c.state.Load()&(isMade|isClosed) == isMade }
 
 // wentOff drops the tasks that run: they are not reported as interrupted either.
 func (c *Client) wentOff() {
