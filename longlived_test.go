@@ -19,8 +19,8 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
-// A runner works for an hour while its settings, its server and its tasks misbehave. What it captured arrives, once, and
-// what didn't is counted. The bubble ends only if no goroutine is left.
+// A runner works for an hour while its settings, its server and its tasks misbehave. What it captured arrives, once,
+// and what didn't is counted. The bubble ends only if no goroutine is left.
 func TestRunnerForAnHour(t *testing.T) {
 	server := newServer(t)
 	server.Respond(func(n int, w http.ResponseWriter, _ *http.Request) bool {
@@ -142,7 +142,8 @@ func misbehave(ctx context.Context, client *sentryconfig.Client, n, minute int) 
 	return nil
 }
 
-// A Client that was made outside a bubble goes on by its own clock when it is used inside, where years may pass at once.
+// A Client that was made outside a bubble goes on by its own clock when it is used inside, where years may pass at
+// once.
 func TestLongLivedOutsideBubble(t *testing.T) {
 	client, server := newClient(t, sentryconfig.Options{StuckAfter: time.Hour, MaxPerMinute: 1,
 		Alerts: []sentryconfig.Alert{{Window: time.Hour, MinRuns: 3}}})

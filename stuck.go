@@ -36,10 +36,11 @@ const beganUnknown = math.MinInt64
 
 // beginning is when a task begins that begins now.
 func (c *Client) beginning() int64 {
-	if time.Since(c.began) < 0 {
+	now := time.Since(c.began)
+	if now < 0 {
 		return beganUnknown
 	}
-	return int64(c.awake())
+	return int64(now - c.stuck.slept())
 }
 
 // age is for how long t has been running, by the keeper's clock.
