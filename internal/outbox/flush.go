@@ -152,7 +152,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 // hurry forgets the delays after failures, but not how long they have become. mu is held.
 func (o *Outbox) hurry() {
 	o.upstream.until, o.upstream.probing, o.flushTries = 0, false, 0
-	o.queue.release(never - 1)
+	o.queue.release(never-1, maxSuspects)
 }
 
 // retryDelay is how long to wait after a number of failures in a row, the last one included. mu is held.
