@@ -15,12 +15,13 @@ import (
 // classOf is the class of err, in a context that has ended so: past its deadline, what follows from that has the
 // condition timeout.
 func (c *Client) classOf(end ending, err error) grouping.Class {
-	return rulesFor(end, c.policy.Load().errorClass, c.cleanMessage).Class(err)
+	rules := rulesFor(end, c.policy.Load().errorClass, c.cleanMessage)
+	return rules.Class(err)
 }
 
 // rulesFor are the rules for errors in a context that has ended so. user and clean may be nil.
-func rulesFor(end ending, user func(error) string, clean func(string) string) *grouping.Rules {
-	r := &grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
+func rulesFor(end ending, user func(error) string, clean func(string) string) grouping.Rules {
+	r := grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
 	if end.late() {
 		r.Late = end.caused
 	}
