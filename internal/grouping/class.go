@@ -187,7 +187,7 @@ func onlyWraps(b *errtree.Build) bool {
 	case b.Package == "": // a struct type without a name, around an error
 		return true
 	case isErrorPackage(b):
-		return !b.Shown && (b.Wraps || b.Text)
+		return !b.Shown && (b.Wraps || b.Errors || b.Text)
 	case !b.Wraps || !b.Errors:
 		return false
 	case b.Stack:
