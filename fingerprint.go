@@ -37,9 +37,9 @@ func isOwnError(err error) bool {
 	return false
 }
 
-// fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and of
-// a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of where it
-// was made, has that function in place of the text: words that vary can't scatter it.
+// fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and
+// of a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of
+// where it was made, has that function in place of the text: words that vary can't scatter it.
 func fingerprintOf(taskType string, c grouping.Class, made, raised *sentry.Stacktrace) []string {
 	name := c.Name
 	if maker := functionOf(made); c.Text && maker != "" && raised == nil {
@@ -113,7 +113,8 @@ func panicMessage(value any) string {
 		case reflect.String:
 			text = reflect.ValueOf(value).String()
 		case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr, reflect.Float32, reflect.Float64:
+			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
+			reflect.Float32, reflect.Float64:
 			text = t.String() + " 0"
 		default:
 			text = t.String()

@@ -223,7 +223,9 @@ func standardKind(b *errtree.Build, err error) errorKind {
 	case "internal/poll":
 		return kindSentinel // os.ErrDeadlineExceeded, net.ErrClosed
 	}
-	if t := reflect.TypeOf(err); !b.Exported && !b.Wraps && (t.Size() == 0 || reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64) {
+	t := reflect.TypeOf(err)
+	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
+	if !b.Exported && !b.Wraps && (t.Size() == 0 || number) {
 		return kindSentinel // context.DeadlineExceeded, an alert of TLS
 	}
 	return kindNamed

@@ -286,7 +286,8 @@ func TestWrappersByTheirBuild(t *testing.T) {
 			t.Errorf("%T: %+v, want %+v", err, got, want)
 		}
 	}
-	if got, want := new(Rules).Class(Oops{err: io.EOF, code: "auth"}), (Class{Name: "grouping.Oops", Condition: "auth"}); got != want {
+	want = Class{Name: "grouping.Oops", Condition: "auth"}
+	if got := new(Rules).Class(Oops{err: io.EOF, code: "auth"}); got != want {
 		t.Errorf("a wrapper with a code: %+v, want %+v", got, want)
 	}
 }
