@@ -241,7 +241,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 
 func (c *Client) crashClass(crash outbox.Crash) string {
 	reason, _, _ := strings.Cut(crash.Reason, "\n")
-	return grouping.Normalize(c.cleanMessage(reason))
+	return grouping.Text(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

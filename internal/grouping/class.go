@@ -276,7 +276,7 @@ func (w *classWalk) textClass(err error) string {
 	if w.Clean != nil {
 		message = w.Clean(message)
 	}
-	if class := Normalize(message); class != "" {
+	if class := Text(message); class != "" {
 		return class
 	}
 	return NoText

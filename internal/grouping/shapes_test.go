@@ -8,7 +8,6 @@ import (
 	"net/textproto"
 	"net/url"
 	"reflect"
-	"syscall"
 	"testing"
 )
 
@@ -267,7 +266,8 @@ func TestWrappersByTheirBuild(t *testing.T) {
 	cause := &mysqlError{Number: 1213}
 	want := Class{Name: "grouping.mysqlError", Condition: "1213"}
 	for _, err := range []error{
-		&withMessage{cause, "x"}, &withStack{cause, nil}, &Marker{cause}, &Traced{Err: cause}, Oops{err: cause},
+		&withMessage{cause, "x"}, &withStack{cause, nil}, &Marker{cause}, &Traced{Err: cause},
+		Oops{err: cause, msg: "x", owner: "ops", stacktrace: &struct{ span string }{"1"}},
 		RetryErrors{cause, cause}, aggregate{io.EOF, cause}, &Marker{&Traced{Err: &Marker{cause}}},
 	} {
 		if got := new(Rules).Class(err); got != want {
@@ -299,7 +299,7 @@ func TestCarriers(t *testing.T) {
 		"stopped after <n> redirect": &url.Error{Op: "Get", URL: "x", Err: errors.New("stopped after 10 redirects")},
 		"grouping.LoadError":         &url.Error{Op: "Get", URL: "x", Err: &url.Error{Err: &LoadError{"a", io.EOF}}},
 		"1213":                       &url.Error{Op: "Get", URL: "x", Err: &mysqlError{Number: 1213}},
-		"too_many_open_files":        &fs.PathError{Op: "open", Err: syscall.Errno(platformTooManyFiles)},
+		"too_many_open_files":        &fs.PathError{Op: "open", Err: platformTooManyFiles},
 		"":                           &url.Error{Op: "Get", URL: "x"},
 	} {
 		c := new(Rules).Class(err)
