@@ -46,7 +46,7 @@ func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
 	}
-	w := classWalk{Rules: r}
+	w := classWalk{Rules: *r}
 	if c, ok := w.walk(err); ok {
 		return c
 	}
@@ -57,7 +57,7 @@ func (r *Rules) Class(err error) Class {
 }
 
 type classWalk struct {
-	*Rules
+	Rules
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
