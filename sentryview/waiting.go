@@ -62,7 +62,7 @@ type projectRow struct {
 // A waitingRow is an envelope on its way.
 type waitingRow struct {
 	Kind, Title, Task string
-	Level             levelWord
+	Level             level
 	Link              string // of what it holds
 	Captured          time.Time
 	Size              int64
@@ -155,7 +155,7 @@ func newWaitingRow(e *envelope) *waitingRow {
 		row.Problem = e.err.Error()
 	}
 	if e.record != nil {
-		row.Level, row.Title, row.Task = levelWord(e.record.Level), e.record.Title(), taskType(e.record)
+		row.Level, row.Title, row.Task = newLevel(e.record.Level), e.record.Title(), taskType(e.record)
 		if e.record.Type == "transaction" {
 			row.Kind, row.Level = "transaction", ""
 			row.Title = row.Task + ": " + statusOf(e.record).Word + " after " + spell(max(0, e.record.Duration()))
