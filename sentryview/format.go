@@ -61,11 +61,13 @@ type moment struct {
 	Zero    bool
 }
 
-func newMoment(t time.Time) moment {
+func newMoment(t time.Time) moment { return momentIn(t, time.Local) }
+
+func momentIn(t time.Time, zone *time.Location) moment {
 	if t.IsZero() {
 		return moment{Zero: true}
 	}
-	local, utc, now := t.Local(), t.UTC(), time.Now()
+	local, utc, now := t.In(zone), t.UTC(), time.Now().In(zone)
 	m := moment{Machine: utc.Format(time.RFC3339Nano), Day: local.Format("2 Jan 2006"), Local: local.Format("15:04:05")}
 	m.Today = now.Format(time.DateOnly) == local.Format(time.DateOnly)
 	switch _, offset := local.Zone(); {

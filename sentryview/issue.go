@@ -17,6 +17,7 @@ type issuePage struct {
 	Event    *record
 	Title    string
 	Value    folded
+	Message  folded // beside an exception, or more than the title says
 	Level    level
 	Sentence string
 
@@ -89,6 +90,9 @@ func (h *handler) newIssuePage(v *view, i *issue, e *record) *issuePage {
 		Issue: i, Event: e, Title: title, Value: foldText(value), Level: newLevel(e.Level), Sentence: sentence(e),
 		Run: v.runFor(e), Chain: chain(e.Exceptions), GroupedBy: groupedBy(e), Tags: tagPairs(e.Tags),
 		Histogram: histogram(i.Events),
+	}
+	if m := e.Message; e.Type != "feedback" && m != title && m != taskType(e)+": "+title {
+		p.Message = foldText(m)
 	}
 	p.Task, p.TaskData = taskPairs(e)
 	p.Steps = steps(e, p.Run)

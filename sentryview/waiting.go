@@ -101,7 +101,7 @@ func (p *waitingPage) look(o *waiting, f filter) {
 	p.List = cut(rows, f)
 }
 
-// processes tells the dead from the living. A process without a journal has gone in good order: what it left waits.
+// processes tells the dead from the living. One that ended in good order has left what waits, and nothing to tell.
 func (p *waitingPage) processes(left []outboxLeft) {
 	for _, l := range left {
 		var tasks []noted
@@ -121,6 +121,7 @@ func (p *waitingPage) processes(left []outboxLeft) {
 			kind = cmp.Or(kind, "crash")
 		}
 		switch {
+		case kind == "" && l.Ended:
 		case kind == "" && processExists(l.Process.PID):
 			p.Living = append(p.Living, livingProcess{l.Process.PID, l.Process.Started, l.Process.Release, tasks})
 		case kind != "" || len(tasks) > 0:

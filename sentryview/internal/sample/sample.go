@@ -265,8 +265,14 @@ func (w *workshop) runIn(ctx context.Context, taskType string, data any, run fun
 	w.steps, w.file, w.began = nil, nil, w.now
 	task := sentryconfig.Task{Type: taskType, Index: w.index % tasksADay, Total: tasksADay, Data: data}
 	w.index++
+	ctx = context.WithValue(ctx, shopKey{}, w)
 	_ = w.client.RunTask(ctx, task, run) // what went wrong is reported: all that counts here
 }
+
+type shopKey struct{}
+
+// shop returns the workshop in which a task runs. So tasks are plain functions, which the library finds the source of.
+func shop(ctx context.Context) *workshop { return ctx.Value(shopKey{}).(*workshop) }
 
 // offline is a network that is down.
 type offline struct{}
