@@ -66,7 +66,7 @@ func open(t *testing.T, source sentryview.Source) *tab {
 	return b
 }
 
-// note keeps what must not happen: errors, reports of the policy, dialogs, requests to others.
+// note keeps what must not happen: errors, reports of the policy, dialog boxes, requests to others.
 func (b *tab) note(event any) {
 	var trouble string
 	switch e := event.(type) {

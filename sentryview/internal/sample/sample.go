@@ -33,14 +33,12 @@ func Main() {
 	if role == "" {
 		return
 	}
-	if err := child(role, os.Args[1], os.Args[2]); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "sample:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	_, _ = fmt.Fprintln(os.Stderr, "sample:", child(role, os.Args[1], os.Args[2]))
+	os.Exit(1)
 }
 
-// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches.
+// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches. It returns
+// only when it can't.
 func child(role, dir, dsn string) error {
 	if role == "kill" {
 		return beKilled(dir, dsn)
