@@ -63,7 +63,7 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 
 // CaptureInterrupted reports that an attempt at a task never came back; see [Client.CaptureInterrupted].
 func CaptureInterrupted(ctx context.Context, task Task) sentry.EventID {
-	if quiet() {
+	if !busy() {
 		return ""
 	}
 	return clientOf(ctx).CaptureInterrupted(ctx, task)

@@ -156,7 +156,7 @@ func RunTask(ctx context.Context, task Task, run func(context.Context) error) er
 
 // CaptureFeedback sends what a person says of the program; see [Client.CaptureFeedback].
 func CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID {
-	if quiet() {
+	if !busy() {
 		return ""
 	}
 	return clientOf(ctx).CaptureFeedback(ctx, f)
