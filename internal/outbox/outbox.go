@@ -203,7 +203,7 @@ func Open(cfg Config) *Outbox {
 	o.ctx.Done() // the channel is made by the first who asks for it
 	o.endpoint = wire.Endpoint{
 		URL: cfg.URL, Auth: cfg.Auth, UserAgent: cfg.UserAgent, Client: client, CloseIdle: o.closeIdle,
-		Timeout: o.timing.request, Drain: o.timing.drain,
+		Timeout: o.timing.request, Drain: o.timing.drain, Parts: new(wire.Parts),
 	}
 	o.resident = resident.New(o.turn)
 	if cfg.OpenStore == nil {
@@ -371,13 +371,14 @@ func (o *Outbox) Put(r *Record) bool {
 	}
 	o.mu.Unlock()
 
+	o.endpoint.Parts.Note(r.Shared)
 	size := len(r.Payload)
 	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
+		if err := o.endpoint.Parts.Deflate(b, r.Payload); err == nil && b.Len() < size {
 			packed := *r
-			packed.Payload, packed.Packed = b.Bytes(), true
+			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
 			r = &packed
 		}
 	}
