@@ -322,3 +322,41 @@ func TestBatch(t *testing.T) {
 		t.Errorf("spans %+v", shop.Spans)
 	}
 }
+
+// TestManyWorkers is for the race detector: 50 workers, and jobs that end in every way.
+func TestManyWorkers(t *testing.T) {
+	b := newBench(t, sentryconfig.Options{OutboxDir: t.TempDir()})
+	config := quickConfig(&worker{work: func(ctx context.Context, job *river.Job[sendArgs]) error {
+		_, span := b.client.CreateTaskSpan(ctx, "part", 0, 0, nil)
+		defer span.Finish()
+		switch job.ID % 4 {
+		case 0:
+			return errMailbox
+		case 1:
+			panic("boom")
+		case 2:
+			return river.JobCancel(errMailbox)
+		}
+		return nil
+	}})
+	config.Queues = map[string]river.QueueConfig{"default": {MaxWorkers: 50}}
+	b.start(config, sentryriver.Options{Monitors: map[string]sentryconfig.Monitor{"send": {Slug: "send"}}, Args: true})
+	batch := make([]river.InsertManyParams, 500)
+	for i := range batch {
+		batch[i] = river.InsertManyParams{Args: sendArgs{i}, InsertOpts: &river.InsertOpts{MaxAttempts: 2}}
+	}
+	if _, err := b.river.InsertMany(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "all to be done", func() bool {
+		open := 0
+		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM river_job WHERE state NOT IN
+			('completed', 'discarded', 'cancelled')`).Scan(&open)
+		return err == nil && open == 0
+	})
+	b.stop()
+	b.flush()
+	if len(b.sentry.Refused()) > 0 {
+		t.Errorf("refused: %v", b.sentry.Refused())
+	}
+}
