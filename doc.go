@@ -17,5 +17,8 @@
 // No call waits for the network. No call panics, with whatever values and in whatever order, before [Init] or after
 // [Close]. Secrets are filtered from everything that leaves; see Options.SendPII for personal data.
 //
+// Where tasks come from a task engine, a [Job] in the [Task] says which attempt this is and what becomes of an error;
+// docs/engines.md names the adapters that fill it in.
+//
 // Package sentrytest has a Sentry server for tests.
 package sentryconfig

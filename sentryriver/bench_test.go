@@ -50,7 +50,8 @@ func benchmarkNoOp(b *testing.B, rate float64) {
 		}))
 		defer server.Close()
 		dsn := strings.Replace(server.URL, "http://", "http://0123456789abcdef0123456789abcdef@", 1) + "/1"
-		client, err = sentryconfig.New(sentryconfig.Options{DSN: dsn, OutboxDir: b.TempDir(), TracesSampleRate: sentry.Set(rate)})
+		client, err = sentryconfig.New(sentryconfig.Options{DSN: dsn, OutboxDir: b.TempDir(),
+			TracesSampleRate: sentry.Set(rate)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -201,7 +201,8 @@ func TestNoMiddleware(t *testing.T) {
 	for name, change := range map[string]string{
 		"unknown kind":    `UPDATE river_job SET kind = 'other', state = 'available'`,
 		"bad arguments":   `UPDATE river_job SET args = '{"n": "one"}', state = 'available'`,
-		"row of no shape": `UPDATE river_job SET errors = ARRAY[(repeat('[', 10001) || repeat(']', 10001))::jsonb], state = 'available'`,
+		"row of no shape": `UPDATE river_job SET errors = ARRAY[(repeat('[', 10001) || repeat(']', 10001))::jsonb],
+			state = 'available'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, sentryconfig.Options{})
@@ -236,7 +237,8 @@ func TestErrorAboveTheMiddleware(t *testing.T) {
 		b.ended(b.insert(1), rivertype.JobStateDiscarded)
 		b.stop()
 		b.flush()
-		if events := b.sentry.Events(); len(events) != 1 || events[0].Level != map[bool]string{false: "error", true: "fatal"}[panics] {
+		level := map[bool]string{false: "error", true: "fatal"}[panics]
+		if events := b.sentry.Events(); len(events) != 1 || events[0].Level != level {
 			t.Errorf("panics %v: events %v", panics, events)
 		}
 	}
@@ -308,9 +310,11 @@ func TestTraces(t *testing.T) {
 // TestBatch: one span for a call, whatever it inserts.
 func TestBatch(t *testing.T) {
 	b := newBench(t, sentryconfig.Options{})
-	b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}), sentryriver.Options{})
+	b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}),
+		sentryriver.Options{})
 	ctx, span := b.client.CreateTaskSpan(context.Background(), "shop", 0, 0, nil)
-	_, err := b.river.InsertMany(ctx, []river.InsertManyParams{{Args: sendArgs{1}}, {Args: sendArgs{2}}, {Args: sendArgs{3}}})
+	batch := []river.InsertManyParams{{Args: sendArgs{1}}, {Args: sendArgs{2}}, {Args: sendArgs{3}}}
+	_, err := b.river.InsertMany(ctx, batch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Command worker shows what sentryconfig reports of asynq's tasks: it enqueues one that succeeds, one that fails, one that
-// panics and one whose worker is killed, works them, and shows what Sentry would.
+// Command worker shows what sentryconfig reports of asynq's tasks: it enqueues one that succeeds, one that fails, one
+// that panics and one whose worker is killed, works them, and shows what Sentry would.
 //
 //	go run ./examples/worker                          # starts redis-server, if the program is there
 //	go run ./examples/worker -redis redis://host:6379/0 -dsn 'https://<key>@<host>/<project>'
