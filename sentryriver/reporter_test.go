@@ -199,8 +199,8 @@ func TestStuck(t *testing.T) {
 // arguments that the worker can't decode, which the middleware sees.
 func TestNoMiddleware(t *testing.T) {
 	for name, change := range map[string]string{
-		"unknown kind":    `UPDATE river_job SET kind = 'other', state = 'available'`,
-		"bad arguments":   `UPDATE river_job SET args = '{"n": "one"}', state = 'available'`,
+		"unknown kind":  `UPDATE river_job SET kind = 'other', state = 'available'`,
+		"bad arguments": `UPDATE river_job SET args = '{"n": "one"}', state = 'available'`,
 		"row of no shape": `UPDATE river_job SET errors = ARRAY[(repeat('[', 10001) || repeat(']', 10001))::jsonb],
 			state = 'available'`,
 	} {
