@@ -135,7 +135,7 @@ func startWorker(opt asynq.RedisConnOpt) (*asynq.Server, error) {
 	mux.HandleFunc("fail", func(context.Context, *asynq.Task) error { return errors.New("mailbox full") })
 	mux.HandleFunc("panic", func(context.Context, *asynq.Task) error {
 		var orders map[string]int
-		orders["17"]++
+		orders["17"]++ //nolint:staticcheck // the panic that is shown
 		return nil
 	})
 	mux.HandleFunc("hang", func(ctx context.Context, _ *asynq.Task) error {

@@ -146,7 +146,7 @@ func (worker) Work(ctx context.Context, job *river.Job[order]) error {
 		return errors.New("mailbox full")
 	case "panic":
 		var orders map[string]int
-		orders["17"]++
+		orders["17"]++ //nolint:staticcheck // the panic that is shown
 	case "hang":
 		if job.Attempt > 1 {
 			return nil
