@@ -365,7 +365,7 @@ func (o *Outbox) Put(r *Record) bool {
 	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := o.endpoint.Parts.Deflate(b, r.Payload); err == nil && b.Len() < size {
+		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
 			packed := *r
 			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
 			r = &packed
