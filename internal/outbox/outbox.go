@@ -145,6 +145,7 @@ type Outbox struct {
 	undone   []*item       // what the store could not forget
 	accepted uint64        // envelopes the server took, and when it took the last
 	acceptAt time.Duration
+	shared   *byte         // where what the newest record shares begins
 	calm     bool          // nothing more can be sent before the next turn, whatever is put
 	turnAt   time.Duration // when there is something to do again
 	adoptAt  time.Duration // when to look for what dead processes left
@@ -358,11 +359,17 @@ func (o *Outbox) Put(r *Record) bool {
 		o.resident.Kick()
 		return false
 	}
+	// Memory doesn't copy what is shared. In a burst the rest is about as small as the whole is when it is packed.
+	shares := o.cfg.OpenStore == nil && 3*len(r.Shared) > len(r.Payload) && &r.Shared[0] == o.shared
+	o.shared = nil
+	if len(r.Shared) > 0 {
+		o.shared = &r.Shared[0]
+	}
 	o.mu.Unlock()
 
 	o.endpoint.Parts.Note(r.Shared)
 	size := len(r.Payload)
-	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+	if !r.Packed && !shares && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
 		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
