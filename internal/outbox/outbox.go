@@ -359,24 +359,14 @@ func (o *Outbox) Put(r *Record) bool {
 		o.resident.Kick()
 		return false
 	}
-	// Memory doesn't copy what is shared. In a burst the rest is about as small as the whole is when it is packed.
-	shares := o.cfg.OpenStore == nil && 3*len(r.Shared) > len(r.Payload) && &r.Shared[0] == o.shared
-	o.shared = nil
-	if len(r.Shared) > 0 {
-		o.shared = &r.Shared[0]
-	}
+	shares := o.shares(r.Shared, len(r.Payload))
 	o.mu.Unlock()
 
 	o.endpoint.Parts.Note(r.Shared)
-	size := len(r.Payload)
-	if !r.Packed && !shares && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+	if !r.Packed && !shares && float64(used+int64(len(r.Payload))) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
-			packed := *r
-			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
-			r = &packed
-		}
+		r = packed(r, b)
 	}
 
 	o.putMu.Lock()
@@ -398,6 +388,31 @@ func (o *Outbox) Put(r *Record) bool {
 		o.resident.Kick()
 	}
 	return held
+}
+
+// shares reports whether shared, a third or more of size bytes, is what the newest record shares as well: memory, which
+// doesn't copy it again, has about as little left to hold as if the whole were packed. mu is held.
+func (o *Outbox) shares(shared []byte, size int) bool {
+	var at *byte
+	if 3*len(shared) > size {
+		at = &shared[0]
+	}
+	again := at != nil && at == o.shared && o.cfg.OpenStore == nil
+	o.shared = at
+	return again
+}
+
+// packed returns r with its payload packed into b, if that makes it smaller.
+func packed(r *Record, b *bytes.Buffer) *Record {
+	if len(r.Payload) < wire.PackFrom {
+		return r
+	}
+	if err := wire.Deflate(b, r.Payload); err != nil || b.Len() >= len(r.Payload) {
+		return r
+	}
+	p := *r
+	p.Payload, p.Packed, p.Shared = b.Bytes(), true, nil
+	return &p
 }
 
 // store puts r into the main store, or into memory while that fails; nil: neither has room for it. putMu is held.
