@@ -468,3 +468,15 @@ func TestEventCapturedAgain(t *testing.T) {
 		}
 	}
 }
+
+// So may one that MaxPerMinute has held back.
+func TestEventHeldBackIsLeftAsItWas(t *testing.T) {
+	start(t, sentryconfig.Options{MaxPerMinute: 1})
+	for range 3 {
+		e := &sentry.Event{Message: "again", Fingerprint: []string{"x"}, Contexts: map[string]sentry.Context{}}
+		sentry.CaptureEvent(e)
+		if c := e.Contexts["system"]; c[""] != nil {
+			t.Fatalf("context system %v", c)
+		}
+	}
+}

@@ -26,7 +26,7 @@ import (
 
 // A Tool reports errors, by the defaults of its makers. It may be started once in a process.
 type Tool struct {
-	// Start has errors sent to the server at url by means of transport.
+	// Start has errors sent to the server at url by means of transport; nil is the tool's own.
 	Start func(url string, transport http.RoundTripper) error
 	// Capture reports an error with some data of a task, as an expected one of a program.
 	Capture func(error)
@@ -142,7 +142,9 @@ func rollbarTool() *Tool {
 		Start: func(url string, transport http.RoundTripper) error {
 			client = rollbar.NewAsync(key, "compare", release, "", "")
 			client.SetEndpoint(url + "/api/1/item/")
-			client.SetHTTPClient(&http.Client{Transport: transport})
+			if transport != nil {
+				client.SetHTTPClient(&http.Client{Transport: transport})
+			}
 			client.SetLogger(&rollbar.SilentClientLogger{})
 			client.Transport.SetPrintPayloadOnError(false)
 			return nil
@@ -157,7 +159,9 @@ func honeybadgerTool() *Tool {
 	return &Tool{
 		Start: func(url string, transport http.RoundTripper) error {
 			before := http.DefaultTransport
-			http.DefaultTransport = transport // it takes no other
+			if transport != nil {
+				http.DefaultTransport = transport // it takes no other
+			}
 			client = honeybadger.New(honeybadger.Configuration{APIKey: key, Env: "compare", Endpoint: url, Logger: quiet})
 			http.DefaultTransport = before
 			return nil
@@ -172,6 +176,9 @@ func bugsnagTool() *Tool {
 	last := make(chan struct{}, 1)
 	return &Tool{
 		Start: func(url string, transport http.RoundTripper) error {
+			if transport == nil {
+				transport = http.DefaultTransport
+			}
 			bugsnag.Configure(bugsnag.Configuration{APIKey: key, ReleaseStage: "compare", AppVersion: release,
 				Endpoints: bugsnag.Endpoints{Notify: url, Sessions: url + "/sessions"}, AutoCaptureSessions: false,
 				Transport: flushed{transport, last}, Logger: quiet, PanicHandler: func() {}})

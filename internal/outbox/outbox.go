@@ -7,6 +7,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -155,6 +156,7 @@ type Outbox struct {
 	undone      []*item       // what the store could not forget
 	accepted    uint64        // envelopes the server took, and when it took the last
 	acceptAt    time.Duration
+	shared      *byte         // where what the newest record shares begins
 	calm        bool          // nothing more can be sent before the next turn, whatever is put
 	turnAt      time.Duration // when there is something to do again
 	adoptAt     time.Duration // when to look for what dead processes left
@@ -369,18 +371,14 @@ func (o *Outbox) Put(r *Record) bool {
 		o.resident.Kick()
 		return false
 	}
+	shares := o.shares(r.Shared, len(r.Payload))
 	o.mu.Unlock()
 
 	o.endpoint.Parts.Note(r.Shared)
-	size := len(r.Payload)
-	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
+	if !r.Packed && !shares && float64(used+int64(len(r.Payload))) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := o.endpoint.Parts.Deflate(b, r.Payload); err == nil && b.Len() < size {
-			packed := *r
-			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
-			r = &packed
-		}
+		r = packed(r, b)
 	}
 
 	o.putMu.Lock()
@@ -402,6 +400,31 @@ func (o *Outbox) Put(r *Record) bool {
 		o.resident.Kick()
 	}
 	return held
+}
+
+// shares reports whether shared, a third or more of size bytes, is what the newest record shares as well: memory, which
+// doesn't copy it again, has about as little left to hold as if the whole were packed. mu is held.
+func (o *Outbox) shares(shared []byte, size int) bool {
+	var at *byte
+	if 3*len(shared) > size {
+		at = &shared[0]
+	}
+	again := at != nil && at == o.shared && o.cfg.OpenStore == nil
+	o.shared = at
+	return again
+}
+
+// packed returns r with its payload packed into b, if that makes it smaller.
+func packed(r *Record, b *bytes.Buffer) *Record {
+	if len(r.Payload) < wire.PackFrom {
+		return r
+	}
+	if err := wire.Deflate(b, r.Payload); err != nil || b.Len() >= len(r.Payload) {
+		return r
+	}
+	p := *r
+	p.Payload, p.Packed, p.Shared = b.Bytes(), true, nil
+	return &p
 }
 
 // store puts r into the main store, or into memory while that fails; nil: neither has room for it. putMu is held.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"time"
@@ -50,7 +49,7 @@ func report() error {
 	if t == nil {
 		return fmt.Errorf("no tool is called %q; there are %q", *tool, compare.Names)
 	}
-	if err := t.Start(*url, http.DefaultTransport); err != nil {
+	if err := t.Start(*url, nil); err != nil {
 		return err
 	}
 	before := cpuTime()

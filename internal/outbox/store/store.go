@@ -34,6 +34,10 @@ func FindShared(payload, shared []byte) int {
 	if len(shared) < sharedHead {
 		return -1
 	}
+	// In an event without attachments nothing comes after it but the ends of two objects and of the line.
+	if at := len(payload) - len(shared) - len("}}\n"); at >= 0 && bytes.HasPrefix(payload[at:], shared) {
+		return at
+	}
 	at := bytes.Index(payload, shared[:sharedHead])
 	if at < 0 || !bytes.HasPrefix(payload[at:], shared) {
 		return -1

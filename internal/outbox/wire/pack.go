@@ -61,7 +61,10 @@ func PutBuffer(b *bytes.Buffer) {
 	}
 }
 
-// Inflate appends to b what [Parts.Deflate] made packed of.
+// Deflate appends payload to b as raw DEFLATE, as small as it gets at little cost: for what may wait for days.
+func Deflate(b *bytes.Buffer, payload []byte) error { return deflateLarge(b, payload) }
+
+// Inflate appends to b what Deflate made packed of.
 func Inflate(b *bytes.Buffer, packed []byte) error {
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)

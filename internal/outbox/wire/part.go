@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,9 +24,9 @@ type part struct {
 }
 
 const (
-	maxParts = 4       // envelopes that wait for long are compressed like others
-	minPart  = 1 << 9  // below, it isn't worth looking for
-	maxEnd   = 1 << 10 // what comes after it is copied up to here: nearly always a few brackets
+	maxParts = 4      // envelopes that wait for long are compressed like others
+	minPart  = 1 << 9 // below, it isn't worth looking for
+	maxEnd   = 1 << 8 // what comes after it is copied up to here: nearly always a few brackets
 )
 
 // Note has plain looked for in envelopes from now on. It is kept, and must not be written to. It is cheap for what was
@@ -80,42 +79,47 @@ func deflatePart(plain []byte) []byte {
 	return bytes.Clone(b.Bytes())
 }
 
-// Deflate appends payload to b as raw DEFLATE.
-func (p *Parts) Deflate(b *bytes.Buffer, payload []byte) error { return p.deflate(b, "", payload) }
+// deflate appends prefix and envelope to b as raw DEFLATE.
+func (p *Parts) deflate(b *bytes.Buffer, prefix string, envelope []byte) error {
+	known, at := p.find(envelope)
+	begin, end := envelope, []byte(nil)
+	if known != nil {
+		begin, end = envelope[:at], envelope[at+len(known.plain):]
+	}
+	if len(begin) > maxSmall {
+		return deflateLarge(b, []byte(prefix), envelope)
+	}
+	w := blockWriters.Get().(*blockWriter)
+	defer blockWriters.Put(w)
+	w.b = b.AvailableBuffer()
+	w.stored([]byte(prefix), false)
+	w.block(begin)
+	if known != nil {
+		w.stored(nil, false)
+		w.b = append(w.b, known.packed()...)
+	}
+	if len(end) <= maxEnd {
+		w.stored(end, true)
+		end = nil
+	}
+	b.Write(w.b)
+	w.b = nil
+	if end == nil {
+		return nil
+	}
+	return deflateLarge(b, end)
+}
 
-func (p *Parts) deflate(b *bytes.Buffer, prefix string, payload []byte) error {
-	known, at := p.find(payload)
+// deflateLarge appends all of list to b as raw DEFLATE, by compress/flate.
+func deflateLarge(b *bytes.Buffer, list ...[]byte) error {
 	w := takeCompressor(b)
 	defer putCompressor(w)
-	if _, err := w.Write([]byte(prefix)); err != nil {
-		return err
-	}
-	if known != nil {
-		if _, err := w.Write(payload[:at]); err != nil {
+	for _, plain := range list {
+		if _, err := w.Write(plain); err != nil {
 			return err
 		}
-		if err := w.Flush(); err != nil { // which ends in a whole byte
-			return err
-		}
-		b.Write(known.packed())
-		payload = payload[at+len(known.plain):]
-		if len(payload) <= maxEnd {
-			appendStored(b, payload)
-			return nil
-		}
-		w.Reset(b) // it must not refer to what is before the part
-	}
-	if _, err := w.Write(payload); err != nil {
-		return err
 	}
 	return w.Close()
 }
 
-// appendStored ends a stream of DEFLATE, which is in whole bytes, with a block that isn't compressed.
-func appendStored(b *bytes.Buffer, end []byte) {
-	head := append(b.AvailableBuffer(), 1) // the last block
-	head = binary.LittleEndian.AppendUint16(head, uint16(len(end)))
-	head = binary.LittleEndian.AppendUint16(head, ^uint16(len(end)))
-	b.Write(head)
-	b.Write(end)
-}
+var blockWriters = sync.Pool{New: func() any { return new(blockWriter) }}

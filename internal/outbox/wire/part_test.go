@@ -35,12 +35,31 @@ func unpackGzip(t *testing.T, packed []byte) []byte {
 	return plain
 }
 
+// everyLength repeats what came before at each length and many distances, and holds every byte.
+func everyLength() string {
+	random := rand.New(rand.NewPCG(1, 2))
+	var b []byte
+	for c := range 256 {
+		b = append(b, byte(c))
+	}
+	for n := range maxMatch + 2 {
+		at := random.IntN(len(b) - min(n, len(b)-1))
+		b = append(append(b, b[at:at+min(n, len(b)-at)]...), byte(random.IntN(256)))
+		if len(b) > maxSmall-2*maxMatch {
+			b = b[:len(b)/3]
+		}
+	}
+	return string(b)
+}
+
 // FuzzParts: whatever stands before and after a part, what is packed unpacks to what it was.
 func FuzzParts(f *testing.F) {
 	f.Add("{}\n{}\n{", "}}\n", 3)
 	f.Add("{}", "", 0)
 	f.Add("{}\n"+strings.Repeat("before ", 500), strings.Repeat("after ", 500), 7)
 	f.Add("no header", "\x00\xff", 1)
+	f.Add("{}\n"+strings.Repeat("aaaa世界", 1+maxSmall/10), "", 2)
+	f.Add(everyLength(), everyLength(), 4)
 	f.Fuzz(func(t *testing.T, before, after string, n int) {
 		var parts Parts
 		for i := range 1 + (n&7)%6 {
@@ -53,7 +72,7 @@ func FuzzParts(f *testing.F) {
 			[]byte(before + string(part) + after + string(part)),
 		} {
 			var packed, plain bytes.Buffer
-			if err := parts.Deflate(&packed, envelope); err != nil {
+			if err := parts.deflate(&packed, "", envelope); err != nil {
 				t.Fatal(err)
 			}
 			if err := Inflate(&plain, packed.Bytes()); err != nil || !bytes.Equal(plain.Bytes(), envelope) {
