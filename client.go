@@ -62,10 +62,10 @@ type Client struct {
 
 // The bits of Client.state. A Client reports while isMade alone is set.
 const (
-	isMade      uint32 = 1 << iota // by New: the zero Client is off
+	isMade uint32 = 1 << iota // by New: the zero Client is off
 	switchedOff
-	isClosed           // the outbox still sends while Close waits for it
-	isSilent           // it has no DSN
+	isClosed // the outbox still sends while Close waits for it
+	isSilent // it has no DSN
 )
 
 // hooks are the user's own, from ClientOptions; they run after the package's.

@@ -17,8 +17,8 @@ import (
 const maxExceptions = 50
 
 // exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
-// errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they don't
-// say gets a stand-in.
+// errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they
+// don't say gets a stand-in.
 func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
 	seen := make(map[error]struct{}, 4) // against cycles
 	var path []int                      // IDs of the exceptions around the next one, by depth

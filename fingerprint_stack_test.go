@@ -29,7 +29,8 @@ func (e stackError) StackTrace() []uintptr { return e.stack }
 //go:noinline
 func stackErrorf(format string, args ...any) error {
 	pcs := make([]uintptr, 32)
-	return &struct{ stackError }{stackError{fmt.Sprintf(format, args...), pcs[:runtime.Callers(2, pcs)]}} // a type without a name: a text
+	stack := pcs[:runtime.Callers(2, pcs)]
+	return &struct{ stackError }{stackError{fmt.Sprintf(format, args...), stack}} // a type without a name: a text
 }
 
 //go:noinline

@@ -40,7 +40,8 @@ import (
 
 // classOf is the class of err where no context has ended.
 func classOf(err error, user func(error) string, clean func(string) string) grouping.Class {
-	return rulesFor(ending{}, user, clean).Class(err)
+	rules := rulesFor(ending{}, user, clean)
+	return rules.Class(err)
 }
 
 // provoked is an error that really happened, and what it is to be grouped by.

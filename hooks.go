@@ -181,6 +181,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		if details != nil {
 			details.held = true
 		}
+		unmark(e)
 		return nil
 	}
 	if details != nil && c.transport != nil {

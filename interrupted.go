@@ -242,7 +242,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 
 func (c *Client) crashClass(report crash.Report) string {
 	reason, _, _ := strings.Cut(report.Reason, "\n")
-	return grouping.Normalize(c.cleanMessage(reason))
+	return grouping.Text(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.

@@ -21,8 +21,8 @@ const (
 // asks says, for each value of gate, whether a call has something to do: never while all Clients are off, always while
 // one is on, and once Enabled was seen to be false, when it isn't any more.
 var (
-	allOff, oneOn = false, true
-	asks          = [...]*bool{0: &allOff, seenOff: &Enabled, someOn: &oneOn, seenOff | someOn: &Enabled}
+	no, yes = false, true
+	asks    = [...]*bool{0: &no, seenOff: &Enabled, someOn: &yes, seenOff | someOn: &Enabled}
 )
 
 // busy reports whether a call has something to do, or to find out. Calls that ask it first and then call one function

@@ -91,6 +91,9 @@ func (t *transport) SendEvent(e *sentry.Event) {
 		}
 	}
 	rec.Payload = s.envelope
+	if system := systemOf(e); system != nil {
+		rec.Shared = system.json
+	}
 	if t.client.box.Put(&rec) && details != nil {
 		details.stored = true
 	}

@@ -110,7 +110,6 @@ func (w *wire) id(id []byte) { w.b = append(hex.AppendEncode(append(w.b, '"'), i
 func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	w := wire{b: b}
 	w.bracket('{')
-	w.contexts(e.Contexts, systemOf(e))
 	w.text("dist", e.Dist)
 	w.text("environment", e.Environment)
 	w.text("event_id", string(e.EventID))
@@ -150,6 +149,8 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	case itemFeedback:
 		w.text("type", e.Type)
 	}
+	// Last, and with the machine's at their end, since all events share these: see wire.Parts.
+	w.contexts(e.Contexts, systemOf(e))
 	w.bracket('}')
 	return w.b, w.err
 }

@@ -46,7 +46,7 @@ func ExampleHandler() {
 	mux.Handle("/sentry/", http.StripPrefix("/sentry", sentryview.Handler(sentryview.Server(server))))
 
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/sentry/report.txt", nil))
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/sentry/report.txt", nil))
 	fmt.Println(strings.Contains(w.Body.String(), "0 events in 0 issues"))
 	// Output: true
 }
@@ -66,6 +66,6 @@ func ExampleOutbox() {
 
 func show(source sentryview.Source) {
 	w := httptest.NewRecorder()
-	sentryview.Handler(source).ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/waiting", nil))
+	sentryview.Handler(source).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/waiting", nil))
 	fmt.Println(w.Code)
 }

@@ -23,7 +23,7 @@ var functions = template.FuncMap{
 	"percent": func(part, whole float64) string {
 		return coordinate(100 * part / max(whole, math.SmallestNonzeroFloat64))
 	},
-	"word":   func(v any) levelWord { return levelWord(fmt.Sprint(v)) },
+	"level":  newLevel,
 	"add":    func(a, b int) int { return a + b },
 	"float":  func(n int) float64 { return float64(n) },
 	"int64":  func(n uint64) int64 { return int64(min(n, math.MaxInt64)) },
@@ -61,11 +61,13 @@ type moment struct {
 	Zero    bool
 }
 
-func newMoment(t time.Time) moment {
+func newMoment(t time.Time) moment { return momentIn(t, time.Local) }
+
+func momentIn(t time.Time, zone *time.Location) moment {
 	if t.IsZero() {
 		return moment{Zero: true}
 	}
-	local, utc, now := t.Local(), t.UTC(), time.Now()
+	local, utc, now := t.In(zone), t.UTC(), time.Now().In(zone)
 	m := moment{Machine: utc.Format(time.RFC3339Nano), Day: local.Format("2 Jan 2006"), Local: local.Format("15:04:05")}
 	m.Today = now.Format(time.DateOnly) == local.Format(time.DateOnly)
 	switch _, offset := local.Zone(); {
@@ -268,28 +270,21 @@ func plain(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// A levelWord is a level of Sentry's.
-type levelWord string
+// A level is one of Sentry's, or other: what was received is never more than one of them.
+type level string
 
-// Class is the level as a name in the style sheet: what was received never is one.
-func (l levelWord) Class() string {
-	switch l {
+func newLevel(received string) level {
+	switch received {
 	case "fatal", "error", "warning", "info", "debug":
-		return string(l)
+		return level(received)
+	case "": // as Sentry takes it
+		return "error"
 	}
 	return "other"
 }
 
-// String is the level, or "error", which an event without one has.
-func (l levelWord) String() string {
-	if l == "" || l == "<nil>" {
-		return "error"
-	}
-	return string(l)
-}
-
 // rank orders levels.
-func (l levelWord) rank() int {
+func (l level) rank() int {
 	return slices.Index([]string{"debug", "info", "warning", "error", "fatal"}, string(l))
 }
 

@@ -17,7 +17,8 @@ type issuePage struct {
 	Event    *record
 	Title    string
 	Value    folded
-	Level    levelWord
+	Message  folded // beside an exception, or more than the title says
+	Level    level
 	Sentence string
 
 	Task      []pair
@@ -86,9 +87,12 @@ func (h *handler) newIssuePage(v *view, i *issue, e *record) *issuePage {
 	title, value := titleOf(e)
 	left := maxSources
 	p := &issuePage{
-		Issue: i, Event: e, Title: title, Value: foldText(value), Level: levelWord(e.Level), Sentence: sentence(e),
+		Issue: i, Event: e, Title: title, Value: foldText(value), Level: newLevel(e.Level), Sentence: sentence(e),
 		Run: v.runFor(e), Chain: chain(e.Exceptions), GroupedBy: groupedBy(e), Tags: tagPairs(e.Tags),
 		Histogram: histogram(i.Events),
+	}
+	if m := e.Message; e.Type != "feedback" && m != title && m != taskType(e)+": "+title {
+		p.Message = foldText(m)
 	}
 	p.Task, p.TaskData = taskPairs(e)
 	p.Steps = steps(e, p.Run)
@@ -310,12 +314,20 @@ type step struct {
 	Kind     string // "step" or "span"
 	Category string
 	Message  string
-	Level    levelWord
+	Level    level
 	Data     []pair
 	Took     string // of a span
 	X, W     string // on the line, in percent
 	at       time.Time
 	ends     time.Time
+}
+
+// crumbLevel is the level of a breadcrumb, which is info where it has none.
+func crumbLevel(received string) level {
+	if received == "" {
+		return "info"
+	}
+	return newLevel(received)
 }
 
 // maxSteps is how many of the newest steps are shown.
@@ -327,7 +339,7 @@ func steps(e *record, r *run) timeline {
 	var list []step
 	for _, b := range e.Breadcrumbs {
 		list = append(list, step{
-			Kind: "step", Category: b.Category, Message: b.Message, Level: levelWord(b.Level), Data: pairs(b.Data),
+			Kind: "step", Category: b.Category, Message: b.Message, Level: crumbLevel(b.Level), Data: pairs(b.Data),
 			at: b.Time, ends: b.Time,
 		})
 	}

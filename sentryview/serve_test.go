@@ -24,7 +24,7 @@ func browserOf(t *testing.T, p *Page) *http.Client {
 	}
 	b, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if resp.StatusCode != 200 || !strings.Contains(string(b), "<h1>Issues") {
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(b), "<h1>Issues") {
 		t.Fatalf("status %d: %.300s", resp.StatusCode, b)
 	}
 	if resp.Request.URL.RawQuery != "" {

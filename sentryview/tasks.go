@@ -103,7 +103,7 @@ type row struct {
 	Status       status
 	Data         []pair
 	Error        *record // nil for a span
-	Level        levelWord
+	Level        level
 }
 
 // A tick is a mark on the line of time above a waterfall.
@@ -171,7 +171,7 @@ func waterfall(r *run) (rows []row, omitted int) {
 		}
 		for _, e := range errors[s.SpanID] {
 			line := r.row(e.at(), e.at(), min(depth+1, 12))
-			line.Name, line.Error, line.Level = e.Title(), e, levelWord(e.Level)
+			line.Name, line.Error, line.Level = e.Title(), e, newLevel(e.Level)
 			rows = append(rows, line)
 		}
 	}

@@ -97,9 +97,6 @@ func TestAgo(t *testing.T) {
 
 // TestMoment: local time with UTC beside, and the day where it is another.
 func TestMoment(t *testing.T) {
-	local := time.Local
-	t.Cleanup(func() { time.Local = local })
-	time.Local = time.FixedZone("CET", 3600)
 	for _, test := range []struct {
 		utc, text string
 	}{
@@ -110,12 +107,11 @@ func TestMoment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := newMoment(at).text(); got != test.text {
+		if got := momentIn(at, time.FixedZone("CET", 3600)).text(); got != test.text {
 			t.Errorf("%q, want %q", got, test.text)
 		}
 	}
-	time.Local = time.UTC
-	if got := newMoment(time.Unix(0, 0)).text(); got != "1 Jan 1970 00:00:00 UTC" {
+	if got := momentIn(time.Unix(0, 0), time.UTC).text(); got != "1 Jan 1970 00:00:00 UTC" {
 		t.Error(got)
 	}
 	if got := newMoment(time.Time{}).text(); got != "unknown" {

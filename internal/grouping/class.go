@@ -46,7 +46,7 @@ func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
 	}
-	w := classWalk{Rules: r}
+	w := classWalk{Rules: *r}
 	if c, ok := w.walk(err); ok {
 		return c
 	}
@@ -57,7 +57,7 @@ func (r *Rules) Class(err error) Class {
 }
 
 type classWalk struct {
-	*Rules
+	Rules
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
@@ -187,7 +187,7 @@ func onlyWraps(b *errtree.Build) bool {
 	case b.Package == "": // a struct type without a name, around an error
 		return true
 	case isErrorPackage(b):
-		return !b.Shown && (b.Wraps || b.Text)
+		return !b.Shown && (b.Wraps || b.Errors || b.Text)
 	case !b.Wraps || !b.Errors:
 		return false
 	case b.Stack:
@@ -223,7 +223,9 @@ func standardKind(b *errtree.Build, err error) errorKind {
 	case "internal/poll":
 		return kindSentinel // os.ErrDeadlineExceeded, net.ErrClosed
 	}
-	if t := reflect.TypeOf(err); !b.Exported && !b.Wraps && (t.Size() == 0 || reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64) {
+	t := reflect.TypeOf(err)
+	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
+	if !b.Exported && !b.Wraps && (t.Size() == 0 || number) {
 		return kindSentinel // context.DeadlineExceeded, an alert of TLS
 	}
 	return kindNamed
@@ -274,7 +276,7 @@ func (w *classWalk) textClass(err error) string {
 	if w.Clean != nil {
 		message = w.Clean(message)
 	}
-	if class := Normalize(message); class != "" {
+	if class := Text(message); class != "" {
 		return class
 	}
 	return NoText

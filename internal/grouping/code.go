@@ -9,89 +9,75 @@ import (
 	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
-// Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP, a name. They have it
-// in a method or in a field, by one of a few names; nothing is imported for them.
+// Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP, a name. They have
+// it in a method or in a field, by one of a few names; nothing is imported for them.
 
 const (
 	maxCode  = 60 // characters of a code
 	maxField = 40 // characters of one in a field: more are a text
 )
 
-// codeMethods are the methods that return a code, the first the best.
-const (
-	codeByErrorCode = iota
-	codeBySQLState
-	codeByCode
-	codeByStatusCode
-	codeByHTTPStatusCode
-	codeByGRPCStatus
-	codeByField
-	codeByNested
-	codeByValue
-	codeByNone
-)
+// codeMethods look up the methods that return a code, the best first. The names are constants: with a variable the
+// linker would have to keep every method of the program.
+var codeMethods = [...]func(reflect.Value) reflect.Value{
+	func(v reflect.Value) reflect.Value { return v.MethodByName("ErrorCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("SQLState") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("Code") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("StatusCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("HTTPStatusCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("GRPCStatus") }, // it has the code
+}
 
-// codeFields are the fields that hold a code, the first the best.
+// codeFields are the fields that hold a code, the best first.
 var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "StatusCode", "Reason"}
 
-// A coder knows where errors of a type have their code.
+// A coder knows where errors of a type may have their code.
 type coder struct {
-	methods [codeByField]bool
-	fields  [][]int // indexes of code fields
-	nested  []int   // fields that hold a server's answer, which may have a code
-	value   bool    // the error itself may be a code
+	methods []int // indexes of codeMethods
+	fields  bool  // it has some of codeFields
+	answers []int // indexes of fields that hold a server's answer, which may have some
+	value   bool  // the error itself may be a code
+	reason  bool  // a number in the field Reason is a code
 }
 
 var coders sync.Map // reflect.Type -> *coder
 
-// coderOf returns the coder of a type. The names of the methods are constants: with a variable the linker would have to
-// keep every method of the program.
-func coderOf(t reflect.Type) *coder {
+// coderOf returns the coder of v's type.
+func coderOf(v reflect.Value) *coder {
+	t := v.Type()
 	if c, ok := coders.Load(t); ok {
 		return c.(*coder)
 	}
 	c := new(coder)
-	for rank, find := range [...]func() (reflect.Method, bool){
-		func() (reflect.Method, bool) { return t.MethodByName("ErrorCode") },
-		func() (reflect.Method, bool) { return t.MethodByName("SQLState") },
-		func() (reflect.Method, bool) { return t.MethodByName("Code") },
-		func() (reflect.Method, bool) { return t.MethodByName("StatusCode") },
-		func() (reflect.Method, bool) { return t.MethodByName("HTTPStatusCode") },
-		func() (reflect.Method, bool) { return t.MethodByName("GRPCStatus") },
-	} {
-		m, ok := find()
-		c.methods[rank] = ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1
+	for i, method := range codeMethods {
+		if m := method(v); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
+			c.methods = append(c.methods, i)
+		}
 	}
-	base := t
-	if t.Kind() == reflect.Pointer {
-		base = t.Elem()
+	pointer := t.Kind() == reflect.Pointer
+	if pointer {
+		t = t.Elem()
 	}
-	domain, _, _ := strings.Cut(base.PkgPath(), "/")
-	switch base.Kind() {
-	case reflect.Struct:
-		c.addFields(base)
-	case reflect.String:
+	domain, _, _ := strings.Cut(t.PkgPath(), "/")
+	c.reason = strings.Contains(domain, ".") // in the standard library it is a detail of x509's
+	switch {
+	case t.Kind() == reflect.String:
 		c.value = true
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		c.value = base == t && strings.Contains(domain, ".") // those of the standard library are offsets
+	case t.Kind() == reflect.Struct:
+		for _, name := range codeFields {
+			_, ok := t.FieldByName(name)
+			c.fields = c.fields || ok
+		}
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && isAnswer(f.Type) {
+				c.answers = append(c.answers, i)
+			}
+		}
+	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64:
+		c.value = !pointer && c.reason // those of the standard library are offsets
 	}
-	known, _ := coders.LoadOrStore(t, c)
+	known, _ := coders.LoadOrStore(v.Type(), c)
 	return known.(*coder)
-}
-
-func (c *coder) addFields(t reflect.Type) {
-	for _, name := range codeFields {
-		f, ok := t.FieldByName(name)
-		if ok && (name != "Reason" || f.Type.Kind() == reflect.String || strings.Contains(t.PkgPath(), ".")) {
-			c.fields = append(c.fields, f.Index)
-		}
-	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && isAnswer(f.Type) {
-			c.nested = append(c.nested, i)
-		}
-	}
 }
 
 // isAnswer reports whether values of a type, or the first of a list, are what a server has answered.
@@ -106,58 +92,37 @@ func isAnswer(t reflect.Type) bool {
 
 // codeOf returns the code that err itself has, and its rank: the lower, the better. "" is none.
 func codeOf(err any) (code string, rank int) {
-	defer func() {
-		if recover() != nil { // a method of the error's
-			code, rank = "", codeByNone
-		}
-	}()
-	c, v := coderOf(reflect.TypeOf(err)), reflect.ValueOf(err)
-	for rank, has := range c.methods {
-		if !has {
-			continue
-		}
-		if code := methodCode(err, v, rank); code != "" {
-			return code, rank
+	v := reflect.ValueOf(err)
+	c := coderOf(v)
+	for _, i := range c.methods {
+		if code := askCode(func() string { return methodCode(v, i) }); code != "" {
+			return code, i
 		}
 	}
-	if code := c.fieldCode(v); code != "" {
-		return code, codeByField
-	}
-	if code := c.nestedCode(v); code != "" {
-		return code, codeByNested
+	rank = len(codeMethods)
+	if c.fields || len(c.answers) > 0 {
+		return askCode(func() string { return c.fieldCode(reflect.Indirect(v)) }), rank
 	}
 	if c.value {
-		return valueCode(err, v), codeByValue
+		return askCode(func() string { return valueCode(err, v) }), rank
 	}
-	return "", codeByNone
+	return "", rank
 }
 
-func methodCode(err any, v reflect.Value, rank int) (code string) {
+// askCode is ask(), or "" where that panics: methods of the error's, or a nil pointer.
+func askCode(ask func() string) (code string) {
 	defer func() {
 		if recover() != nil {
 			code = ""
 		}
 	}()
-	var result reflect.Value
-	switch rank {
-	case codeByErrorCode:
-		if e, ok := err.(interface{ ErrorCode() string }); ok {
-			return Name(e.ErrorCode(), maxCode)
-		}
-		result = v.MethodByName("ErrorCode").Call(nil)[0]
-	case codeBySQLState:
-		if e, ok := err.(interface{ SQLState() string }); ok {
-			return Name(e.SQLState(), maxCode)
-		}
-		result = v.MethodByName("SQLState").Call(nil)[0]
-	case codeByCode:
-		result = v.MethodByName("Code").Call(nil)[0]
-	case codeByStatusCode:
-		result = v.MethodByName("StatusCode").Call(nil)[0]
-	case codeByHTTPStatusCode:
-		result = v.MethodByName("HTTPStatusCode").Call(nil)[0]
-	case codeByGRPCStatus:
-		result = GRPCCode(v)
+	return ask()
+}
+
+func methodCode(v reflect.Value, i int) string {
+	result := onlyResult(codeMethods[i](v))
+	if i == len(codeMethods)-1 {
+		result = onlyResult(result.MethodByName("Code"))
 	}
 	return Name(codeText(result, maxCode), maxCode)
 }
@@ -180,35 +145,14 @@ func onlyResult(method reflect.Value) reflect.Value {
 	return method.Call(nil)[0]
 }
 
+// fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
+// more than a status.
 func (c *coder) fieldCode(v reflect.Value) string {
-	if len(c.fields) == 0 {
-		return ""
-	}
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem() // of a nil pointer the zero Value, whose fields panic
-	}
-	for _, index := range c.fields {
-		f, err := v.FieldByIndexErr(index)
-		if err != nil {
-			continue
-		}
-		if code := oneWord(codeText(f, maxField)); code != "" {
-			return code
-		}
-	}
-	return ""
-}
-
-// nestedCode looks into the answers that an error holds: first for a word, which says more than a status.
-func (c *coder) nestedCode(v reflect.Value) string {
-	if len(c.nested) == 0 {
-		return ""
-	}
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
+	if first, _ := codesIn(v, c.reason); first != "" {
+		return first
 	}
 	number := ""
-	for _, i := range c.nested {
+	for _, i := range c.answers {
 		f := v.Field(i)
 		if f.Kind() == reflect.Slice {
 			if f.Len() == 0 {
@@ -216,24 +160,36 @@ func (c *coder) nestedCode(v reflect.Value) string {
 			}
 			f = f.Index(0)
 		}
-		if f.Kind() == reflect.Pointer {
-			f = f.Elem()
-		}
-		if !f.IsValid() {
+		if f = reflect.Indirect(f); !f.IsValid() {
 			continue
 		}
-		for _, name := range codeFields {
-			code := oneWord(codeText(f.FieldByName(name), maxField))
-			switch {
-			case code == "":
-			case code[0] > '9':
-				return code
-			case number == "":
-				number = code
-			}
+		first, word := codesIn(f, true)
+		if word != "" {
+			return word
+		}
+		if number == "" {
+			number = first
 		}
 	}
 	return number
+}
+
+// codesIn returns the first code of a struct's fields, and the first that is no number.
+func codesIn(v reflect.Value, reason bool) (first, word string) {
+	for _, name := range codeFields {
+		code := oneWord(codeText(v.FieldByName(name), maxField))
+		number := code != "" && code[0] <= '9'
+		if code == "" || number && name == "Reason" && !reason {
+			continue
+		}
+		if first == "" {
+			first = code
+		}
+		if !number {
+			return first, code
+		}
+	}
+	return first, ""
 }
 
 // valueCode is the code of an error that is a number, or a text that begins with one, as those of Redis do: WRONGTYPE.

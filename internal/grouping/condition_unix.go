@@ -51,7 +51,8 @@ var errnoNames = map[syscall.Errno]string{
 	syscall.ESTALE: "stale_handle", syscall.ENODEV: "no_device", syscall.ENXIO: "no_device",
 	syscall.EMSGSIZE: "message_too_long", syscall.ENOTCONN: "not_connected", syscall.EISCONN: "already_connected",
 	syscall.EBADF: "bad_handle", syscall.ENOEXEC: "bad_executable", syscall.EDEADLK: "deadlock",
-	syscall.ENOBUFS: "no_buffers", syscall.ESRCH: "no_process", syscall.ECHILD: "no_child", syscall.E2BIG: "too_many_arguments",
+	syscall.ENOBUFS: "no_buffers", syscall.ESRCH: "no_process", syscall.ECHILD: "no_child",
+	syscall.E2BIG:  "too_many_arguments",
 	syscall.ERANGE: "out_of_range", syscall.ESPIPE: "not_seekable", syscall.ENOTTY: "not_a_terminal",
 	syscall.EPROTO: "protocol_error", syscall.ENOLCK: "no_locks", syscall.EFAULT: "bad_address",
 }

@@ -10,7 +10,8 @@ import (
 
 // askedErrnos are what errors with an Is method are asked for: those that people compare with.
 var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_PIPE, windows.WSAECONNREFUSED,
-	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.ERROR_DISK_FULL}
+	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH,
+	windows.ERROR_DISK_FULL}
 
 // errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. Windows has
 // several numbers for most things: of winsock, of the redirector, of overlapped input and output. The names of package
@@ -19,9 +20,11 @@ func errnoCondition(e syscall.Errno) condition {
 	switch e {
 	case syscall.ETIMEDOUT, windows.WSAETIMEDOUT, windows.WAIT_TIMEOUT, windows.ERROR_SEM_TIMEOUT, windows.ERROR_TIMEOUT:
 		return conditionTimeout
-	case syscall.ECANCELED, windows.ERROR_CANCELLED, windows.ERROR_OPERATION_ABORTED, windows.WSAECANCELLED, windows.WSA_E_CANCELLED:
+	case syscall.ECANCELED, windows.ERROR_CANCELLED, windows.ERROR_OPERATION_ABORTED, windows.WSAECANCELLED,
+		windows.WSA_E_CANCELLED:
 		return conditionCanceled
-	case syscall.EPIPE, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED, windows.WSAESHUTDOWN:
+	case syscall.EPIPE, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED,
+		windows.WSAESHUTDOWN:
 		return conditionClosed
 	case syscall.ECONNREFUSED, windows.WSAECONNREFUSED, windows.ERROR_CONNECTION_REFUSED, windows.ERROR_PORT_UNREACHABLE:
 		return conditionRefused
@@ -67,9 +70,11 @@ var errnoNames = map[syscall.Errno]string{
 	windows.WSAEOPNOTSUPP: "not_supported", windows.WSAEAFNOSUPPORT: "not_supported",
 	windows.ERROR_FILE_TOO_LARGE: "file_too_large", windows.ERROR_NOT_READY: "no_device",
 	windows.ERROR_DEVICE_NOT_CONNECTED: "no_device", windows.WSAEMSGSIZE: "message_too_long",
-	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected", windows.ERROR_INVALID_HANDLE: "bad_handle",
-	windows.ERROR_BAD_EXE_FORMAT: "bad_executable", windows.WSAENOBUFS: "no_buffers", windows.ERROR_LOGON_FAILURE: "logon_failure",
-	windows.ERROR_BAD_NETPATH: "unreachable", windows.ERROR_BAD_NET_NAME: "not_exist",
+	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected",
+	windows.ERROR_INVALID_HANDLE: "bad_handle",
+	windows.ERROR_BAD_EXE_FORMAT: "bad_executable", windows.WSAENOBUFS: "no_buffers",
+	windows.ERROR_LOGON_FAILURE: "logon_failure",
+	windows.ERROR_BAD_NETPATH:   "unreachable", windows.ERROR_BAD_NET_NAME: "not_exist",
 	windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
 }
 

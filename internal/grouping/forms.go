@@ -19,7 +19,8 @@ func isWordByte(c byte) bool { return isAlnum(c) || c >= utf8.RuneSelf }
 
 // isUnspaced reports whether r is of a script that puts no spaces between words: a path ends where one begins.
 func isUnspaced(r rune) bool {
-	return r >= 0x2e80 && r != utf8.RuneError || 0x0e00 <= r && r < 0x0f00 || 0x1000 <= r && r < 0x10a0 || 0x1780 <= r && r < 0x1800
+	return r >= 0x2e80 && r != utf8.RuneError || // Chinese, Japanese and all behind them
+		0x0e00 <= r && r < 0x0f00 || 0x1000 <= r && r < 0x10a0 || 0x1780 <= r && r < 0x1800 // Thai, Lao, Burmese, Khmer
 }
 
 // inWord reports whether what begins at i goes on with a word before it.
@@ -159,8 +160,8 @@ func startsWindowsPath(s string, i int) bool {
 	return !inWord(s, i) && (i == 0 || s[i-1] != '\\')
 }
 
-// windowsPathEnd returns the end of the Windows path that begins at i, or i. Its folders may have spaces in their names;
-// its last part ends at a space, unless it is a file's name to its end or a colon ends the path.
+// windowsPathEnd returns the end of the Windows path that begins at i, or i. Its folders may have spaces in their
+// names; its last part ends at a space, unless it is a file's name to its end or a colon ends the path.
 func windowsPathEnd(s string, i int) int {
 	if !startsWindowsPath(s, i) {
 		return i
@@ -292,8 +293,8 @@ func tokenEnd(s string, i int) int {
 	return i
 }
 
-// isNumber reports whether s is a number in the widest sense: with a sign, a unit, or parts as versions, dates and times
-// have them.
+// isNumber reports whether s is a number in the widest sense: with a sign, a unit, or parts as versions, dates and
+// times have them.
 func isNumber(s string) bool {
 	i := 0
 	if c := s[0]; c == '-' || c == '+' || c == '~' {
@@ -312,8 +313,8 @@ func isNumber(s string) bool {
 	return i == len(s)
 }
 
-// numberEnd returns the end of the number that begins with the digit at i: 12, 1.5ms, 1.2.3, 2024-01-02T15:04:05Z, 1e-9,
-// 02/Jan/2006:15:04:05. It returns i for a number in hex.
+// numberEnd returns the end of the number that begins with the digit at i: 12, 1.5ms, 1.2.3, 2024-01-02T15:04:05Z,
+// 1e-9, 02/Jan/2006:15:04:05. It returns i for a number in hex.
 func numberEnd(s string, i int) int {
 	if s[i] == '0' && i+2 < len(s) && s[i+1]|0x20 == 'x' && isHexDigit(s[i+2]) {
 		return i
@@ -453,8 +454,8 @@ func isNamedHost(s, before string) bool {
 	return connects(before)
 }
 
-// isPath reports whether s is a path or the name of a file, perhaps with line and column: by its beginning, two slashes, a
-// pattern, an escape of URLs, or a file's ending. One slash between words is no path: read/write, text/html.
+// isPath reports whether s is a path or the name of a file, perhaps with line and column: by its beginning, two slashes,
+// a pattern, an escape of URLs, or a file's ending. One slash between words is no path: read/write, text/html.
 func isPath(s string) bool {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || isAlnum(byte(r)) }) < 0 {
 		return false
@@ -560,8 +561,8 @@ func isMixed(s string) bool {
 	return n >= turns
 }
 
-// isRandom reports whether capitals, small letters and digits take turns in s as they do in base 64 and its kin, and not
-// as in names of programs: these are made of words, each with a capital at most at its beginning.
+// isRandom reports whether capitals, small letters and digits take turns in s as they do in base 64 and its kin, and
+// not as in names of programs: these are made of words, each with a capital at most at its beginning.
 func isRandom(s string) bool {
 	const shortest, shortestLetters = 10, 16
 	if len(s) < shortest || strings.IndexByte("/.~", s[0]) >= 0 {

@@ -34,9 +34,9 @@ func readKinds(t *testing.T, name string) (kinds []kind) {
 func TestTextsOfOneProblem(t *testing.T) {
 	t.Parallel()
 	for _, k := range readKinds(t, "same.jsonl") {
-		class := Normalize(k.Texts[0])
+		class := Text(k.Texts[0])
 		for _, text := range k.Texts {
-			if got := Normalize(text); got != class {
+			if got := Text(text); got != class {
 				t.Errorf("%s: %q is %q, but %q is %q", k.Kind, text, got, k.Texts[0], class)
 			}
 			checkNormalized(t, text)
@@ -50,7 +50,7 @@ func TestTextsOfOtherProblems(t *testing.T) {
 	for _, k := range readKinds(t, "apart.jsonl") {
 		seen := make(map[string]string)
 		for _, text := range k.Texts {
-			class := Normalize(text)
+			class := Text(text)
 			if other, ok := seen[class]; ok {
 				t.Errorf("%s: %q and %q are both %q", k.Kind, other, text, class)
 			}

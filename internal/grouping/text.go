@@ -24,7 +24,7 @@ const (
 	tailMessage  = 192
 )
 
-// What Normalize puts in place of what differs between two events of one problem.
+// What Text puts in place of what differs between two events of one problem.
 const (
 	holderNumber = "<n>"      // also IDs, hex, versions, dates, times, durations and sizes
 	holderPath   = "<path>"   // of a file, with line and column
@@ -33,7 +33,7 @@ const (
 	holderQuoted = "<quoted>" // with its quotation marks
 )
 
-// Excerpt returns the beginning and the end of a message that is longer than MaxMessage bytes: all that Normalize looks
+// Excerpt returns the beginning and the end of a message that is longer than MaxMessage bytes: all that Text looks
 // at.
 func Excerpt(message string) string {
 	if len(message) <= MaxMessage {
@@ -50,11 +50,11 @@ func Excerpt(message string) string {
 	return message[:head] + gap + message[tail:]
 }
 
-// Normalize makes the messages of one problem one text: numbers, paths, addresses, identifiers and quoted text become
+// Text makes the messages of one problem one text: numbers, paths, addresses, identifiers and quoted text become
 // placeholders, white space becomes single spaces, and from the same placeholders in a row one is left. Words stay, and
 // so do numbers that say what happened. The result has at most maxText characters, is valid UTF-8 and has no line
 // break. The cost is a few nanoseconds a byte, for at most wholeMessage bytes.
-func Normalize(message string) string {
+func Text(message string) string {
 	message = strings.TrimSpace(message)
 	n := normalizer{in: message}
 	if len(message) <= wholeMessage {
@@ -91,7 +91,7 @@ func runes(s string) string {
 	return s
 }
 
-// run appends what is normalized of in to out. Of a message that is cut it takes as much as fills a class.
+// run appends what stands for in to out. Of a message that is cut it takes as much as fills a class.
 func (n *normalizer) run() {
 	n.in, n.lastAt = visible(n.in), -1
 	if n.out == nil {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestNormalize(t *testing.T) {
+func TestText(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, message, want string
@@ -88,8 +88,8 @@ func TestNormalize(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := Normalize(tt.message); got != tt.want {
-				t.Errorf("Normalize(%q)\n got %q\nwant %q", tt.message, got, tt.want)
+			if got := Text(tt.message); got != tt.want {
+				t.Errorf("Text(%q)\n got %q\nwant %q", tt.message, got, tt.want)
 			}
 			checkNormalized(t, tt.message)
 		})
@@ -99,7 +99,7 @@ func TestNormalize(t *testing.T) {
 // checkNormalized checks what holds for any message.
 func checkNormalized(t *testing.T, message string) {
 	t.Helper()
-	got := Normalize(message)
+	got := Text(message)
 	if n := utf8.RuneCountInString(got); n > maxText {
 		t.Errorf("%d characters: %q", n, got)
 	}
@@ -112,12 +112,12 @@ func checkNormalized(t *testing.T, message string) {
 	if strings.HasSuffix(got, "…") {
 		return
 	}
-	if again := Normalize(" " + message + "\n"); again != got {
+	if again := Text(" " + message + "\n"); again != got {
 		t.Errorf("surrounding space changes %q to %q", got, again)
 	}
 }
 
-func FuzzNormalize(f *testing.F) {
+func FuzzText(f *testing.F) {
 	for _, seed := range []string{"", "timeout after 3 s", `open "C:\a b": no`, "[fe80::1]:80", "1m30s 0x1f", "a\xff\"", "“", "12-9f86d0", "1e", "µs1µs",
 		"00000000-0000-0000-0000-000000000000", `\\?\C:\x`, "http://", "a@b", "0x", "9T", "2024-01-02T15:04:05Z", strings.Repeat("é1", 3000)} {
 		f.Add(seed)

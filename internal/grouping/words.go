@@ -34,7 +34,8 @@ func isCodeName(word string) bool {
 	}
 	word = strings.ToLower(word)
 	switch word {
-	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult", "http",
+	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
+		"http",
 		"error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "ora":
 		return true
 	}
@@ -97,7 +98,8 @@ func opens(word string) bool {
 // connects reports whether a host stands behind the word.
 func connects(word string) bool {
 	switch strings.ToLower(word) {
-	case "dial", "tcp", "udp", "connect", "connecting", "connected", "to", "from", "at", "on", "host", "server", "broker", "node",
+	case "dial", "tcp", "udp", "connect", "connecting", "connected", "to", "from", "at", "on", "host", "server",
+		"broker", "node",
 		"with", "via", "proxy", "reach", "lookup", "resolve", "ping", "endpoint", "addr", "address", "peer":
 		return true
 	}
@@ -110,8 +112,10 @@ func technical(run string, letters int) bool {
 		return false
 	}
 	switch strings.ToLower(run[:letters]) {
-	case "ipv", "sha", "md", "x", "arm", "amd", "utf", "ucs", "base", "int", "uint", "float", "http", "win", "aes", "rsa", "crc",
-		"tls", "ssl", "oauth", "ntlmv", "smb", "h", "mp", "ext", "fat", "exfat", "usb", "python", "log", "ed", "rs", "hs", "es", "ps":
+	case "ipv", "sha", "md", "x", "arm", "amd", "utf", "ucs", "base", "int", "uint", "float", "http", "win", "aes",
+		"rsa", "crc",
+		"tls", "ssl", "oauth", "ntlmv", "smb", "h", "mp", "ext", "fat", "exfat", "usb", "python", "log", "ed", "rs", "hs",
+		"es", "ps":
 		return true
 	}
 	return false
@@ -136,7 +140,8 @@ func singular(s string) string {
 		return s[:len(s)-len("ies")] + "y"
 	case strings.HasSuffix(s, "ss"), strings.HasSuffix(s, "us"), strings.HasSuffix(s, "is"):
 		return s
-	case strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "sses"):
+	case strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"), strings.HasSuffix(s, "xes"),
+		strings.HasSuffix(s, "sses"):
 		return s[:len(s)-len("es")]
 	}
 	return s[:len(s)-1]
@@ -181,7 +186,8 @@ func isDatePart(in string, i, end int) bool {
 // isZone reports whether s is a time zone.
 func isZone(s string) bool {
 	switch s {
-	case "UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST", "EDT", "CST", "CDT",
+	case "UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST", "EDT",
+		"CST", "CDT",
 		"MST", "MDT", "PST", "PDT", "AEST", "AEDT":
 		return true
 	}
@@ -195,7 +201,8 @@ func isUnit(s string) bool {
 		"h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks", "month", "months", "year", "years",
 		"millisecond", "milliseconds", "microseconds", "nanoseconds",
 		"B", "byte", "bytes", "kB", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "K", "k", "M", "G", "T",
-		"Ki", "Mi", "Gi", "Ti", "bit", "bits", "bps", "kbps", "Kbps", "Mbps", "Gbps", "Hz", "kHz", "MHz", "GHz", "px", "dpi", "rpm",
+		"Ki", "Mi", "Gi", "Ti", "bit", "bits", "bps", "kbps", "Kbps", "Mbps", "Gbps", "Hz", "kHz", "MHz", "GHz", "px",
+		"dpi", "rpm",
 		"%", "°C", "°F", "V", "W", "A", "mV", "mA",
 		"AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z", "x":
 		return true
@@ -224,8 +231,10 @@ func unitEnd(s string, i int) int {
 // isTopDomain knows the endings of hosts that are no words of programs: not name, info, id.
 func isTopDomain(s string) bool {
 	switch strings.ToLower(s) {
-	case "com", "net", "org", "edu", "gov", "mil", "io", "dev", "app", "cloud", "ai", "me", "co", "tv", "xyz", "eu", "uk", "de",
-		"at", "ch", "fr", "nl", "it", "es", "pl", "se", "dk", "fi", "be", "cz", "ru", "ua", "cn", "jp", "kr", "hk", "tw", "sg",
+	case "com", "net", "org", "edu", "gov", "mil", "io", "dev", "app", "cloud", "ai", "me", "co", "tv", "xyz", "eu",
+		"uk", "de",
+		"at", "ch", "fr", "nl", "it", "es", "pl", "se", "dk", "fi", "be", "cz", "ru", "ua", "cn", "jp", "kr", "hk", "tw",
+		"sg",
 		"br", "mx", "ar", "cl", "au", "nz", "ca", "us", "ie", "pt", "hu", "tr", "il", "za",
 		"svc", "local", "lan", "home", "internal", "corp", "arpa", "localhost", "localdomain", "invalid", "example", "test":
 		return true
@@ -235,12 +244,17 @@ func isTopDomain(s string) bool {
 
 func isFileExtension(s string) bool {
 	switch strings.ToLower(s) {
-	case "txt", "log", "json", "jsonl", "ndjson", "yaml", "yml", "xml", "csv", "tsv", "ini", "conf", "cfg", "toml", "md", "html",
-		"htm", "css", "js", "ts", "go", "py", "rs", "c", "h", "cpp", "java", "rb", "php", "sh", "bat", "cmd", "ps1", "sql", "exe",
-		"dll", "so", "dylib", "sys", "msi", "cab", "reg", "bin", "jar", "wasm", "zip", "gz", "tgz", "xz", "bz2", "zst", "7z", "rar",
-		"tar", "iso", "img", "tmp", "temp", "bak", "old", "part", "lock", "pid", "sock", "dat", "db", "sqlite", "pem", "crt", "cer",
+	case "txt", "log", "json", "jsonl", "ndjson", "yaml", "yml", "xml", "csv", "tsv", "ini", "conf", "cfg", "toml", "md",
+		"html",
+		"htm", "css", "js", "ts", "go", "py", "rs", "c", "h", "cpp", "java", "rb", "php", "sh", "bat", "cmd", "ps1", "sql",
+		"exe",
+		"dll", "so", "dylib", "sys", "msi", "cab", "reg", "bin", "jar", "wasm", "zip", "gz", "tgz", "xz", "bz2", "zst",
+		"7z", "rar",
+		"tar", "iso", "img", "tmp", "temp", "bak", "old", "part", "lock", "pid", "sock", "dat", "db", "sqlite", "pem",
+		"crt", "cer",
 		"pfx", "p12", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "rtf", "jpg", "jpeg", "png", "gif", "bmp",
-		"svg", "ico", "webp", "tif", "tiff", "mp3", "mp4", "mkv", "wav", "avi", "mov", "evtx", "etl", "dmp", "lnk", "rpm", "deb",
+		"svg", "ico", "webp", "tif", "tiff", "mp3", "mp4", "mkv", "wav", "avi", "mov", "evtx", "etl", "dmp", "lnk", "rpm",
+		"deb",
 		"apk", "dmg", "pkg", "vhd", "vhdx", "vmdk", "qcow2", "parquet", "avro", "orc", "service":
 		return true
 	}

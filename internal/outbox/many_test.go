@@ -137,7 +137,7 @@ func TestShortLife(t *testing.T) {
 		o.Close(ended())
 		close(done)
 	}()
-	eventually(t, "Close has begun", func() bool { return o.ctx.Err() != nil })
+	eventually(t, "Close has begun", func() bool { return o.work.Err() != nil })
 	close(gate.gate)
 	<-done
 	if n := int(claimed.Load()); n > segments/2 {

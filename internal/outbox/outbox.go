@@ -60,6 +60,9 @@ const (
 type timing struct {
 	request     time.Duration // a request as a whole. 1 MB takes 25 s on a line of 40 kB/s, which is slow but alive
 	drain       time.Duration // reading an answer's body, whose status has said all, for the sake of its connection
+	stuck       time.Duration // a request older than this doesn't count as a sender: it may never be answered
+	suspect     time.Duration // how long after an envelope was accepted the next failure may be its envelope's doing
+	closeGrace  time.Duration // Close gives requests under way this long to be answered
 	slow        time.Duration // a request older than this doesn't hold back the few envelopes behind it any more
 	retry       time.Duration // after a failure, doubled each time
 	retryMax    time.Duration // at most; a server that has been down for hours is not asked more often
@@ -80,6 +83,9 @@ type timing struct {
 var defaultTiming = timing{
 	request:     30 * time.Second,
 	drain:       250 * time.Millisecond,
+	stuck:       2 * time.Second,
+	suspect:     10 * time.Second,
+	closeGrace:  40 * time.Millisecond,
 	slow:        250 * time.Millisecond,
 	retry:       time.Second,
 	retryMax:    5 * time.Minute,
@@ -119,6 +125,8 @@ type Outbox struct {
 	start    time.Time       // what times are since
 	ctx      context.Context // of the requests; ends with Close
 	cancel   context.CancelFunc
+	work     context.Context // of adoption; ends as Close begins
+	stopWork context.CancelFunc
 
 	resident *resident.Resident
 
@@ -126,29 +134,31 @@ type Outbox struct {
 	// during a write to disk, never during a request; mu never during either, nor while a Logger is called.
 	putMu sync.Mutex
 
-	mu       sync.Mutex
-	closed   bool
-	running  int                // goroutines of background, and Close
-	finished context.CancelFunc // tells Close that there are none left
-	queue    queue
-	main     Store // nil while the disk isn't open
-	overflow *store.Memory
-	disk     diskHealth
-	upstream upstreamHealth
-	until    wire.Limits               // when each category's rate limit ends
-	refusing [store.CategoryCount]bool // it is so long that nothing of the category is taken
-	fresh    []*item                   // put since the last turn, which stamps them with the time
-	pacedAt  time.Duration             // when the next envelope of the backlog may go
-	sending  int                       // requests under way
-	clock    serverClock
-	expireAt time.Duration // when to look for what is too old
-	undone   []*item       // what the store could not forget
-	accepted uint64        // envelopes the server took, and when it took the last
-	acceptAt time.Duration
-	calm     bool          // nothing more can be sent before the next turn, whatever is put
-	turnAt   time.Duration // when there is something to do again
-	adoptAt  time.Duration // when to look for what dead processes left
-	reports  reports
+	mu          sync.Mutex
+	closed      bool
+	running     int                // goroutines of background, and Close
+	finished    context.CancelFunc // tells Close that there are none left
+	queue       queue
+	main        Store // nil while the disk isn't open
+	overflow    *store.Memory
+	disk        diskHealth
+	upstream    upstreamHealth
+	until       wire.Limits               // when each category's rate limit ends
+	refusing    [store.CategoryCount]bool // it is so long that nothing of the category is taken
+	fresh       []*item                   // put since the last turn, which stamps them with the time
+	backlogNext bool                      // it is the backlog's turn
+	pacedAt     time.Duration             // when the next envelope of the backlog may go
+	sending     int                       // requests under way
+	quiet       chan struct{}             // closed when there are none; nil unless Close waits for that
+	clock       serverClock
+	expireAt    time.Duration // when to look for what is too old
+	undone      []*item       // what the store could not forget
+	accepted    uint64        // envelopes the server took, and when it took the last
+	acceptAt    time.Duration
+	calm        bool          // nothing more can be sent before the next turn, whatever is put
+	turnAt      time.Duration // when there is something to do again
+	adoptAt     time.Duration // when to look for what dead processes left
+	reports     reports
 
 	flushes      []*flush
 	flushTries   int    // failures since the newest Flush began
@@ -189,10 +199,11 @@ func Open(cfg Config) *Outbox {
 		o.timing = *cfg.timing
 	}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
+	o.work, o.stopWork = context.WithCancel(o.ctx)
 	o.ctx.Done() // the channel is made by the first who asks for it
 	o.endpoint = wire.Endpoint{
 		URL: cfg.URL, Auth: cfg.Auth, UserAgent: cfg.UserAgent, Client: client, CloseIdle: o.closeIdle,
-		Timeout: o.timing.request, Drain: o.timing.drain,
+		Timeout: o.timing.request, Drain: o.timing.drain, Parts: new(wire.Parts),
 	}
 	o.resident = resident.New(o.turn)
 	if cfg.OpenStore == nil {
@@ -293,7 +304,7 @@ func (o *Outbox) turn() time.Duration {
 			o.unlock()
 		})
 	}
-	o.calm = o.sending >= Senders || now < o.upstream.until
+	o.calm = o.sending >= o.senders(now) || now < o.upstream.until
 	next := min(o.turnAt, o.adoptAt)
 	for _, f := range o.flushes {
 		if f.limited {
@@ -360,13 +371,14 @@ func (o *Outbox) Put(r *Record) bool {
 	}
 	o.mu.Unlock()
 
+	o.endpoint.Parts.Note(r.Shared)
 	size := len(r.Payload)
 	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
+		if err := o.endpoint.Parts.Deflate(b, r.Payload); err == nil && b.Len() < size {
 			packed := *r
-			packed.Payload, packed.Packed = b.Bytes(), true
+			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
 			r = &packed
 		}
 	}
@@ -591,6 +603,8 @@ func (o *Outbox) Close(ctx context.Context) bool {
 	o.closed, o.finished = true, finished
 	o.running++
 	o.resident.Go(func() {
+		o.stopWork()
+		o.awaitAnswers()
 		o.cancel()
 		o.closeIdle()
 		o.ended()
@@ -599,6 +613,32 @@ func (o *Outbox) Close(ctx context.Context) bool {
 	<-patience.Done() // a disk that hangs must not hang the program: what doesn't come back is left behind
 	o.resident.Close(0)
 	return ok
+}
+
+// awaitAnswers gives the requests under way a moment: what is cut off is sent again by a later process.
+func (o *Outbox) awaitAnswers() {
+	o.mu.Lock()
+	if o.sending == 0 {
+		o.mu.Unlock()
+		return
+	}
+	quiet := make(chan struct{})
+	o.quiet = quiet
+	o.mu.Unlock()
+	patience := time.NewTimer(o.timing.closeGrace)
+	defer patience.Stop()
+	select {
+	case <-quiet:
+	case <-patience.C:
+	}
+}
+
+// answered tells Close when no request is under way any more. mu is held.
+func (o *Outbox) answered() {
+	if o.sending == 0 && o.quiet != nil {
+		close(o.quiet)
+		o.quiet = nil
+	}
 }
 
 // closeIdle closes idle connections. It is the host program's function, which must not bring it down.

@@ -21,6 +21,8 @@ type item struct {
 	since time.Duration // when it was taken, while it is in flight
 	probe bool          // it finds out whether the server works again
 
+	silent bool // it had no answer in time
+
 	// What has failed so far. Failures are the answers that count against it.
 	tries         uint8
 	failures      uint8
@@ -91,14 +93,21 @@ func (q *queue) leastTried(l lane, until *wire.Limits, now time.Duration, step u
 		if until[c] > now {
 			continue
 		}
-		for _, it := range q.lanes[l][c].all() {
-			if first == nil || it.tries/step < first.tries/step || it.tries/step == first.tries/step && it.seq < first.seq {
+		items := q.lanes[l][c].all()
+		if Category(c) == CategoryMonitor {
+			items = items[:min(len(items), 1)] // check-ins keep their order
+		}
+		for _, it := range items {
+			if first == nil || it.rank(step) < first.rank(step) || it.rank(step) == first.rank(step) && it.seq < first.seq {
 				first = it
 			}
 		}
 	}
 	return first
 }
+
+// rank is how often it has failed, by steps of that many tries; 0 for one that hasn't.
+func (it *item) rank(step uint8) uint8 { return (it.tries + step - 1) / step }
 
 // fly takes it out of its lane.
 func (q *queue) fly(it *item) {
@@ -156,18 +165,24 @@ func (q *queue) forget(it *item) {
 	q.bytes -= it.entry.Size
 }
 
-// release puts delayed items whose time has come back into their lanes, and returns when the next is due.
-func (q *queue) release(now time.Duration) (next time.Duration) {
-	next = never
+// release puts delayed items whose time has come back into their lanes. Of those that were not answered in time, only
+// so many are under way again at once.
+func (q *queue) release(now time.Duration, silent int) {
+	for _, it := range q.flying {
+		if it.silent {
+			silent--
+		}
+	}
 	q.delayed = slices.DeleteFunc(q.delayed, func(it *item) bool {
-		if it.retry > now {
-			next = min(next, it.retry)
+		if it.retry > now || it.silent && silent <= 0 {
 			return false
+		}
+		if it.silent {
+			silent--
 		}
 		q.fifo(it).insert(it)
 		return true
 	})
-	return next
 }
 
 // oldest returns the item that was captured first by the clock of the time, of those that wait in the lanes.
@@ -251,15 +266,6 @@ func (q *queue) eachFirst(f func(*item)) {
 	for _, it := range q.flying {
 		f(it)
 	}
-}
-
-// waits says whether anything up to seq waits.
-func (q *queue) waits(seq uint64) (waits bool) {
-	if q.count == 0 {
-		return false
-	}
-	q.eachFirst(func(it *item) { waits = waits || it.seq <= seq })
-	return waits
 }
 
 // A fifo is a list of items sorted by seq, made to be appended to and taken from the front.

@@ -177,6 +177,7 @@ func (o *Outbox) move(main Store) bool {
 	}
 	o.queue.hasten(it)
 	o.queue.fly(it)
+	it.since = o.now()
 	o.mu.Unlock()
 
 	payload, err := it.store.Payload(it.entry, nil)
@@ -297,7 +298,7 @@ func (o *Outbox) adoptFrom(main Store, found func([]*store.Entry)) (met store.Ad
 			err = fmt.Errorf("outbox: adoption panicked: %v", v)
 		}
 	}()
-	return main.Adopt(o.ctx, found)
+	return main.Adopt(o.work, found)
 }
 
 // closeStores moves what waits in memory to the disk, if that is possible after all, and closes it.

@@ -25,18 +25,18 @@ const (
 
 // day runs the tasks of a day, in the order in which a technician would.
 func (w *workshop) day() {
-	w.run("system_info", nil, w.systemInfo)
-	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, userTemp}}, w.cleanUp)
-	w.run("disk_check", map[string]any{"drive": "C:", "serial": "S5GXNF0R912345"}, w.checkDisk)
-	w.run("windows_update", map[string]any{"kb": []string{"KB5044284", "KB5044285"}}, w.update)
+	w.run("system_info", nil, systemInfo)
+	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, userTemp}}, cleanUp)
+	w.run("disk_check", map[string]any{"drive": "C:", "serial": "S5GXNF0R912345"}, checkDisk)
+	w.run("windows_update", map[string]any{"kb": []string{"KB5044284", "KB5044285"}}, update)
 	for n := range 7 {
-		w.run("upload_report", map[string]any{"attempt": n + 1, "bytes": 1_482_331}, w.upload(n))
+		w.run("upload_report", map[string]any{"attempt": n + 1, "bytes": 1_482_331}, upload(n))
 		w.pass(95)
 	}
-	w.run("backup_photos", map[string]any{"source": pictures, "target": `E:\Backup\2026-11`}, w.backUp)
-	w.run("malware_scan", map[string]any{"profile": "deep", "drive": "C:"}, w.scan)
-	w.run("network_test", map[string]any{"hosts": []string{"licence.workshop.example", "10.0.0.1"}}, w.testNetwork)
-	w.run("registry_scan", map[string]any{"hives": []string{"HKLM", "HKCU"}}, w.scanRegistry)
+	w.run("backup_photos", map[string]any{"source": pictures, "target": `E:\Backup\2026-11`}, backUp)
+	w.run("malware_scan", map[string]any{"profile": "deep", "drive": "C:"}, scan)
+	w.run("network_test", map[string]any{"hosts": []string{"licence.workshop.example", "10.0.0.1"}}, testNetwork)
+	w.run("registry_scan", map[string]any{"hives": []string{"HKLM", "HKCU"}}, scanRegistry)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.runIn(ctx, "printer_setup", map[string]any{"printer": "Brother HL-L2350DW"}, func(ctx context.Context) error {
 		w.say(ctx, 4, "printer", "waiting for the user to switch it on", sentry.LevelInfo, nil)
@@ -44,22 +44,26 @@ func (w *workshop) day() {
 		cancel()
 		return ctx.Err()
 	})
-	w.run("driver_update", map[string]any{"device": "Realtek PCIe GbE Family Controller"}, w.updateDriver)
+	w.run("driver_update", map[string]any{"device": "Realtek PCIe GbE Family Controller"}, updateDriver)
+	w.run("upload_report", map[string]any{"attempt": 8, "bytes": 1_482_331}, report)
 	for range 3 {
-		w.run("disk_check", map[string]any{"drive": "D:"}, w.checkDisk)
+		w.run("disk_check", map[string]any{"drive": "D:"}, checkDisk)
 		w.pass(140)
 	}
-	w.run("defrag", map[string]any{"drive": "D:"}, w.defragment)
-	w.run("final_report", nil, w.report)
+	w.run("disk_check", map[string]any{"drive": "E:"}, systemInfo)
+	w.run("defrag", map[string]any{"drive": "D:"}, defragment)
+	w.run("final_report", nil, report)
 }
 
-func (w *workshop) systemInfo(ctx context.Context) error {
+func systemInfo(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .2, "probe", "reading SMBIOS", sentry.LevelInfo, map[string]any{"vendor": "LENOVO", "model": "20XW005PGE"})
 	w.pass(.9)
 	return nil
 }
 
-func (w *workshop) cleanUp(ctx context.Context) error {
+func cleanUp(ctx context.Context) error {
+	w := shop(ctx)
 	for i, path := range []string{`C:\Windows\Temp`, userTemp, `C:\Windows\SoftwareDistribution`} {
 		_ = w.span(ctx, "file.delete", path, 2.4+3.1*float64(i), func(ctx context.Context) error {
 			w.say(ctx, .3, "cleanup", fmt.Sprintf("deleted %d files", 212*(i+1)), sentry.LevelInfo,
@@ -71,7 +75,8 @@ func (w *workshop) cleanUp(ctx context.Context) error {
 }
 
 // checkDisk finds a drive that will fail soon: the task ran to its end, so it is a failure and no error.
-func (w *workshop) checkDisk(ctx context.Context) error {
+func checkDisk(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .4, "smart", "smartctl -a C:", sentry.LevelInfo, map[string]any{"exit_code": 4})
 	w.say(ctx, 1.6, "smart", "attribute 5 is above its threshold", sentry.LevelWarning,
 		map[string]any{"raw": 3, "threshold": 1})
@@ -84,7 +89,8 @@ func (w *workshop) checkDisk(ctx context.Context) error {
 	}
 }
 
-func (w *workshop) update(ctx context.Context) error {
+func update(ctx context.Context) error {
+	w := shop(ctx)
 	_ = w.span(ctx, "wua.search", "search for updates", 11.3, nil)
 	_ = w.span(ctx, "wua.download", "download 2 updates", 4, func(ctx context.Context) error {
 		_ = w.span(ctx, "http.client", "GET KB5044284.msu", 48, nil)
@@ -118,15 +124,17 @@ func (e *updateError) Error() string {
 }
 
 // upload fails in the way that networks do: each time after another time, and it is one issue all the same.
-func (w *workshop) upload(n int) func(context.Context) error {
+func upload(n int) func(context.Context) error {
 	return func(ctx context.Context) error {
+		w := shop(ctx)
 		w.say(ctx, .1, "http", "PUT https://reports.workshop.example/v2/reports/8812", sentry.LevelInfo, nil)
 		w.pass(float64(8 + 3*n))
 		return fmt.Errorf("upload report %d: %w", 8812+n, context.DeadlineExceeded)
 	}
 }
 
-func (w *workshop) backUp(ctx context.Context) error {
+func backUp(ctx context.Context) error {
+	w := shop(ctx)
 	for _, year := range []string{"2022", "2023"} {
 		_ = w.span(ctx, "file.copy", pictures+`\`+year, 12.7, nil)
 		w.say(ctx, .1, "copy", "copied "+year, sentry.LevelInfo, map[string]any{"files": 2114, "bytes": 8_113_204_112})
@@ -153,7 +161,8 @@ func openPhoto(path string) (fs.File, error) {
 // A Scanner looks for what shouldn't be there.
 type Scanner struct{ signatures map[string]int }
 
-func (w *workshop) scan(ctx context.Context) error {
+func scan(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .8, "scan", "signatures loaded", sentry.LevelInfo, map[string]any{"count": 88_412, "age_hours": 31})
 	_ = w.span(ctx, "scan", `C:\ProgramData`, 17.4, nil)
 	w.say(ctx, 6.2, "scan", `C:\Users\Max Müller\Downloads\invoice.pdf.exe`, sentry.LevelWarning,
@@ -177,7 +186,8 @@ func (s *Scanner) parse(name string) error {
 
 func (s *Scanner) count(signature string) { s.signatures[signature]++ }
 
-func (w *workshop) testNetwork(ctx context.Context) error {
+func testNetwork(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .1, "net", "ping 10.0.0.1", sentry.LevelInfo, map[string]any{"rtt_ms": 2.1})
 	w.say(ctx, 1.2, "net", "connect to licence.workshop.example:443", sentry.LevelInfo, nil)
 	w.pass(.3)
@@ -186,14 +196,16 @@ func (w *workshop) testNetwork(ctx context.Context) error {
 	})
 }
 
-func (w *workshop) scanRegistry(ctx context.Context) error {
+func scanRegistry(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, 3.4, "registry", "HKLM read", sentry.LevelInfo, map[string]any{"keys": 412_003})
 	w.pass(2)
 	return fmt.Errorf("scan: %w", errors.Join(
 		fmt.Errorf(`HKLM\SYSTEM\CurrentControlSet: %w`, fs.ErrPermission), errors.New("HKCU: 2 values of an unknown type")))
 }
 
-func (w *workshop) updateDriver(ctx context.Context) error {
+func updateDriver(ctx context.Context) error {
+	w := shop(ctx)
 	_ = w.span(ctx, "http.client", "GET https://drivers.workshop.example/rtl8168.cab", 7.7, nil)
 	w.say(ctx, .4, "driver", "signature checked", sentry.LevelInfo, nil)
 	return w.span(ctx, "exec", "pnputil /add-driver rtl8168.inf /install", 2.6, func(context.Context) error {
@@ -207,14 +219,16 @@ type exitError struct{ text string }
 func (e *exitError) Error() string { return e.text }
 func (e *exitError) Code() int     { return 100 }
 
-func (w *workshop) defragment(ctx context.Context) error {
+func defragment(ctx context.Context) error {
+	w := shop(ctx)
 	for pass := range 4 {
 		_ = w.span(ctx, "defrag.pass", fmt.Sprintf("pass %d", pass+1), 31-5.5*float64(pass), nil)
 	}
 	return nil
 }
 
-func (w *workshop) report(ctx context.Context) error {
+func report(ctx context.Context) error {
+	w := shop(ctx)
 	w.pass(1.4)
 	return nil
 }

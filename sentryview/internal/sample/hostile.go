@@ -18,9 +18,6 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
-// Alarm is what a hostile text calls if it ever gets to run.
-const Alarm = "alert"
-
 // texts are what nobody should be able to send to a page.
 var texts = []string{
 	`<script>alert(1)</script>`,
@@ -41,15 +38,20 @@ var texts = []string{
 	"",
 }
 
-// hostileEnvelopes makes envelopes whose every text is hostile. IDs can only be IDs, else no server takes them.
-func hostileEnvelopes() [][]byte {
-	var envelopes [][]byte
+// secretFiles are names that frames give to files which no page may show.
+func secretFiles() []string {
 	_, file, _, _ := runtime.Caller(0)
-	secrets := []string{
+	return []string{
 		"/etc/passwd", "/etc/passwd.go", "../../../../etc/hosts.go", file + "/../../../../go.mod",
 		filepath.Join(filepath.Dir(file), "../../../../..", "outside.go"),
 		"github.com/autoservice/sentryconfig/../../outside.go",
 	}
+}
+
+// hostileEnvelopes makes envelopes whose every text is hostile. IDs can only be IDs, else no server takes them.
+func hostileEnvelopes() [][]byte {
+	var envelopes [][]byte
+	secrets := secretFiles()
 	for i, text := range texts {
 		trace, span := fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
 		values := map[string]any{text: text, "list": []any{text, map[string]any{text: nil}}, "n": 1e300, "bytes": -1}

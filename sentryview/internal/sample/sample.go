@@ -33,14 +33,12 @@ func Main() {
 	if role == "" {
 		return
 	}
-	if err := child(role, os.Args[1], os.Args[2]); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "sample:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	_, _ = fmt.Fprintln(os.Stderr, "sample:", child(role, os.Args[1], os.Args[2]))
+	os.Exit(1)
 }
 
-// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches.
+// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches. It returns
+// only when it can't.
 func child(role, dir, dsn string) error {
 	if role == "kill" {
 		return beKilled(dir, dsn)
@@ -265,8 +263,14 @@ func (w *workshop) runIn(ctx context.Context, taskType string, data any, run fun
 	w.steps, w.file, w.began = nil, nil, w.now
 	task := sentryconfig.Task{Type: taskType, Index: w.index % tasksADay, Total: tasksADay, Data: data}
 	w.index++
+	ctx = context.WithValue(ctx, shopKey{}, w)
 	_ = w.client.RunTask(ctx, task, run) // what went wrong is reported: all that counts here
 }
+
+type shopKey struct{}
+
+// shop returns the workshop in which a task runs. So tasks are plain functions, which the library finds the source of.
+func shop(ctx context.Context) *workshop { return ctx.Value(shopKey{}).(*workshop) }
 
 // offline is a network that is down.
 type offline struct{}
