@@ -30,8 +30,8 @@ import (
 // imports golang.org/x/sys/windows compiles for Windows, and what uses a task engine in the module of its adapter.
 
 // docPackages are the packages that a fragment need not import.
-var docPackages = packagesByName("context", "encoding/json", "errors", "expvar", "fmt", "io/fs", "log", "log/slog", "net/http", "os",
-	"os/exec", "os/signal", "syscall", "testing", "testing/synctest", "time",
+var docPackages = packagesByName("context", "encoding/json", "errors", "expvar", "fmt", "io/fs", "log", "log/slog",
+	"net/http", "os", "os/exec", "os/signal", "syscall", "testing", "testing/synctest", "time",
 	"github.com/getsentry/sentry-go",
 	"github.com/autoservice/sentryconfig", "github.com/autoservice/sentryconfig/sentrytest",
 	"github.com/autoservice/sentryconfig/sentryview", "github.com/autoservice/sentryconfig/sentryasynq",
@@ -58,17 +58,6 @@ var docStandIns = map[string]string{
 	"work":        "func work(ctx context.Context)",
 
 	"ErrQuotaExceeded": "var ErrQuotaExceeded error",
-}
-
-// docModules are the modules beside the root that a page may show, by the import that tells.
-var docModules = map[string]string{
-	"github.com/hibiken/asynq":                           "sentryasynq",
-	"github.com/autoservice/sentryconfig/sentryasynq":    "sentryasynq",
-	"github.com/robfig/cron/v3":                          "sentrycron",
-	"github.com/autoservice/sentryconfig/sentrycron":     "sentrycron",
-	"github.com/riverqueue/river":                        "sentryriver",
-	"github.com/autoservice/sentryconfig/sentryriver":    "sentryriver",
-	"github.com/riverqueue/river/riverdriver/riverpgxv5": "sentryriver",
 }
 
 func packagesByName(paths ...string) map[string]string {
@@ -111,15 +100,7 @@ func TestDocsCompile(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			where := place{".", runtime.GOOS}
-			for _, name := range u.imports {
-				if module, ok := docModules[name]; ok {
-					where.module = module
-				}
-				if strings.HasPrefix(name, "golang.org/x/sys/windows") {
-					where.goos = "windows"
-				}
-			}
+			where := placeOf(u)
 			places[where] = append(places[where], u)
 		}
 	}
@@ -129,6 +110,22 @@ func TestDocsCompile(t *testing.T) {
 	for where, units := range places {
 		t.Run(where.module+" "+where.goos, func(t *testing.T) { where.compile(t, fset, units) })
 	}
+}
+
+// placeOf returns the module of the adapter that u uses, or else the root, and the system that its imports are for.
+func placeOf(u unit) place {
+	where := place{".", runtime.GOOS}
+	for _, name := range u.imports {
+		if folder, ok := strings.CutPrefix(name, "github.com/autoservice/sentryconfig/"); ok {
+			if _, err := os.Stat(folder + "/go.mod"); err == nil {
+				where.module = folder
+			}
+		}
+		if strings.HasPrefix(name, "golang.org/x/sys/windows") {
+			where.goos = "windows"
+		}
+	}
+	return where
 }
 
 func (p place) compile(t *testing.T, fset *token.FileSet, units []unit) {

@@ -21,6 +21,7 @@ type page struct {
 	blocks   []block
 	sections []section
 	anchors  map[string]bool
+	unclosed int // the first line of a block without an end; 0: none
 }
 
 // A block is fenced code.
@@ -30,7 +31,7 @@ type block struct {
 	text     string
 }
 
-// A section is a heading and what stands below it, without fenced blocks.
+// A section is a heading and what stands below it; lines of fenced blocks are empty.
 type section struct {
 	line  int
 	lines []string
@@ -50,7 +51,11 @@ func docPages(t *testing.T) []page {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pages = append(pages, parsePage(filepath.ToSlash(name), string(text)))
+			p := parsePage(filepath.ToSlash(name), string(text))
+			if p.unclosed > 0 {
+				t.Errorf("%s:%d: the block has no end", p.name, p.unclosed)
+			}
+			pages = append(pages, p)
 		}
 	}
 	if len(pages) < 10 {
@@ -65,6 +70,7 @@ func parsePage(name, text string) page {
 	indent := ""
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
+		said := "" // of fenced blocks nothing
 		trimmed := strings.TrimLeft(line, " ")
 		switch {
 		case open != nil && trimmed == "```":
@@ -80,9 +86,13 @@ func parsePage(name, text string) page {
 				p.sections = append(p.sections, section{line: i + 1})
 				p.addAnchor(heading)
 			}
-			last := &p.sections[len(p.sections)-1]
-			last.lines = append(last.lines, line)
+			said = line
 		}
+		last := &p.sections[len(p.sections)-1]
+		last.lines = append(last.lines, said)
+	}
+	if open != nil {
+		p.unclosed = open.line
 	}
 	return p
 }
@@ -123,11 +133,11 @@ func TestDocsLinks(t *testing.T) {
 	for _, p := range pages {
 		for _, s := range p.sections {
 			for i, line := range s.lines {
-				where := fmt.Sprintf("%s:%d", p.name, s.line+i) // a fenced block moves what follows it
+				where := fmt.Sprintf("%s:%d", p.name, s.line+i)
 				for _, span := range docCodeSpan.FindAllString(line, -1) {
 					if file := strings.Trim(span, "`"); docPath.MatchString(file) {
 						if _, err := os.Stat(filepath.FromSlash(file)); err != nil {
-							t.Errorf("%s or below: no file %s", where, file)
+							t.Errorf("%s: no file %s", where, file)
 						}
 					}
 				}
@@ -138,7 +148,7 @@ func TestDocsLinks(t *testing.T) {
 					}
 					links++
 					if problem := deadLink(p, target, anchors); problem != "" {
-						t.Errorf("%s or below: link %s: %s", where, target, problem)
+						t.Errorf("%s: link %s: %s", where, target, problem)
 					}
 				}
 			}
