@@ -24,7 +24,7 @@ type (
 	xError      struct{ frame xFrame }
 	embedsPkg   struct{ *pkgError }
 	embedsX     struct{ *xError }
-	misnamed    struct{ frame int }
+	misnamed    struct{ frame int } //nolint:unused // what matters is its name
 	stackMethod struct{ error }
 )
 

@@ -15,7 +15,8 @@ import (
 // CaptureInterrupted reports that an attempt at task never came back: for engines that tell so afterwards, to another
 // process than the one that ran it. The event is the one that the outbox of that process makes. Where task.Job names
 // the job and its attempt it has the same ID, so that both may report and Sentry keeps one. Its level is warning while
-// there are attempts left, else fatal. It is part of the enqueuer's trace, and says nothing of the process that reports it.
+// there are attempts left, else fatal. It is part of the enqueuer's trace, and says nothing of the process that
+// reports it.
 //
 // It returns the event's ID as [Client.CaptureTaskException] does.
 func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.EventID {

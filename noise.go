@@ -298,7 +298,7 @@ func detached(e *sentry.Event) *sentry.Event {
 	d.Tags, d.User.Data = maps.Clone(e.Tags), maps.Clone(e.User.Data)
 	d.Contexts = make(map[string]sentry.Context, len(e.Contexts))
 	for name, c := range e.Contexts {
-		d.Contexts[name], _ = copied(map[string]any(c)).(map[string]any)
+		d.Contexts[name], _ = copied(c).(map[string]any)
 	}
 	d.Breadcrumbs = make([]*sentry.Breadcrumb, len(e.Breadcrumbs))
 	for i, b := range e.Breadcrumbs {

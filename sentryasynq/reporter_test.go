@@ -164,7 +164,8 @@ func TestNoHandler(t *testing.T) {
 	b.shutdown()
 	b.flush()
 	events, tx := b.sentry.Events(), b.sentry.Transactions()
-	if len(events) != 2 || events[1].Level != "error" || len(tx) != 2 || tx[1].Contexts["trace"]["status"] != "internal_error" {
+	if len(events) != 2 || events[1].Level != "error" || len(tx) != 2 ||
+		tx[1].Contexts["trace"]["status"] != "internal_error" {
 		t.Errorf("events %v, transactions %v", events, tx)
 	}
 }

@@ -31,7 +31,8 @@ type bench struct {
 
 func newBench(t *testing.T, opts ...cron.Option) *bench {
 	b := &bench{cron: cron.New(opts...), sentry: sentrytest.NewServer(t)}
-	client, err := sentryconfig.New(sentryconfig.Options{DSN: b.sentry.DSN(), Logger: slog.New(slog.NewTextHandler(&b.log, nil))})
+	client, err := sentryconfig.New(sentryconfig.Options{DSN: b.sentry.DSN(),
+		Logger: slog.New(slog.NewTextHandler(&b.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,8 @@ func TestOptions(t *testing.T) {
 		sentrycron.WithTimezone("Europe/Paris"), sentrycron.WithMonitor(sentry.MonitorConfig{CheckInMargin: 5, MaxRuntime: 30}))
 	list := b.sentry.CheckIns()
 	b.sentry.RequireNoEvents()
-	if len(list) != 1 || list[0].MonitorConfig["timezone"] != "Europe/Paris" || list[0].MonitorConfig["checkin_margin"] != 5.0 {
+	if len(list) != 1 || list[0].MonitorConfig["timezone"] != "Europe/Paris" ||
+		list[0].MonitorConfig["checkin_margin"] != 5.0 {
 		t.Errorf("check-ins %+v", list)
 	}
 	if _, err := sentrycron.AddFunc(b.cron, "nonsense", "nightly", succeed); err == nil || b.log.Len() > 0 {

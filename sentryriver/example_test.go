@@ -27,7 +27,8 @@ func ExampleNew() {
 	config := reporter.Config(river.Config{}) // for river.NewClient
 	fmt.Println(len(config.Middleware), "middleware")
 
-	job := &rivertype.JobRow{ID: 17, Kind: "send_mail", Queue: "default", Attempt: 5, MaxAttempts: 5, ScheduledAt: time.Now()}
+	job := &rivertype.JobRow{ID: 17, Kind: "send_mail", Queue: "default", Attempt: 5, MaxAttempts: 5,
+		ScheduledAt: time.Now()}
 	fmt.Println(reporter.Work(context.Background(), job, func(context.Context) error { return errors.New("mailbox full") }))
 	sentryconfig.Flush(10 * time.Second)
 	for _, e := range server.Events() {

@@ -199,9 +199,10 @@ func TestStuck(t *testing.T) {
 // arguments that the worker can't decode, which the middleware sees.
 func TestNoMiddleware(t *testing.T) {
 	for name, change := range map[string]string{
-		"unknown kind":    `UPDATE river_job SET kind = 'other', state = 'available'`,
-		"bad arguments":   `UPDATE river_job SET args = '{"n": "one"}', state = 'available'`,
-		"row of no shape": `UPDATE river_job SET errors = ARRAY[(repeat('[', 10001) || repeat(']', 10001))::jsonb], state = 'available'`,
+		"unknown kind":  `UPDATE river_job SET kind = 'other', state = 'available'`,
+		"bad arguments": `UPDATE river_job SET args = '{"n": "one"}', state = 'available'`,
+		"row of no shape": `UPDATE river_job SET errors = ARRAY[(repeat('[', 10001) || repeat(']', 10001))::jsonb],
+			state = 'available'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, sentryconfig.Options{})
@@ -236,7 +237,8 @@ func TestErrorAboveTheMiddleware(t *testing.T) {
 		b.ended(b.insert(1), rivertype.JobStateDiscarded)
 		b.stop()
 		b.flush()
-		if events := b.sentry.Events(); len(events) != 1 || events[0].Level != map[bool]string{false: "error", true: "fatal"}[panics] {
+		level := map[bool]string{false: "error", true: "fatal"}[panics]
+		if events := b.sentry.Events(); len(events) != 1 || events[0].Level != level {
 			t.Errorf("panics %v: events %v", panics, events)
 		}
 	}
@@ -308,9 +310,11 @@ func TestTraces(t *testing.T) {
 // TestBatch: one span for a call, whatever it inserts.
 func TestBatch(t *testing.T) {
 	b := newBench(t, sentryconfig.Options{})
-	b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}), sentryriver.Options{})
+	b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}),
+		sentryriver.Options{})
 	ctx, span := b.client.CreateTaskSpan(context.Background(), "shop", 0, 0, nil)
-	_, err := b.river.InsertMany(ctx, []river.InsertManyParams{{Args: sendArgs{1}}, {Args: sendArgs{2}}, {Args: sendArgs{3}}})
+	batch := []river.InsertManyParams{{Args: sendArgs{1}}, {Args: sendArgs{2}}, {Args: sendArgs{3}}}
+	_, err := b.river.InsertMany(ctx, batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,5 +324,43 @@ func TestBatch(t *testing.T) {
 	if len(shop.Spans) != 1 || shop.Spans[0].Data["messaging.batch.message_count"] != 3.0 ||
 		shop.Spans[0].Data["messaging.destination.name"] != "default" {
 		t.Errorf("spans %+v", shop.Spans)
+	}
+}
+
+// TestManyWorkers is for the race detector: 50 workers, and jobs that end in every way.
+func TestManyWorkers(t *testing.T) {
+	b := newBench(t, sentryconfig.Options{OutboxDir: t.TempDir()})
+	config := quickConfig(&worker{work: func(ctx context.Context, job *river.Job[sendArgs]) error {
+		_, span := b.client.CreateTaskSpan(ctx, "part", 0, 0, nil)
+		defer span.Finish()
+		switch job.ID % 4 {
+		case 0:
+			return errMailbox
+		case 1:
+			panic("boom")
+		case 2:
+			return river.JobCancel(errMailbox)
+		}
+		return nil
+	}})
+	config.Queues = map[string]river.QueueConfig{"default": {MaxWorkers: 50}}
+	b.start(config, sentryriver.Options{Monitors: map[string]sentryconfig.Monitor{"send": {Slug: "send"}}, Args: true})
+	batch := make([]river.InsertManyParams, 500)
+	for i := range batch {
+		batch[i] = river.InsertManyParams{Args: sendArgs{i}, InsertOpts: &river.InsertOpts{MaxAttempts: 2}}
+	}
+	if _, err := b.river.InsertMany(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "all to be done", func() bool {
+		open := 0
+		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM river_job WHERE state NOT IN
+			('completed', 'discarded', 'cancelled')`).Scan(&open)
+		return err == nil && open == 0
+	})
+	b.stop()
+	b.flush()
+	if len(b.sentry.Refused()) > 0 {
+		t.Errorf("refused: %v", b.sentry.Refused())
 	}
 }

@@ -32,7 +32,7 @@ type issuePage struct {
 	Details   []group // what the event tells of its error and of extra
 	Machine   []group
 	Tags      []pair
-	JSON      folded
+	JSON      code
 	GroupedBy []part
 	Same      []*record // other events of the trace
 	Files     []file
@@ -109,7 +109,7 @@ func (h *handler) newIssuePage(v *view, i *issue, e *record) *issuePage {
 		}
 	}
 	p.Details, p.Machine = contextGroups(e)
-	p.JSON = foldText(indented(e.Raw))
+	p.JSON = newCode(e.Raw)
 	for n, a := range e.Attachments {
 		p.Files = append(p.Files, file{a.Filename, a.ContentType, len(a.Data), n})
 	}
@@ -263,15 +263,26 @@ func tagPairs(tags map[string]string) (list []pair) {
 	return list
 }
 
-// maxJSON is how much JSON a page shows; the rest is a link away.
-const maxJSON = 128 << 10
+// A code is JSON for people.
+type code struct {
+	Text string
+	Cut  bool // there is more
+	Size int  // in bytes, as it came
+}
 
-func indented(raw []byte) string {
+// maxCode is how much JSON a page shows, in bytes.
+const maxCode = 128 << 10
+
+func newCode(raw []byte) code {
+	c := code{Text: string(raw), Size: len(raw)}
 	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
-		return string(raw[:min(len(raw), maxJSON)])
+	if json.Indent(&b, raw, "", "  ") == nil {
+		c.Text = b.String()
 	}
-	return strings.ToValidUTF8(string(b.Bytes()[:min(b.Len(), maxJSON)]), "")
+	if len(c.Text) > maxCode {
+		c.Text, c.Cut = strings.ToValidUTF8(c.Text[:maxCode], ""), true
+	}
+	return c
 }
 
 // bars is how many parts a histogram has.

@@ -90,7 +90,7 @@ type taskPage struct {
 	Ticks     []tick
 	Machine   []group
 	Tags      []pair
-	JSON      folded
+	JSON      code
 	TraceRuns []*run // others of the trace
 }
 
@@ -118,7 +118,7 @@ func (h *handler) task(r *request) {
 		h.missing(r)
 		return
 	}
-	p := &taskPage{Run: run, Tags: tagPairs(run.Tags), JSON: foldText(indented(run.Raw))}
+	p := &taskPage{Run: run, Tags: tagPairs(run.Tags), JSON: newCode(run.Raw)}
 	p.Facts, p.Data = taskPairs(run.record)
 	_, p.Machine = contextGroups(run.record)
 	p.Rows, p.Omitted = waterfall(run)

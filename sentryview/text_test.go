@@ -199,3 +199,17 @@ func TestFileName(t *testing.T) {
 		}
 	}
 }
+
+// TestCode: JSON is shown as far as a page has room, and says where it was cut.
+func TestCode(t *testing.T) {
+	if got := newCode([]byte(`{"a":1}`)); got.Text != "{\n  \"a\": 1\n}" || got.Cut || got.Size != 7 {
+		t.Errorf("%+v", got)
+	}
+	long := []byte(`{"a":"` + strings.Repeat("ä", maxCode) + `"}`)
+	if got := newCode(long); len(got.Text) > maxCode || !got.Cut || got.Size != len(long) || !utf8.ValidString(got.Text) {
+		t.Errorf("%d bytes, cut %v", len(got.Text), got.Cut)
+	}
+	if got := newCode([]byte("no JSON")); got.Text != "no JSON" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -199,15 +199,15 @@ func discardedRows(discarded map[string]map[string]int) (rows []discardedRow) {
 type envelopePage struct {
 	Row    *waitingRow
 	Event  *record
-	Header folded
+	Header code
 	Items  []item
 }
 
 // An item is one of an envelope, as it will leave the machine.
 type item struct {
 	Type, Name string
-	Size       int
-	Text       folded
+	Content    code
+	IsJSON     bool
 	Attachment int // its number, from 1; 0: it is none
 }
 
@@ -218,17 +218,14 @@ func (h *handler) envelope(r *request) {
 		return
 	}
 	head, _, _ := bytes.Cut(e.Raw, []byte("\n"))
-	p := envelopePage{Row: newWaitingRow(e), Event: e.record, Header: foldText(indented(head))}
+	p := envelopePage{Row: newWaitingRow(e), Event: e.record, Header: newCode(head)}
 	attachments := 0
 	for _, part := range e.parsed.Items {
-		i := item{Type: part.Type, Size: len(part.Payload)}
+		i := item{Type: part.Type, Content: newCode(part.Payload), IsJSON: json.Valid(part.Payload)}
 		i.Name, _ = part.Header["filename"].(string)
 		if part.Type == "attachment" {
 			attachments++
 			i.Attachment = attachments
-		}
-		if json.Valid(part.Payload) {
-			i.Text = foldText(indented(part.Payload))
 		}
 		p.Items = append(p.Items, i)
 	}

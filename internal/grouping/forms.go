@@ -274,16 +274,24 @@ func tokenEnd(s string, i int) int {
 			i += size
 			continue
 		}
-		if c <= ' ' || c == 0x7f || strings.IndexByte("\"`()[]{}<>,;=|", c) >= 0 {
-			return i
-		}
 		if i > start {
 			switch {
 			case unspaced,
-				(isLetter(c) || c == '\\') && startsWindowsPath(s, i),
+				(c == '\\' || i+1 < len(s) && s[i+1] == ':') && startsWindowsPath(s, i),
 				c == '-' && i+1 < len(s) && s[i+1] == '>': // from one address to another
 				return i
 			}
+		}
+		if isAlnum(c) {
+			i++
+			continue
+		}
+		switch c {
+		case '"', '`', '(', ')', '[', ']', '{', '}', '<', '>', ',', ';', '=', '|', 0x7f:
+			return i
+		}
+		if c <= ' ' {
+			return i
 		}
 		if c == '\'' && (i == start || i+1 == len(s) || !isWordByte(s[i-1]) || !isWordByte(s[i+1])) {
 			return i

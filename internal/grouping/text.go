@@ -21,7 +21,7 @@ const MaxMessage = 4 << 10
 const (
 	wholeMessage = 512
 	headMessage  = 256
-	tailMessage  = 192
+	tailMessage  = 160
 )
 
 // What Text puts in place of what differs between two events of one problem.

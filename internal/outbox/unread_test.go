@@ -501,3 +501,54 @@ func TestUnreadPasses(t *testing.T) {
 	}
 	sameIDs(t, server.got(), 3)
 }
+
+// TestUnreadForLong: what can't be read for as long as an event may wait is given up and counted, so that Flush is true
+// again one day.
+func TestUnreadForLong(t *testing.T) {
+	for name, bad := range map[string]func(string, int64, int64) bool{
+		"a sector": sectors(3), "the whole file": opening(".000001.seg"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, sameProcess := range []bool{true, false} {
+				dir := t.TempDir()
+				leaveBacklog(t, dir, 60, 900)
+				s, server := &sickSystem{System: disk.OS()}, &sink{}
+				s.spoil(bad)
+				age := func() {
+					names, _ := segmentFiles(t, dir)
+					old := time.Now().Add(-31 * 24 * time.Hour)
+					must(t, os.Chtimes(names[0], old, old))
+				}
+				if !sameProcess {
+					age()
+				}
+				o := onSickDisk(t, dir, s, server, nil)
+				if o.Flush(within(time.Second)) {
+					t.Error("Flush: true")
+				}
+				if sameProcess {
+					if st := o.Stats(); st.Pending == 0 || st.Dropped > 0 {
+						t.Errorf("%+v", st)
+					}
+					age()
+					o.Flush(within(time.Second))
+				}
+				o.mu.Lock()
+				unread := o.disk.unread.Count
+				o.mu.Unlock()
+				if st := o.Stats(); unread != 0 || st.DroppedBy[reasonDamaged] == 0 {
+					t.Errorf("%+v", st)
+				}
+				s.spoil(nil) // a payload in that sector has an event's own age
+				if !o.Flush(within(time.Minute)) {
+					t.Errorf("Flush: false; %+v", o.Stats())
+				}
+				if names, _ := segmentFiles(t, dir); len(names) > 0 {
+					t.Errorf("left: %v", names)
+				}
+				o.Close(ended())
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ func report() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	t := compare.New(*tool, dir)
 	if t == nil {
 		return fmt.Errorf("no tool is called %q; there are %q", *tool, compare.Names)

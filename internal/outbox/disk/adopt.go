@@ -297,7 +297,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		}
 		n, err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name()))
 		if found += n; err != nil {
-			d.unusable(a, entry.Name(), err)
+			d.unusable(a, filepath.Join(d.dir, entry.Name()), err)
 			if errors.Is(err, errFuture) {
 				d.expire(entry.Name(), "outbox: segment is of a newer version")
 			}
@@ -321,13 +321,47 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 // operator.
 func (d *Store) unusable(a *adoption, path string, err error) {
 	d.warn(path, err)
-	if !errors.Is(err, errFuture) {
+	switch {
+	case errors.Is(err, errFuture):
+	case d.aged(path):
+		a.Damaged++
+		d.log.Add(slog.LevelWarn, "outbox: file could not be read for 30 days, and is given up", "file", path)
+		_ = d.sys.Remove(path)
+	default:
 		a.Unread.Add(0, err)
 	}
 }
 
 // unsyncedFor is how long what was written may not be on the disk yet: Linux writes pages back after 30 s.
 const unsyncedFor = 2 * time.Minute
+
+// aged says that a file is older than an event may become. One whose age can't be right ages from now on: a clock was
+// wrong when it was written, or is now.
+func (d *Store) aged(path string) bool {
+	info, err := d.sys.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	age := time.Since(info.ModTime())
+	if age.Abs() > maxPlausible {
+		now := time.Now()
+		_ = os.Chtimes(path, now, now)
+		return false
+	}
+	return age > maxAge
+}
+
+// giveUpOld gives up what could not be read of a segment, once that is older than an event may become: else a bad sector
+// would wait for ever. It returns how many stretches that was.
+func (d *Store) giveUpOld(s *segment, path string) (count int) {
+	if len(s.unread) == 0 || !d.aged(path) {
+		return 0
+	}
+	d.log.Add(slog.LevelWarn, "outbox: parts of a segment could not be read for 30 days, and are given up", "file", path)
+	count = len(s.unread)
+	s.unread = nil
+	return count
+}
 
 // adoptSegment makes a dead process's segment one of ours, and returns how many records wait there. Renaming it is what
 // makes the adoption whole: before, it is the dead process's, and after, it is ours, whenever we die.
@@ -352,6 +386,7 @@ func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	damage += d.giveUpOld(s, path)
 	a.Damaged += damage
 	if damage > 0 || s.size == 0 {
 		d.log.Add(slog.LevelWarn, "outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
@@ -471,6 +506,7 @@ func (d *Store) readSegmentAgain(a *adoption, s *segment) {
 		found = append(found, entries...)
 		a.Damaged += damage
 	}
+	a.Damaged += d.giveUpOld(&now, s.path)
 	d.mu.Lock()
 	d.waiting.add(now.waiting, now.bytes)
 	d.unreadBytes.Add(now.unreadBytes() - s.unreadBytes())

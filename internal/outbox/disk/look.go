@@ -171,6 +171,9 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 	return err
 }
 
+// Sum tells envelopes of the same time apart.
+func (w *Waiting) Sum() uint32 { return w.Where.Sum }
+
 // Captured is when the envelope was captured.
 func (w *Waiting) Captured() time.Time { return time.Unix(0, w.Time) }
 

@@ -89,6 +89,7 @@ func (d *Store) syncAll() {
 			_ = d.check() // the next Put meets the same error
 		}
 		d.tellNow()
+		d.reclaim()
 		files, folders := d.takeDirty()
 		d.mu.Unlock()
 

@@ -1,5 +1,5 @@
-// Command worker shows what sentryconfig reports of River's jobs: it inserts one that succeeds, one that fails, one that
-// panics and one whose worker is killed, works them, and shows what Sentry would.
+// Command worker shows what sentryconfig reports of River's jobs: it inserts one that succeeds, one that fails, one
+// that panics and one whose worker is killed, works them, and shows what Sentry would.
 //
 //	go run ./examples/worker                          # starts PostgreSQL, if the programs are there
 //	go run ./examples/worker -postgres postgres://user@host/database -dsn 'https://<key>@<host>/<project>'
@@ -146,7 +146,7 @@ func (worker) Work(ctx context.Context, job *river.Job[order]) error {
 		return errors.New("mailbox full")
 	case "panic":
 		var orders map[string]int
-		orders["17"]++
+		orders["17"]++ //nolint:staticcheck // the panic that is shown
 	case "hang":
 		if job.Attempt > 1 {
 			return nil
