@@ -23,7 +23,9 @@ terminal gets a JSON report on standard output, and markers and the log on stand
   -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in
                     the settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
                       runner -dsn 'https://<key>@<host>/<project>' tasks.json
-  -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it
+  -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it. A change of the file
+                    holds from the next task on, but for dsn, environment, release, outbox_dir, outbox_bytes and
+                    crash_reports
                       runner -settings app_settings.json tasks.json
   -outbox DIR       keep what isn't delivered in this folder until a later run delivers it
                       runner -outbox /var/lib/runner/outbox tasks.json
@@ -174,8 +176,14 @@ func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 			return opts, fmt.Errorf("-settings %s: %w; remedy: correct the file or leave the flag out", f.settings, err)
 		}
 	}
-	if err := l.configure(&opts); err != nil {
-		return opts, err
+	err := f.override(l, &opts)
+	return opts, err
+}
+
+// override lets the list's sentry_config and the flags win over the settings.
+func (f *runnerFlags) override(l *list, opts *sentryconfig.Options) error {
+	if err := l.configure(opts); err != nil {
+		return err
 	}
 	switch dsn := strings.TrimSpace(f.dsn); dsn {
 	case "":
@@ -187,5 +195,5 @@ func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 	if f.outbox != "" {
 		opts.OutboxDir = f.outbox
 	}
-	return opts, nil
+	return nil
 }

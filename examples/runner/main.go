@@ -107,8 +107,9 @@ type work struct {
 	filter         *filter
 	stdout, stderr *os.File
 
-	mode  progressMode
-	local *sentrytest.Server // stands in for Sentry; nil: there is a DSN
+	mode     progressMode
+	settings *follower
+	local    *sentrytest.Server // stands in for Sentry; nil: there is a DSN
 }
 
 // do runs the list and tells how it went. It returns the exit code, and an error when nothing ran.
@@ -127,6 +128,7 @@ func (w *work) do() (code int, err error) {
 		_, _ = io.WriteString(p, "Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
 	})
 	defer ended() // restore ends ctx too
+	first := w.opts
 	log := w.newLog(p)
 	if w.opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
 		w.local = sentrytest.NewServer(nil)
@@ -137,10 +139,11 @@ func (w *work) do() (code int, err error) {
 		return 0, fmt.Errorf("%w; remedy: correct it in the flags, in sentry_config or in the settings", err)
 	}
 	defer sentryconfig.Close(0)
+	w.settings = newFollower(w, first, w.opts)
 
 	start := time.Now()
 	j := job{tasks: w.list.tasks, parallel: w.flags.parallel, keepGoing: w.flags.keepGoing, progress: p,
-		log: log, filter: w.filter}
+		log: log, filter: w.filter, settings: w.settings}
 	results := j.run(ctx)
 	p.close()
 	r := newReport(w.list.source, start, results, ctx.Err() != nil)
@@ -197,7 +200,7 @@ func (w *work) report(r *report, p *progress) error {
 
 // conclude says what Sentry got and what is left to do.
 func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
-	if off := !w.opts.Enabled.Or(true); off {
+	if off := !w.settings.enabled(); off && stats.Captured == 0 {
 		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
 	} else if w.local != nil {
 		showLocal(p, w.local, w.flags.events)
