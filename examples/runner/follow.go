@@ -75,7 +75,7 @@ func (f *follower) look() {
 		err = f.apply()
 	}
 	f.seen = nil
-	var unread *fs.PathError // by a file that another program keeps to itself: it can be read later, and is the same then
+	var unread *fs.PathError // of a file that another program keeps to itself: it can be read later, and is the same
 	if !errors.As(err, &unread) && start.Sub(info.ModTime()) > settled {
 		f.seen = info
 	}
@@ -98,7 +98,8 @@ func (f *follower) tell(err error) {
 		f.begun.Logger.Info("the settings can be read again", "file", f.path)
 		return
 	}
-	f.begun.Logger.Warn("the settings can't be followed; the last good ones stay in force", "file", f.path, "error", text)
+	f.begun.Logger.Warn("the settings can't be followed; the last good ones stay in force",
+		"file", f.path, "error", text)
 }
 
 // sameFile reports whether a file looks as it did before.
@@ -125,7 +126,8 @@ func (f *follower) apply() error {
 	b := f.begun
 	next.DSN, next.Environment, next.Release = b.DSN, b.Environment, b.Release
 	next.OutboxDir, next.OutboxBytes, next.CrashReports = b.OutboxDir, b.OutboxBytes, b.CrashReports
-	next.Expected, next.ErrorClass, next.Logger, next.ClientOptions = b.Expected, b.ErrorClass, b.Logger, b.ClientOptions
+	next.Expected, next.ErrorClass = b.Expected, b.ErrorClass
+	next.Logger, next.ClientOptions = b.Logger, b.ClientOptions
 	if err := sentryconfig.Reconfigure(next); err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,7 +163,8 @@ func TestSettingsThatStay(t *testing.T) {
 	if n := other.Requests(); n > 0 {
 		t.Errorf("%d requests at another server", n)
 	}
-	if n := strings.Count(o.stderr, "environment, outbox_bytes, release"); n != 1 || strings.Contains(o.stderr, "dsn,") {
+	n := strings.Count(o.stderr, "environment, outbox_bytes, release")
+	if n != 1 || strings.Contains(o.stderr, "dsn,") {
 		t.Errorf("said %d times, want once, and without the DSN, which the flag decides: %s", n, o.stderr)
 	}
 }
@@ -236,5 +239,27 @@ func TestSettingsAreReadWhenChanged(t *testing.T) {
 		if reads != step.reads {
 			t.Errorf("%s: read %d times, want %d", step.name, reads, step.reads)
 		}
+	}
+}
+
+// TestLooksSideBySide looks from several tasks at once while the settings change and a report is filtered.
+func TestLooksSideBySide(t *testing.T) {
+	f := startFollower(t, settingsOn)
+	var tasks sync.WaitGroup
+	for i := range 4 {
+		tasks.Go(func() {
+			for range 20 {
+				if i == 0 {
+					writeFileAt(t, f.path, []string{settingsOff, settingsOn}[rand.IntN(2)])
+				}
+				f.look()
+				f.filter.result(&result{Summary: summary{"stdout": "x"}}, nil)
+			}
+		})
+	}
+	tasks.Wait()
+	writeFileAt(t, f.path, settingsOff)
+	if f.look(); f.enabled() {
+		t.Error("the last change is lost")
 	}
 }

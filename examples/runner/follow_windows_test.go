@@ -26,7 +26,8 @@ func playHolder(path string) {
 	if err != nil {
 		panic(err)
 	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.TRUNCATE_EXISTING, 0, 0)
+	const access = windows.GENERIC_READ | windows.GENERIC_WRITE
+	h, err := windows.CreateFile(name, access, 0, nil, windows.TRUNCATE_EXISTING, 0, 0)
 	if err != nil {
 		panic(err)
 	}

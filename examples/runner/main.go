@@ -3,11 +3,12 @@
 // shows what arrived.
 //
 //	go run ./examples/runner
+//	go run ./examples/runner -view
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
-// stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each task
-// and a summary instead. It exits with 0 when at least one task ran
-// and all that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
+// stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each
+// task and a summary instead. It exits with 0 when at least one task ran and all that ran ended well, 1 when some didn't
+// or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -78,21 +79,11 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	if err != nil {
 		return notRun(err)
 	}
-	if flags.export != "" {
-		if err := export(opts.OutboxDir, flags.export, stdout, stderr); err != nil {
-			return notRun(err)
-		}
-		return exitWell
+	w := &work{flags: flags, list: tasks, opts: opts, stdout: stdout, stderr: stderr}
+	if !flags.raw {
+		w.filter = newFilter(opts.SecretKeys)
 	}
-	filter := newFilter(opts.SecretKeys)
-	if flags.raw {
-		filter = nil
-	}
-	if flags.check || flags.dryRun {
-		return preview(stdout, tasks, filter, flags.dryRun)
-	}
-	w := &work{flags: flags, list: tasks, opts: opts, filter: filter, stdout: stdout, stderr: stderr}
-	code, err := w.do()
+	code, err := w.choose()
 	if err != nil {
 		return notRun(err)
 	}
@@ -110,6 +101,20 @@ type work struct {
 	mode     progressMode
 	settings *follower
 	local    *sentrytest.Server // stands in for Sentry; nil: there is a DSN
+}
+
+// choose does what the flags ask for. It returns the exit code, and an error when nothing was done.
+func (w *work) choose() (int, error) {
+	f := w.flags
+	switch {
+	case f.export != "":
+		return exitWell, export(w.opts.OutboxDir, f.export, w.stdout, w.stderr)
+	case f.view && f.list == "" && w.opts.OutboxDir != "":
+		return exitWell, viewOutbox(w.opts.OutboxDir, w.stderr)
+	case f.check || f.dryRun:
+		return preview(w.stdout, w.list, w.filter, f.dryRun), nil
+	}
+	return w.do()
 }
 
 // do runs the list and tells how it went. It returns the exit code, and an error when nothing ran.
@@ -140,6 +145,11 @@ func (w *work) do() (code int, err error) {
 	}
 	defer sentryconfig.Close(0)
 	w.settings = newFollower(w, first, w.opts)
+	pages, err := w.view(p)
+	defer pages.close()
+	if err != nil {
+		return 0, err
+	}
 
 	start := time.Now()
 	j := job{tasks: w.list.tasks, parallel: w.flags.parallel, keepGoing: w.flags.keepGoing, progress: p,
@@ -162,6 +172,8 @@ func (w *work) do() (code int, err error) {
 	if w.mode != modeQuiet {
 		w.conclude(p, r, stats)
 	}
+	ended() // what Ctrl-C stops now is the page
+	pages.stay(ctx, restore, p)
 	return code, nil
 }
 
