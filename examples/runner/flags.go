@@ -23,7 +23,9 @@ terminal gets a JSON report on standard output, and markers and the log on stand
   -dsn DSN          report to this project; "default" is sentryconfig.DefaultDSN. Without a DSN here, in the list, in
                     the settings or in $SENTRY_DSN a server inside stands in, and what it got is shown at the end.
                       runner -dsn 'https://<key>@<host>/<project>' tasks.json
-  -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it
+  -settings FILE    options as an app_settings.json has them; the list's sentry_config wins over it. A change
+                    of the file holds from the next task on, but for dsn, environment, release, outbox_dir,
+                    outbox_bytes and crash_reports
                       runner -settings app_settings.json tasks.json
   -outbox DIR       keep what isn't delivered in this folder until a later run delivers it
                       runner -outbox /var/lib/runner/outbox tasks.json
@@ -44,6 +46,11 @@ terminal gets a JSON report on standard output, and markers and the log on stand
                       runner -raw tasks.json
   -events FILE      write what the server inside got to FILE, as Sentry gets it
                       runner -events events.json tasks.json
+  -view             show on a page in a browser, at an address that is printed, what the server inside gets and what
+                    waits in the outbox. It is live while tasks run and stays until Ctrl-C. With an outbox and without
+                    a list nothing runs
+                      runner -view tasks.json
+                      runner -view -outbox /var/lib/runner/outbox
   -json             write the report to standard output even if that is a terminal
                       runner -json tasks.json
   -markers          tell a front end on standard error how the run is coming along, even if that is a terminal: lines
@@ -92,6 +99,7 @@ type runnerFlags struct {
 	parallel                              int
 	keepGoing, check, dryRun, raw         bool
 	events                                string
+	view                                  bool
 	json, markers, quiet, version         bool
 	list                                  string
 }
@@ -112,6 +120,7 @@ func parseFlags(args []string) (*runnerFlags, error) {
 	set.BoolVar(&f.dryRun, "dry-run", false, "")
 	set.BoolVar(&f.raw, "raw", false, "")
 	set.StringVar(&f.events, "events", "", "")
+	set.BoolVar(&f.view, "view", false, "")
 	set.BoolVar(&f.json, "json", false, "")
 	set.BoolVar(&f.markers, "markers", false, "")
 	set.BoolVar(&f.quiet, "quiet", false, "")
@@ -145,7 +154,7 @@ func parseFlags(args []string) (*runnerFlags, error) {
 		}
 		f.outbox = abs
 	}
-	return f, f.checkReport()
+	return f, errors.Join(f.checkView(), f.checkReport())
 }
 
 // checkReport finds a report that can't be written before hours have gone into it.
@@ -174,8 +183,14 @@ func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 			return opts, fmt.Errorf("-settings %s: %w; remedy: correct the file or leave the flag out", f.settings, err)
 		}
 	}
-	if err := l.configure(&opts); err != nil {
-		return opts, err
+	err := f.override(l, &opts)
+	return opts, err
+}
+
+// override lets the list's sentry_config and the flags win over the settings.
+func (f *runnerFlags) override(l *list, opts *sentryconfig.Options) error {
+	if err := l.configure(opts); err != nil {
+		return err
 	}
 	switch dsn := strings.TrimSpace(f.dsn); dsn {
 	case "":
@@ -187,5 +202,5 @@ func (f *runnerFlags) options(l *list) (sentryconfig.Options, error) {
 	if f.outbox != "" {
 		opts.OutboxDir = f.outbox
 	}
-	return opts, nil
+	return nil
 }

@@ -80,6 +80,9 @@ func TestMistakes(t *testing.T) {
 		`{"type":"dism_health_check","actions":["scanhealth","restore_health"]}`: `1 actions[1]: is "restore_health", did you mean "restorehealth"?`,
 		`{"tasks":[],"sentry_cnfig":{"enabled":false}}`:                          `1 sentry_cnfig: means nothing here, did you mean "sentry_config"?`,
 		`{"tasks":[],"sentry_config":{"enabeld":false}}`:                         `1 sentry_config.enabeld: means nothing here, did you mean "enabled"?`,
+		`{"tasks":[],"sentry_config":{"max_per_minutes":5}}`:                     `1 sentry_config.max_per_minutes: means nothing here, did you mean "max_per_minute"?`,
+		`{"tasks":[],"sentry_config":{"stuckafter":"5m"}}`:                       `1 sentry_config.stuckafter: means nothing here, did you mean "stuck_after"?`,
+		`{"tasks":[],"sentry_config":{"alert":[]}}`:                              `1 sentry_config.alert: means nothing here, did you mean "alerts"?`,
 		`{"tasks":[],"sentry":{"enabled":false}}`:                                `1 sentry: means nothing here, did you mean "sentry_config"?`,
 	} {
 		if got := strings.Join(mistakesIn(t, text), "\n"); got != want {

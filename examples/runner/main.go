@@ -3,11 +3,12 @@
 // shows what arrived.
 //
 //	go run ./examples/runner
+//	go run ./examples/runner -view
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
-// stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each task
-// and a summary instead. It exits with 0 when at least one task ran
-// and all that ran ended well, 1 when some didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
+// stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each
+// task and a summary instead. It exits with 0 when at least one task ran and all that ran ended well, 1 when some didn't
+// or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -78,21 +79,11 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	if err != nil {
 		return notRun(err)
 	}
-	if flags.export != "" {
-		if err := export(opts.OutboxDir, flags.export, stdout, stderr); err != nil {
-			return notRun(err)
-		}
-		return exitWell
+	w := &work{flags: flags, list: tasks, opts: opts, stdout: stdout, stderr: stderr}
+	if !flags.raw {
+		w.filter = newFilter(opts.SecretKeys)
 	}
-	filter := newFilter(opts.SecretKeys)
-	if flags.raw {
-		filter = nil
-	}
-	if flags.check || flags.dryRun {
-		return preview(stdout, tasks, filter, flags.dryRun)
-	}
-	w := &work{flags: flags, list: tasks, opts: opts, filter: filter, stdout: stdout, stderr: stderr}
-	code, err := w.do()
+	code, err := w.choose()
 	if err != nil {
 		return notRun(err)
 	}
@@ -107,8 +98,23 @@ type work struct {
 	filter         *filter
 	stdout, stderr *os.File
 
-	mode  progressMode
-	local *sentrytest.Server // stands in for Sentry; nil: there is a DSN
+	mode     progressMode
+	settings *follower
+	local    *sentrytest.Server // stands in for Sentry; nil: there is a DSN
+}
+
+// choose does what the flags ask for. It returns the exit code, and an error when nothing was done.
+func (w *work) choose() (int, error) {
+	f := w.flags
+	switch {
+	case f.export != "":
+		return exitWell, export(w.opts.OutboxDir, f.export, w.stdout, w.stderr)
+	case f.view && f.list == "" && w.opts.OutboxDir != "":
+		return exitWell, viewOutbox(w.opts.OutboxDir, w.stderr)
+	case f.check || f.dryRun:
+		return preview(w.stdout, w.list, w.filter, f.dryRun), nil
+	}
+	return w.do()
 }
 
 // do runs the list and tells how it went. It returns the exit code, and an error when nothing ran.
@@ -127,6 +133,7 @@ func (w *work) do() (code int, err error) {
 		_, _ = io.WriteString(p, "Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
 	})
 	defer ended() // restore ends ctx too
+	first := w.opts
 	log := w.newLog(p)
 	if w.opts.DSN == "" && os.Getenv("SENTRY_DSN") == "" {
 		w.local = sentrytest.NewServer(nil)
@@ -137,10 +144,16 @@ func (w *work) do() (code int, err error) {
 		return 0, fmt.Errorf("%w; remedy: correct it in the flags, in sentry_config or in the settings", err)
 	}
 	defer sentryconfig.Close(0)
+	w.settings = newFollower(w, first, w.opts)
+	pages, err := w.view(p)
+	defer pages.close()
+	if err != nil {
+		return 0, err
+	}
 
 	start := time.Now()
 	j := job{tasks: w.list.tasks, parallel: w.flags.parallel, keepGoing: w.flags.keepGoing, progress: p,
-		log: log, filter: w.filter}
+		log: log, filter: w.filter, settings: w.settings}
 	results := j.run(ctx)
 	p.close()
 	r := newReport(w.list.source, start, results, ctx.Err() != nil)
@@ -159,6 +172,8 @@ func (w *work) do() (code int, err error) {
 	if w.mode != modeQuiet {
 		w.conclude(p, r, stats)
 	}
+	ended() // what Ctrl-C stops now is the page
+	pages.stay(ctx, restore, p)
 	return code, nil
 }
 
@@ -197,7 +212,7 @@ func (w *work) report(r *report, p *progress) error {
 
 // conclude says what Sentry got and what is left to do.
 func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
-	if off := !w.opts.Enabled.Or(true); off {
+	if off := !w.settings.enabled(); off && stats.Captured == 0 {
 		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
 	} else if w.local != nil {
 		showLocal(p, w.local, w.flags.events)

@@ -365,6 +365,9 @@ func TestNotRun(t *testing.T) {
 		"no folder for report":    {[]string{"-report", filepath.Join(missing, "x.json")}, "", []string{"-report", "remedy"}},
 		"wrong DSN":               {[]string{"-dsn", "nonsense"}, "", []string{"DSN", "remedy"}},
 		"export without outbox":   {[]string{"-export", "-"}, "", []string{"-outbox DIR"}},
+		"nothing to view":         {[]string{"-view", "-dsn", server.DSN()}, "", []string{"-view", "-outbox DIR", "remedy"}},
+		"no outbox to view":       {[]string{"-view", "-outbox", missing}, "", []string{"-view", missing, "remedy"}},
+		"view without a run":      {[]string{"-view", "-check"}, "", []string{"-view", "-check", "remedy"}},
 		"wrong type before panic": {[]string{"-dsn", server.DSN(), "-"}, `[{"type":"demo_panic"},` + "\n" + `{"type":"ping","port":"80"}]`, []string{"line 2", "[1].port", "remedy"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,7 +398,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report", "-check", "-dry-run", "-raw",
-		"-events", "-json", "-markers", "-quiet", "-version"} {
+		"-events", "-view", "-json", "-markers", "-quiet", "-version"} {
 		if !strings.Contains(string(out), "runner "+name) && !strings.Contains(string(out), "runner -outbox /var/lib/runner/outbox "+name) {
 			t.Errorf("-h shows no example of %s", name)
 		}

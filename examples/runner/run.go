@@ -19,6 +19,7 @@ type job struct {
 	progress  *progress
 	log       *slog.Logger // of the run itself: these lines are no breadcrumbs of a task
 	filter    *filter      // of what is reported; nil: nothing is filtered
+	settings  *follower    // looks at the settings before each task
 	stop      atomic.Bool  // no further task is to begin
 }
 
@@ -58,6 +59,7 @@ func (j *job) runTask(ctx context.Context, t *task) result {
 		j.progress.finished(&r)
 		return r
 	}
+	j.settings.look()
 	j.filter.result(&r, t.hidden)
 	j.progress.started(&r)
 	start := time.Now()

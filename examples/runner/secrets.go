@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
@@ -11,18 +12,29 @@ import (
 var secretNames = scrub.New(scrub.Config{PII: true})
 
 // A filter keeps secrets out of the report and the log, as sentryconfig does out of events. Personal data stays: both
-// are this machine's own. A nil filter keeps everything.
-type filter struct{ scrubber *scrub.Scrubber }
+// are this machine's own. A nil filter keeps everything. It is for concurrent use.
+type filter struct {
+	scrubber atomic.Pointer[scrub.Scrubber]
+}
 
 func newFilter(secretKeys []string) *filter {
-	return &filter{scrub.New(scrub.Config{SecretKeys: secretKeys, PII: true})}
+	f := new(filter)
+	f.use(secretKeys)
+	return f
+}
+
+// use filters by other keys from now on.
+func (f *filter) use(secretKeys []string) {
+	if f != nil {
+		f.scrubber.Store(scrub.New(scrub.Config{SecretKeys: secretKeys, PII: true}))
+	}
 }
 
 func (f *filter) text(s string) string {
 	if f == nil {
 		return s
 	}
-	return f.scrubber.Text(s)
+	return f.scrubber.Load().Text(s)
 }
 
 // result filters what a task says of itself. hidden are values that are reported in no case.
@@ -31,7 +43,7 @@ func (f *filter) result(r *result, hidden []string) {
 	if f == nil {
 		return
 	}
-	if sum, ok := f.scrubber.Value(r.Summary).(summary); ok {
+	if sum, ok := f.scrubber.Load().Value(r.Summary).(summary); ok {
 		r.Summary = sum
 	}
 }
@@ -57,15 +69,15 @@ func (f *filter) attr(_ []string, a slog.Attr) slog.Attr {
 		case error:
 			a.Value = slog.StringValue(f.named(a.Key, v.Error()))
 		case []string:
-			a.Value = slog.AnyValue(f.scrubber.Value(v))
+			a.Value = slog.AnyValue(f.scrubber.Load().Value(v))
 		}
 	}
 	return a
 }
 
 func (f *filter) named(name, value string) string {
-	if f.scrubber.SecretName(name) {
+	if f.scrubber.Load().SecretName(name) {
 		return filtered
 	}
-	return f.scrubber.Text(value)
+	return f.scrubber.Load().Text(value)
 }

@@ -45,6 +45,7 @@ func showLocal(w io.Writer, server *sentrytest.Server, details string) {
 	} else {
 		fmt.Fprintf(&b, "\n  Every detail, as Sentry gets it: %s\n", details)
 	}
+	b.WriteString("  As a page in a browser: add -view\n")
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
 }
