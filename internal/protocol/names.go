@@ -19,7 +19,7 @@ var contexts = set(`
 
 	chromiumstabilityreport cloudresource otaupdates performancescore
 
-	error extra cut crash interrupted scrubbing`) // written by this package
+	error extra cut crash failure_rate interrupted scrubbing`) // written by this package
 
 var keys = set(`
 	app_build app_memory app_name app_start_time app_version
@@ -36,8 +36,10 @@ var keys = set(`
 
 	available began class code encoding index parent process_started reason running task task_index task_type total total_tasks
 	certificate_subject errno exit_code stderr
-	interrupted_tasks last_alive last_breadcrumb machine_restarted
-	error_condition error_type environment_detected failure_type os_name server.address`)
+	interrupted_tasks last_alive last_breadcrumb machine_restarted reported_by stuck_after
+	attempt earlier_errors id max_attempts queue
+	failures max_failure_rate min_runs runs window
+	error_condition error_type environment_detected failure_code failure_type held_back os_name will_retry server.address`)
 
 func set(words string) map[string]bool {
 	m := make(map[string]bool)

@@ -147,7 +147,7 @@ func (w *writes) literal(lit *ast.CompositeLit, to map[string]string) {
 
 func (w *writes) add(key ast.Expr, to map[string]string) {
 	if lit, ok := key.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-		if name, err := strconv.Unquote(lit.Value); err == nil && name[0] < 0x80 {
+		if name, err := strconv.Unquote(lit.Value); err == nil && name != "" && name[0] < 0x80 {
 			to[name] = w.files.Position(lit.Pos()).String()
 		}
 	}
