@@ -17,6 +17,13 @@ const maxBreadcrumbData = 2 << 10
 // AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the only
 // one running. An empty level means info. data is copied. The newest 100 are kept, or ClientOptions.MaxBreadcrumbs.
 func (c *Client) AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
+	if busy() {
+		c.recordBreadcrumb(ctx, message, category, level, data)
+	}
+}
+
+func (c *Client) recordBreadcrumb(ctx context.Context, message, category string, level sentry.Level,
+	data map[string]any) {
 	if !c.reporting() {
 		return
 	}

@@ -60,24 +60,9 @@ const (
 	grpcDeadlineExceeded = 4
 )
 
-// refusedByGRPC asks err for its gRPC status. The types are that module's own, which isn't imported, so it takes
-// reflection. The names are constants: with others the linker would have to keep every method of the program.
+// refusedByGRPC asks err for its gRPC status.
 func (e ending) refusedByGRPC(err error) bool {
-	status := onlyResult(reflect.ValueOf(err).MethodByName("GRPCStatus"))
-	if !status.IsValid() {
-		return false
-	}
-	code := onlyResult(status.MethodByName("Code"))
-	if !code.IsValid() || !code.CanUint() {
-		return false
-	}
-	return code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late()
-}
-
-// onlyResult calls a method without parameters and with one result. For any other, or none, it returns the zero Value.
-func onlyResult(method reflect.Value) reflect.Value {
-	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
-		return reflect.Value{}
-	}
-	return method.Call(nil)[0]
+	code := grouping.GRPCCode(reflect.ValueOf(err))
+	return code.IsValid() && code.CanUint() &&
+		(code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late())
 }

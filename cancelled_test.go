@@ -162,7 +162,7 @@ func TestCancelled(t *testing.T) {
 		{"a deadline of its own", cancelled, fixed(context.DeadlineExceeded),
 			"deadline_exceeded", "context deadline exceeded", "timeout"},
 		{"gRPC", cancelled, fixed(fmt.Errorf("call: %w", &grpcError{1})), "cancelled", "", ""},
-		{"gRPC, another code", cancelled, fixed(&grpcError{14}), "internal_error", "sentryconfig_test.grpcError", ""},
+		{"gRPC, another code", cancelled, fixed(&grpcError{14}), "internal_error", "sentryconfig_test.grpcError", "14"},
 		{"GRPCStatus of another kind", cancelled, fixed(oddStatus{}), "internal_error", "sentryconfig_test.oddStatus", ""},
 		{"GRPCStatus without a status", cancelled, fixed(nilStatus{}), "internal_error", "sentryconfig_test.nilStatus", ""},
 		{"killed process", cancelled, killed, "cancelled", "", ""},
@@ -173,7 +173,7 @@ func TestCancelled(t *testing.T) {
 		}, "internal_error", "exec.ExitError", "exit_3"},
 
 		{"live, cancelled", live, fixed(context.Canceled), "internal_error", "context canceled", "canceled"},
-		{"live, gRPC", live, fixed(&grpcError{1}), "internal_error", "sentryconfig_test.grpcError", ""},
+		{"live, gRPC", live, fixed(&grpcError{1}), "internal_error", "sentryconfig_test.grpcError", "1"},
 
 		{"past the deadline", pastDeadline, wrapped, "deadline_exceeded", "context deadline exceeded", "timeout"},
 		{"past the deadline, cause", pastDeadlineWithCause, fixed(fmt.Errorf("copy: %w", cause)),

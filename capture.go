@@ -33,30 +33,47 @@ func (f *TaskFailure) Unwrap() error { return f.Err }
 // task type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra
 // becomes a context of the event. The values are copied; they must not be written to during the call.
 //
-// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off or a hook dropped
-// it. It doesn't wait for the network; it costs some tens of microseconds.
+// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off, a hook dropped
+// it, or Options.MaxPerMinute holds it back. It doesn't wait for the network; it costs some tens of microseconds.
 func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return c.captureTaskException(ctx, err, taskType, taskData, extra)
+	}
+	return
+}
+
+func (c *Client) captureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if err == nil || !c.reporting() {
 		return ""
 	}
-	return c.captureException(ctx, err, taskType, taskData, extra, callers())
+	return c.captureException(ctx, err, taskType, taskData, extra, callers(), verdict{})
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
 // "<taskType>: <reason>". In all else it is like [Client.CaptureTaskException].
 func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return c.captureTaskFailure(ctx, taskType, reason, taskData, extra)
+	}
+	return
+}
+
+func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
 	extra map[string]any) sentry.EventID {
 	if !c.reporting() {
 		return ""
 	}
-	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil)
+	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil, verdict{})
 }
 
 // captureDetails travels with an event from its capture to the transport and back.
 type captureDetails struct {
 	fingerprint []string
 	stored      bool         // the outbox holds the event
+	held        bool         // it was held back
 	dead        *deadDetails // nil: of an event of this process
 }
 
@@ -77,7 +94,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 }
 
 func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any,
-	pcs []uintptr) sentry.EventID {
+	pcs []uintptr, how verdict) sentry.EventID {
 	end := endingOf(ctx)
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
@@ -93,34 +110,43 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 			shown = p.shown()
 		}
 	}
-	e.Exception = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	var carried bool
+	e.Exception, carried = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	var made, raised *sentry.Stacktrace
+	if carried {
+		made = leafOf(e.Exception).Stacktrace
+	}
 	if isPanic {
-		handled := false
-		outermost := &e.Exception[len(e.Exception)-1]
-		if outermost.Mechanism == nil {
-			outermost.Mechanism = &sentry.Mechanism{}
-		}
-		outermost.Mechanism.Type, outermost.Mechanism.Handled = "panic", &handled
-		if outermost.Stacktrace == nil { // an error that carries a stack may have been made long before
-			outermost.Stacktrace = stacktraceOf(pcs, true)
-		}
+		raised = stacktraceOf(pcs, true)
+		markPanic(&e.Exception[len(e.Exception)-1], raised)
 	}
 	e.Tags["error_type"] = class.Name
-	fingerprint := []string{taskType, class.Name}
 	if class.Condition != "" {
 		e.Tags["error_condition"] = class.Condition
-		fingerprint = append(fingerprint, class.Condition)
 	}
 	if details := errorDetails(err); details != nil {
 		e.Contexts["error"] = details
 	}
-	id := c.send(ctx, t, e, fingerprint, err)
+	how.apply(e)
+	id := c.send(ctx, t, e, fingerprintOf(taskType, class, made, raised), err)
 	status := sentry.SpanStatusInternalError
 	if !isPanic {
 		status = exceptionStatus(end, err, class)
 	}
 	t.noteCaptured(err, id, status)
-	return id
+	return toldID(id)
+}
+
+// markPanic makes the outermost exception that of a panic that was raised there.
+func markPanic(x *sentry.Exception, raised *sentry.Stacktrace) {
+	if x.Mechanism == nil {
+		x.Mechanism = &sentry.Mechanism{}
+	}
+	handled := false
+	x.Mechanism.Type, x.Mechanism.Handled = "panic", &handled
+	if x.Stacktrace == nil { // an error that carries a stack may have been made long before
+		x.Stacktrace = raised
+	}
 }
 
 // exceptionStatus is the status of a task that err, of that class, has ended.
@@ -137,7 +163,7 @@ func exceptionStatus(end ending, err error, class grouping.Class) sentry.SpanSta
 }
 
 func (c *Client) captureFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any,
-	cause *TaskFailure) sentry.EventID {
+	cause *TaskFailure, how verdict) sentry.EventID {
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
 	if reason == "" {
@@ -163,9 +189,10 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			e.Contexts["error"] = details
 		}
 	}
+	how.apply(e)
 	id := c.send(ctx, t, e, fingerprint, original)
 	t.noteCaptured(original, id, sentry.SpanStatusFailedPrecondition)
-	return id
+	return toldID(id)
 }
 
 // maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
@@ -195,7 +222,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 		Level:       sentry.LevelError,
 		Transaction: "task." + taskType,
 		Tags:        make(map[string]string, 8),
-		Contexts:    make(map[string]sentry.Context, 16),
+		Contexts:    make(map[string]sentry.Context, 8), // more makes a much larger map: what is added is rarely so much
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
@@ -228,18 +255,28 @@ func (c *Client) commonTags(tags map[string]string) {
 }
 
 // send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own
-// transport, has it.
+// transport, has it; heldBack if it was one too many.
 func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string,
 	err error) (id sentry.EventID) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	details := &captureDetails{fingerprint: fingerprint}
-	hint := &sentry.EventHint{OriginalException: err, Context: &captureContext{ctx, details}}
+	var capture struct { // in one piece of memory
+		details captureDetails
+		context captureContext
+		hint    sentry.EventHint
+	}
+	details, hint := &capture.details, &capture.hint
+	details.fingerprint = fingerprint
+	capture.context = captureContext{ctx, details}
+	hint.OriginalException, hint.Context = err, &capture.context
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
 		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope's
+	}
+	if details.held {
+		return heldBack
 	}
 	if sent == nil || c.transport != nil && !details.stored {
 		return ""

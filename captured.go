@@ -17,18 +17,21 @@ type capturedError struct {
 
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
 // deferred function that recovered p.
-func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
+func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	if t == nil {
 		return ""
 	}
 	t.imply(sentry.SpanStatusInternalError)
+	if how.quiet {
+		return ""
+	}
 	pcs := callers()
 	again, earlier := raisedByFinish(pcs)
 	if again || earlier {
 		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
 		// itself can't be told from others, and counts as captured.
 		if id, same := t.capturedPanic(p.Value); same || again && !errtree.Same(p.Value, p.Value) {
-			return id
+			return toldID(id)
 		}
 	}
 	if err := p.Unwrap(); err != nil {
@@ -40,7 +43,7 @@ func (t *TaskSpan) capturePanic(p *PanicError) sentry.EventID {
 		return ""
 	}
 	ctx := context.WithValue(context.Background(), taskKey{}, t)
-	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs)
+	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs, how)
 }
 
 // raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one
@@ -120,7 +123,7 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 		}
 		return known != ""
 	})
-	return rest, id
+	return rest, toldID(id)
 }
 
 // idOf returns the ID of the event for err itself, "" when there is none.

@@ -3,7 +3,10 @@ package sentryconfig_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,4 +135,62 @@ func TestPanicsOnTheirWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of joined errors each failure is an event, and so is what else there is: none hides the others.
+func TestJoinedFailures(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	boom := errors.New("boom")
+	found := &sentryconfig.TaskFailure{Reason: "found"}
+	lost := &sentryconfig.TaskFailure{Reason: "lost", Code: "gone", Err: boom}
+	for name, test := range map[string]struct {
+		err  error
+		want []string
+	}{
+		"failure and error":  {errors.Join(found, boom), []string{"$: found", "error: boom"}},
+		"error and failure":  {errors.Join(boom, found), []string{"$: found", "error: boom"}},
+		"two failures":       {errors.Join(found, fmt.Errorf("w: %w", lost)), []string{"$: found", "$: lost"}},
+		"the same twice":     {errors.Join(found, found, nil), []string{"$: found"}},
+		"one of two causes":  {fmt.Errorf("%w: %w", boom, found), []string{"$: found"}},
+		"cause and failure":  {lost, []string{"$: lost"}},
+		"made by a method":   {asFailure{found}, []string{"$: found"}},
+		"failure and cancel": {errors.Join(found, context.Canceled), []string{"$: found"}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := client.RunTask(ctx, sentryconfig.Task{Type: name}, func(ctx context.Context) error {
+			return client.RunTask(ctx, sentryconfig.Task{Type: name}, func(context.Context) error { cancel(); return test.err })
+		})
+		flushClient(t, client)
+		var got []string
+		for _, e := range server.Events() {
+			if e.Tags["task_type"] == name {
+				got = append(got, strings.ReplaceAll(e.Message, name, "$"))
+				if e.Message == "" {
+					got[len(got)-1] = e.Title()
+				}
+				if te := (*sentryconfig.TaskError)(nil); len(got) == 1 && (!errors.As(err, &te) || string(te.EventID) != e.ID) {
+					t.Errorf("%s: the error's event isn't the first: %#v", name, te)
+				}
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: events %q, want %q", name, got, test.want)
+		}
+		tx := server.Transactions()
+		if got := status(tx[len(tx)-1]); got != "failed_precondition" {
+			t.Errorf("%s: status %s", name, got)
+		}
+	}
+}
+
+type asFailure struct{ failure *sentryconfig.TaskFailure }
+
+func (asFailure) Error() string { return "as" }
+
+func (a asFailure) As(target any) bool {
+	f, ok := target.(**sentryconfig.TaskFailure)
+	if ok {
+		*f = a.failure
+	}
+	return ok
 }

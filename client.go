@@ -16,14 +16,15 @@ import (
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from many
-// goroutines at once. A nil *Client behaves like one that is switched off.
+// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
+// many goroutines at once. A nil *Client behaves like one that is switched off.
 //
-// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a task of
-// its own beside that one. What one Client has captured, another may capture too.
+// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a
+// task of its own beside that one. What one Client has captured, another may capture too.
 type Client struct {
 	settings
 	policy atomic.Pointer[policy]
@@ -37,10 +38,18 @@ type Client struct {
 	box       *outbox.Outbox     // nil without a DSN, and with the user's own transport
 	transport *transport         // nil with the user's own
 	collector *machine.Collector // nil without a DSN
+	system    atomic.Pointer[systemContexts]
 	osName    string
 	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
+	types     taskTypes
+	noise     noise
+	stuck     stuck
+	began     time.Time          // what now is since
+	turned    atomic.Int64       // now at the keeper's last turn
+	keeper    *resident.Resident // nil without a DSN
+	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
@@ -51,11 +60,12 @@ type Client struct {
 	background context.Context
 }
 
-// The bits of Client.state. A Client reports while none is set.
+// The bits of Client.state. A Client reports while isMade alone is set.
 const (
-	switchedOff uint32 = 1 << iota
-	isClosed           // the outbox still sends while Close waits for it
-	isSilent           // it has no DSN
+	isMade uint32 = 1 << iota // by New: the zero Client is off
+	switchedOff
+	isClosed // the outbox still sends while Close waits for it
+	isSilent // it has no DSN
 )
 
 // hooks are the user's own, from ClientOptions; they run after the package's.
@@ -71,11 +81,12 @@ type hooks struct {
 const withheld = "[host]"
 
 // errNoDSN is the last error of a Client that has nobody to report to.
-var errNoDSN = errors.New(`sentryconfig: no DSN: nothing is reported; set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
+var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
+	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
 
-// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it when it is
-// no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with CrashReports is an
-// error: a process has one crash output. Errors and costs are those of [Init].
+// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it
+// when it is no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with
+// CrashReports is an error: a process has one crash output. Errors and costs are those of [Init].
 func New(opts Options) (*Client, error) {
 	noticeEnabled()
 	s, err := opts.resolve()
@@ -86,12 +97,14 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(),
+	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
+		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
+	c.state.Store(isMade)
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())
 	if !s.policy.enabled {
-		c.state.Store(switchedOff)
+		c.state.Or(switchedOff)
 	}
 	co, err := c.clientOptions(opts)
 	if err != nil {
@@ -172,6 +185,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
+	c.keeper = resident.New(c.keep)
 	c.collector = machine.New(c.collectorOptions())
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
@@ -225,7 +239,8 @@ func hostname() string {
 }
 
 // Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
-// timeout. It reports false when some of it still waits, or was lost. While there is nothing to wait for it returns true.
+// timeout. It reports false when some of it still waits, or was lost. What MaxPerMinute holds back isn't waited for.
+// While there is nothing to wait for it returns true.
 func (c *Client) Flush(timeout time.Duration) bool {
 	noticeEnabled()
 	if c == nil || c.client == nil || !c.open() {
@@ -236,7 +251,7 @@ func (c *Client) Flush(timeout time.Duration) bool {
 
 func (c *Client) flush(timeout time.Duration) bool {
 	ok := false
-	c.collector.Run(func() { // sentry-go makes channels for it
+	c.keeper.Run(func() { // sentry-go makes channels for it
 		ctx, cancel := context.WithTimeout(c.background, timeout)
 		defer cancel()
 		ok = c.client.FlushWithContext(ctx)
@@ -244,10 +259,10 @@ func (c *Client) flush(timeout time.Duration) bool {
 	return ok
 }
 
-// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the operating
-// system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here. With OutboxDir,
-// what is not delivered stays on disk for the next Client, of this process or another; without, it is lost, and Close
-// reports false. A second Close does nothing and returns true.
+// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the
+// operating system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here.
+// With OutboxDir, what is not delivered stays on disk for the next Client, of this process or another; without, it is
+// lost, and Close reports false. A second Close does nothing and returns true.
 func (c *Client) Close(timeout time.Duration) bool {
 	noticeEnabled()
 	if !c.open() {
@@ -257,14 +272,19 @@ func (c *Client) Close(timeout time.Duration) bool {
 	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
 		return true
 	}
-	// In the order in which data flows: what sentry-go holds, the collector, the outbox.
+	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
+	begun := time.Now()
+	c.sendKept(c.noise.takeAll()...)
 	ok := c.flush(timeout)
+	c.keeper.Run(c.client.Close)
+	c.keeper.Close(keeperPatience)
 	c.unbindHub()
-	c.collector.Run(c.client.Close)
 	c.collector.Close()
 	c.crashes.End()
-	if c.box != nil {
-		ok = c.box.Close(cancelledContext()) && ok // what sentry-go handed over only now waits, or is lost
+	if c.box != nil { // which sends what was being captured meanwhile, as far as there is time
+		ctx, cancel := c.box.Timeout(max(0, timeout-time.Since(begun)))
+		defer cancel()
+		ok = c.box.Close(ctx) && ok
 	}
 	removeClient(c)
 	return ok
@@ -276,7 +296,7 @@ func (c *Client) Stats() Stats {
 	case c == nil:
 		return Stats{}
 	case c.box != nil:
-		return Stats(c.box.Stats())
+		return c.stats()
 	case c.state.Load()&isSilent != 0:
 		return Stats{LastError: errNoDSN}
 	}

@@ -226,7 +226,7 @@ func TestNothingToReportTo(t *testing.T) {
 	if err := silent.Stats().LastError; err == nil || !strings.Contains(err.Error(), "$SENTRY_DSN") {
 		t.Errorf("LastError is %v", err)
 	}
-	for name, client := range map[string]*sentryconfig.Client{"nil": none, "without a DSN": silent} {
+	for name, client := range map[string]*sentryconfig.Client{"nil": none, "zero": {}, "without a DSN": silent} {
 		ran := false
 		client.SetEnabled(true)
 		if id := client.CaptureTaskException(t.Context(), errors.New("x"), "", nil, nil); id != "" {
@@ -248,8 +248,16 @@ func TestNothingToReportTo(t *testing.T) {
 			t.Errorf("%s: Flush = false", name)
 		}
 	}
-	if err := none.Reconfigure(sentryconfig.Options{}); err == nil {
-		t.Error("a nil Client was reconfigured")
+	for _, client := range []*sentryconfig.Client{none, {}} {
+		if err := client.Reconfigure(sentryconfig.Options{}); err == nil {
+			t.Error("a Client that isn't there was reconfigured")
+		}
+	}
+	for _, span := range []*sentryconfig.TaskSpan{nil, {}} {
+		span.SetTag("a", "b")
+		span.SetData("a", 1)
+		span.SetStatus(sentry.SpanStatusOK)
+		span.Finish()
 	}
 	if !none.Close(0) || !silent.Close(0) || !silent.Close(0) {
 		t.Error("Close = false")
@@ -430,6 +438,17 @@ func TestReconfigure(t *testing.T) {
 		"CrashReports": func(o *sentryconfig.Options) { o.CrashReports = true },
 		"TracesSampleRate is 7": func(o *sentryconfig.Options) {
 			o.TracesSampleRate = sentry.Set(7.0)
+		},
+		"MaxPerMinute is -1": func(o *sentryconfig.Options) { o.MaxPerMinute = -1 },
+		"StuckAfter is -1s":  func(o *sentryconfig.Options) { o.StuckAfter = -time.Second },
+		"Alerts[1].Window is 0s": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour}, {}}
+		},
+		"Alerts[0].MinRuns is -1": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour, MinRuns: -1}}
+		},
+		"Alerts[0].MaxFailureRate is 60": func(o *sentryconfig.Options) {
+			o.Alerts = []sentryconfig.Alert{{Window: time.Hour, MaxFailureRate: 60}}
 		},
 	} {
 		other := opts

@@ -67,6 +67,10 @@ type deadDetails struct {
 	tags     map[string]string // those of the event before sentry-go's integrations add theirs
 	sameBoot bool              // the machine is known not to have been restarted since
 	inTask   bool              // the event belongs to the trace of a task
+	op       string            // of that task's span
+
+	// elsewhere says that the process may have run on another machine: nothing is known of that, nor of its user.
+	elsewhere bool
 }
 
 // maxDeadAge is how old a report may claim to be. Sentry refuses what is older than 30 days or from the future, and
@@ -76,7 +80,6 @@ const maxDeadAge = 20 * 24 * time.Hour
 // sendDead captures e as an event of a dead process, in the trace of t if that isn't nil. It reports whether the event
 // is stored, or dropped by a hook.
 func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead, t *deadTask) bool {
-	e.Level = sentry.LevelFatal
 	e.Timestamp = dead.LastAlive
 	if age := time.Since(dead.LastAlive); age > maxDeadAge || age < 0 {
 		e.Timestamp = time.Now() // the machine was off for long, or its clock was wrong: last_alive tells
@@ -89,13 +92,20 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 	restarted, sure := machine.Restarted(dead.Process.Boot)
 	scope, inTask := c.deadScope(dead.Process, t)
 	details := &captureDetails{fingerprint: fingerprint, dead: &deadDetails{
-		release: e.Release, tags: maps.Clone(e.Tags), sameBoot: sure && !restarted, inTask: inTask,
+		release: e.Release, tags: maps.Clone(e.Tags), sameBoot: sure && !restarted, inTask: inTask, op: "task",
 	}}
+	if t != nil && t.Job != nil {
+		details.dead.op = opQueueProcess
+	}
+	return c.captureDead(e, scope, details) == nil || details.stored // a hook that drops it has decided
+}
+
+// captureDead hands an event of a dead process to sentry-go, and returns the ID that it got, nil when it was dropped.
+func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *captureDetails) (id *sentry.EventID) {
 	hint := &sentry.EventHint{Context: &captureContext{c.background, details}}
 	hub := sentry.NewHub(c.client, scope)
-	var id *sentry.EventID
 	c.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
-	return id == nil || details.stored // a hook that drops it has decided
+	return id
 }
 
 // deadScope returns a scope with nothing of this process on it, and the trace of t where that is known. The scope's
@@ -142,9 +152,9 @@ func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Eve
 		return !own
 	})
 	if trace := e.Contexts["trace"]; dead.inTask && trace != nil {
-		trace["op"] = "task"
+		trace["op"] = dead.op
 	}
-	if c.policy.Load().systemInfo {
+	if c.policy.Load().systemInfo && !dead.elsewhere {
 		maps.Copy(e.Contexts, machine.Lasting(c.collector.Settled(), dead.sameBoot))
 	}
 	return e

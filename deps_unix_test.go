@@ -38,3 +38,36 @@ func TestWindowsLinksNothingWithSideEffects(t *testing.T) {
 		t.Error("the Windows build links testing")
 	}
 }
+
+// A method that is looked up by a name that the compiler doesn't know makes the linker keep every method of the program.
+func TestLinksNothingUnused(t *testing.T) {
+	dir := t.TempDir()
+	source := `package main
+
+import "github.com/autoservice/sentryconfig"
+
+type probe struct{}
+
+func (probe) Error() string      { return "probe" }
+func (probe) NobodyCalls() string { return "unused" }
+
+func main() { sentryconfig.CaptureTaskException(nil, probe{}, "", nil, nil) }
+`
+	if err := os.WriteFile(dir+"/main.go", []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := dir + "/program"
+	if out, err := exec.Command("go", "build", "-o", program, dir+"/main.go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	symbols, err := exec.Command("go", "tool", "nm", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(symbols), "main.probe.Error") && !strings.Contains(string(symbols), "main.(*probe).Error") {
+		t.Error("the program lacks what it needs: are these its symbols?")
+	}
+	if strings.Contains(string(symbols), "NobodyCalls") {
+		t.Error("the linker keeps a method that nobody calls")
+	}
+}

@@ -36,6 +36,8 @@
 //   - Where RunTask doesn't fit, its parts: [CreateTaskSpan], [CaptureTaskException], [CaptureTaskFailure].
 //   - [AddBreadcrumb] and [NewLogHandler] for the steps before: they make no events.
 //   - [SetEnabled] to stop and go on, [Reconfigure] with [LoadOptions] for settings that change while tasks run.
+//   - [CaptureFeedback] for what a person says of the program, [CaptureInterrupted] for engines that tell afterwards that an
+//     attempt never came back, [TraceHeaders] to continue a trace elsewhere.
 //   - [ReadStats] for a health page, [PurgeOutbox] after an opt-out, [ExportOutbox] for a machine that is never online.
 //
 // # Which context goes where
@@ -58,7 +60,9 @@
 // holds: from then on it survives a server that can't be reached, and with Options.OutboxDir the end of the process. Errors of
 // the package's own go to Options.Logger and Stats.LastError.
 //
-// Package sentrytest is a Sentry server for tests.
+// Where tasks come from a task engine, a [Job] in the [Task] says which attempt this is and what becomes of an error;
+// docs/engines.md names the adapters that fill it in. Package sentrytest is a Sentry server for tests, and package
+// sentryview a page that shows what was reported.
 //
 // [sentry-go]: https://docs.sentry.io/platforms/go/
 package sentryconfig

@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/getsentry/sentry-go"
-
-	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that
@@ -55,107 +51,6 @@ func (b *appender) Write(p []byte) (int, error) { *b = append(*b, p...); return 
 // A wireBatch is all that an item for logs or metrics holds.
 type wireBatch[T any] struct {
 	Items []T `json:"items"`
-}
-
-// plainEvent is a sentry.Event without its MarshalJSON.
-type plainEvent sentry.Event
-
-// omitted leaves out the field that it shadows.
-type omitted = *struct{}
-
-// A wireEvent is an event or a transaction. Its own fields shadow those of sentry-go.
-type wireEvent struct {
-	*plainEvent
-
-	SDK         sentry.SdkInfo                `json:"sdk"`
-	LogEntry    wireMessage                   `json:"logentry,omitzero"`
-	Breadcrumbs wireValues[sentry.Breadcrumb] `json:"breadcrumbs,omitzero"`
-	Exception   wireValues[wireException]     `json:"exception,omitzero"`
-	Threads     wireValues[sentry.Thread]     `json:"threads,omitzero"`
-	Request     *wireRequest                  `json:"request,omitempty"`
-	User        *sentry.User                  `json:"user,omitempty"`
-
-	// Of transactions alone.
-	Type            string                  `json:"type,omitempty"`
-	StartTime       time.Time               `json:"start_timestamp,omitzero"`
-	Spans           *[]*plainSpan           `json:"spans,omitempty"`
-	TransactionInfo *sentry.TransactionInfo `json:"transaction_info,omitempty"`
-
-	Contexts      omitted `json:"contexts,omitempty"` // written by appendEvent
-	Message       omitted `json:"message,omitempty"`  // a text at the top level is for log entries of old
-	CheckIn       omitted `json:"check_in,omitempty"`
-	MonitorConfig omitted `json:"monitor_config,omitempty"`
-}
-
-type wireMessage struct {
-	Message string `json:"message"`
-}
-
-// wireValues is how a list of an event's parts is written. The scrubber has removed entries that were nil.
-type wireValues[T any] struct {
-	Values []*T `json:"values"`
-}
-
-func (v wireValues[T]) IsZero() bool { return len(v.Values) == 0 }
-
-// A wireException names its thread by a text, as the thread itself does.
-type wireException struct {
-	*sentry.Exception
-	ThreadID uint64 `json:"thread_id,omitempty,string"`
-}
-
-// A wireRequest has its cookies among the headers alone: servers with a schema refuse a text of them. Its URL is one:
-// with the brackets of what stands for this machine's name it would have no valid host.
-type wireRequest struct {
-	*sentry.Request
-	URL     string  `json:"url,omitempty"`
-	Cookies omitted `json:"cookies,omitempty"`
-}
-
-// plainSpan is a sentry.Span without its MarshalJSON, which may write what was encoded before the span was scrubbed.
-type plainSpan sentry.Span
-
-// appendEvent appends the JSON of an event or a transaction.
-func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
-	w := wireEvent{plainEvent: (*plainEvent)(e), SDK: sdkOf(e), LogEntry: wireMessage{e.Message}}
-	w.Breadcrumbs.Values = e.Breadcrumbs
-	for i := range e.Exception {
-		w.Exception.Values = append(w.Exception.Values, &wireException{&e.Exception[i], e.Exception[i].ThreadID})
-	}
-	for i := range e.Threads {
-		w.Threads.Values = append(w.Threads.Values, &e.Threads[i])
-	}
-	if e.Request != nil {
-		w.Request = &wireRequest{Request: e.Request, URL: strings.ReplaceAll(e.Request.URL, withheld, "host")}
-	}
-	if !e.User.IsEmpty() {
-		w.User = &e.User
-	}
-	if itemTypeOf(e) == itemTransaction {
-		spans := make([]*plainSpan, len(e.Spans))
-		for i, s := range e.Spans {
-			spans[i] = (*plainSpan)(s)
-		}
-		w.Type, w.StartTime, w.Spans, w.TransactionInfo = e.Type, e.StartTime, &spans, e.TransactionInfo
-	}
-	if len(e.Contexts) == 0 {
-		return appendJSON(b, &w)
-	}
-	// The contexts are most of an event, and nearly all of them texts and numbers, which need no reflection.
-	b = append(b, `{"contexts":`...)
-	b, err := safe.AppendJSON(b, e.Contexts)
-	if err != nil {
-		return b, err
-	}
-	rest := len(b)
-	if b, err = appendJSON(b, &w); err != nil {
-		return b, err
-	}
-	if b[rest+1] == '}' { // nothing but contexts
-		return append(b[:rest], '}'), nil
-	}
-	b[rest] = ','
-	return b, nil
 }
 
 // A wireCheckIn is what Sentry takes of a check-in: of the contexts, the ID of the trace alone.

@@ -443,3 +443,23 @@ func TestEventsThatAreTooLarge(t *testing.T) {
 		})
 	}
 }
+
+// A text that is attached is scrubbed; what is no text is the host's.
+func TestTextAttachmentsAreScrubbed(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	hub := sentry.CurrentHub().Clone()
+	payload := []byte("password=OpenSesame1")
+	hub.Scope().AddAttachment(&sentry.Attachment{Filename: "a.log", ContentType: "text/plain", Payload: payload})
+	hub.Scope().AddAttachment(&sentry.Attachment{Filename: "a.bin", Payload: payload})
+	hub.CaptureMessage("x")
+	e := one(t, server)
+	if len(e.Attachments) != 2 {
+		t.Fatalf("%d attachments", len(e.Attachments))
+	}
+	if got := string(e.Attachments[0].Data); got != "password=[Filtered]" {
+		t.Errorf("the text was sent as %q", got)
+	}
+	if got := string(e.Attachments[1].Data); got != string(payload) {
+		t.Errorf("the other was sent as %q", got)
+	}
+}

@@ -1,10 +1,9 @@
 package sentryconfig
 
 import (
-	"encoding/json"
 	"runtime/debug"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/getsentry/sentry-go"
@@ -36,26 +35,11 @@ var thisModule = sync.OnceValue(func() sentry.SdkPackage {
 	return p
 })
 
-// sdkOf is what e says of the SDK: what sentry-go says, and this module. A hook may have made e anew, without any.
-func sdkOf(e *sentry.Event) sentry.SdkInfo {
-	sdk := e.Sdk
-	if sdk.Name == "" || sdk.Version == "" {
-		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
-	}
-	if len(sdk.Packages) == 0 {
-		sdk.Packages = []sentry.SdkPackage{{Name: "sentry-go", Version: sentry.SDKVersion}}
-	}
-	sdk.Packages = append(slices.Clip(sdk.Packages), thisModule())
-	return sdk
-}
-
 // sdkHeader is what the header of each envelope says of the SDK, as a JSON object.
 var sdkHeader = sync.OnceValue(func() string {
-	encoded, err := json.Marshal(sdkOf(new(sentry.Event)))
-	if err != nil {
-		panic(err) // it holds nothing but texts
-	}
-	return string(encoded)
+	w := wire{b: []byte{'{'}}
+	w.sdk(sentry.SdkInfo{})
+	return strings.TrimPrefix(string(w.b), `{"sdk":`)
 })
 
 // appendEnvelope makes of b, which is empty, the envelope of e: a header without sent_at, which the sender writes, an
@@ -90,17 +74,14 @@ func (t *transport) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([
 // appendHeader appends the header of an envelope, whose event has an id, if any.
 func (t *transport) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) ([]byte, error) {
 	b = append(b, '{')
-	var err error
 	if id != "" {
-		if b, err = safe.AppendJSON(append(b, `"event_id":`...), string(id)); err != nil {
-			return b, err
-		}
-		b = append(b, ',')
+		b = append(safe.AppendString(append(b, `"event_id":`...), string(id)), ',')
 	}
 	b = append(append(b, `"sdk":`...), sdkHeader()...)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
 		t.client.policy.Load().scrubber.TraceHeader(trace)
-		if b, err = appendJSON(append(b, `,"trace":`...), trace); err != nil {
+		var err error
+		if b, err = safe.AppendJSON(append(b, `,"trace":`...), trace); err != nil {
 			return b, err
 		}
 	}
@@ -113,7 +94,11 @@ func (t *transport) appendAttachments(b []byte, e *sentry.Event) ([]byte, error)
 		if a == nil {
 			continue
 		}
-		if room -= int64(len(a.Payload)); room < 0 {
+		payload := a.Payload
+		if int64(len(payload)) <= room {
+			payload = t.client.policy.Load().scrubber.Payload(a)
+		}
+		if room -= int64(len(payload)); room < 0 {
 			t.client.logger.Warn("sentryconfig: an attachment is left out: "+
 				"the attachments of an event may take a quarter of Options.OutboxBytes",
 				"filename", a.Filename, "bytes", len(a.Payload))
@@ -124,12 +109,12 @@ func (t *transport) appendAttachments(b []byte, e *sentry.Event) ([]byte, error)
 			Length      int    `json:"length"`
 			Filename    string `json:"filename"`
 			ContentType string `json:"content_type,omitempty"`
-		}{"attachment", len(a.Payload), a.Filename, a.ContentType})
+		}{"attachment", len(payload), a.Filename, a.ContentType})
 		if err != nil {
 			return b, err
 		}
 		b = append(append(b, replaceNULs(header)...), '\n')
-		b = append(append(b, a.Payload...), '\n')
+		b = append(append(b, payload...), '\n')
 	}
 	return b, nil
 }

@@ -136,6 +136,19 @@ func (d *details) look(err error) {
 	case *time.ParseError:
 		d.text("value", e.Value)
 		d.text("layout", e.Layout)
+	case *PanicError:
+		if _, is := e.Value.(error); !is {
+			d.text("panic_value_type", fmt.Sprintf("%T", e.Value))
+		}
+	default:
+		d.verification(err)
+		d.methods(err)
+	}
+}
+
+// verification reads what is wrong with a certificate.
+func (d *details) verification(err error) {
+	switch e := err.(type) { //nolint:errorlint // as above
 	case *tls.CertificateVerificationError:
 		if len(e.UnverifiedCertificates) > 0 {
 			d.certificate(e.UnverifiedCertificates[0])
@@ -148,12 +161,6 @@ func (d *details) look(err error) {
 	case x509.CertificateInvalidError:
 		d.text("reason", e.Detail)
 		d.certificate(e.Cert)
-	case *PanicError:
-		if _, is := e.Value.(error); !is {
-			d.text("panic_value_type", fmt.Sprintf("%T", e.Value))
-		}
-	default:
-		d.methods(err)
 	}
 }
 
@@ -222,7 +229,8 @@ func headAndTail[T string | []byte](s T, limit int) string {
 		for tail < len(s) && tail-(len(s)-limit/2) < utf8.UTFMax && !utf8.RuneStart(s[tail]) {
 			tail++
 		}
-		return strings.ToValidUTF8(string(s[:head])+" … ("+strconv.Itoa(tail-head)+" bytes cut) … "+string(s[tail:]), "�")
+		cut := " … (" + strconv.Itoa(tail-head) + " bytes cut) … "
+		return strings.ToValidUTF8(string(s[:head])+cut+string(s[tail:]), "�")
 	}
 	return strings.ToValidUTF8(string(s), "�")
 }

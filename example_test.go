@@ -154,7 +154,7 @@ func ExampleStats_MarshalJSON() {
 
 	text, err := json.Marshal(sentryconfig.ReadStats())
 	fmt.Println(string(text), err)
-	// Output: {"Captured":0,"Delivered":0,"Dropped":0,"Pending":0,"PendingBytes":0,"DroppedBy":{},"OldestPending":null,"LastError":null} <nil>
+	// Output: {"Captured":0,"Delivered":0,"Dropped":0,"Pending":0,"PendingBytes":0,"HeldBack":0,"DroppedBy":{},"OldestPending":null,"Tasks":{},"LastError":null} <nil>
 }
 
 func ExampleInit_outbox() {
@@ -287,7 +287,7 @@ func ExampleTaskSpan_Finish() {
 	fmt.Println(server.Transactions()[0].Contexts["trace"]["status"])
 	// Output:
 	// the caller gets: no such drive
-	// 1 x panic: panic: no such drive ["backup" "panic: no such drive"]
+	// 1 x panic: panic: no such drive ["backup" "panic: no such drive" "sentryconfig_test.ExampleTaskSpan_Finish.func1"]
 	// internal_error
 }
 

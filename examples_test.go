@@ -5,6 +5,7 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,6 +54,37 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Go code in docs/grouping.md is code of its examples, but for the indentation.
+func TestDocsGroupingCompiles(t *testing.T) {
+	page, err := os.ReadFile("docs/grouping.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("example_grouping_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "```go\n")[1:]
+	if len(blocks) < 5 {
+		t.Fatalf("%d blocks of Go", len(blocks))
+	}
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.Contains(withoutIndentation(string(source)), withoutIndentation(block)) {
+			t.Errorf("no example has\n%s", block)
+		}
+	}
+}
+
+func withoutIndentation(code string) string {
+	var b strings.Builder
+	for line := range strings.Lines(code) {
+		b.WriteString(strings.TrimLeft(strings.TrimRight(line, "\r\n"), "\t"))
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // exampleName is what an Example of f is called, without the Example; "" for methods of types that aren't exported.

@@ -17,15 +17,11 @@ import (
 const maxExceptions = 50
 
 // exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
-// errors carry; where none does, the outermost gets stack's. Its methods may panic: what they don't say gets a
-// stand-in.
-func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) []sentry.Exception {
-	var (
-		list    []sentry.Exception
-		carried bool
-		seen    = make(map[error]struct{}, 4) // against cycles
-		path    []int                         // IDs of the exceptions around the next one, by depth
-	)
+// errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they
+// don't say gets a stand-in.
+func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
+	seen := make(map[error]struct{}, 4) // against cycles
+	var path []int                      // IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {
 		if n.Depth > len(path) { // below one that is in the list already
 			continue
@@ -54,7 +50,17 @@ func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) []se
 		outermost.Mechanism = nil // it only tells how exceptions hang together
 	}
 	slices.Reverse(list)
-	return list
+	return list, carried
+}
+
+// leafOf is the innermost exception of a list in which the outermost is the last: of joined ones within the first.
+func leafOf(list []sentry.Exception) *sentry.Exception {
+	i := len(list) - 1
+	for i > 0 && list[i].Mechanism != nil && list[i-1].Mechanism.ParentID != nil &&
+		*list[i-1].Mechanism.ParentID == list[i].Mechanism.ExceptionID {
+		i--
+	}
+	return &list[i]
 }
 
 // exceptionOf is n as the exception id, within those of path.

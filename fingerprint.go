@@ -2,6 +2,10 @@ package sentryconfig
 
 import (
 	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
@@ -11,12 +15,13 @@ import (
 // classOf is the class of err, in a context that has ended so: past its deadline, what follows from that has the
 // condition timeout.
 func (c *Client) classOf(end ending, err error) grouping.Class {
-	return rulesFor(end, c.policy.Load().errorClass, c.cleanMessage).Class(err)
+	rules := rulesFor(end, c.policy.Load().errorClass, c.cleanMessage)
+	return rules.Class(err)
 }
 
 // rulesFor are the rules for errors in a context that has ended so. user and clean may be nil.
-func rulesFor(end ending, user func(error) string, clean func(string) string) *grouping.Rules {
-	r := &grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
+func rulesFor(end ending, user func(error) string, clean func(string) string) grouping.Rules {
+	r := grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
 	if end.late() {
 		r.Late = end.caused
 	}
@@ -30,6 +35,44 @@ func isOwnError(err error) bool {
 		return true
 	}
 	return false
+}
+
+// fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and
+// of a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of
+// where it was made, has that function in place of the text: words that vary can't scatter it.
+func fingerprintOf(taskType string, c grouping.Class, made, raised *sentry.Stacktrace) []string {
+	name := c.Name
+	if maker := functionOf(made); c.Text && maker != "" && raised == nil {
+		name = maker
+	}
+	fingerprint := []string{taskType, name}
+	if c.Condition != "" {
+		fingerprint = append(fingerprint, c.Condition)
+	}
+	if raiser := functionOf(raised); raiser != "" {
+		fingerprint = append(fingerprint, raiser)
+	}
+	return fingerprint
+}
+
+// functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
+// main.(*Scanner).parse; "" without a stack trace.
+func functionOf(st *sentry.Stacktrace) string {
+	if st == nil || len(st.Frames) == 0 {
+		return ""
+	}
+	f := &st.Frames[len(st.Frames)-1]
+	for i := range slices.Backward(st.Frames) {
+		if st.Frames[i].InApp {
+			f = &st.Frames[i]
+			break
+		}
+	}
+	pkg := f.Module[strings.LastIndexByte(f.Module, '/')+1:]
+	if pkg == "" {
+		return f.Function
+	}
+	return pkg + "." + f.Function
 }
 
 // titleOf is the exception type that an issue gets its title from.
@@ -70,7 +113,8 @@ func panicMessage(value any) string {
 		case reflect.String:
 			text = reflect.ValueOf(value).String()
 		case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr, reflect.Float32, reflect.Float64:
+			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
+			reflect.Float32, reflect.Float64:
 			text = t.String() + " 0"
 		default:
 			text = t.String()

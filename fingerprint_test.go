@@ -40,7 +40,8 @@ import (
 
 // classOf is the class of err where no context has ended.
 func classOf(err error, user func(error) string, clean func(string) string) grouping.Class {
-	return rulesFor(ending{}, user, clean).Class(err)
+	rules := rulesFor(ending{}, user, clean)
+	return rules.Class(err)
 }
 
 // provoked is an error that really happened, and what it is to be grouped by.
@@ -145,7 +146,7 @@ func realErrors() []provoked {
 		{"invalid name in an fs.FS", func(t *testing.T) error {
 			_, err := fs.ReadFile(os.DirFS(t.TempDir()), "../x")
 			return err
-		}, "fs.PathError", false, ""},
+		}, "fs.PathError", false, "invalid argument"},
 
 		// The network.
 		{"refused connection", func(t *testing.T) error {
@@ -195,7 +196,7 @@ func realErrors() []provoked {
 		{"address without port", func(*testing.T) error {
 			_, err := net.Dial("tcp", "127.0.0.1")
 			return err
-		}, "net.OpError", false, ""},
+		}, "net.OpError", false, "net.AddrError"},
 		{"bad CIDR", func(*testing.T) error {
 			_, _, err := net.ParseCIDR("10.0.0.0/x")
 			return err
@@ -203,7 +204,7 @@ func realErrors() []provoked {
 		{"bad URL", func(*testing.T) error {
 			_, err := url.Parse(same("http://a b"))
 			return err
-		}, "url.Error", false, ""},
+		}, "url.Error", false, "url.InvalidHostError"},
 		{"client timeout", func(t *testing.T) error {
 			return get(t, &http.Client{Timeout: 20 * time.Millisecond}, context.Background(), silentServer(t))
 		}, "url.Error", false, "timeout"},
@@ -226,7 +227,7 @@ func realErrors() []provoked {
 		}, "http.MaxBytesError", false, ""},
 		{"bad certificate, request", func(t *testing.T) error {
 			return get(t, http.DefaultClient, context.Background(), tlsServer(t).URL)
-		}, "url.Error", false, ""},
+		}, "url.Error", false, "x509.UnknownAuthorityError"},
 		{"bad certificate, connection", func(t *testing.T) error {
 			_, err := tls.Dial("tcp", tlsServer(t).Listener.Addr().String(), &tls.Config{RootCAs: x509.NewCertPool()})
 			return err
@@ -275,7 +276,7 @@ func realErrors() []provoked {
 		{"bad CSV", func(*testing.T) error {
 			_, err := csv.NewReader(strings.NewReader("a,b\nc\n")).ReadAll()
 			return err
-		}, "csv.ParseError", false, ""},
+		}, "csv.ParseError", false, "wrong number of fields"},
 		{"bad base64", func(*testing.T) error {
 			_, err := base64.StdEncoding.DecodeString("!")
 			return err
@@ -291,7 +292,7 @@ func realErrors() []provoked {
 		{"bad number", func(*testing.T) error {
 			_, err := strconv.Atoi("x")
 			return err
-		}, "strconv.NumError", false, ""},
+		}, "strconv.NumError", false, "invalid syntax"},
 		{"bad time", func(*testing.T) error {
 			_, err := time.Parse(time.RFC3339, "x")
 			return err
@@ -368,7 +369,7 @@ func realErrors() []provoked {
 		{"one that names no class", func(*testing.T) error { return namedError("") }, "sentryconfig.namedError", false, ""},
 		{"one whose class has lines", func(*testing.T) error { return namedError(" a\r\n b\t") }, "a b", false, ""},
 		{"timeout of one's own", func(*testing.T) error { return timeoutError{} }, "sentryconfig.timeoutError", false, "timeout"},
-		{"failure", func(*testing.T) error { return &TaskFailure{Reason: "disk C: at 97 %"} }, "disk C: at <n> %", true, ""},
+		{"failure", func(*testing.T) error { return &TaskFailure{Reason: "disk C: at 97 %"} }, "disk <path> at <n>", true, ""},
 		{"no text at all", func(*testing.T) error { return errors.New(" \n") }, "error", true, ""},
 
 		// Trees.
@@ -392,19 +393,22 @@ func realErrors() []provoked {
 			return fmt.Errorf("x: %w", none)
 		}, "x: %!w(<nil>)", true, ""},
 		{"joined by a type of one's own", func(*testing.T) error {
-			return treeError{errors.New("a"), fs.ErrPermission}
+			return groupError{errors.New("a"), fs.ErrPermission}
+		}, "permission denied", true, "permission"},
+		{"joined, with a place", func(*testing.T) error {
+			return treeError{"place", []error{errors.New("a"), fs.ErrPermission}}
 		}, "sentryconfig.treeError", false, "permission"},
 
 		// Codes.
 		{"code", func(*testing.T) error { return fmt.Errorf("x: %w", &codeError{code: "NoSuchKey"}) }, "sentryconfig.codeError", false, "NoSuchKey"},
 		{"code before exit before condition", func(t *testing.T) error {
-			return treeError{fs.ErrNotExist, helper("exit").Run(), &codeError{code: "A"}, &codeError{code: "B"}}
+			return treeError{"place", []error{fs.ErrNotExist, helper("exit").Run(), &codeError{code: "A"}, &codeError{code: "B"}}}
 		}, "sentryconfig.treeError", false, "A"},
 		{"exit before condition", func(t *testing.T) error {
-			return treeError{fs.ErrNotExist, helper("exit").Run()}
+			return treeError{"place", []error{fs.ErrNotExist, helper("exit").Run()}}
 		}, "sentryconfig.treeError", false, "exit_3"},
 		{"conditions in their order", func(*testing.T) error {
-			return treeError{syscall.ENOSPC, context.Canceled, context.DeadlineExceeded, fs.ErrPermission}
+			return treeError{"place", []error{syscall.ENOSPC, context.Canceled, context.DeadlineExceeded, fs.ErrPermission}}
 		}, "sentryconfig.treeError", false, "permission"},
 		{"empty code", func(*testing.T) error { return &codeError{err: syscall.ECONNRESET} }, "sentryconfig.codeError", false, "connection_reset"},
 		{"long code in lines", func(*testing.T) error { return &codeError{code: "x\ny" + strings.Repeat("é", 100)} },
@@ -427,10 +431,14 @@ type (
 	stateError     string
 	timeoutError   struct{}
 	box[T any]     struct{ _ *T }
-	treeError      []error
+	groupError     []error
 	isError2       struct{ target error }
 	asCodeError    struct{}
-	codeError      struct {
+	treeError      struct {
+		place string
+		errs  []error
+	}
+	codeError struct {
 		code string
 		err  error
 	}
@@ -450,7 +458,9 @@ func (timeoutError) Error() string    { return "too late" }
 func (timeoutError) Timeout() bool    { return true }
 func (box[T]) Error() string          { return "box" }
 func (e treeError) Error() string     { return "tree" }
-func (e treeError) Unwrap() []error   { return e }
+func (e treeError) Unwrap() []error   { return e.errs }
+func (e groupError) Error() string    { return "group" }
+func (e groupError) Unwrap() []error  { return e }
 func (e isError2) Error() string      { return "is" }
 func (e isError2) Is(target error) bool {
 	return target == e.target
@@ -781,7 +791,7 @@ func TestClassOfHostileErrors(t *testing.T) {
 		{"nil of ours", (*TaskFailure)(nil), grouping.Class{Name: "sentryconfig.TaskFailure", Text: true, Condition: ""}},
 		{"nil panic of ours", (*PanicError)(nil), grouping.Class{Name: "sentryconfig.PanicError", Text: true, Condition: ""}},
 		{"text that panics", &PanicError{Value: panicsAsString{}}, grouping.Class{Name: "sentryconfig.PanicError", Text: true, Condition: ""}},
-		{"wraps itself", self, grouping.Class{Name: "sentryconfig.selfError", Text: false, Condition: ""}},
+		{"wraps itself", self, grouping.Class{Name: "self", Text: true, Condition: ""}},
 		{"wraps itself, two steps", turns.Err, grouping.Class{Name: "round", Text: true, Condition: ""}},
 		{"deep", deep, grouping.Class{Name: "sentryconfig.pointerError", Text: false, Condition: ""}},
 		{"deeper than looked at", deeper, grouping.Class{Name: "level <n>", Text: true, Condition: ""}},

@@ -8,7 +8,6 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/grouping"
-	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -135,7 +134,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 // cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
 // name is as good as another.
 func (c *Client) cleanMessage(message string) string {
-	return strings.ReplaceAll(c.policy.Load().scrubber.Text(safe.CutText(message, 2*grouping.MaxMessage)), scrub.Dir, "/dir")
+	return strings.ReplaceAll(c.policy.Load().scrubber.Text(grouping.Excerpt(message)), scrub.Dir, "/dir")
 }
 
 // finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
@@ -145,14 +144,18 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
+	moveOrigin(e)
 	c.addCommonTags(e)
+	var system *systemContexts
 	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
-		c.addSystem(e, p, hook != nil)
+		system = c.systemContexts(p)
+		system.addTo(e, hook != nil || c.transport == nil)
 	}
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint
 	}
-	if p.pii && e.User.Username == "" {
+	elsewhere := details != nil && details.dead != nil && details.dead.elsewhere
+	if p.pii && e.User.Username == "" && !elsewhere {
 		e.User.Username = p.user
 	}
 	if hook != nil {
@@ -163,14 +166,24 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		if e == nil {
 			return nil
 		}
+		if c.transport != nil {
+			system.reclaim(e)
+		}
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
-		if p.pii {
+		if p.pii && !elsewhere {
 			e.ServerName = c.host
 		}
 	}
-	p.scrubber.Event(e)
+	p.scrubber.EventBut(e, system.marks())
+	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
+		if details != nil {
+			details.held = true
+		}
+		unmark(e)
+		return nil
+	}
 	if details != nil && c.transport != nil {
 		c.transport.expect(e, details)
 	}

@@ -161,6 +161,10 @@ func (l *tasks) findOnly() {
 	}
 	t := l.roots[0]
 	for {
+		if t.job() != nil { // others like it run elsewhere, or soon here
+			l.only.Store(nil)
+			return
+		}
 		t.mu.Lock()
 		if len(t.children) != 1 {
 			t.mu.Unlock()

@@ -55,6 +55,12 @@ func (t *TaskSpan) noteStart() {
 	if t.parent != nil {
 		note.Outer = t.parent.span.SpanID.String()
 	}
+	if job := t.job(); job != nil {
+		note.Job = job.note(t.attempt.identity)
+	}
+	if len(t.noted) > 0 {
+		note.Tags, _ = t.client.policy.Load().scrubber.Value(t.noted).(map[string]string)
+	}
 	if t.data != nil {
 		if data, err := safe.AppendJSON(nil, t.client.policy.Load().scrubber.Value(t.data)); err == nil {
 			note.Data = data
@@ -106,7 +112,7 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 	tasks := deadTasks(dead.Tasks)
 	for _, t := range tasks {
 		e := c.interruptedEvent(dead, t)
-		done = c.sendDead(e, []string{e.Tags["task_type"], "task_interrupted"}, dead, &t) && done
+		done = c.sendDead(e, interruptedFingerprint(e.Tags["task_type"]), dead, &t) && done
 	}
 	if len(dead.Crash) == 0 {
 		return done
@@ -162,8 +168,29 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 			death[name] = bytes
 		}
 	}
+	e := newInterrupted(taskType, task, death)
+	e.EventID = sentry.EventID(t.EventID)
+	if known {
+		for key, value := range t.Tags {
+			if _, own := e.Tags[key]; !own {
+				e.Tags[key] = value
+			}
+		}
+	}
+	if t.Job != nil {
+		job := jobOf(t.Job)
+		if id := job.interruptedID(t.Job.Identity); id != "" {
+			e.EventID = sentry.EventID(id)
+		}
+		setInterruptedLevel(e, job.Queue, job.retriable())
+	}
+	return e
+}
+
+// newInterrupted makes the event for a task that never came back.
+func newInterrupted(taskType string, task, death sentry.Context) *sentry.Event {
 	return &sentry.Event{
-		EventID:     sentry.EventID(t.EventID),
+		Level:       sentry.LevelFatal,
 		Message:     taskType + ": interrupted",
 		Transaction: "task." + taskType,
 		Tags:        map[string]string{"task_type": taskType, "failure_type": "task_interrupted"},
@@ -171,11 +198,31 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 	}
 }
 
+func interruptedFingerprint(taskType string) []string { return []string{taskType, "task_interrupted"} }
+
+// setInterruptedLevel says in the event of an attempt at a job whether the engine tries again.
+func setInterruptedLevel(e *sentry.Event, queue string, retriable bool) {
+	if queue != "" {
+		e.Tags["queue"] = queue
+	}
+	if retriable {
+		verdict{willRetry: true, eventID: string(e.EventID)}.apply(e)
+	}
+}
+
+// jobOf is what the journal notes of a job.
+func jobOf(j *outbox.Job) *Job {
+	return &Job{System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts}
+}
+
 // deadTaskContext is what the context task says of a task, its data aside.
 func deadTaskContext(t outbox.Task) sentry.Context {
 	task := sentry.Context{"task_type": taskTypeOrUnknown(t.Type)}
 	if t.Total > 0 {
 		task["index"], task["total"] = t.Index, t.Total
+	}
+	if t.Job != nil {
+		jobOf(t.Job).describe(task)
 	}
 	return task
 }
@@ -195,7 +242,7 @@ func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
 
 func (c *Client) crashClass(report crash.Report) string {
 	reason, _, _ := strings.Cut(report.Reason, "\n")
-	return grouping.Normalize(c.cleanMessage(reason))
+	return grouping.Text(c.cleanMessage(reason))
 }
 
 // capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.
@@ -232,6 +279,7 @@ func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadT
 	}
 	e := &sentry.Event{
 		EventID:  sentry.EventID(dead.CrashID),
+		Level:    sentry.LevelFatal,
 		Tags:     map[string]string{"failure_type": "process_crash"},
 		Contexts: map[string]sentry.Context{"crash": death},
 	}

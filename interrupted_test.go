@@ -326,3 +326,37 @@ func TestHooksOfTheHostSeeTheDead(t *testing.T) {
 		t.Errorf("contexts %v", seen)
 	}
 }
+
+// TestInterruptedJob: the event of an attempt at a job has its facts, its tags, a level by what the engine does next, and
+// the ID that the engine's own report has.
+func TestInterruptedJob(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	var noted []outbox.Interrupted
+	for attempt := 2; attempt <= 3; attempt++ {
+		job := &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: attempt, MaxAttempts: 3}
+		task := outbox.Task{Type: "send", Job: job.note(""), Tags: map[string]string{"shop": "x", "task_type": "mine"},
+			TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)}
+		noted = append(noted, outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: task})
+	}
+	if !current.Load().reportDead(outbox.Dead{LastAlive: time.Now(), Tasks: noted}) {
+		t.Fatal("not reported")
+	}
+	for i, e := range server.WaitEvents(2, time.Minute) {
+		task := e.Contexts["task"]
+		if e.Tags["shop"] != "x" || e.Tags["task_type"] != "send" || e.Tags["queue"] != "mail" || task["id"] != "17" ||
+			task["attempt"] != float64(i+2) || e.Contexts["trace"]["op"] != "queue.process" {
+			t.Errorf("tags %v, task %v, trace %v", e.Tags, task, e.Contexts["trace"])
+		}
+		if e.Level != []string{"warning", "fatal"}[i] || (e.Tags["will_retry"] == "true") != (i == 0) {
+			t.Errorf("level %s, tags %v", e.Level, e.Tags)
+		}
+		job := &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: i + 2, MaxAttempts: 3}
+		if id := CaptureInterrupted(context.Background(), Task{Type: "send", Job: job}); string(id) != e.ID {
+			t.Errorf("ID %s, the engine's %s", e.ID, id)
+		}
+	}
+}

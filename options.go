@@ -8,12 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 )
 
-// Options configures [Init] and [New]. The zero value reports to the project of $SENTRY_DSN, with personal data and system
-// information, and traces every task. sentry.Set(false) tells an explicit false from "not set".
+// Options configures [Init] and [New]. The zero value reports to the project of $SENTRY_DSN, with personal data and
+// system information, and traces every task. sentry.Set(false) tells an explicit false from "not set".
 //
 // The JSON names are those of the "sentry" section of an app_settings.json; see [LoadOptions].
 type Options struct {
@@ -48,6 +49,17 @@ type Options struct {
 	// number, or an object by environment, {"production": 0.1, "*": 1}, of which the JSON's own environment decides, else
 	// [DetectEnvironment](); where it names neither that nor "*", the rate is 1.
 	TracesSampleRate sentry.Option[float64]
+	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit. A
+	// capture of one more returns no ID. It is held back and counted: the next event of that fingerprint that passes has
+	// the tag held_back with their number. When none passes in the following minute, or at [Close], the newest that was
+	// held back is sent with it. What a dead process left to report isn't limited. JSON max_per_minute.
+	MaxPerMinute int
+	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the default,
+	// means for ever. Time during which the machine was suspended doesn't count. The look at the goroutines stops the
+	// program for a moment, as runtime.Stack does. JSON stuck_after, a text such as "10m".
+	StuckAfter time.Duration
+	// Alerts report when too many runs of a task fail; see [Alert]. JSON alerts, a list.
+	Alerts []Alert
 
 	// Expected accepts errors that are no trouble: such an error is no event but a breadcrumb, and its task ends well.
 	// [RunTask] asks it about what a task returned, and about each of several joined errors, before anything else; it is
@@ -65,14 +77,14 @@ type Options struct {
 	unknown []string // names that UnmarshalJSON has ignored, for a warning when there is a Logger
 }
 
-// UnmarshalJSON reads the JSON names of [Options] into o. A field that data doesn't name, or names as null, keeps its value.
-// A wrong type is an error that names the field. An unknown name that is close to a known one (equal but for _ and case, or
-// holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not pass for consent. Other
-// unknown names are ignored, with a warning on Options.Logger at Init.
+// UnmarshalJSON reads the JSON names of [Options] into o. A field that data doesn't name, or names as null, keeps its
+// value. A wrong type is an error that names the field. An unknown name that is close to a known one (equal but for _
+// and case, or holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not
+// pass for consent. Other unknown names are ignored, with a warning on Options.Logger at Init.
 func (o *Options) UnmarshalJSON(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return fmt.Errorf("sentryconfig: options: want a JSON object: %w", err)
+		return fmt.Errorf("sentryconfig: options: %w", objectError(err))
 	}
 	n := *o
 	n.unknown = nil
@@ -91,6 +103,9 @@ func (o *Options) UnmarshalJSON(data []byte) error {
 		{"crash_reports", plainField(&n.CrashReports)},
 		{"secret_keys", plainField(&n.SecretKeys)},
 		{"traces_sample_rate", n.sampleRateField},
+		{"max_per_minute", plainField(&n.MaxPerMinute)},
+		{"stuck_after", durationField(&n.StuckAfter)},
+		{"alerts", n.alertsField},
 	}
 	names := make([]string, 0, len(known))
 	for _, f := range known {
@@ -122,7 +137,8 @@ func (c *Client) noticeUnknownNames(o Options) {
 	}
 }
 
-// sampleRateField reads a rate, or rates by environment: those of the options' own environment, else of the detected one.
+// sampleRateField reads a rate, or rates by environment: those of the options' own environment, else of the detected
+// one.
 func (o *Options) sampleRateField(raw json.RawMessage) error {
 	if raw[0] != '{' {
 		return optionField(&o.TracesSampleRate)(raw)
@@ -173,6 +189,31 @@ func optionField[T any](p *sentry.Option[T]) func(json.RawMessage) error {
 	}
 }
 
+// durationField reads a duration as Go writes it: "10m", "1h30m".
+func durationField(p *time.Duration) func(json.RawMessage) error {
+	return func(raw json.RawMessage) error {
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return fmt.Errorf("%w, such as \"10m\"", plainJSONError(err))
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is no duration, such as \"10m\"", text)
+		}
+		*p = d
+		return nil
+	}
+}
+
+// objectError says what there is where a JSON object was wanted.
+func objectError(err error) error {
+	var te *json.UnmarshalTypeError
+	if errors.As(err, &te) {
+		return fmt.Errorf("want a JSON object, not a JSON %s", te.Value)
+	}
+	return fmt.Errorf("want a JSON object: %w", err)
+}
+
 // plainJSONError words a type error without Go's terms for JSON values.
 func plainJSONError(err error) error {
 	var te *json.UnmarshalTypeError
@@ -182,9 +223,9 @@ func plainJSONError(err error) error {
 	return err
 }
 
-// LoadOptions reads an app_settings.json: {"sentry_enabled": bool, "sentry": {the JSON names of [Options]}}. Other names are
-// the program's own, but for misspellings of sentry_enabled (case, _ and -, one letter), which are errors. With an error the
-// Options returned are disabled: an unreadable file must not undo an opt-out.
+// LoadOptions reads an app_settings.json: {"sentry_enabled": bool, "sentry": {the JSON names of [Options]}}. Other
+// names are the program's own, but for misspellings of sentry_enabled (case, _ and -, one letter), which are errors.
+// With an error the Options returned are disabled: an unreadable file must not undo an opt-out.
 func LoadOptions(path string) (Options, error) {
 	o, err := loadOptions(path)
 	if err != nil {
@@ -215,7 +256,7 @@ func loadOptions(path string) (o Options, err error) {
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
-		return o, fmt.Errorf("want a JSON object: %w", plainJSONError(err))
+		return o, objectError(err)
 	}
 	for name := range fields {
 		if ours := misspelt(name); ours != "" {

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys, TracesSampleRate,
-// Expected and ErrorClass. It holds from the next call on; what waits in the outbox with personal data is dropped, and
-// counted, once SendPII is false. If any other option differs, it returns an error that names it and changes nothing; the
+// Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys,
+// TracesSampleRate, MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. It holds from the next call on; what
+// waits in the outbox with personal data is dropped, and counted, once SendPII is false. What was counted for an
+// alert that stays is kept. If any other option differs, it returns an error that names it and changes nothing; the
 // Logger and ClientOptions are not compared. With [LoadOptions] it makes settings effective at run time.
 func (c *Client) Reconfigure(opts Options) error {
 	if !c.open() {
@@ -21,7 +22,8 @@ func (c *Client) Reconfigure(opts Options) error {
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
 	if name := c.asked.differs(n.settings); name != "" {
-		return fmt.Errorf("sentryconfig: Reconfigure: %s can't be changed while the Client is open; Close it and make another", name)
+		return fmt.Errorf("sentryconfig: Reconfigure: %s can't be changed while the Client is open; "+
+			"Close it and make another", name)
 	}
 	before := c.policy.Load()
 	after := c.permitted(&n.policy).derive()
@@ -32,6 +34,9 @@ func (c *Client) Reconfigure(opts Options) error {
 	}
 	if c.collector != nil && (after.pii != before.pii || after.systemInfo != before.systemInfo) {
 		c.collector.Ask(c.collectorOptions())
+	}
+	if c.keeper != nil && before.stuckAfter != after.stuckAfter {
+		c.keeper.Kick()
 	}
 	if before.enabled != after.enabled {
 		c.SetEnabled(after.enabled)
@@ -78,5 +83,6 @@ func (s *settings) differs(other settings) string {
 
 func (p *policy) equal(other *policy) bool {
 	return p.enabled == other.enabled && p.pii == other.pii && p.systemInfo == other.systemInfo &&
-		p.sampleRate == other.sampleRate && slices.Equal(p.secretKeys, other.secretKeys)
+		p.sampleRate == other.sampleRate && slices.Equal(p.secretKeys, other.secretKeys) &&
+		p.maxPerMinute == other.maxPerMinute && p.stuckAfter == other.stuckAfter && slices.Equal(p.alerts, other.alerts)
 }

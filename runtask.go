@@ -3,10 +3,12 @@ package sentryconfig
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
@@ -17,6 +19,8 @@ type Task struct {
 	Data         any
 	Tags         map[string]string   // for the transaction and every event of the task, as [TaskSpan.SetTag] sets them
 	SpanOptions  []sentry.SpanOption // for the span, as those of [CreateTaskSpan]
+	Job          *Job                // what a task engine says of it; nil: none has handed it out
+	Monitor      *Monitor            // makes check-ins for Sentry Crons; nil: none
 }
 
 // A TaskError is what [RunTask] returns for a task that didn't succeed.
@@ -73,22 +77,31 @@ func (e *PanicError) shown() error {
 //
 //   - What Options.Expected accepts.
 //   - What was captured with the task's context already, by the same Client.
+//   - What the task's [Job] says will be tried again, after its first attempt, or was postponed or cancelled.
 //   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
 //     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
 //
-// Joined errors count one by one: what is left of them is reported. An error that carries no stack trace gets that of
-// the call of RunTask, with run as its innermost frame.
+// Joined errors count one by one: what is left of them is reported, each failure as an event of its own, the others as
+// one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost
+// frame.
 func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Context) error) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	var adapters *engine.Attempt // whose attempt this is; nil: nobody's
+	if task.Job != nil {
+		if a := engine.From(ctx); a.Begin() {
+			adapters = a
+		}
+	}
 	var span *TaskSpan
 	if c.reporting() {
-		ctx, span = c.startTask(ctx, task)
+		ctx, span = c.startTask(ctx, task, adapters)
+		span.watchStuck(reflect.ValueOf(run).Pointer())
 	}
 	defer span.Finish()
 	result := TaskError{Task: task, client: c}
-	result.run(ctx, span, run)
+	result.run(ctx, span, run, adapters != nil)
 	if result.Err == nil {
 		return nil
 	}
@@ -100,8 +113,9 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 }
 
 // run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so
-// does this: the deferred Finish of the caller sees to the rest.
-func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error) {
+// does this: the deferred Finish of the caller sees to the rest. With raise, a panic goes on, for the engine to see: from
+// the deferred function that recovered it, so that its stack stays.
+func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error, raise bool) {
 	returned := false
 	defer func() {
 		if returned {
@@ -109,7 +123,16 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 		}
 		if v := recover(); v != nil { // nil in Goexit
 			p := &PanicError{Value: v, Stack: debug.Stack()}
-			e.EventID, e.Err = span.capturePanic(p), p
+			e.Err = p
+			if how := span.judge(ctx, p); !how.silent {
+				e.EventID = span.capturePanic(p, how)
+			}
+			if raise {
+				if span != nil {
+					span.finish()
+				}
+				panic(v)
+			}
 		}
 	}()
 	if run == nil {
@@ -118,7 +141,11 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 		e.Err = run(ctx)
 	}
 	returned = true
-	if span != nil && e.Err != nil {
+	switch {
+	case span == nil:
+	case e.Err == nil:
+		span.succeeded()
+	default:
 		e.report(ctx, span, run)
 	}
 }
@@ -129,6 +156,11 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 	rest := c.unexpected(ctx, e.Err)
 	if rest == nil {
 		e.expected = true
+		t.succeeded()
+		return
+	}
+	how := t.judge(ctx, e.Err)
+	if how.silent {
 		return
 	}
 	trouble := rest
@@ -139,18 +171,42 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 	if end.done() && !end.late() {
 		if rest, _ = errtree.Sift(rest, end.caused); rest == nil {
 			t.imply(sentry.SpanStatusCanceled)
+			t.handBack()
 			return
 		}
 	}
-	if !c.reporting() {
+	if how.quiet {
+		t.imply(c.statusOf(end, rest))
+	}
+	if how.quiet || !c.reporting() {
 		e.EventID = ""
 		return
 	}
-	if failure, ok := errtree.As[*TaskFailure](rest); ok && failure != nil {
-		e.EventID = c.captureFailure(ctx, e.Task.Type, failure.Reason, e.Task.Data, failure.Extra, failure)
-		return
+	e.EventID = c.reportRest(ctx, e.Task, rest, taskFunction(run), how)
+}
+
+// reportRest captures each failure in err, and what is left then as one exception. It returns the first event's ID.
+func (c *Client) reportRest(ctx context.Context, task Task, err error, function uintptr,
+	how verdict) (id sentry.EventID) {
+	first := func(another sentry.EventID) {
+		if id == "" {
+			id = another
+		}
 	}
-	e.EventID = c.captureException(ctx, rest, e.Task.Type, e.Task.Data, nil, callers(taskFunction(run)))
+	for err != nil {
+		failure, ok := errtree.As[*TaskFailure](err)
+		if !ok || failure == nil {
+			first(c.captureException(ctx, err, task.Type, task.Data, nil, callers(function), how))
+			return id
+		}
+		first(c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure, how))
+		rest, found := errtree.Sift(err, func(err error) bool { return errtree.Same(err, failure) })
+		if !found { // an As method made it
+			return id
+		}
+		err = rest
+	}
+	return id
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.

@@ -113,28 +113,40 @@ func ReadStats() Stats {
 }
 
 // CaptureTaskException reports err as what ended, or disturbed, a task; see [Client.CaptureTaskException].
-func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any) sentry.EventID {
-	if quiet() {
-		return ""
+func CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return captureTaskException(ctx, err, taskType, taskData, extra)
 	}
-	return clientOf(ctx).CaptureTaskException(ctx, err, taskType, taskData, extra)
+	return
+}
+
+func captureTaskException(ctx context.Context, err error, taskType string, taskData any,
+	extra map[string]any) sentry.EventID {
+	return clientOf(ctx).captureTaskException(ctx, err, taskType, taskData, extra)
 }
 
 // CaptureTaskFailure reports that a task found things not as they should be; see [Client.CaptureTaskFailure].
-func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any, extra map[string]any) sentry.EventID {
-	if quiet() {
-		return ""
+func CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
+	extra map[string]any) (id sentry.EventID) {
+	if busy() {
+		return captureTaskFailure(ctx, taskType, reason, taskData, extra)
 	}
-	return clientOf(ctx).CaptureTaskFailure(ctx, taskType, reason, taskData, extra)
+	return
+}
+
+func captureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
+	extra map[string]any) sentry.EventID {
+	return clientOf(ctx).captureTaskFailure(ctx, taskType, reason, taskData, extra)
 }
 
 // CreateTaskSpan begins a task; see [Client.CreateTaskSpan].
 func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
-	if quiet() && ctx != nil {
-		return ctx, nil
+	if busy() || ctx == nil {
+		return clientOf(ctx).CreateTaskSpan(ctx, taskType, index, total, taskData, opts...)
 	}
-	return clientOf(ctx).CreateTaskSpan(ctx, taskType, index, total, taskData, opts...)
+	return ctx, nil
 }
 
 // RunTask runs one task; see [Client.RunTask].
@@ -142,12 +154,23 @@ func RunTask(ctx context.Context, task Task, run func(context.Context) error) er
 	return clientOf(ctx).RunTask(ctx, task, run)
 }
 
+// CaptureFeedback sends what a person says of the program; see [Client.CaptureFeedback].
+func CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID {
+	if !busy() {
+		return ""
+	}
+	return clientOf(ctx).CaptureFeedback(ctx, f)
+}
+
 // AddBreadcrumb records a step before what may go wrong; see [Client.AddBreadcrumb].
 func AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
-	if quiet() {
-		return
+	if busy() {
+		addBreadcrumb(ctx, message, category, level, data)
 	}
-	clientOf(ctx).AddBreadcrumb(ctx, message, category, level, data)
+}
+
+func addBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
+	clientOf(ctx).recordBreadcrumb(ctx, message, category, level, data)
 }
 
 // NewLogHandler returns a handler that makes breadcrumbs of records; see [Client.NewLogHandler]. Each record goes to the
@@ -161,6 +184,7 @@ func PurgeOutbox(dir string) error {
 	for _, c := range allClients() {
 		if c.box != nil && sameFolder(c.outboxDir, dir) {
 			c.box.Clear()
+			c.dropKept()
 		}
 	}
 	return outbox.Purge(dir)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,7 @@ func TestInitErrors(t *testing.T) {
 		{"DSN without key", sentryconfig.Options{DSN: "https://sentry.invalid/1"}, "Options.DSN is not a Sentry DSN"},
 		{"DSN not a URL", sentryconfig.Options{DSN: "::"}, "Options.DSN"},
 		{"DSN with a doubled slash", sentryconfig.Options{DSN: dsn[:len(dsn)-1] + "/1"}, "doubled slash"},
+		{"DSN with a port that there is not", sentryconfig.Options{DSN: "https://key@sentry.invalid:65536/1"}, "port"},
 		{"sample rate too high", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(1.5)}, "TracesSampleRate is 1.5"},
 		{"sample rate negative", sentryconfig.Options{DSN: dsn, TracesSampleRate: sentry.Set(-0.1)}, "TracesSampleRate"},
 		{"environment with slash", sentryconfig.Options{DSN: dsn, Environment: "a/b"}, "environment"},
@@ -346,13 +348,17 @@ func TestLoadOptions(t *testing.T) {
 	}
 	opts, err := sentryconfig.LoadOptions(write("\xef\xbb\xbf" + `{"other": 1, "sentry_enabled": true, "sentry": {
 		"send_default_pii": false, "traces_sample_rate": 0.25, "environment": "prod", "dsn": "http://k@h.invalid/1", "release": "r",
-		"outbox_dir": "/o", "crash_reports": true, "outbox_bytes": 5, "secret_keys": ["pin"], "unknown": {}}}`))
+		"outbox_dir": "/o", "crash_reports": true, "outbox_bytes": 5, "secret_keys": ["pin"], "max_per_minute": 9,
+		"stuck_after": "1h30m", "alerts": [{"task_type": "backup", "window": "15m", "min_runs": 10, "max_failure_rate": 0.5}, {"window": "1h"}],
+		"unknown": {}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !opts.Enabled.Or(false) || opts.SendPII.Or(true) || opts.TracesSampleRate.Or(1) != 0.25 || opts.Environment != "prod" ||
 		opts.DSN != "http://k@h.invalid/1" || opts.Release != "r" || opts.OutboxDir != "/o" || !opts.CrashReports ||
-		opts.OutboxBytes != 5 || len(opts.SecretKeys) != 1 || opts.SendSystemInfo.IsSet {
+		opts.OutboxBytes != 5 || len(opts.SecretKeys) != 1 || opts.SendSystemInfo.IsSet ||
+		opts.MaxPerMinute != 9 || opts.StuckAfter != 90*time.Minute || !slices.Equal(opts.Alerts, []sentryconfig.Alert{
+		{TaskType: "backup", Window: 15 * time.Minute, MinRuns: 10, MaxFailureRate: 0.5}, {Window: time.Hour}}) {
 		t.Errorf("read %+v", opts)
 	}
 	for _, test := range []struct{ name, text, want string }{
@@ -367,11 +373,22 @@ func TestLoadOptions(t *testing.T) {
 		{"section in another case", `{"Sentry": {"enabled": false}}`, `did you mean "sentry"`},
 		{"mistyped in the section", `{"sentry": {"send_pii": false}}`, `"send_pii": did you mean "send_default_pii"`},
 		{"another notation", `{"sentry": {"sendDefaultPii": false}}`, `did you mean "send_default_pii"`},
+		{"the field's own name", `{"sentry": {"SendPII": false}}`, `did you mean "send_default_pii"`},
+		{"words by their case", `{"sentry": {"sendSysInfo": false}}`, `did you mean "send_system_info"`},
+		{"a list", `[]`, "want a JSON object, not a JSON array"},
+		{"a section that is a list", `{"sentry": [1]}`, "want a JSON object, not a JSON array"},
 		{"the switch within", `{"sentry": {"sentry_enabled": false}}`, `did you mean "enabled"`},
 		{"a case", `{"sentry": {"Outbox_Dir": "/o"}}`, `did you mean "outbox_dir"`},
 		{"null, but mistyped", `{"sentry": {"pii": null}}`, `did you mean "send_default_pii"`},
 		{"a part of the system", `{"sentry": {"send_system": false}}`, `did you mean "send_system_info"`},
 		{"rate by environment", `{"sentry": {"traces_sample_rate": {"production": 2}}}`, "0 to 1"},
+		{"a limit that is no number", `{"sentry": {"max_per_minute": "9"}}`, `"max_per_minute"`},
+		{"a duration without a unit", `{"sentry": {"stuck_after": 10}}`, `such as "10m"`},
+		{"a duration of another kind", `{"sentry": {"stuck_after": "ten minutes"}}`, `"stuck_after": "ten minutes" is no duration`},
+		{"no list of alerts", `{"sentry": {"alerts": {"window": "1m"}}}`, `"alerts"`},
+		{"an unknown name in an alert", `{"sentry": {"alerts": [{"windows": "1m"}]}}`, `unknown field "windows"`},
+		{"a window without a unit", `{"sentry": {"alerts": [{}, {"window": 5}]}}`, `window of alert 1: is a JSON number`},
+		{"a limit in another notation", `{"sentry": {"maxPerMinute": 9}}`, `did you mean "max_per_minute"`},
 		{"rates of another type", `{"sentry": {"traces_sample_rate": {"production": "all"}}}`, `"traces_sample_rate"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

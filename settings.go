@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -44,6 +45,11 @@ type policy struct {
 	systemInfo bool
 	sampleRate float64
 	secretKeys []string
+
+	maxPerMinute int           // 0: no limit
+	stuckAfter   time.Duration // 0: never
+	alerts       []Alert
+
 	expected   func(error) bool
 	errorClass func(error) string
 
@@ -88,9 +94,13 @@ func (o *Options) resolve() (resolved, error) {
 			secretKeys: slices.Clone(o.SecretKeys),
 			expected:   o.Expected,
 			errorClass: o.ErrorClass,
+
+			maxPerMinute: o.MaxPerMinute,
+			stuckAfter:   o.StuckAfter,
+			alerts:       slices.Clone(o.Alerts),
 		},
 	}
-	if err := checkRate("TracesSampleRate", r.policy.sampleRate); err != nil {
+	if err := r.policy.check(); err != nil {
 		return r, err
 	}
 	if err := r.resolveDSN(o.DSN); err != nil {
@@ -111,6 +121,25 @@ func (o *Options) resolve() (resolved, error) {
 		return r, err
 	}
 	return r, r.resolveOutbox()
+}
+
+// check finds values that make no sense.
+func (p *policy) check() error {
+	if err := checkRate("TracesSampleRate", p.sampleRate); err != nil {
+		return err
+	}
+	if p.maxPerMinute < 0 {
+		return fmt.Errorf("sentryconfig: MaxPerMinute is %d, want 0 for no limit or a number of events", p.maxPerMinute)
+	}
+	if p.stuckAfter < 0 {
+		return fmt.Errorf("sentryconfig: StuckAfter is %v, want 0 for never or a duration", p.stuckAfter)
+	}
+	for i, a := range p.alerts {
+		if err := a.check(fmt.Sprintf("Alerts[%d]", i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkRate(name string, rate float64) error {
@@ -136,7 +165,8 @@ func (s *settings) resolveOutbox() error {
 		return nil
 	}
 	if !filepath.IsAbs(s.outboxDir) {
-		return fmt.Errorf("sentryconfig: OutboxDir is %q, want an absolute path: a relative one would depend on the working folder", s.outboxDir)
+		return fmt.Errorf("sentryconfig: OutboxDir is %q, want an absolute path: "+
+			"a relative one would depend on the working folder", s.outboxDir)
 	}
 	s.outboxDir = filepath.Clean(s.outboxDir)
 	return nil
@@ -145,7 +175,8 @@ func (s *settings) resolveOutbox() error {
 // askDefault is the DSN that means DefaultDSN.
 const askDefault = "default"
 
-// resolveDSN finds the DSN: that of Options, else of $SENTRY_DSN, else one that the program itself has put into DefaultDSN.
+// resolveDSN finds the DSN: that of Options, else of $SENTRY_DSN, else one that the program itself has put into
+// DefaultDSN.
 func (s *settings) resolveDSN(dsn string) error {
 	source := "Options.DSN"
 	if dsn = strings.TrimSpace(dsn); dsn == "" {
@@ -168,7 +199,7 @@ func (s *settings) resolveDSN(dsn string) error {
 // checkDSN names the source of a wrong DSN, not the DSN: it may hold a secret key.
 func checkDSN(source, dsn string) error {
 	reason := ""
-	if _, err := sentry.NewDsn(dsn); err != nil {
+	if parsed, err := sentry.NewDsn(dsn); err != nil {
 		var pe *sentry.DsnParseError
 		reason = "it can't be parsed"
 		if errors.As(err, &pe) {
@@ -179,6 +210,8 @@ func checkDSN(source, dsn string) error {
 		}
 	} else if _, rest, _ := strings.Cut(dsn, "://"); strings.Contains(rest, "//") {
 		reason = "doubled slash in its path" // the server would answer 404 to every event
+	} else if port := parsed.GetPort(); port < 1 || port > 65535 {
+		reason = "no such port"
 	}
 	if reason != "" {
 		return fmt.Errorf("sentryconfig: %s is not a Sentry DSN (%s); want https://<key>@<host>/<project>", source, reason)
@@ -211,7 +244,8 @@ func defaultRelease() string {
 	return "autoservice@dev"
 }
 
-// fitName makes a name that nobody chose for Sentry fit for it: a branch name such as feature/x must not stop all reporting.
+// fitName makes a name that nobody chose for Sentry fit for it: a branch name such as feature/x must not stop all
+// reporting.
 func fitName(name string, limit int) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '/' || r == '\\' || unicode.IsControl(r) {
@@ -231,7 +265,8 @@ const maxReleaseLength = 200
 func checkRelease(release string) error {
 	if release == "" || utf8.RuneCountInString(release) > maxReleaseLength || strings.ContainsAny(release, "/\\\n\r\t") ||
 		strings.TrimSpace(release) != release || release == "." || release == ".." || release == "latest" {
-		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, no space at its ends, and not \"latest\"", release, maxReleaseLength)
+		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, "+
+			"no space at its ends, and not \"latest\"", release, maxReleaseLength)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -26,15 +27,21 @@ type TaskSpan struct {
 	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
+	kind     *taskType
+	began    atomic.Int64 // by the Client's awake, in nanoseconds; or beganUnknown
+	reported atomic.Bool  // as stuck
 	finished atomic.Bool
+	attempt  *attempt // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
 
 	mu       sync.Mutex
+	born     birthplace
 	slot     outbox.Slot       // in the journal
 	lastStep string            // the newest breadcrumb's message, until it is noted there
 	children []*TaskSpan       // running now
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
 	captured []capturedError
+	noted    map[string]string // tags for the journal; immutable
 }
 
 type taskKey struct{}
@@ -51,10 +58,13 @@ func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, tot
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if !c.reporting() {
+	if !busy() || !c.reporting() {
 		return ctx, nil
 	}
-	return c.startTask(ctx, Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts})
+	task := Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts}
+	ctx, t := c.startTask(ctx, task, nil)
+	t.watchStuck(0)
+	return ctx, t
 }
 
 // TaskSpanFromContext returns the task that ctx belongs to, or nil when there is none.
@@ -66,9 +76,13 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 	return t
 }
 
-func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *TaskSpan) {
+// startTask begins a task. The adapter's attempt is nil where there is none.
+func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Attempt) (context.Context, *TaskSpan) {
 	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(task.Type), index: task.Index, total: max(task.Total, 0),
-		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx)}
+		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx), attempt: c.newAttempt(task, adapters)}
+	if t.job() != nil {
+		t.index, t.total = 0, 0 // a queue has no end to count to
+	}
 	if task.Data != nil {
 		t.data = safe.Value(task.Data, maxTaskDataBytes)
 	}
@@ -83,36 +97,70 @@ func (c *Client) startTask(ctx context.Context, task Task) (context.Context, *Ta
 	if t.parent == nil {
 		t.hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
 	}
+	tags := t.tagsOf(task)
+	for key, value := range tags {
+		t.hub.Scope().SetTag(key, value)
+	}
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(spanCtx, t.hub), "task", t.spanOptions(task, tags, hostSpan)...)
+	if hostHub == nil && hostSpan == nil {
+		ctx = t.span.Context()
+	}
+	t.noted = tags
+	t.noteStart()
+	t.kind = c.types.begin(t.taskType)
+	t.began.Store(c.beginning())
+	c.tasks.add(t)
+	c.collector.TaskStarted()
+	if adapters != nil {
+		adapters.OnOverdue(t.overdue)
+	}
+	t.beginCheckIn()
+	return context.WithValue(ctx, taskKey{}, t), t
+}
+
+// tagsOf returns the tags that all events of task have, nil for none.
+func (t *TaskSpan) tagsOf(task Task) map[string]string {
+	tags := make(map[string]string, len(task.Tags)+1)
+	if job := t.job(); job != nil && job.Queue != "" {
+		tags["queue"] = job.Queue
+	}
 	for key, value := range task.Tags {
 		if key != "" {
-			t.hub.Scope().SetTag(key, value)
+			tags[key] = value
 		}
 	}
-	spanCtx = sentry.SetHubOnContext(spanCtx, t.hub)
+	return tags
+}
 
-	options := make([]sentry.SpanOption, 0, len(task.SpanOptions)+3)
+// spanOptions returns what makes a span that of task: the user's options have the last word.
+func (t *TaskSpan) spanOptions(task Task, tags map[string]string, hostSpan *sentry.Span) []sentry.SpanOption {
+	options := make([]sentry.SpanOption, 0, len(task.SpanOptions)+4)
 	options = append(options, t.start)
-	if len(task.Tags) > 0 {
-		options = append(options, func(s *sentry.Span) { setTags(s, task.Tags) })
+	if len(tags) > 0 {
+		options = append(options, func(s *sentry.Span) { setTags(s, tags) })
 	}
 	if hostSpan != nil && t.parent == nil {
 		options = append(options, func(s *sentry.Span) {
 			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
 		})
 	}
+	if job := t.job(); job != nil && job.Trace != "" && t.parent == nil {
+		options = append(options, sentry.ContinueFromHeaders(job.Trace, job.Baggage))
+	}
 	for _, opt := range task.SpanOptions {
 		if opt != nil {
-			options = append(options, func(s *sentry.Span) { c.call("a span option", func() { opt(s) }) })
+			options = append(options, func(s *sentry.Span) { t.client.call("a span option", func() { opt(s) }) })
 		}
 	}
-	t.span = sentry.StartSpan(spanCtx, "task", options...)
-	if hostHub == nil && hostSpan == nil {
-		ctx = t.span.Context()
+	return options
+}
+
+// job returns what the task engine says of the task, nil where none has handed it out.
+func (t *TaskSpan) job() *Job {
+	if t.attempt == nil {
+		return nil
 	}
-	t.noteStart()
-	c.tasks.add(t)
-	c.collector.TaskStarted()
-	return context.WithValue(ctx, taskKey{}, t), t
+	return t.attempt.job
 }
 
 // placeOf returns the context in which the span of t starts, and the hub that t gets a clone of.
@@ -137,9 +185,7 @@ func (c *Client) placeOf(t *TaskSpan, ctx context.Context, inHost bool) (context
 
 func setTags(s *sentry.Span, tags map[string]string) {
 	for key, value := range tags {
-		if key != "" {
-			s.SetTag(key, value)
-		}
+		s.SetTag(key, value)
 	}
 }
 
@@ -180,9 +226,12 @@ func (t *TaskSpan) start(s *sentry.Span) {
 		}
 		t.client.commonTags(s.Tags)
 		s.SetContext("task", task)
-		return
+	} else {
+		s.Data = task
 	}
-	s.Data = task
+	if job := t.job(); job != nil {
+		job.startSpan(s)
+	}
 }
 
 // describe writes the context task into c.
@@ -194,6 +243,9 @@ func (t *TaskSpan) describe(c sentry.Context) {
 	if t.data != nil {
 		c["data"] = t.data
 	}
+	if job := t.job(); job != nil {
+		job.describe(c)
+	}
 }
 
 // asParent names the task in the events of those inside it.
@@ -204,9 +256,12 @@ func (t *TaskSpan) asParent() map[string]any {
 	return map[string]any{"type": t.taskType}
 }
 
+// none reports whether t is no task that was begun: nil, or the zero TaskSpan.
+func (t *TaskSpan) none() bool { return t == nil || t.client == nil }
+
 // SetTag sets a tag of the task's span and of all events of the task.
 func (t *TaskSpan) SetTag(key, value string) {
-	if t == nil || key == "" {
+	if t.none() || key == "" {
 		return
 	}
 	t.hub.Scope().SetTag(key, value)
@@ -215,7 +270,7 @@ func (t *TaskSpan) SetTag(key, value string) {
 
 // SetData sets a value of the task's span. The value is copied.
 func (t *TaskSpan) SetData(key string, value any) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	value = safe.Value(value, maxTaskDataBytes)
@@ -238,7 +293,7 @@ func (t *TaskSpan) change(f func(*sentry.Span)) {
 // SetStatus sets how the task ended; it wins over what follows from its errors. sentry.SpanStatusUndefined takes that
 // back.
 func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	t.mu.Lock()
@@ -248,7 +303,7 @@ func (t *TaskSpan) SetStatus(status sentry.SpanStatus) {
 
 // imply sets the status that holds unless the user has set one. The first one stays: what happened first is the cause.
 func (t *TaskSpan) imply(status sentry.SpanStatus) {
-	if t == nil {
+	if t.none() {
 		return
 	}
 	t.mu.Lock()
@@ -261,7 +316,7 @@ func (t *TaskSpan) imply(status sentry.SpanStatus) {
 // Finish ends the task; a second call does nothing. Deferred in a task that panics, it captures the panic as the task's
 // exception, finishes the span as internal_error and panics again with the same value.
 func (t *TaskSpan) Finish() {
-	if t == nil || t.finished.Load() {
+	if t.none() || t.finished.Load() {
 		return
 	}
 	switch unwinding() {
@@ -271,7 +326,7 @@ func (t *TaskSpan) Finish() {
 			t.imply(sentry.SpanStatusInternalError)
 			break
 		}
-		t.capturePanic(&PanicError{Value: v})
+		t.capturePanic(&PanicError{Value: v}, verdict{})
 		t.finish()
 		panic(v)
 	case unwindGoexit:
@@ -292,6 +347,7 @@ func (t *TaskSpan) finish() {
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
+		t.kind.drop()
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -301,23 +357,32 @@ func (t *TaskSpan) finish() {
 		status = t.status
 	case t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
 		status = t.span.Status
+	case t.attempt != nil && t.attempt.status != sentry.SpanStatusUndefined:
+		status = t.attempt.status
 	case t.implied != sentry.SpanStatusUndefined:
 		status = t.implied
 	}
+	outcome := ""
+	if t.attempt != nil {
+		outcome = t.attempt.outcome
+	}
 	t.mu.Unlock()
-	t.end(status)
+	t.kind.end(status, outcome)
+	t.sendCheckIn()
+	t.end(status, outcome)
+	t.client.watchRate(t.kind, status)
 }
 
 // end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
 // with the task's context in other goroutines read it, and what orders the two is the scope's lock.
-func (t *TaskSpan) end(status sentry.SpanStatus) {
+func (t *TaskSpan) end(status sentry.SpanStatus, outcome string) {
 	s, scope := t.span, t.hub.Scope()
 	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
 		Description: s.Description})
 	if t.parent != nil {
-		t.endInner(status)
+		t.endInner(status, outcome)
 	} else {
-		s.Status = status
+		setOutcome(s, status, outcome)
 	}
 	scope.SetSpan(s)
 	if t.parent == nil {
@@ -328,16 +393,23 @@ func (t *TaskSpan) end(status sentry.SpanStatus) {
 
 // endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on
 // its way to the server: see change. sentry-go's Finish would write it without a lock.
-func (t *TaskSpan) endInner(status sentry.SpanStatus) {
+func (t *TaskSpan) endInner(status sentry.SpanStatus, outcome string) {
 	root := t.root()
 	root.mu.Lock()
 	defer root.mu.Unlock()
 	if root.finished.Load() {
 		return
 	}
-	t.span.Status = status
+	setOutcome(t.span, status, outcome)
 	if t.span.EndTime.IsZero() {
 		t.span.EndTime = t.span.StartTime.Add(time.Since(t.span.StartTime)) // by the monotonic clock, as in sentry-go
+	}
+}
+
+func setOutcome(s *sentry.Span, status sentry.SpanStatus, outcome string) {
+	s.Status = status
+	if outcome != "" {
+		s.SetData("task.outcome", outcome)
 	}
 }
 
@@ -359,5 +431,6 @@ func (t *TaskSpan) cancel() {
 		child.cancel()
 	}
 	t.imply(sentry.SpanStatusCanceled)
+	t.handBack()
 	t.finish()
 }

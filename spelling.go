@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -35,10 +36,11 @@ func misspelt(name string) string {
 	return ""
 }
 
-// closestName returns the known name that shares most words with name, words being what stands between underscores; of
-// several, the one that takes the fewest edits.
+// closestName returns the known name that shares most words with name, words being what stands between underscores, or
+// begins with a capital, as in SendPII; of several, the one that takes the fewest edits.
 func closestName(name string, known []string) string {
-	words := strings.Split(strings.ToLower(strings.ReplaceAll(name, "-", "_")), "_")
+	spaced := capitals.ReplaceAllString(strings.ReplaceAll(name, "-", "_"), "${1}_${2}")
+	words := strings.Split(strings.ToLower(spaced), "_")
 	return slices.MinFunc(known, func(a, b string) int {
 		if d := sharedWords(words, b) - sharedWords(words, a); d != 0 {
 			return d
@@ -46,6 +48,9 @@ func closestName(name string, known []string) string {
 		return editDistance(plainKey(name), plainKey(a)) - editDistance(plainKey(name), plainKey(b))
 	})
 }
+
+// capitals are where a word begins with a capital.
+var capitals = regexp.MustCompile(`([a-z])([A-Z])`)
 
 func sharedWords(words []string, known string) (n int) {
 	for word := range strings.SplitSeq(known, "_") {

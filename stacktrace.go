@@ -176,6 +176,9 @@ func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 			st = nil
 		}
 	}()
+	if !mayCarryStack(reflect.TypeOf(err)) {
+		return nil
+	}
 	st = sentry.ExtractStacktrace(err)
 	if st == nil {
 		return nil
@@ -194,4 +197,28 @@ func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	}
 	st.Frames = kept
 	return st
+}
+
+// stackCarriers holds what mayCarryStack has found. It is bounded by the number of the program's types.
+var stackCarriers sync.Map // reflect.Type -> bool
+
+// mayCarryStack reports whether errors of type t have one of the methods, or the field, that sentry.ExtractStacktrace
+// looks for. That one panics and recovers for every error that has none, at the cost of a whole capture. The names are
+// constants: a variable one would make the linker keep every exported method of the program.
+func mayCarryStack(t reflect.Type) bool {
+	if known, ok := stackCarriers.Load(t); ok {
+		return known.(bool)
+	}
+	_, may := t.MethodByName("StackFrames") // go-errors
+	if !may {
+		_, may = t.MethodByName("StackTrace") // pkg/errors
+	}
+	if !may {
+		_, may = t.MethodByName("GetStackTracer") // pingcap
+	}
+	if !may && t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct {
+		_, may = t.Elem().FieldByName("frame") // xerrors
+	}
+	stackCarriers.Store(t, may)
+	return may
 }

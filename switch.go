@@ -18,11 +18,16 @@ const (
 	someOn
 )
 
-// quiet reports whether a call can return at once: no Client reports, and Enabled is as it was. It is inlined.
-func quiet() bool {
-	g := gate.Load()
-	return Enabled == (g&seenOff == 0) && g != someOn
-}
+// asks says, for each value of gate, whether a call has something to do: never while all Clients are off, always while
+// one is on, and once Enabled was seen to be false, when it isn't any more.
+var (
+	no, yes = false, true
+	asks    = [...]*bool{0: &no, seenOff: &Enabled, someOn: &yes, seenOff | someOn: &Enabled}
+)
+
+// busy reports whether a call has something to do, or to find out. Calls that ask it first and then call one function
+// are inlined, so that they cost nothing while reporting is off: TestOffCallsAreInlined.
+func busy() bool { return *asks[gate.Load()] }
 
 // clients are those that are open: what Enabled switches, and PurgeOutbox looks through.
 var clients struct {
@@ -46,7 +51,7 @@ func removeClient(c *Client) {
 
 // setGate notes whether some Client is on. clients.mu is held.
 func setGate() {
-	if slices.ContainsFunc(clients.open, func(c *Client) bool { return c.state.Load() == 0 }) {
+	if slices.ContainsFunc(clients.open, func(c *Client) bool { return c.state.Load() == isMade }) {
 		gate.Or(someOn)
 	} else {
 		gate.And(^someOn)
@@ -80,6 +85,7 @@ func noticeEnabled() {
 // SetEnabled switches c on or off at run time; safe for concurrent use. Switched off, it records and sends nothing; what
 // waits in its outbox stays there. A task that was off at any time is dropped whole.
 func (c *Client) SetEnabled(on bool) {
+	noticeEnabled() // which no call does while all Clients are off
 	if c == nil {
 		return
 	}
@@ -94,19 +100,19 @@ func (c *Client) SetEnabled(on bool) {
 	c.wake()
 }
 
-// reporting reports whether c takes what a call brings: the first line of every call.
+// reporting reports whether c takes what a call brings: what every call that isn't off asks first.
 func (c *Client) reporting() bool {
 	if Enabled != (gate.Load()&seenOff == 0) {
 		noticeEnabled()
 	}
-	return Enabled && c != nil && c.state.Load() == 0
+	return Enabled && c != nil && c.state.Load() == isMade
 }
 
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes out.
 func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }
 
-// open reports whether c is there and not closed.
-func (c *Client) open() bool { return c != nil && c.state.Load()&isClosed == 0 }
+// open reports whether c is one that New made, and not closed.
+func (c *Client) open() bool { return c != nil && c.state.Load()&(isMade|isClosed) == isMade }
 
 // wentOff drops the tasks that run: they are not reported as interrupted either.
 func (c *Client) wentOff() {

@@ -31,12 +31,14 @@ const (
 	itemCheckIn     itemType = "check_in"
 	itemLog         itemType = "log"
 	itemMetric      itemType = "trace_metric"
+	itemFeedback    itemType = "feedback"
 )
 
 // itemTypeOf goes by the event's type: whatever else a hook has made of that is an event, as in sentry-go.
 func itemTypeOf(e *sentry.Event) itemType {
 	switch t := itemType(e.Type); {
-	case t == itemTransaction, t == itemCheckIn, t == itemLog && len(e.Logs) > 0, t == itemMetric && len(e.Metrics) > 0:
+	case t == itemTransaction, t == itemCheckIn, t == itemLog && len(e.Logs) > 0, t == itemMetric && len(e.Metrics) > 0,
+		t == itemFeedback && e.Contexts[feedbackContext] != nil:
 		return t
 	}
 	return itemEvent
@@ -75,6 +77,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	if d, ok := t.expected.LoadAndDelete(e); ok {
 		details = d.(*captureDetails)
 	}
+	defer unmark(e)
 	rec := t.record(e)
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -88,6 +91,9 @@ func (t *transport) SendEvent(e *sentry.Event) {
 		}
 	}
 	rec.Payload = s.envelope
+	if system := systemOf(e); system != nil {
+		rec.Shared = system.json
+	}
 	if t.client.box.Put(&rec) && details != nil {
 		details.stored = true
 	}
@@ -139,13 +145,14 @@ func (t *transport) encode(s *scratch, e *sentry.Event) (err error) {
 // fittingPayload makes of b, which is empty, the payload of e. It cuts e, in place, until Sentry takes it.
 func (t *transport) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	b, err := appendPayload(b, e)
-	if of := itemTypeOf(e); err != nil || of != itemEvent && of != itemTransaction {
+	if of := itemTypeOf(e); err != nil || of != itemEvent && of != itemTransaction && of != itemFeedback {
 		return b, err
 	}
 	limit := payloadLimit(b)
 	if len(b) <= limit {
 		return b, nil
 	}
+	spellOut(e)
 	t.client.policy.Load().scrubber.Shrink(e, limit)
 	if b, err = appendPayload(b[:0], e); err != nil || len(b) <= payloadLimit(b) {
 		return b, err

@@ -23,7 +23,7 @@ var functions = template.FuncMap{
 	"percent": func(part, whole float64) string {
 		return coordinate(100 * part / max(whole, math.SmallestNonzeroFloat64))
 	},
-	"word":   func(v any) levelWord { return levelWord(fmt.Sprint(v)) },
+	"level":  newLevel,
 	"add":    func(a, b int) int { return a + b },
 	"float":  func(n int) float64 { return float64(n) },
 	"int64":  func(n uint64) int64 { return int64(min(n, math.MaxInt64)) },
@@ -56,16 +56,20 @@ type moment struct {
 	Machine string // RFC 3339
 	Local   string
 	Day     string // of Local
+	Today   bool   // pages leave the day out
 	UTC     string // "" where local time is UTC; Local says so then
 	Zero    bool
 }
 
-func newMoment(t time.Time) moment {
+func newMoment(t time.Time) moment { return momentIn(t, time.Local) }
+
+func momentIn(t time.Time, zone *time.Location) moment {
 	if t.IsZero() {
 		return moment{Zero: true}
 	}
-	local, utc := t.Local(), t.UTC()
+	local, utc, now := t.In(zone), t.UTC(), time.Now().In(zone)
 	m := moment{Machine: utc.Format(time.RFC3339Nano), Day: local.Format("2 Jan 2006"), Local: local.Format("15:04:05")}
+	m.Today = now.Format(time.DateOnly) == local.Format(time.DateOnly)
 	switch _, offset := local.Zone(); {
 	case offset == 0:
 		m.Local += " UTC"
@@ -121,6 +125,8 @@ func spell(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "−" + spell(-d)
+	case d == 0:
+		return "0 s"
 	case d < time.Millisecond:
 		return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 2, 64) + " ms"
 	case d < time.Second:
@@ -165,7 +171,7 @@ func plural(n int, word string) string {
 	if strings.HasSuffix(word, "ch") {
 		return grouped(strconv.Itoa(n)) + " " + word + "es"
 	}
-	if stem, ok := strings.CutSuffix(word, "y"); ok && !strings.HasSuffix(word, "ey") {
+	if stem, ok := strings.CutSuffix(word, "y"); ok && !strings.HasSuffix(word, "ay") {
 		return grouped(strconv.Itoa(n)) + " " + stem + "ies"
 	}
 	return text + "s"
@@ -264,28 +270,21 @@ func plain(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// A levelWord is a level of Sentry's.
-type levelWord string
+// A level is one of Sentry's, or other: what was received is never more than one of them.
+type level string
 
-// Class is the level as a name in the style sheet: what was received never is one.
-func (l levelWord) Class() string {
-	switch l {
+func newLevel(received string) level {
+	switch received {
 	case "fatal", "error", "warning", "info", "debug":
-		return string(l)
+		return level(received)
+	case "": // as Sentry takes it
+		return "error"
 	}
 	return "other"
 }
 
-// String is the level, or "error", which an event without one has.
-func (l levelWord) String() string {
-	if l == "" || l == "<nil>" {
-		return "error"
-	}
-	return string(l)
-}
-
 // rank orders levels.
-func (l levelWord) rank() int {
+func (l level) rank() int {
 	return slices.Index([]string{"debug", "info", "warning", "error", "fatal"}, string(l))
 }
 

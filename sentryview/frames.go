@@ -83,13 +83,14 @@ type sourceLine struct {
 }
 
 const (
-	sourceAround = 3       // lines before and after
+	sourceFirst  = 4       // lines before and after that of the innermost call
+	sourceOthers = 1       // and of the others
 	maxSource    = 1 << 20 // bytes of a file
 	maxSources   = 30      // frames of a page with lines
 )
 
 // lines returns the lines around a frame, nil if they can't be had. os.Root keeps links from leading out of the module.
-func (m module) lines(f sentrytest.Frame) []sourceLine {
+func (m module) lines(f sentrytest.Frame, around int) []sourceLine {
 	name := m.within(f)
 	if name == "" || f.Line <= 0 {
 		return nil
@@ -110,8 +111,8 @@ func (m module) lines(f sentrytest.Frame) []sourceLine {
 	defer func() { _ = file.Close() }()
 	var lines []sourceLine
 	scanner := bufio.NewScanner(file)
-	for n := 1; n <= f.Line+sourceAround && scanner.Scan(); n++ {
-		if n >= f.Line-sourceAround {
+	for n := 1; n <= f.Line+around && scanner.Scan(); n++ {
+		if n >= f.Line-around {
 			lines = append(lines, sourceLine{n, scanner.Text(), n == f.Line})
 		}
 	}
@@ -154,14 +155,16 @@ type calls struct {
 // of source.
 func (m module) stack(frames []sentrytest.Frame, left *int) []calls {
 	var groups []calls
+	around := sourceFirst
 	for _, f := range slices.Backward(frames) {
 		c := call{Function: f.Function, Module: f.Module, File: f.AbsPath, Line: f.Line, Own: f.InApp}
 		if c.File == "" {
 			c.File = f.Filename
 		}
 		if c.Own && *left > 0 {
-			if c.Source = m.lines(f); c.Source != nil {
+			if c.Source = m.lines(f, around); c.Source != nil {
 				*left--
+				around = sourceOthers
 			}
 		}
 		if f.ContextLine != "" && c.Source == nil {
@@ -177,12 +180,7 @@ func (m module) stack(frames []sentrytest.Frame, left *int) []calls {
 }
 
 // Name is the function with the last part of its package.
-func (c call) Name() string {
-	if c.Module == "" {
-		return c.Function
-	}
-	return path.Base(c.Module) + "." + c.Function
-}
+func (c call) Name() string { return shortName(c.Module, c.Function) }
 
 // Short is the end of the file's path.
 func (c call) Short() string {

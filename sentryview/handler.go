@@ -105,7 +105,8 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// isLoopbackHost says whether a Host header names this machine and nothing that a foreign name server could point at it.
+// isLoopbackHost says whether a Host header names this machine, and nothing that a foreign name server could point at
+// it.
 func isLoopbackHost(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {

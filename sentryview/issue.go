@@ -17,7 +17,8 @@ type issuePage struct {
 	Event    *record
 	Title    string
 	Value    folded
-	Level    levelWord
+	Message  folded // beside an exception, or more than the title says
+	Level    level
 	Sentence string
 
 	Task      []pair
@@ -31,7 +32,7 @@ type issuePage struct {
 	Details   []group // what the event tells of its error and of extra
 	Machine   []group
 	Tags      []pair
-	JSON      folded
+	JSON      code
 	GroupedBy []part
 	Same      []*record // other events of the trace
 	Files     []file
@@ -86,9 +87,12 @@ func (h *handler) newIssuePage(v *view, i *issue, e *record) *issuePage {
 	title, value := titleOf(e)
 	left := maxSources
 	p := &issuePage{
-		Issue: i, Event: e, Title: title, Value: foldText(value), Level: levelWord(e.Level), Sentence: sentence(e),
+		Issue: i, Event: e, Title: title, Value: foldText(value), Level: newLevel(e.Level), Sentence: sentence(e),
 		Run: v.runFor(e), Chain: chain(e.Exceptions), GroupedBy: groupedBy(e), Tags: tagPairs(e.Tags),
 		Histogram: histogram(i.Events),
+	}
+	if m := e.Message; e.Type != "feedback" && m != title && m != taskType(e)+": "+title {
+		p.Message = foldText(m)
 	}
 	p.Task, p.TaskData = taskPairs(e)
 	p.Steps = steps(e, p.Run)
@@ -105,7 +109,7 @@ func (h *handler) newIssuePage(v *view, i *issue, e *record) *issuePage {
 		}
 	}
 	p.Details, p.Machine = contextGroups(e)
-	p.JSON = foldText(indented(e.Raw))
+	p.JSON = newCode(e.Raw)
 	for n, a := range e.Attachments {
 		p.Files = append(p.Files, file{a.Filename, a.ContentType, len(a.Data), n})
 	}
@@ -259,15 +263,26 @@ func tagPairs(tags map[string]string) (list []pair) {
 	return list
 }
 
-// maxJSON is how much JSON a page shows; the rest is a link away.
-const maxJSON = 128 << 10
+// A code is JSON for people.
+type code struct {
+	Text string
+	Cut  bool // there is more
+	Size int  // in bytes, as it came
+}
 
-func indented(raw []byte) string {
+// maxCode is how much JSON a page shows, in bytes.
+const maxCode = 128 << 10
+
+func newCode(raw []byte) code {
+	c := code{Text: string(raw), Size: len(raw)}
 	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") != nil {
-		return string(raw[:min(len(raw), maxJSON)])
+	if json.Indent(&b, raw, "", "  ") == nil {
+		c.Text = b.String()
 	}
-	return strings.ToValidUTF8(string(b.Bytes()[:min(b.Len(), maxJSON)]), "")
+	if len(c.Text) > maxCode {
+		c.Text, c.Cut = strings.ToValidUTF8(c.Text[:maxCode], ""), true
+	}
+	return c
 }
 
 // bars is how many parts a histogram has.
@@ -310,12 +325,20 @@ type step struct {
 	Kind     string // "step" or "span"
 	Category string
 	Message  string
-	Level    levelWord
+	Level    level
 	Data     []pair
 	Took     string // of a span
 	X, W     string // on the line, in percent
 	at       time.Time
 	ends     time.Time
+}
+
+// crumbLevel is the level of a breadcrumb, which is info where it has none.
+func crumbLevel(received string) level {
+	if received == "" {
+		return "info"
+	}
+	return newLevel(received)
 }
 
 // maxSteps is how many of the newest steps are shown.
@@ -327,7 +350,7 @@ func steps(e *record, r *run) timeline {
 	var list []step
 	for _, b := range e.Breadcrumbs {
 		list = append(list, step{
-			Kind: "step", Category: b.Category, Message: b.Message, Level: levelWord(b.Level), Data: pairs(b.Data),
+			Kind: "step", Category: b.Category, Message: b.Message, Level: crumbLevel(b.Level), Data: pairs(b.Data),
 			at: b.Time, ends: b.Time,
 		})
 	}

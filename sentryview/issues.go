@@ -69,7 +69,7 @@ type issuesPage struct {
 
 // A levelCount is how many issues have a level.
 type levelCount struct {
-	Level levelWord
+	Level level
 	N     int
 }
 
@@ -82,15 +82,15 @@ func (h *handler) issues(r *request) {
 		Levels:   choices(all, func(i *issue) string { return string(i.Level) }),
 		Statuses: choices(all, func(i *issue) string { return i.Status }),
 	}
-	slices.SortFunc(p.Levels, func(a, b string) int { return levelWord(b).rank() - levelWord(a).rank() })
-	for _, level := range p.Levels {
+	slices.SortFunc(p.Levels, func(a, b string) int { return level(b).rank() - level(a).rank() })
+	for _, l := range p.Levels {
 		n := 0
 		for _, i := range all {
-			if string(i.Level) == level {
+			if string(i.Level) == l {
 				n++
 			}
 		}
-		p.Counts = append(p.Counts, levelCount{levelWord(level), n})
+		p.Counts = append(p.Counts, levelCount{level(l), n})
 	}
 	var found []*issue
 	for _, i := range all {

@@ -107,7 +107,8 @@ func (src *outboxSource) read() (*reading, error) {
 		mine := &project{outboxProject: p}
 		for _, w := range p.Waiting {
 			mine.bytes += w.Size
-			all = append(all, &envelope{outboxWaiting: w, project: p.Name, key: strconv.FormatInt(w.Time, 36)})
+			key := strconv.FormatInt(w.Time, 36) + "-" + strconv.FormatUint(uint64(w.Sum()), 36)
+			all = append(all, &envelope{outboxWaiting: w, project: p.Name, key: key})
 		}
 		r.outbox.projects = append(r.outbox.projects, mine)
 	}
@@ -136,11 +137,16 @@ func (src *outboxSource) parse(all []*envelope) []*envelope {
 	known := make(map[string]*parsed)
 	room := budget{maxBytes}
 	var kept []*envelope
+	counts := map[bool]int{} // of transactions, and of all else
 	for _, e := range slices.Backward(all) {
-		if len(kept) == 2*maxRecords || !room.take(int(e.Size)) {
+		isTransaction := e.Category == categoryTransaction
+		if counts[isTransaction]++; counts[isTransaction] > maxRecords {
+			continue
+		}
+		if !room.take(int(e.Size)) {
 			break
 		}
-		key := fmt.Sprint(e.project, e.Time, e.EventID, e.Size)
+		key := e.project + "/" + e.key
 		if e.parsed = src.known[key]; e.parsed == nil {
 			e.parsed = readEnvelope(e)
 		}
@@ -169,14 +175,19 @@ func readEnvelope(e *envelope) *parsed {
 	if event == nil {
 		return p
 	}
-	if event.ID == "" {
-		event.ID = hex.EncodeToString(e.EventID[:])
+	if !isEventID(event.ID) { // links are made of it
+		event.ID = fmt.Sprintf("%016x%08x%08x", e.Time, e.Sum(), e.Size)
 	}
 	p.record = &record{Event: *event, arrived: e.Captured(), waits: true, size: int(e.Size), project: e.project}
 	if p.err != nil {
 		p.record.problems = p.err.Error()
 	}
 	return p
+}
+
+func isEventID(id string) bool {
+	_, err := hex.DecodeString(id)
+	return err == nil && len(id) == 32
 }
 
 // kinds counts what waits by its category, as text.

@@ -2,6 +2,7 @@ package sentryview
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -97,7 +98,7 @@ func failed(e *record) string {
 		if f := innermost(e); f != "" {
 			text += " in " + f
 		}
-		return text + ": a mistake in the program."
+		return text + ", which is a mistake in the program."
 	}
 	if why := meaning(e.Tag("error_condition")); why != "" {
 		return "ended with an error: " + why + "."
@@ -142,18 +143,19 @@ func innermost(e *record) string {
 		frames := e.Exceptions[i].Frames
 		for j := len(frames) - 1; j >= 0; j-- {
 			if frames[j].InApp {
-				return functionName(frames[j].Module, frames[j].Function)
+				return shortName(frames[j].Module, frames[j].Function)
 			}
 		}
 	}
 	return ""
 }
 
-func functionName(module, function string) string {
+// shortName is a function with the last part of its package's path.
+func shortName(module, function string) string {
 	if module == "" {
 		return function
 	}
-	return module + "." + function
+	return path.Base(module) + "." + function
 }
 
 // A part is a piece of a fingerprint, and why it is in it.

@@ -9,7 +9,10 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
+	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -62,8 +65,8 @@ func (p *Page) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.cancel()
 	_ = p.server.Close() // nothing to do about an error
+	p.cancel()           // after it, lest a stream that is cut looks whole
 	<-p.served
 	p.taking.Wait()
 }
@@ -85,8 +88,9 @@ func (p *Page) admit(w http.ResponseWriter, r *http.Request) {
 		})
 		query := r.URL.Query()
 		query.Del("token") // out of the address bar and the history
-		r.URL.RawQuery = query.Encode()
-		w.Header().Set("Location", r.URL.RequestURI())
+		// A path that begins with two slashes would lead to another host.
+		to := url.URL{Path: path.Clean("/" + strings.TrimLeft(r.URL.Path, `/\`)), RawQuery: query.Encode()}
+		w.Header().Set("Location", to.RequestURI())
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}

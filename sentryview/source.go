@@ -14,8 +14,8 @@ const (
 	maxRecords = 2000
 	// maxBytes bounds what they take in memory.
 	maxBytes = 64 << 20
-	// decodedFactor is what an event takes, decoded and with its JSON, as a multiple of that JSON. Measured at 3 to 4
-	// for events of this library.
+	// decodedFactor is what an event takes, decoded and with its JSON, as a multiple of that JSON: an estimate for
+	// events of this library, on the safe side.
 	decodedFactor = 4
 )
 

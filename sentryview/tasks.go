@@ -90,7 +90,7 @@ type taskPage struct {
 	Ticks     []tick
 	Machine   []group
 	Tags      []pair
-	JSON      folded
+	JSON      code
 	TraceRuns []*run // others of the trace
 }
 
@@ -103,7 +103,7 @@ type row struct {
 	Status       status
 	Data         []pair
 	Error        *record // nil for a span
-	Level        levelWord
+	Level        level
 }
 
 // A tick is a mark on the line of time above a waterfall.
@@ -118,7 +118,7 @@ func (h *handler) task(r *request) {
 		h.missing(r)
 		return
 	}
-	p := &taskPage{Run: run, Tags: tagPairs(run.Tags), JSON: foldText(indented(run.Raw))}
+	p := &taskPage{Run: run, Tags: tagPairs(run.Tags), JSON: newCode(run.Raw)}
 	p.Facts, p.Data = taskPairs(run.record)
 	_, p.Machine = contextGroups(run.record)
 	p.Rows, p.Omitted = waterfall(run)
@@ -171,7 +171,7 @@ func waterfall(r *run) (rows []row, omitted int) {
 		}
 		for _, e := range errors[s.SpanID] {
 			line := r.row(e.at(), e.at(), min(depth+1, 12))
-			line.Name, line.Error, line.Level = e.Title(), e, levelWord(e.Level)
+			line.Name, line.Error, line.Level = e.Title(), e, newLevel(e.Level)
 			rows = append(rows, line)
 		}
 	}
@@ -184,9 +184,17 @@ func waterfall(r *run) (rows []row, omitted int) {
 	return rows[:min(len(rows), maxRows)], max(0, len(rows)-maxRows)
 }
 
+// startsAt is when a span began, after its task did.
+func startsAt(d time.Duration) string {
+	if d <= 0 {
+		return "0 s"
+	}
+	return "+" + spell(d)
+}
+
 // row places a time within the run.
 func (r *run) row(from, to time.Time, depth int) row {
-	line := row{Depth: depth, Starts: "+" + spell(max(0, from.Sub(r.Start)))}
+	line := row{Depth: depth, Starts: startsAt(from.Sub(r.Start))}
 	if to.After(from) {
 		line.Took = spell(to.Sub(from))
 	}

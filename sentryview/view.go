@@ -31,7 +31,7 @@ type view struct {
 type issue struct {
 	Title     string // of the newest event
 	Value     string // what its error says
-	Level     levelWord
+	Level     level
 	Task      string // its type; "" outside of tasks
 	Condition string
 	Status    string // of the newest event's task
@@ -43,6 +43,12 @@ type issue struct {
 
 // ID is that of the newest event.
 func (i *issue) ID() string { return i.Events[len(i.Events)-1].ID }
+
+// Happened says what the newest event is, in a few words.
+func (i *issue) Happened() string {
+	words := happened(i.Events[len(i.Events)-1])
+	return strings.ToUpper(words[:1]) + words[1:]
+}
 
 // Count is how many events it has.
 func (i *issue) Count() int { return len(i.Events) }
@@ -117,7 +123,7 @@ func (v *view) describe(i *issue) {
 	slices.SortStableFunc(i.Events, func(a, b *record) int { return a.at().Compare(b.at()) })
 	newest := i.Events[len(i.Events)-1]
 	i.Title, i.Value = titleOf(newest)
-	i.Level = levelWord(newest.Level)
+	i.Level = newLevel(newest.Level)
 	i.Task, i.Condition = taskType(newest), newest.Tag("error_condition")
 	if i.Condition == "" {
 		i.Condition = newest.Tag("failure_code")
@@ -219,8 +225,11 @@ func newStatus(code string) status {
 		return status{code, "failure", "bad"}
 	case "deadline_exceeded":
 		return status{code, "timed out", "bad"}
+	case "aborted", "already_exists", "data_loss", "invalid_argument", "not_found", "out_of_range", "permission_denied",
+		"resource_exhausted", "unauthenticated", "unavailable", "unimplemented":
+		return status{code, strings.ReplaceAll(code, "_", " "), "bad"}
 	}
-	return status{code, strings.ReplaceAll(code, "_", " "), "bad"}
+	return status{code, "other", "neutral"}
 }
 
 // choices are the values that a filter offers: those that occur, in order.

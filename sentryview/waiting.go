@@ -62,7 +62,7 @@ type projectRow struct {
 // A waitingRow is an envelope on its way.
 type waitingRow struct {
 	Kind, Title, Task string
-	Level             levelWord
+	Level             level
 	Link              string // of what it holds
 	Captured          time.Time
 	Size              int64
@@ -101,7 +101,7 @@ func (p *waitingPage) look(o *waiting, f filter) {
 	p.List = cut(rows, f)
 }
 
-// processes tells the dead from the living. A process without a journal has gone in good order: what it left waits.
+// processes tells the dead from the living. One that ended in good order has left what waits, and nothing to tell.
 func (p *waitingPage) processes(left []outboxLeft) {
 	for _, l := range left {
 		var tasks []noted
@@ -121,6 +121,7 @@ func (p *waitingPage) processes(left []outboxLeft) {
 			kind = cmp.Or(kind, "crash")
 		}
 		switch {
+		case kind == "" && l.Ended:
 		case kind == "" && processExists(l.Process.PID):
 			p.Living = append(p.Living, livingProcess{l.Process.PID, l.Process.Started, l.Process.Release, tasks})
 		case kind != "" || len(tasks) > 0:
@@ -155,10 +156,13 @@ func newWaitingRow(e *envelope) *waitingRow {
 		row.Problem = e.err.Error()
 	}
 	if e.record != nil {
-		row.Level, row.Title, row.Task = levelWord(e.record.Level), e.record.Title(), taskType(e.record)
+		row.Level, row.Title, row.Task = newLevel(e.record.Level), e.record.Title(), taskType(e.record)
 		if e.record.Type == "transaction" {
 			row.Kind, row.Level = "transaction", ""
 			row.Title = row.Task + ": " + statusOf(e.record).Word + " after " + spell(max(0, e.record.Duration()))
+		}
+		if strings.HasPrefix(row.Title, row.Task+": ") {
+			row.Task = "" // once is enough
 		}
 		return row
 	}
@@ -195,15 +199,15 @@ func discardedRows(discarded map[string]map[string]int) (rows []discardedRow) {
 type envelopePage struct {
 	Row    *waitingRow
 	Event  *record
-	Header folded
+	Header code
 	Items  []item
 }
 
 // An item is one of an envelope, as it will leave the machine.
 type item struct {
 	Type, Name string
-	Size       int
-	Text       folded
+	Content    code
+	IsJSON     bool
 	Attachment int // its number, from 1; 0: it is none
 }
 
@@ -214,17 +218,14 @@ func (h *handler) envelope(r *request) {
 		return
 	}
 	head, _, _ := bytes.Cut(e.Raw, []byte("\n"))
-	p := envelopePage{Row: newWaitingRow(e), Event: e.record, Header: foldText(indented(head))}
+	p := envelopePage{Row: newWaitingRow(e), Event: e.record, Header: newCode(head)}
 	attachments := 0
 	for _, part := range e.parsed.Items {
-		i := item{Type: part.Type, Size: len(part.Payload)}
+		i := item{Type: part.Type, Content: newCode(part.Payload), IsJSON: json.Valid(part.Payload)}
 		i.Name, _ = part.Header["filename"].(string)
 		if part.Type == "attachment" {
 			attachments++
 			i.Attachment = attachments
-		}
-		if json.Valid(part.Payload) {
-			i.Text = foldText(indented(part.Payload))
 		}
 		p.Items = append(p.Items, i)
 	}

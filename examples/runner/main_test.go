@@ -287,7 +287,7 @@ func TestServerGetsAll(t *testing.T) {
 	for i, want := range map[int][]string{
 		1: {"disk_space", "task_failure", "below_limit"},
 		2: {"command", "exec.Error", "not_exist"},
-		3: {"demo_panic", "runtime.boundsError"},
+		3: {"demo_panic", "runtime.boundsError", "main.newDemoPanic.func1"},
 		4: {"command", "context deadline exceeded", "timeout"},
 	} {
 		r := o.report.Results[i]

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -95,26 +96,27 @@ func TestErrorLibraries(t *testing.T) {
 		title     string // of the outermost exception; "" is class
 		condition string
 		frame     string // a function in the stack trace that the error carries
+		maker     string // the function in the fingerprint, in place of the class; "" for none
 	}{
-		{"pkg/errors, New", pkgNew(7), busy, "error", "", "pkgNew"},
-		{"pkg/errors, wrapped twice", pkgerrors.Wrapf(pkgNew(8), "start %d", 1), busy, "error", "", "pkgNew"},
-		{"pkg/errors, WithMessage", pkgerrors.WithMessage(pkgNew(9), "start"), busy, "error", "", "pkgNew"},
-		{"pkg/errors, WithStack", pkgerrors.WithStack(fmt.Errorf("x: %w", io.EOF)), "EOF", "error", "", "TestErrorLibraries"},
-		{"pkg/errors, a missing file", pkgOpen(t), "fs.PathError", "", "not_exist", "pkgOpen"},
-		{"pkg/errors inside fmt", fmt.Errorf("x: %w", pkgOpen(t)), "fs.PathError", "", "not_exist", "pkgOpen"},
-		{"pkg/errors, joined", errors.Join(pkgNew(1), pkgOpen(t)), "fs.PathError", "", "not_exist", ""},
-		{"go-errors, Errorf", goErrorsNew(7), busy, "error", "", "goErrorsNew"},
-		{"go-errors, wrapped", goErrorsWrap(openMissing(t)), "fs.PathError", "", "not_exist", "goErrorsWrap"},
-		{"go-errors, a text", goErrorsWrap(io.ErrClosedPipe), "io: read/write on closed pipe", "error", "closed", "goErrorsWrap"},
-		{"xerrors, Errorf", xerrorsNew(7), busy, "error", "", "xerrorsNew"},
-		{"xerrors, New", xerrors.New("device 7 is busy"), busy, "error", "", ""},
-		{"xerrors, wrapped", xerrorsWrap(openMissing(t)), "fs.PathError", "", "not_exist", "xerrorsWrap"},
-		{"xerrors, deadline", xerrorsWrap(context.DeadlineExceeded), "context deadline exceeded", "error", "timeout", "xerrorsWrap"},
-		{"xerrors, opaque", xerrorsWrap(xerrors.Opaque(fs.ErrNotExist)), "file does not exist", "error", "", "xerrorsWrap"},
-		{"one library in another", goErrorsWrap(xerrorsWrap(pkgerrors.WithStack(openMissing(t)))), "fs.PathError", "", "not_exist", ""},
-		{"pgx, SQLSTATE", pkgerrors.Wrap(duplicateKey(), "save user"), "pgconn.PgError", "", "23505", "TestErrorLibraries"},
-		{"pgx, refused connection", refusedDatabase(t), "pgconn.ConnectError", "", "connection_refused", ""},
-		{"AWS, code", noSuchKey(), "smithy.OperationError", "", "NoSuchKey", ""},
+		{"pkg/errors, New", pkgNew(7), busy, "error", "", "pkgNew", "compat.pkgNew"},
+		{"pkg/errors, wrapped twice", pkgerrors.Wrapf(pkgNew(8), "start %d", 1), busy, "error", "", "pkgNew", "compat.pkgNew"},
+		{"pkg/errors, WithMessage", pkgerrors.WithMessage(pkgNew(9), "start"), busy, "error", "", "pkgNew", "compat.pkgNew"},
+		{"pkg/errors, WithStack", pkgerrors.WithStack(fmt.Errorf("x: %w", io.EOF)), "EOF", "error", "", "TestErrorLibraries", ""},
+		{"pkg/errors, a missing file", pkgOpen(t), "fs.PathError", "", "not_exist", "pkgOpen", ""},
+		{"pkg/errors inside fmt", fmt.Errorf("x: %w", pkgOpen(t)), "fs.PathError", "", "not_exist", "pkgOpen", ""},
+		{"pkg/errors, joined", errors.Join(pkgNew(1), pkgOpen(t)), "fs.PathError", "", "not_exist", "", ""},
+		{"go-errors, Errorf", goErrorsNew(7), busy, "error", "", "goErrorsNew", ""},
+		{"go-errors, wrapped", goErrorsWrap(openMissing(t)), "fs.PathError", "", "not_exist", "goErrorsWrap", ""},
+		{"go-errors, a text", goErrorsWrap(io.ErrClosedPipe), "io: read/write on closed pipe", "error", "closed", "goErrorsWrap", ""},
+		{"xerrors, Errorf", xerrorsNew(7), busy, "error", "", "xerrorsNew", "compat.xerrorsNew"},
+		{"xerrors, New", xerrors.New("device 7 is busy"), busy, "error", "", "", "compat.TestErrorLibraries"},
+		{"xerrors, wrapped", xerrorsWrap(openMissing(t)), "fs.PathError", "", "not_exist", "xerrorsWrap", ""},
+		{"xerrors, deadline", xerrorsWrap(context.DeadlineExceeded), "context deadline exceeded", "error", "timeout", "xerrorsWrap", ""},
+		{"xerrors, opaque", xerrorsWrap(xerrors.Opaque(fs.ErrNotExist)), "file does not exist", "error", "", "xerrorsWrap", ""},
+		{"one library in another", goErrorsWrap(xerrorsWrap(pkgerrors.WithStack(openMissing(t)))), "fs.PathError", "", "not_exist", "", ""},
+		{"pgx, SQLSTATE", pkgerrors.Wrap(duplicateKey(), "save user"), "pgconn.PgError", "", "23505", "TestErrorLibraries", ""},
+		{"pgx, refused connection", refusedDatabase(t), "pgconn.ConnectError", "", "connection_refused", "", ""},
+		{"AWS, code", noSuchKey(), "smithy.OperationError", "", "NoSuchKey", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,17 +132,20 @@ func TestErrorLibraries(t *testing.T) {
 			if len(events) != 1 {
 				t.Fatalf("%d events", len(events))
 			}
-			checkEvent(t, events[0], tt.class, tt.title, tt.condition, tt.frame)
+			checkEvent(t, events[0], tt.class, tt.title, tt.condition, tt.frame, tt.maker)
 		})
 	}
 }
 
-func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame string) {
+func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame, maker string) {
 	t.Helper()
 	if title == "" {
 		title = class
 	}
 	want := []string{taskType, class}
+	if maker != "" {
+		want[1] = maker
+	}
 	if condition != "" {
 		want = append(want, condition)
 	}
@@ -176,21 +181,36 @@ func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame
 	}
 }
 
-// Two events of one problem are one issue, whichever library wrapped it and in which line.
+// Two events of one problem are one issue, whichever library wrapped it and in which line. What carries the stack of where
+// it was made is an issue of the function that made it.
 func TestOneIssueAcrossLibraries(t *testing.T) {
+	const text, pkg, xerror = "device <n> is busy", "compat.pkgNew", "compat.xerrorsNew"
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{errors.New("device 1 is busy"), text}, {goErrorsNew(3), text}, {fmt.Errorf("x: %w", goErrorsNew(7)), text},
+		{pkgNew(2), pkg}, {xerrorsWrap(pkgNew(8)), pkg},
+		{xerrorsNew(4), xerror}, {fmt.Errorf("x: %w", pkgerrors.WithStack(xerrorsNew(5))), xerror},
+	}
 	server := sentrytest.NewServer(t)
 	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN()}); err != nil {
 		t.Fatal(err)
 	}
 	defer sentryconfig.Close(time.Minute)
-	same := []error{errors.New("device 1 is busy"), pkgNew(2), goErrorsNew(3), xerrorsNew(4), fmt.Errorf("x: %w", pkgerrors.WithStack(xerrorsNew(5)))}
-	for _, err := range same {
-		if sentryconfig.CaptureTaskException(t.Context(), err, taskType, nil, nil) == "" {
-			t.Errorf("%v is not captured", err)
+	want := make(map[string]int)
+	for _, test := range tests {
+		if sentryconfig.CaptureTaskException(t.Context(), test.err, taskType, nil, nil) == "" {
+			t.Errorf("%v is not captured", test.err)
 		}
+		want[test.want]++
 	}
-	server.WaitEvents(len(same), time.Minute)
-	if issues := server.Issues(); len(issues) != 1 || len(issues[0].Events) != len(same) {
-		t.Errorf("%d issues: %+v", len(issues), issues)
+	server.WaitEvents(len(tests), time.Minute)
+	got := make(map[string]int)
+	for _, issue := range server.Issues() {
+		got[issue.Fingerprint[1]] += len(issue.Events)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("issues %v, want %v", got, want)
 	}
 }

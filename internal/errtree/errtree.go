@@ -80,14 +80,16 @@ func Unwrap(err error) (many []error, one error) {
 		}
 	}()
 	switch e := err.(type) { //nolint:errorlint // this is what errors.As does
-	case interface{ WrappedErrors() []error }: // hashicorp/go-multierror, whose Unwrap hides the errors themselves
+	case wrappedErrors: // first: the Unwrap beside it hides the errors themselves
 		return e.WrappedErrors(), nil
-	case interface{ Unwrap() error }:
+	case unwrapper:
 		return nil, e.Unwrap()
-	case interface{ Unwrap() []error }:
+	case manyUnwrapper:
 		return e.Unwrap(), nil
-	case interface{ Cause() error }: // pkg/errors before errors.Is
+	case causer: // from before errors.Is
 		return nil, e.Cause()
+	case errorHolder:
+		return e.Errors(), nil
 	}
 	return nil, nil
 }
@@ -203,17 +205,8 @@ func split(err error, whole func(error) bool, left *int, parts *[]error) bool {
 	return false
 }
 
-// Joins reports whether err only holds errors that have nothing to do with one another.
-func Joins(err error) bool {
-	switch Type(err).PkgPath() {
-	case "errors", "github.com/hashicorp/go-multierror", "go.uber.org/multierr":
-		return true
-	}
-	return false
-}
-
-// Type is err's type without its pointers.
-func Type(err error) reflect.Type {
+// baseType is err's type without its pointers.
+func baseType(err error) reflect.Type {
 	t := reflect.TypeOf(err)
 	for t.Kind() == reflect.Pointer && t.Name() == "" {
 		t = t.Elem()
@@ -223,7 +216,7 @@ func Type(err error) reflect.Type {
 
 // TypeName is err's type as Go prints it, without pointer and without what makes instances of generic types unreadable.
 func TypeName(err error) string {
-	name := Type(err).String()
+	name := baseType(err).String()
 	if strings.IndexByte(name, '[') >= 0 {
 		name = shortTypeArgs(name)
 	}

@@ -3,6 +3,14 @@
 package grouping
 
 import (
+	"crypto/tls"
+	"encoding/csv"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,7 +46,7 @@ func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
 	}
-	w := classWalk{Rules: r}
+	w := classWalk{Rules: *r}
 	if c, ok := w.walk(err); ok {
 		return c
 	}
@@ -49,7 +57,7 @@ func (r *Rules) Class(err error) Class {
 }
 
 type classWalk struct {
-	*Rules
+	Rules
 	text      error  // the first without a class
 	told      error  // the first without a class but with a condition,
 	condition string // which is this
@@ -88,7 +96,34 @@ func (w *classWalk) conditionOf(err error, timeout bool) string {
 	if timeout || w.Late != nil && errtree.Is(err, w.Late) {
 		return Timeout
 	}
-	return Condition(err)
+	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err) {
+		return condition
+	}
+	return w.carried(err)
+}
+
+// isCarrier reports whether err says where something went wrong, and what it wraps says what.
+func isCarrier(err error) bool {
+	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
+	case *url.Error, *net.OpError, *os.SyscallError, *fs.PathError, *strconv.NumError, *csv.ParseError:
+		return true
+	}
+	return false
+}
+
+// carried is the class of what the carrier err wraps. A failed verification of a certificate only carries its reason.
+func (w *classWalk) carried(err error) string {
+	for n := range errtree.All(err) {
+		if _, ok := n.Err.(*tls.CertificateVerificationError); ok || isCarrier(n.Err) { //nolint:errorlint // as above
+			continue
+		}
+		inner := classWalk{Rules: w.Rules}
+		if c, ok := inner.walk(n.Err); ok {
+			return c.Name
+		}
+		return inner.textClass(inner.text)
+	}
+	return ""
 }
 
 func (w *classWalk) leaf(err error, timeout bool) {
@@ -126,65 +161,78 @@ const (
 	kindSentinel                  // one value with a type of its own, which nobody outside its package can name
 )
 
-// kindOf looks at err's type, not at err.
+// kindOf tells by the build of err's type whether it says what went wrong. One with a code always does.
 func (r *Rules) kindOf(err error) errorKind {
 	if r.Wrapper != nil && r.Wrapper(err) {
 		return kindText
 	}
-	t := errtree.Type(err)
-	name := t.Name()
-	if name == "" { // a struct type without a name, around an error
-		return kindText
+	b := errtree.BuildOf(err)
+	if b.Standard {
+		if kind := standardKind(b, err); kind != kindNamed {
+			return kind
+		}
 	}
-	pkg := t.PkgPath()
-	if i := strings.LastIndex(pkg, "/vendor/"); i >= 0 {
-		pkg = pkg[i+len("/vendor/"):]
+	if !onlyWraps(b) {
+		return kindNamed
 	}
-	switch pkg {
+	if code, _ := codeOf(err); code != "" {
+		return kindNamed
+	}
+	return kindText
+}
+
+// onlyWraps reports whether errors so built carry no more than another error, or a text.
+func onlyWraps(b *errtree.Build) bool {
+	switch {
+	case b.Package == "": // a struct type without a name, around an error
+		return true
+	case isErrorPackage(b):
+		return !b.Shown && (b.Wraps || b.Errors || b.Text)
+	case !b.Wraps || !b.Errors:
+		return false
+	case b.Stack:
+		return !b.Shown
+	}
+	return !b.More && (b.Group || !b.Exported || !b.Text)
+}
+
+// isErrorPackage reports whether a package is about errors by its name: errors, errs, xerrors, multierr, errorx.
+func isErrorPackage(b *errtree.Build) bool {
+	name, _, _ := strings.Cut(b.Name, ".")
+	if strings.HasPrefix(name, "err") {
+		return true
+	}
+	for _, ending := range [...]string{"err", "errs", "error", "errors"} {
+		if strings.HasSuffix(name, ending) {
+			return true
+		}
+	}
+	return false
+}
+
+// standardKind knows the types of the standard library that are texts in disguise.
+func standardKind(b *errtree.Build, err error) errorKind {
+	switch b.Package {
 	case "fmt", "errors":
 		return kindText
-	case "runtime":
-		switch name {
-		case "plainError", "errorString", "errorAddressString": // a nil map, a nil pointer, a division by zero: texts
+	case "runtime": // a nil map, a nil pointer, a division by zero
+		switch b.Name {
+		case "runtime.plainError", "runtime.errorString", "runtime.errorAddressString":
 			return kindText
 		}
-	case "context", "net", "net/http", "internal/poll", "crypto/tls":
-		switch name {
-		case "permanentError", "nothingWrittenError", "transportReadFromServerError", "requestBodyReadError":
-			return kindText
-		case "DeadlineExceededError": // os.ErrDeadlineExceeded
-			return kindSentinel
-		}
-		if t.Size() == 0 && (name[0] < 'A' || name[0] > 'Z') { // context.DeadlineExceeded, net.ErrClosed
-			return kindSentinel
-		}
-	case "os/exec":
-		if name == "wrappedError" {
-			return kindText
-		}
-	case "github.com/pkg/errors":
-		switch name {
-		case "fundamental", "withStack", "withMessage":
-			return kindText
-		}
-	case "golang.org/x/xerrors":
-		switch name {
-		case "errorString", "wrapError", "noWrapError", "noWrapper":
-			return kindText
-		}
-	case "github.com/go-errors/errors", "github.com/hashicorp/go-multierror", "github.com/hashicorp/errwrap",
-		"go.uber.org/multierr", "github.com/rotisserie/eris", "github.com/samber/oops", "github.com/cockroachdb/errors":
-		return kindText
-	default:
-		if strings.HasPrefix(pkg, "github.com/cockroachdb/errors/") {
-			return kindText
-		}
+	case "internal/poll":
+		return kindSentinel // os.ErrDeadlineExceeded, net.ErrClosed
+	}
+	t := reflect.TypeOf(err)
+	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
+	if !b.Exported && !b.Wraps && (t.Size() == 0 || number) {
+		return kindSentinel // context.DeadlineExceeded, an alert of TLS
 	}
 	return kindNamed
 }
 
 // typeName is the name of err's type, fit for a tag.
-func typeName(err error) string { return Name(errtree.TypeName(err), MaxName) }
+func typeName(err error) string { return Name(errtree.BuildOf(err).Name, MaxName) }
 
 // MaxName is the length of a class that is a name, in characters: it is a tag, and Sentry takes 200.
 const MaxName = 200
@@ -228,7 +276,7 @@ func (w *classWalk) textClass(err error) string {
 	if w.Clean != nil {
 		message = w.Clean(message)
 	}
-	if class := Normalize(message); class != "" {
+	if class := Text(message); class != "" {
 		return class
 	}
 	return NoText

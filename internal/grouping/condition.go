@@ -38,15 +38,12 @@ var conditionNames = [conditionNone]string{"not_exist", "exist", "permission", T
 // Timeout is the condition of what took too long.
 const Timeout = "timeout"
 
-// maxCodeLength is the length of a condition, in characters.
-const maxCodeLength = 60
-
-// Condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
+// condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
 // code of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
-func Condition(err error) string {
-	var w conditionWalk
+func (r *Rules) condition(err error) string {
+	w := conditionWalk{wrapper: r.Wrapper}
 	for n := range errtree.All(err) {
-		if w.look(n.Err); w.code != "" { // nothing wins over a code
+		if w.look(n.Err); w.code != "" && w.rank == 0 { // nothing wins over the best code
 			break
 		}
 	}
@@ -61,13 +58,17 @@ func Condition(err error) string {
 			return conditionNames[c]
 		}
 	}
-	return ""
+	return w.errno
 }
 
 type conditionWalk struct {
-	code string // the outermost
-	exit string // the outermost
-	set  uint   // a bit for each condition
+	wrapper func(error) bool // as in Rules
+
+	code  string // the best, of several the outermost
+	rank  int    // of the code
+	exit  string // the outermost
+	errno string // the name of the outermost system error that has no condition of the list
+	set   uint   // a bit for each condition
 }
 
 func (w *conditionWalk) add(c condition) {
@@ -76,11 +77,22 @@ func (w *conditionWalk) add(c condition) {
 	}
 }
 
+func (w *conditionWalk) addErrno(e syscall.Errno) {
+	c := errnoCondition(e)
+	w.add(c)
+	if c != conditionNone || w.errno != "" || e == 0 {
+		return
+	}
+	if w.errno = errnoNames[e]; w.errno == "" {
+		w.errno = "errno_" + strconv.FormatUint(uint64(e), 10)
+	}
+}
+
 // look asks one error, not what it wraps.
 func (w *conditionWalk) look(err error) {
 	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case syscall.Errno:
-		w.add(errnoCondition(e))
+		w.addErrno(e)
 		return
 	case *fs.PathError, *os.LinkError, *os.SyscallError, *net.OpError, *url.Error:
 		return // their Timeout only asks the error within, which comes next
@@ -96,7 +108,9 @@ func (w *conditionWalk) look(err error) {
 	}
 	w.add(sentinelCondition(err))
 	w.askTimeout(err)
-	w.askCode(err)
+	if w.wrapper == nil || !w.wrapper(err) { // its fields are the text's
+		w.askCode(err)
+	}
 	w.askIs(err)
 	w.askAs(err)
 }
@@ -169,16 +183,10 @@ func (w *conditionWalk) askTimeout(err error) {
 	}
 }
 
+// askCode asks err for a code. A better one, by where it stands, wins over the one of an outer error.
 func (w *conditionWalk) askCode(err any) {
-	defer func() { _ = recover() }()
-	if e, ok := err.(interface{ ErrorCode() string }); ok {
-		w.code = Name(e.ErrorCode(), maxCodeLength)
-	}
-	if w.code != "" {
-		return
-	}
-	if e, ok := err.(interface{ SQLState() string }); ok {
-		w.code = Name(e.SQLState(), maxCodeLength)
+	if code, rank := codeOf(err); code != "" && (w.code == "" || rank < w.rank) {
+		w.code, w.rank = code, rank
 	}
 }
 
@@ -202,7 +210,7 @@ func (w *conditionWalk) askAs(err error) {
 	}
 	var errno syscall.Errno
 	if saysAs(e, &errno) {
-		w.add(errnoCondition(errno))
+		w.addErrno(errno)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 // askedErrnos are what errors with an Is method are asked for: those that people compare with.
 var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_PIPE, windows.WSAECONNREFUSED,
-	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.ERROR_DISK_FULL}
+	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH,
+	windows.ERROR_DISK_FULL}
 
 // errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. Windows has
 // several numbers for most things: of winsock, of the redirector, of overlapped input and output. The names of package
@@ -19,9 +20,11 @@ func errnoCondition(e syscall.Errno) condition {
 	switch e {
 	case syscall.ETIMEDOUT, windows.WSAETIMEDOUT, windows.WAIT_TIMEOUT, windows.ERROR_SEM_TIMEOUT, windows.ERROR_TIMEOUT:
 		return conditionTimeout
-	case syscall.ECANCELED, windows.ERROR_CANCELLED, windows.ERROR_OPERATION_ABORTED, windows.WSAECANCELLED, windows.WSA_E_CANCELLED:
+	case syscall.ECANCELED, windows.ERROR_CANCELLED, windows.ERROR_OPERATION_ABORTED, windows.WSAECANCELLED,
+		windows.WSA_E_CANCELLED:
 		return conditionCanceled
-	case syscall.EPIPE, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED, windows.WSAESHUTDOWN:
+	case syscall.EPIPE, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED,
+		windows.WSAESHUTDOWN:
 		return conditionClosed
 	case syscall.ECONNREFUSED, windows.WSAECONNREFUSED, windows.ERROR_CONNECTION_REFUSED, windows.ERROR_PORT_UNREACHABLE:
 		return conditionRefused
@@ -47,6 +50,32 @@ func errnoCondition(e syscall.Errno) condition {
 		return conditionPermission
 	}
 	return conditionNone
+}
+
+// errnoNames are the conditions of other system errors. Those of both platforms have one name.
+var errnoNames = map[syscall.Errno]string{
+	windows.ERROR_TOO_MANY_OPEN_FILES: "too_many_open_files", windows.WSAEMFILE: "too_many_open_files",
+	windows.ERROR_WRITE_PROTECT: "read_only", windows.WSAEADDRINUSE: "address_in_use",
+	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error", windows.ERROR_CRC: "io_error",
+	windows.ERROR_READ_FAULT: "io_error", windows.ERROR_WRITE_FAULT: "io_error", windows.ERROR_GEN_FAILURE: "io_error",
+	windows.ERROR_BUSY: "busy", windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_LOCK_VIOLATION: "busy",
+	windows.ERROR_DRIVE_LOCKED: "busy", windows.ERROR_DIRECTORY: "not_directory",
+	windows.ERROR_INVALID_PARAMETER: "invalid_argument", windows.WSAEINVAL: "invalid_argument",
+	windows.ERROR_INVALID_NAME: "invalid_name", windows.ERROR_FILENAME_EXCED_RANGE: "name_too_long",
+	windows.ERROR_NOT_SAME_DEVICE: "cross_device", windows.ERROR_NOT_ENOUGH_MEMORY: "no_memory",
+	windows.ERROR_OUTOFMEMORY: "no_memory", windows.ERROR_COMMITMENT_LIMIT: "no_memory",
+	windows.ERROR_CANT_RESOLVE_FILENAME: "too_many_links", windows.ERROR_TOO_MANY_LINKS: "too_many_links",
+	windows.WSAEWOULDBLOCK: "try_again", windows.WSAEINTR: "interrupted", windows.ERROR_NOT_SUPPORTED: "not_supported",
+	windows.ERROR_CALL_NOT_IMPLEMENTED: "not_supported", windows.ERROR_INVALID_FUNCTION: "not_supported",
+	windows.WSAEOPNOTSUPP: "not_supported", windows.WSAEAFNOSUPPORT: "not_supported",
+	windows.ERROR_FILE_TOO_LARGE: "file_too_large", windows.ERROR_NOT_READY: "no_device",
+	windows.ERROR_DEVICE_NOT_CONNECTED: "no_device", windows.WSAEMSGSIZE: "message_too_long",
+	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected",
+	windows.ERROR_INVALID_HANDLE: "bad_handle",
+	windows.ERROR_BAD_EXE_FORMAT: "bad_executable", windows.WSAENOBUFS: "no_buffers",
+	windows.ERROR_LOGON_FAILURE: "logon_failure",
+	windows.ERROR_BAD_NETPATH:   "unreachable", windows.ERROR_BAD_NET_NAME: "not_exist",
+	windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
 }
 
 // Signal returns the signal that ended a process: Windows has none.

@@ -76,9 +76,10 @@ type Collector struct {
 
 // New returns a Collector that begins its first reading. The caller closes it.
 func New(opts Options) *Collector {
-	c := &Collector{}
+	c := &Collector{inquiry: newInquiry(opts)} // its channels are made where the resident will live
+	c.started = true                           // the resident begins the first reading: nobody waits for it
 	c.resident = resident.New(c.work)
-	c.Ask(opts)
+	c.resident.Kick()
 	return c
 }
 
@@ -117,9 +118,6 @@ func (c *Collector) Snapshot(wait time.Duration) map[string]Values {
 	}
 	return c.known()
 }
-
-// Run runs f in a goroutine where the collector lives, and returns when f has; see [resident.Resident.Run].
-func (c *Collector) Run(f func()) { c.resident.Run(f) }
 
 // Settled returns what Snapshot does, once a reading is complete: when all probes have answered or had two seconds for
 // it, or at Close. When the options change meanwhile, it waits for a reading by the new ones.

@@ -63,8 +63,12 @@ func (o *Outbox) expire(now time.Duration) {
 // too old.
 func (o *Outbox) expired(it *item, now time.Duration, wall time.Time) bool {
 	limit, age := it.entry.Category.Item().MaxAge, now-it.put
-	if it.lane == laneBacklog && o.clock.known {
-		before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
+	before := wall.Sub(time.Unix(0, it.entry.Time)) // saturates, and is negative when captured in the future
+	switch {
+	case it.lane != laneBacklog:
+	case it.entry.Category == CategoryMonitor: // whose clock is right doesn't matter: in doubt it is misleading
+		age = max(age, before)
+	case o.clock.known:
 		if before > maxPlausible {
 			before = 0
 		}

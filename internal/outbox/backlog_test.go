@@ -104,3 +104,46 @@ func TestBacklogPace(t *testing.T) {
 		}
 	})
 }
+
+// TestBacklogBesideABusyProcess: what earlier processes left is sent, and a Flush comes to its end, although this
+// process captures faster than the server takes it. Each answer brings the next two captures.
+func TestBacklogBesideABusyProcess(t *testing.T) {
+	dir := t.TempDir()
+	leaveBacklog(t, dir, 1, 1000)
+	var o *Outbox
+	var made atomic.Int64
+	left, opened := make(chan struct{}), make(chan struct{})
+	s := &sink{}
+	s.respond(func(id string, w http.ResponseWriter, _ *http.Request) bool {
+		<-opened
+		if id == eventIDOf(0) {
+			close(left)
+		}
+		select {
+		case <-left:
+		default:
+			for range 2 {
+				o.Put(testRecord(int(made.Add(1)), 1000))
+			}
+		}
+		return false
+	})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	o = openTest(t, server.URL, func(c *Config) {
+		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+		c.timing.request = time.Minute
+	})
+	for range 50 {
+		o.Put(testRecord(int(made.Add(1)), 1000))
+	}
+	close(opened)
+	if !o.Flush(within(time.Minute)) {
+		t.Errorf("Flush = false; %+v", o.Stats())
+	}
+	select {
+	case <-left:
+	default:
+		t.Error("what was left hasn't been sent")
+	}
+}

@@ -3,6 +3,7 @@ package outbox
 import (
 	"time"
 
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
@@ -58,12 +59,7 @@ func (o *Outbox) take(now time.Duration) *item {
 	if !o.upstream.clear() {
 		step = rotate
 	}
-	it := o.pick(now, step, laneLive, laneOverflow)
-	if it == nil && (len(o.flushes) > 0 || now >= o.pacedAt) {
-		if it = o.pick(now, step, laneBacklog); it != nil {
-			o.pacedAt = now + o.timing.pace
-		}
-	}
+	it := o.pickInTime(now, step)
 	if it == nil {
 		return nil
 	}
@@ -74,13 +70,50 @@ func (o *Outbox) take(now time.Duration) *item {
 	return it
 }
 
+// pickInTime returns what comes next. A check-in that would come too late is dropped at once: one a minute late for
+// its drop would be as misleading. mu is held.
+func (o *Outbox) pickInTime(now time.Duration, step uint8) *item {
+	for {
+		it := o.pickBeside(now, step)
+		if it == nil || it.entry.Category != CategoryMonitor {
+			return it
+		}
+		if o.stamp(now); !o.expired(it, now, time.Now()) {
+			return it
+		}
+		o.queue.remove(it)
+		o.drop(it, o.overflowReason(it.store), true)
+	}
+}
+
+// pickBeside picks from what this process has captured and from the backlog in turn, as far as the backlog's pace
+// allows: neither waits for the other to come to an end. mu is held.
+func (o *Outbox) pickBeside(now time.Duration, step uint8) *item {
+	var backlog *item
+	if len(o.flushes) > 0 || now >= o.pacedAt {
+		backlog = o.pick(now, step, laneBacklog)
+	}
+	own := o.pick(now, step, laneLive, laneOverflow)
+	if backlog == nil || own != nil && !o.backlogNext {
+		o.backlogNext = own != nil
+		return own
+	}
+	o.backlogNext = false
+	o.pacedAt = now + o.timing.pace
+	return backlog
+}
+
 func (o *Outbox) pick(now time.Duration, step uint8, lanes ...lane) (first *item) {
+	until := o.until
+	if o.queue.busy(CategoryMonitor) { // one check-in at a time: none overtakes another
+		until[store.Index(CategoryMonitor)] = never
+	}
 	for _, l := range lanes {
 		var it *item
 		if step == 0 {
-			it = o.queue.first(l, &o.until, now)
+			it = o.queue.first(l, &until, now)
 		} else {
-			it = o.queue.leastTried(l, &o.until, now, step)
+			it = o.queue.leastTried(l, &until, now, step)
 		}
 		if it != nil && (first == nil || it.seq < first.seq) {
 			first = it

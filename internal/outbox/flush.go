@@ -124,15 +124,18 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 // flushed reports whether f is over, and how it ended. mu is held.
 func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 	looked := o.disk.adopted && o.disk.looks >= f.looks
-	if looked {
-		f.target = max(f.target, o.disk.adoptedSeq) // what earlier processes left counts as put before
-	}
-	waits := !looked || o.queue.waits(f.target)
+	waits := !looked
+	o.queue.eachFirst(func(it *item) { waits = waits || o.concerns(f, it) })
 	if !waits {
 		ok = o.lost == f.lost && o.disk.unread.Count == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
 	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() || looked && o.outlasted(f)
+}
+
+// concerns reports whether f waits for it: what was put before, and what earlier processes left. mu is held.
+func (o *Outbox) concerns(f *flush, it *item) bool {
+	return it.seq <= f.target || it.lane == laneBacklog && it.seq <= o.disk.adoptedSeq
 }
 
 // outlasted reports whether all that f waits for is limited for longer than f may take. mu is held.
@@ -142,7 +145,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 	}
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if it.seq <= f.target && o.until[store.Index(it.entry.Category)] <= f.end {
+		if o.concerns(f, it) && o.until[store.Index(it.entry.Category)] <= f.end {
 			outlasted = false
 		}
 	})

@@ -134,30 +134,31 @@ type Outbox struct {
 	// during a write to disk, never during a request; mu never during either, nor while a Logger is called.
 	putMu sync.Mutex
 
-	mu       sync.Mutex
-	closed   bool
-	running  int                // goroutines of background, and Close
-	finished context.CancelFunc // tells Close that there are none left
-	queue    queue
-	main     Store // nil while the disk isn't open
-	overflow *store.Memory
-	disk     diskHealth
-	upstream upstreamHealth
-	until    wire.Limits               // when each category's rate limit ends
-	refusing [store.CategoryCount]bool // it is so long that nothing of the category is taken
-	fresh    []*item                   // put since the last turn, which stamps them with the time
-	pacedAt  time.Duration             // when the next envelope of the backlog may go
-	sending  int                       // requests under way
-	quiet    chan struct{}             // closed when there are none; nil unless Close waits for that
-	clock    serverClock
-	expireAt time.Duration // when to look for what is too old
-	undone   []*item       // what the store could not forget
-	accepted uint64        // envelopes the server took, and when it took the last
-	acceptAt time.Duration
-	calm     bool          // nothing more can be sent before the next turn, whatever is put
-	turnAt   time.Duration // when there is something to do again
-	adoptAt  time.Duration // when to look for what dead processes left
-	reports  reports
+	mu          sync.Mutex
+	closed      bool
+	running     int                // goroutines of background, and Close
+	finished    context.CancelFunc // tells Close that there are none left
+	queue       queue
+	main        Store // nil while the disk isn't open
+	overflow    *store.Memory
+	disk        diskHealth
+	upstream    upstreamHealth
+	until       wire.Limits               // when each category's rate limit ends
+	refusing    [store.CategoryCount]bool // it is so long that nothing of the category is taken
+	fresh       []*item                   // put since the last turn, which stamps them with the time
+	backlogNext bool                      // it is the backlog's turn
+	pacedAt     time.Duration             // when the next envelope of the backlog may go
+	sending     int                       // requests under way
+	quiet       chan struct{}             // closed when there are none; nil unless Close waits for that
+	clock       serverClock
+	expireAt    time.Duration // when to look for what is too old
+	undone      []*item       // what the store could not forget
+	accepted    uint64        // envelopes the server took, and when it took the last
+	acceptAt    time.Duration
+	calm        bool          // nothing more can be sent before the next turn, whatever is put
+	turnAt      time.Duration // when there is something to do again
+	adoptAt     time.Duration // when to look for what dead processes left
+	reports     reports
 
 	flushes      []*flush
 	flushTries   int    // failures since the newest Flush began
@@ -202,7 +203,7 @@ func Open(cfg Config) *Outbox {
 	o.ctx.Done() // the channel is made by the first who asks for it
 	o.endpoint = wire.Endpoint{
 		URL: cfg.URL, Auth: cfg.Auth, UserAgent: cfg.UserAgent, Client: client, CloseIdle: o.closeIdle,
-		Timeout: o.timing.request, Drain: o.timing.drain,
+		Timeout: o.timing.request, Drain: o.timing.drain, Parts: new(wire.Parts),
 	}
 	o.resident = resident.New(o.turn)
 	if cfg.OpenStore == nil {
@@ -370,13 +371,14 @@ func (o *Outbox) Put(r *Record) bool {
 	}
 	o.mu.Unlock()
 
+	o.endpoint.Parts.Note(r.Shared)
 	size := len(r.Payload)
 	if !r.Packed && size >= wire.PackFrom && float64(used+int64(size)) > packAbove*float64(o.cfg.MaxBytes) {
 		b := wire.Buffer()
 		defer wire.PutBuffer(b)
-		if err := wire.Deflate(b, r.Payload); err == nil && b.Len() < size {
+		if err := o.endpoint.Parts.Deflate(b, r.Payload); err == nil && b.Len() < size {
 			packed := *r
-			packed.Payload, packed.Packed = b.Bytes(), true
+			packed.Payload, packed.Packed, packed.Shared = b.Bytes(), true, nil
 			r = &packed
 		}
 	}

@@ -66,6 +66,12 @@ func (q *queue) push(it *item) {
 	q.fifo(it).insert(it)
 }
 
+// busy says whether something of a category is being sent, or waits to be sent again.
+func (q *queue) busy(c Category) bool {
+	is := func(it *item) bool { return it.entry.Category == c }
+	return slices.ContainsFunc(q.flying, is) || slices.ContainsFunc(q.delayed, is)
+}
+
 func (q *queue) fifo(it *item) *fifo { return &q.lanes[it.lane][store.Index(it.entry.Category)] }
 
 // first returns the first item in order of capture of a lane's categories that have no limit at now.
@@ -87,7 +93,11 @@ func (q *queue) leastTried(l lane, until *wire.Limits, now time.Duration, step u
 		if until[c] > now {
 			continue
 		}
-		for _, it := range q.lanes[l][c].all() {
+		items := q.lanes[l][c].all()
+		if Category(c) == CategoryMonitor {
+			items = items[:min(len(items), 1)] // check-ins keep their order
+		}
+		for _, it := range items {
 			if first == nil || it.rank(step) < first.rank(step) || it.rank(step) == first.rank(step) && it.seq < first.seq {
 				first = it
 			}
@@ -256,15 +266,6 @@ func (q *queue) eachFirst(f func(*item)) {
 	for _, it := range q.flying {
 		f(it)
 	}
-}
-
-// waits says whether anything up to seq waits.
-func (q *queue) waits(seq uint64) (waits bool) {
-	if q.count == 0 {
-		return false
-	}
-	q.eachFirst(func(it *item) { waits = waits || it.seq <= seq })
-	return waits
 }
 
 // A fifo is a list of items sorted by seq, made to be appended to and taken from the front.

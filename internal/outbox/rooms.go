@@ -25,6 +25,7 @@ type (
 	Journal     = disk.Journal
 	Slot        = disk.Slot
 	Task        = disk.Task
+	Job         = disk.Job
 	Note        = disk.Note
 	Dead        = disk.Dead
 	Interrupted = disk.Interrupted

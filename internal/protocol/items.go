@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change, a new one goes
-// behind the last.
+// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change, a new one
+// goes behind the last.
 type Category uint8
 
 const (
@@ -26,8 +26,8 @@ const (
 type Item struct {
 	Type     string   // in the item's header, and sentry-go's type of such an event; "" is an event too
 	Category Category // in the outbox
-	// Limits are the names that X-Sentry-Rate-Limits has for the category; client reports use the first. A limit in bytes
-	// limits what it counts the bytes of.
+	// Limits are the names that X-Sentry-Rate-Limits has for the category; client reports use the first. A limit in
+	// bytes limits what it counts the bytes of.
 	Limits []string
 	MaxAge time.Duration // what is older is dropped
 	Batch  string        // content type of items that hold a list; "" for those that hold one thing

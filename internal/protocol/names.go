@@ -2,16 +2,16 @@ package protocol
 
 import "strings"
 
-// ReservedContext reports whether a context of this name means something to Sentry or is filled by this package. Host data
-// doesn't go under it.
+// ReservedContext reports whether a context of this name means something to Sentry or is filled by this package. Host
+// data doesn't go under it.
 func ReservedContext(name string) bool { return contexts[name] }
 
-// ReservedKey reports whether Sentry or this package gives a key of a context, a tag or an attribute a meaning. It keeps its
-// name, even on a machine that is called "device".
+// ReservedKey reports whether Sentry or this package gives a key of a context, a tag or an attribute a meaning. It
+// keeps its name, even on a machine that is called "device".
 func ReservedKey(name string) bool { return keys[name] }
 
-// contexts has Relay's own name for a kind of context too where it differs from the one in Sentry's documentation: by it Relay
-// parses a context, and drops values of other types than it expects.
+// contexts has Relay's own name for a kind of context too where it differs from the one in Sentry's documentation: by
+// it Relay parses a context, and drops values of other types than it expects.
 var contexts = set(`
 	app browser chrome client_os cloud_resource cpu culture current_feature device disks environment feedback flags gpu
 	laravel art react llm memory memory_info missing_instrumentation monitor nel ota_updates os otel performance_score

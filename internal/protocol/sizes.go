@@ -1,6 +1,7 @@
 package protocol
 
-// What Sentry keeps of each place of an event, in characters. Relay cuts longer values, with a remark that the event is damaged.
+// What Sentry keeps of each place of an event, in characters. Relay cuts longer values, with a remark that the event is
+// damaged.
 const (
 	MaxMessageChars     = 8192
 	MaxTypeChars        = 256 // of an exception, and its module

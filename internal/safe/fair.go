@@ -59,8 +59,8 @@ func (k *keeper) keepChild(c *child, left int) (v any, ok bool) {
 }
 
 // fairObject copies the children that next returns, total of them, the lightest of each thousand first: they are worth
-// most for their room, and what they leave is shared by the rest. It says how many of them, and of the hidden others, are
-// missing.
+// most for their room, and what they leave is shared by the rest. It says how many of them, and of the hidden others,
+// are missing.
 func (k *keeper) fairObject(next func() (child, bool), total, hidden int) any {
 	k.room -= len("{}") + moreBytes
 	if k.room < 0 {

@@ -2,12 +2,12 @@ package safe
 
 import "math"
 
-// Fit returns m if its JSON takes at most maxBytes and maxLevels levels: m itself is level 1, a value in it level 2, and
-// only values that hold no others may lie on the last. Otherwise it returns a copy that does, in which the
-// longest strings are cut first and containers that lie too deep have become JSON text, so that short values survive.
+// Fit returns m if its JSON takes at most maxBytes and maxLevels levels: m itself is level 1, a value in it level 2,
+// and only values that hold no others may lie on the last. Otherwise it returns a copy that does, in which the longest
+// strings are cut first and containers that lie too deep have become JSON text, so that short values survive.
 //
-// The text of a container that lies too deep hides its keys: look for secrets under their names before.
-// Fit allocates nothing when m fits, and doesn't change m. maxBytes is at least 160.
+// The text of a container that lies too deep hides its keys: look for secrets under their names before. Fit allocates
+// nothing when m fits, and doesn't change m. maxBytes is at least 160.
 func Fit(m map[string]any, maxBytes, maxLevels int) map[string]any {
 	if m == nil || fits(m, maxBytes, maxLevels) {
 		return m
@@ -26,15 +26,16 @@ func fits(m map[string]any, maxBytes, maxLevels int) bool {
 	return s.size(m) && s.left >= 0
 }
 
-// Size returns the length of v as encoding/json writes it, or more for a float, which Relay counts without an exponent. v is
-// a value that Value returned; the size of others is that of what Value would make of them.
+// Size returns the length of v as encoding/json writes it, or more for a float, which Relay counts without an exponent.
+// v is a value that Value returned; the size of others is that of what Value would make of them.
 func Size(v any) int {
 	s := sizer{left: math.MaxInt, levels: maxSizeLevels, convert: true}
 	s.size(v)
 	return math.MaxInt - s.left
 }
 
-// maxSizeLevels and maxSizeBytes keep Size from running for ever in a value that contains itself, which Value never returns.
+// maxSizeLevels and maxSizeBytes keep Size from running for ever in a value that contains itself, which Value never
+// returns.
 const (
 	maxSizeLevels = 100
 	maxSizeBytes  = 1 << 26

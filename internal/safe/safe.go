@@ -41,8 +41,8 @@ const (
 	// maxKeyBytes is the longest key of a map, before it is cut.
 	maxKeyBytes = 200
 
-	// shortBytes is the length in JSON up to which a string is never cut: longer ones are cut to share what room there is,
-	// and to at least this length.
+	// shortBytes is the length in JSON up to which a string is never cut: longer ones are cut to share what room there
+	// is, and to at least this length.
 	shortBytes = 64
 
 	// minBytes is the least room that Value works with: enough for one cut string or a marker.
@@ -84,8 +84,8 @@ const (
 	simpleBytes = 2*2*maxSimpleText + 8
 )
 
-// cloneSimple copies a map in which a keeper would change nothing but make each int an int64; it returns nil for any other.
-// Most breadcrumbs have such data, and this costs them a third of what a keeper does.
+// cloneSimple copies a map in which a keeper would change nothing but make each int an int64; it returns nil for any
+// other. Most breadcrumbs have such data, and this costs them a third of what a keeper does.
 func cloneSimple(m map[string]any) map[string]any {
 	for key, v := range m {
 		if !isSimpleText(key) {

@@ -316,8 +316,8 @@ func plain(s string) bool {
 	_ = s[7]
 	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	// A byte's high bit becomes set in special if the byte is above 0x7f, below ' ' or one of the escaped: y-c borrows where
-	// y is below c. A borrow may set the bit of the next byte for nothing, which costs a closer look.
+	// A byte's high bit becomes set in special if the byte is above 0x7f, below ' ' or one of the escaped: y-c borrows
+	// where y is below c. A borrow may set the bit of the next byte for nothing, which costs a closer look.
 	special := x | (x-' '*low)&^x
 	y := x ^ '"'*low
 	special |= (y - low) &^ y

@@ -148,8 +148,8 @@ type candidate struct {
 	tagged bool // its name comes from a tag
 }
 
-// A fieldLevel holds what structs at the same depth of embedding have: fields by name, names in their order, and the structs
-// that they embed, each with how often.
+// A fieldLevel holds what structs at the same depth of embedding have: fields by name, names in their order, and the
+// structs that they embed, each with how often.
 type fieldLevel struct {
 	fields  map[string][]candidate
 	names   []string

@@ -6,7 +6,8 @@ import (
 )
 
 // A cache remembers what became of short texts that come again in every event: names of values, functions and files. It
-// has one place for each hash, so that it can't grow, and no lock. The zero value is empty.
+// has a pair of places for each hash, the newer text in the first, so that it can't grow, and two that meet don't push out
+// each other in every event. It has no lock. The zero value is empty.
 type cache struct {
 	places [cachePlaces]atomic.Pointer[cached]
 }
@@ -29,12 +30,18 @@ func (s *Scrubber) known(t string) (text string, secret bool) {
 		text = s.Text(t)
 		return text, s.SecretName(text)
 	}
-	place := &s.cache.places[maphash.String(cacheSeed, t)%cachePlaces]
-	if c := place.Load(); c != nil && c.in == t {
+	at := maphash.String(cacheSeed, t) % (cachePlaces / 2) * 2
+	first, second := &s.cache.places[at], &s.cache.places[at+1]
+	newer := first.Load()
+	if newer != nil && newer.in == t {
+		return newer.out, newer.secret
+	}
+	if c := second.Load(); c != nil && c.in == t {
 		return c.out, c.secret
 	}
 	c := &cached{in: t, out: s.Text(t)}
 	c.secret = s.SecretName(t) || c.out != t && s.SecretName(c.out)
-	place.Store(c)
+	first.Store(c)
+	second.Store(newer)
 	return c.out, c.secret
 }

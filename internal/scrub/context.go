@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/getsentry/sentry-go"
@@ -42,10 +43,13 @@ func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
 		Status: old.Status, Tags: tags, StartTime: start, EndTime: end, Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin}
 }
 
-// contexts scrubs the contexts and returns the bytes of those that hold the host program's data.
-func (s *Scrubber) contexts(e *sentry.Event) (bytes int) {
+// contexts scrubs the contexts, but for those of clean, and returns the bytes of those that hold the host program's data.
+func (s *Scrubber) contexts(e *sentry.Event, clean map[string]sentry.Context) (bytes int) {
 	out, changed := e.Contexts, false
 	for name, c := range e.Contexts {
+		if known := clean[name]; known != nil && reflect.ValueOf(known).Pointer() == reflect.ValueOf(c).Pointer() {
+			continue
+		}
 		text, secret := s.known(name)
 		if protocol.ReservedContext(name) {
 			text, secret = name, false

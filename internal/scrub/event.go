@@ -13,24 +13,35 @@ import (
 )
 
 // Event removes what is secret or personal from every place of e, cuts each place to what Sentry takes of it, and makes
-// e's values safe, so that encoding e can't fail. Only e itself changes: maps, slices and structs that e points to may be shared
-// with scopes and other events, and are copied before something in them changes. It never panics: a place that can't
-// be scrubbed is replaced whole. Nothing is allocated when nothing changes.
+// e's values safe, so that encoding e can't fail. Only e itself changes: maps, slices and structs that e points to may
+// be shared with scopes and other events, and are copied before something in them changes. It never panics: a place
+// that can't be scrubbed is replaced whole. Nothing is allocated when nothing changes.
 //
 // Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail
 // and IP address go. Payloads of attachments and IDs stay as they are.
-func (s *Scrubber) Event(e *sentry.Event) {
+func (s *Scrubber) Event(e *sentry.Event) { s.EventBut(e, nil) }
+
+// EventBut is Event for an e that may hold contexts of clean, the very maps, which [Scrubber.Contexts] has made and nobody
+// has written to since: it doesn't look into them.
+func (s *Scrubber) EventBut(e *sentry.Event, clean map[string]sentry.Context) {
 	if e == nil {
 		return
 	}
 	for p := range places {
 		if p != placeContexts && p != placeBreadcrumbs {
-			s.place(e, p)
+			s.place(e, p, nil)
 		}
 	}
-	if s.place(e, placeContexts)+s.place(e, placeBreadcrumbs) > maxDataBytes {
-		s.place(e, placeShare)
+	if s.place(e, placeContexts, clean)+s.place(e, placeBreadcrumbs, nil) > maxDataBytes {
+		s.place(e, placeShare, nil)
 	}
+}
+
+// Contexts returns what Event makes of contexts that are not the host program's.
+func (s *Scrubber) Contexts(contexts map[string]sentry.Context) map[string]sentry.Context {
+	e := sentry.Event{Contexts: contexts}
+	s.place(&e, placeContexts, nil)
+	return e.Contexts
 }
 
 const (
@@ -59,8 +70,8 @@ const (
 	places = placeBreadcrumbs + 1
 )
 
-// place scrubs one place of e and returns the bytes that its data takes at most.
-func (s *Scrubber) place(e *sentry.Event, p int) (bytes int) {
+// place scrubs one place of e, but for contexts of clean, and returns the bytes that its data takes at most.
+func (s *Scrubber) place(e *sentry.Event, p int, clean map[string]sentry.Context) (bytes int) {
 	defer func() {
 		if recover() != nil {
 			drop(e, p)
@@ -86,7 +97,7 @@ func (s *Scrubber) place(e *sentry.Event, p int) (bytes int) {
 	case placeRest:
 		s.rest(e)
 	case placeContexts:
-		return s.contexts(e)
+		return s.contexts(e, clean)
 	case placeBreadcrumbs:
 		return s.breadcrumbs(e)
 	case placeShare:

@@ -1,7 +1,7 @@
 // Package scrub removes secrets and personal data from what is about to leave the machine.
 //
-// Package find finds them in texts. Whole events (event.go, and a file for each of its larger parts) are cut at the same
-// time to what Sentry takes.
+// Package find finds them in texts. Whole events (event.go, and a file for each of its larger parts) are cut at the
+// same time to what Sentry takes.
 package scrub
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then texts.
-// What was cut is said in the context noteContext.
+// Shrink cuts e until its JSON takes at most maxBytes: first the oldest breadcrumbs, then what the host added, then
+// texts. What was cut is said in the context noteContext.
 func (s *Scrubber) Shrink(e *sentry.Event, maxBytes int) {
 	// What e points to may be shared.
 	e.Contexts, e.Exception, e.Threads = maps.Clone(e.Contexts), slices.Clone(e.Exception), slices.Clone(e.Threads)
@@ -78,8 +78,8 @@ func stackSize(t *sentry.Stacktrace) int {
 	return frameBytes * len(t.Frames)
 }
 
-// cuts are the steps of Shrink. Each takes a part from the event, as often as the event is too large, and returns what it
-// was; "" when nothing is left for it to take.
+// cuts are the steps of Shrink. Each takes a part from the event, as often as the event is too large, and returns what
+// it was; "" when nothing is left for it to take.
 var cuts = [...]func(*sentry.Event) string{cutBreadcrumbs, cutThreads, cutSpans, cutLargestContext, cutExceptions}
 
 func cutBreadcrumbs(e *sentry.Event) string {
@@ -149,8 +149,8 @@ func cutExceptions(e *sentry.Event) string {
 	return ""
 }
 
-// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes first,
-// then the largest contexts are cut.
+// shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes
+// first, then the largest contexts are cut.
 func (s *Scrubber) shareData(e *sentry.Event) {
 	type sized struct {
 		name  string

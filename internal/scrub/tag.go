@@ -8,8 +8,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
-// identifier is Text for a release or an environment. One that is all of a name stays: a service often runs as a user of its
-// own name, a machine is called staging, and events would no longer be found under it.
+// identifier is Text for a release or an environment. One that is all of a name stays: a service often runs as a user
+// of its own name, a machine is called staging, and events would no longer be found under it.
 func (s *Scrubber) identifier(t string) string {
 	name, _, _ := strings.Cut(t, "@")
 	if s.OwnName(name) {

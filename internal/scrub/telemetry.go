@@ -126,7 +126,8 @@ func finite(list ...float64) bool {
 	return !slices.ContainsFunc(list, func(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) })
 }
 
-// TraceHeader removes what must not leave from the header of an envelope that tells the servers on the way about the trace.
+// TraceHeader removes what must not leave from the header of an envelope that tells the servers on the way about the
+// trace.
 func (s *Scrubber) TraceHeader(entries map[string]string) {
 	for key, value := range entries {
 		switch key {

@@ -53,7 +53,8 @@ func (w *walker) grown(text, replacement string) { w.bytes += max(0, len(replace
 // tooLarge reports whether the walk should be ended and the value be cut first.
 func (w *walker) tooLarge() bool { return w.bytes > maxWalkBytes || w.values > maxWalkValues }
 
-// walk scrubs m for a place that takes at most maxBytes of JSON and maxDepth levels. It returns the bytes that it takes, or more.
+// walk scrubs m for a place that takes at most maxBytes of JSON and maxDepth levels. It returns the bytes that it
+// takes, or more.
 func (s *Scrubber) walk(m map[string]any, maxBytes, maxDepth int) (out map[string]any, changed bool, bytes int) {
 	w := walker{s: s}
 	out, changed = w.mapping(m, 1)
@@ -70,8 +71,8 @@ func (s *Scrubber) walk(m map[string]any, maxBytes, maxDepth int) (out map[strin
 	return out, changed, bytes
 }
 
-// fit is safe.Fit for a map that has been scrubbed. The beginning of a name too long to be one may be the name of a secret, so
-// what was cut is scrubbed once more.
+// fit is safe.Fit for a map that has been scrubbed. The beginning of a name too long to be one may be the name of a
+// secret, so what was cut is scrubbed once more.
 func (s *Scrubber) fit(m map[string]any, maxBytes, maxDepth int) map[string]any {
 	fitted := safe.Fit(m, maxBytes, maxDepth)
 	if reflect.ValueOf(fitted).Pointer() == reflect.ValueOf(m).Pointer() {
@@ -186,8 +187,8 @@ func (w *walker) mapping(m map[string]any, level int) (map[string]any, bool) {
 	return out, changed
 }
 
-// freeKey makes room in m for the entry of key under its new name, text. What it adds to a name that is taken may stand in a
-// tag's.
+// freeKey makes room in m for the entry of key under its new name, text. What it adds to a name that is taken may stand
+// in a tag's.
 func freeKey[V any](m map[string]V, key, text string) string {
 	if text == key {
 		return key

@@ -3,6 +3,7 @@
 const state = document.getElementById("state"), pause = document.getElementById("pause");
 const root = document.body.dataset.root;
 let shown = document.body.dataset.version; // the version that the page shows
+const marks = new Map(); // the keys of the rows that came last, by the part that they are in
 let newest = shown, paused = false, ended = false, loading = false, events = null;
 
 function say(text, mode) {
@@ -31,14 +32,18 @@ function refresh() {
   request.send();
 }
 
-// swap puts the live parts of another document in the place of ours. What has the focus keeps it.
+// swap puts the live parts of another document in the place of ours. What has the focus keeps it. The rows that came
+// last look new until others come.
 function swap(next) {
   shown = next.body.dataset.version;
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = next.getElementById(part.id);
     if (!fresh) continue;
     const known = new Set(Array.from(part.querySelectorAll("[data-key]"), row => row.dataset.key));
-    for (const row of fresh.querySelectorAll("[data-key]")) row.classList.toggle("fresh", !known.has(row.dataset.key));
+    const rows = Array.from(fresh.querySelectorAll("[data-key]"));
+    const added = rows.filter(row => !known.has(row.dataset.key)).map(row => row.dataset.key);
+    if (added.length > 0) marks.set(part.id, new Set(added));
+    for (const row of rows) row.classList.toggle("fresh", marks.get(part.id)?.has(row.dataset.key) ?? false);
     const focus = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     part.replaceWith(document.adoptNode(fresh));
     if (focus) Array.from(fresh.querySelectorAll("a")).find(a => a.getAttribute("href") === focus)?.focus();

@@ -49,10 +49,10 @@ func show(outbox, live bool) error {
 		return err
 	}
 	defer page.Close()
-	fmt.Println("look at", page.URL)
-	fmt.Println("Ctrl-C ends it")
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt)
+	fmt.Println("look at", page.URL)
+	fmt.Println("Ctrl-C ends it")
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for n := 1; ; n++ {

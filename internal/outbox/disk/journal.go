@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"hash/crc32"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +33,20 @@ type Task struct {
 	SpanID  string    `json:"span_id,omitempty"`
 	Outer   string    `json:"outer,omitempty"` // SpanID of the task that it is part of, "" if there is none
 
+	Tags map[string]string `json:"tags,omitempty"` // as many as find room
+	Job  *Job              `json:"job,omitempty"`  // nil: no task engine has handed it out
+
 	Data json.RawMessage `json:"-"` // about 10 KiB find room, else a text that says so is noted in its place
+}
+
+// A Job is what a task engine said of a task.
+type Job struct {
+	System      string `json:"system,omitempty"`
+	Queue       string `json:"queue,omitempty"`
+	ID          string `json:"id,omitempty"`
+	Attempt     int    `json:"attempt,omitempty"`
+	MaxAttempts int    `json:"max_attempts,omitempty"`
+	Identity    string `json:"identity,omitempty"` // by which whoever finds the attempt lost knows the job
 }
 
 // A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
@@ -68,6 +82,8 @@ const (
 	// maxText is how many bytes of a type or breadcrumb are kept. JSON may make six of one ("<" is "\u003c"), and a note
 	// must not reach into the next slot.
 	maxText = 600
+	maxName = 200     // of each name of a job, likewise
+	maxTags = 3 << 10 // of JSON
 
 	// maxSlots bounds what a reader believes of a journal's size.
 	maxSlots = 1 << 16
@@ -108,6 +124,14 @@ func (j *Journal) Begin(t Task) Slot {
 		return Slot{}
 	}
 	t.Type = cut(t.Type)
+	if t.Job != nil {
+		job := *t.Job // the caller's
+		for _, name := range []*string{&job.System, &job.Queue, &job.ID, &job.Identity} {
+			*name = cutTo(*name, maxName)
+		}
+		t.Job = &job
+	}
+	t.Tags = fitting(t.Tags)
 	meta, err := json.Marshal(t)
 	if err != nil {
 		return Slot{}
@@ -246,8 +270,30 @@ func (n *Note) merge(by Note) {
 	}
 }
 
+// fitting returns as many of the tags as find room, in the order of their keys.
+func fitting(tags map[string]string) map[string]string {
+	bytes := 0
+	for key, value := range tags {
+		bytes += len(key) + len(value) + len(`"":"",`)
+	}
+	if bytes*6 <= maxTags { // however many of them JSON escapes
+		return tags
+	}
+	kept, room := make(map[string]string, len(tags)), maxTags
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		encoded, err := json.Marshal([2]string{key, tags[key]})
+		if room -= len(encoded); err != nil || room < 0 {
+			break
+		}
+		kept[key] = tags[key]
+	}
+	return kept
+}
+
 // cut keeps a text of at most maxText bytes. JSON makes a replacement character of a rune that is cut.
-func cut(s string) string { return s[:min(len(s), maxText)] }
+func cut(s string) string { return cutTo(s, maxText) }
+
+func cutTo(s string, limit int) string { return s[:min(len(s), limit)] }
 
 // write writes a part. It says false when the disk didn't take it.
 func (j *Journal) write(at int64, sequence uint64, meta, data []byte) bool {

@@ -75,3 +75,23 @@ func TestLongTaskData(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestJobsAndTags: what a task engine said of a task and its tags are noted, as much as finds room, and cost no task.
+func TestJobsAndTags(t *testing.T) {
+	d, err := openTestDisk(t.TempDir())
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	long := strings.Repeat("<", 5000)
+	d.Journal().Begin(Task{Type: "a", Started: time.Unix(1, 0), Tags: map[string]string{"shop": "x"},
+		Job: &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: 2, MaxAttempts: 3, Identity: "ours"}})
+	d.Journal().Begin(Task{Type: long, Started: time.Unix(2, 0), Tags: map[string]string{"a": "b", "long": long, "z": "z"},
+		Job: &Job{System: long, Queue: long, ID: long}, Data: json.RawMessage(`"` + strings.Repeat("x", 8000) + `"`)})
+	d.Journal().Begin(Task{Type: "c", Started: time.Unix(3, 0)})
+	_, got := noted(t, d)
+	if len(got) != 3 || got[2].Type != "c" || got[1].Tags["a"] != "b" || got[1].Job == nil || got[1].Data == nil {
+		t.Fatalf("noted %d: %+v", len(got), got)
+	}
+	if a := got[0]; a.Tags["shop"] != "x" || a.Job.ID != "17" || a.Job.MaxAttempts != 3 || a.Job.Identity != "ours" {
+		t.Errorf("noted %+v", a)
+	}
+}

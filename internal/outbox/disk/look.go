@@ -34,7 +34,8 @@ type Waiting struct {
 // Left is what a process has noted of itself, whether it lives or not: a look takes no lock, so it can't tell.
 type Left struct {
 	Dead
-	Name string // of its files
+	Name  string // of its files
+	Ended bool   // in good order: its journal is empty
 }
 
 // Look reads what waits in dir and what runs there, while processes use it. It changes nothing and takes no lock, so
@@ -158,6 +159,7 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 		}
 		return err
 	}
+	l.Ended = info.Size() == 0
 	process, tasks, err := readJournal(f, info.Size(), l.Name)
 	l.Tasks = tasks
 	if process.PID != 0 {
@@ -168,6 +170,9 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 	}
 	return err
 }
+
+// Sum tells envelopes of the same time apart.
+func (w *Waiting) Sum() uint32 { return w.Where.Sum }
 
 // Captured is when the envelope was captured.
 func (w *Waiting) Captured() time.Time { return time.Unix(0, w.Time) }

@@ -101,6 +101,9 @@ func TestLookAtDamage(t *testing.T) {
 	if len(p.Left) != 2 || p.Left[0].Process.PID != 4242 || !strings.Contains(string(p.Left[0].Crash), "boom") {
 		t.Errorf("%+v", p.Left)
 	}
+	if p.Left[0].Ended || !p.Left[1].Ended {
+		t.Errorf("ended: %v, %v", p.Left[0].Ended, p.Left[1].Ended)
+	}
 	if projects, err := Look(filepath.Join(dir, "missing")); len(projects) != 0 || err != nil {
 		t.Errorf("a missing folder: %+v, %v", projects, err)
 	}

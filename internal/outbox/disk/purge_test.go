@@ -50,7 +50,7 @@ func twoProjects(t *testing.T) (dir string) {
 			r := testRecord(i, 2000)
 			if i == 0 {
 				var b bytes.Buffer
-				if err := wire.Deflate(&b, r.Payload); err != nil {
+				if err := new(wire.Parts).Deflate(&b, r.Payload); err != nil {
 					t.Fatal(err)
 				}
 				r.Payload, r.Packed = b.Bytes(), true

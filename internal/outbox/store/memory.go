@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -10,15 +11,30 @@ import (
 type Memory struct {
 	bytes atomic.Int64
 	mu    sync.Mutex // guards the payload of each entry
+	last  []byte     // what the newest entries share
 }
 
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory { return &Memory{} }
 
-// Put implements Store. It never fails.
+// Put implements Store. It never fails. What r shares is kept as it is, and counts for the first entry that has it.
 func (m *Memory) Put(r *Record) (*Entry, error) {
 	e := r.NewEntry()
-	e.Where.Memory = append(make([]byte, 0, len(r.Payload)), r.Payload...)
+	own := r.Payload
+	if at := FindShared(r.Payload, r.Shared); at >= 0 && !r.Packed {
+		e.Where.Shared, e.Where.Split = r.Shared, at
+		own = append(make([]byte, 0, len(r.Payload)-len(r.Shared)), r.Payload[:at]...)
+		own = append(own, r.Payload[at+len(r.Shared):]...)
+		m.mu.Lock()
+		if len(m.last) == len(r.Shared) && &m.last[0] == &r.Shared[0] {
+			e.Size -= int64(len(r.Shared))
+		}
+		m.last = r.Shared
+		m.mu.Unlock()
+	} else {
+		own = append(make([]byte, 0, len(own)), own...)
+	}
+	e.Where.Memory = own
 	m.bytes.Add(e.Size)
 	return e, nil
 }
@@ -26,12 +42,13 @@ func (m *Memory) Put(r *Record) (*Entry, error) {
 // Payload implements Store. An entry that is done is damaged.
 func (m *Memory) Payload(e *Entry, buf []byte) ([]byte, error) {
 	m.mu.Lock()
-	payload := e.Where.Memory
+	own, shared, split := e.Where.Memory, e.Where.Shared, e.Where.Split
 	m.mu.Unlock()
-	if payload == nil {
+	if own == nil {
 		return nil, ErrDamaged
 	}
-	return append(buf[:0], payload...), nil
+	buf = slices.Grow(buf[:0], len(own)+len(shared))
+	return append(append(append(buf, own[:split]...), shared...), own[split:]...), nil
 }
 
 // Done implements Store.
@@ -39,7 +56,7 @@ func (m *Memory) Done(e *Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e.Where.Memory != nil {
-		e.Where.Memory = nil
+		e.Where.Memory, e.Where.Shared = nil, nil
 		m.bytes.Add(-e.Size)
 	}
 	return nil

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -22,6 +23,22 @@ type Record struct {
 	Urgent   bool      // a panic or level fatal: to be safe from a power cut at once
 	Packed   bool      // Payload is raw DEFLATE of the envelope
 	Payload  []byte    // the envelope, its header without sent_at; the store copies what it keeps
+	Shared   []byte    // a stretch of Payload that many envelopes have in common, as one piece of memory; nil: none
+}
+
+// sharedHead is how much of a stretch is looked for: short enough for the processor's own instructions.
+const sharedHead = 48
+
+// FindShared returns where shared is in payload, or -1.
+func FindShared(payload, shared []byte) int {
+	if len(shared) < sharedHead {
+		return -1
+	}
+	at := bytes.Index(payload, shared[:sharedHead])
+	if at < 0 || !bytes.HasPrefix(payload[at:], shared) {
+		return -1
+	}
+	return at
 }
 
 // An Entry is what the queue keeps of a stored record: everything but the payload. Fields are immutable once the store
@@ -42,7 +59,9 @@ type Entry struct {
 
 // A Place is where a store has put a payload. Only that store reads and changes it.
 type Place struct {
-	Memory []byte // the payload itself
+	Memory []byte // the payload itself, without what is shared
+	Shared []byte // which isn't copied
+	Split  int    // where that belongs in Memory
 	Holder any    // the file that holds it
 	Offset int64  // of the record in the file
 	Sum    uint32 // CRC32C of the payload

@@ -3,8 +3,9 @@ package wire
 import (
 	"bytes"
 	"compress/flate"
-	"compress/gzip"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -21,16 +22,30 @@ const (
 )
 
 // Compressors are large (about 1 MiB), so they are held for as long as they compress and no longer: there are about as
-// many as processors, not as many as requests in flight.
+// many as processors, not as many as requests in flight. Two wait for the next envelope; a sync.Pool would lose them to
+// the garbage collector, and make new ones, all the time.
+var compressors = make(chan *flate.Writer, 2)
+
+func takeCompressor(b *bytes.Buffer) *flate.Writer {
+	select {
+	case w := <-compressors:
+		w.Reset(b)
+		return w
+	default:
+		w, _ := flate.NewWriter(b, flate.BestSpeed) // fails for unknown levels alone
+		return w
+	}
+}
+
+func putCompressor(w *flate.Writer) {
+	w.Reset(io.Discard) // the buffer is not its own
+	select {
+	case compressors <- w:
+	default:
+	}
+}
+
 var (
-	deflaters = sync.Pool{New: func() any {
-		w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for unknown levels alone
-		return w
-	}}
-	gzippers = sync.Pool{New: func() any {
-		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-		return w
-	}}
 	inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 	buffers   = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 )
@@ -46,18 +61,7 @@ func PutBuffer(b *bytes.Buffer) {
 	}
 }
 
-// Deflate appends payload to b as raw DEFLATE.
-func Deflate(b *bytes.Buffer, payload []byte) error {
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
-	w.Reset(b)
-	if _, err := w.Write(payload); err != nil {
-		return err
-	}
-	return w.Close()
-}
-
-// Inflate appends to b what Deflate made packed of.
+// Inflate appends to b what [Parts.Deflate] made packed of.
 func Inflate(b *bytes.Buffer, packed []byte) error {
 	r := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(r)
@@ -95,27 +99,26 @@ type wireBody struct {
 }
 
 // newWireBody writes the envelope as it is sent at now. The envelope isn't kept.
-func newWireBody(envelope []byte, now time.Time) (*wireBody, error) {
+func newWireBody(envelope []byte, now time.Time, parts *Parts) (*wireBody, error) {
 	b := &wireBody{buf: Buffer()}
 	prefix := sentAtPrefix(envelope, now)
 	if prefix != "" {
 		envelope = envelope[1:]
 	}
-	if b.packed = len(prefix)+len(envelope) >= PackFrom; !b.packed {
+	size := len(prefix) + len(envelope)
+	if b.packed = size >= PackFrom; !b.packed {
 		b.buf.WriteString(prefix)
 		b.buf.Write(envelope)
 		return b, nil
 	}
-	w := gzippers.Get().(*gzip.Writer)
-	defer gzippers.Put(w)
-	w.Reset(b.buf)
-	if _, err := io.WriteString(w, prefix); err != nil {
+	b.buf.WriteString("\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff") // the header of gzip: DEFLATE, no time, fastest
+	if err := parts.deflate(b.buf, prefix, envelope); err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(envelope); err != nil {
-		return nil, err
-	}
-	return b, w.Close()
+	sum := crc32.Update(crc32.ChecksumIEEE([]byte(prefix)), crc32.IEEETable, envelope)
+	b.buf.Write(binary.LittleEndian.AppendUint32(b.buf.AvailableBuffer(), sum))
+	b.buf.Write(binary.LittleEndian.AppendUint32(b.buf.AvailableBuffer(), uint32(size))) //nolint:gosec // modulo 2³²
+	return b, nil
 }
 
 func (b *wireBody) reader() io.ReadCloser {

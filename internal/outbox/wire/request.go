@@ -51,6 +51,7 @@ type Endpoint struct {
 	Client    *http.Client  // follows no redirects
 	CloseIdle func()        // closes the client's idle connections, without a panic
 	Timeout   time.Duration // of a request as a whole
+	Parts     *Parts        // that envelopes have in common; may be nil
 	Drain     time.Duration // for reading an answer's body, whose status has said all, for the sake of its connection
 }
 
@@ -65,7 +66,7 @@ func (e *Endpoint) Post(ctx context.Context, envelope []byte, c store.Category) 
 			a = Answer{Verdict: Unreachable, Err: fmt.Errorf("outbox: sending panicked: %v", v)}
 		}
 	}()
-	body, err := newWireBody(envelope, time.Now())
+	body, err := newWireBody(envelope, time.Now(), e.Parts)
 	if err != nil {
 		return Answer{Verdict: Unreachable, Err: fmt.Errorf("outbox: pack envelope: %w", err)}
 	}

@@ -9,11 +9,17 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		if strings.HasPrefix(t[i+1:], "//") {
 			return ed.url(i)
 		}
-		if next := ed.telegram(i); next > 0 {
-			return next
+		if i+1 < len(t) && t[i+1] == 'A' {
+			if next := ed.telegram(i); next > 0 {
+				return next
+			}
 		}
 	}
-	name, start, quoted := ed.nameBefore(ed.last, i)
+	sign := i
+	if t[i] == '=' && i > 1 && (t[i-1] == '+' || t[i-1] == '?') && t[i-2] == ' ' { // += ?=
+		sign--
+	}
+	name, start, quoted := ed.nameBefore(ed.last, sign)
 	if name == "" {
 		return 0
 	}
@@ -22,47 +28,116 @@ func (s *Finder) assignment(ed *editor, i int) int {
 	}
 	last := lastComponent(name)
 	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
-	if !s.names.secret(last) {
-		switch {
-		case equalFold(last, "key") || equalFold(last, "keys") || equalFold(last, "string") || equalFold(last, "content") || equalFold(last, "phrase"):
-			// "API key: …" in two words
-			if quoted || start == 0 || t[start-1] != ' ' {
-				return s.pair(ed, i, last)
-			}
-			before, from, _ := ed.nameBefore(ed.last, start-1)
-			if before == "" || !s.names.secret(lastComponent(before)+"_"+last) {
-				return s.pair(ed, i, last)
-			}
-			start, rule.start = from, from
-		case equalFold(last, "name"):
-			return s.pair(ed, i, last)
-		case len(last) == 3 && equalFold(last, "sig") && start > 0 && (t[start-1] == '?' || t[start-1] == '&'):
-			// the signature of an Azure URL
-		default:
-			return 0
-		}
-	}
-	if start > 0 {
-		switch p := t[start-1]; p {
-		case '"', '\'', '`':
-			if !quoted {
-				rule.enclosing = p
-			}
-		case '/':
-			rule.path = true
-		case '?', '&':
-			rule.query = t[i] == '='
-		case ';':
-			rule.chain = t[i] == '='
-		case ' ':
-			rule.chain = t[i] == '=' && start > 1 && t[start-2] == ';'
-		}
-	}
 	k := i + 1
 	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
 		k++
 	}
+	if !s.names.secret(last) {
+		switch s.names.role(last) {
+		case kindTail: // "API key: …" in several words
+			if rule.start = s.nameOfWords(ed, start, start+len(name)); quoted || rule.start < 0 {
+				return s.keyed(ed, i, k, rule, start)
+			}
+		case kindPair:
+			return s.pair(ed, i, last)
+		case kindSignature: // of an Azure URL
+			if start == 0 || t[start-1] != '?' && t[start-1] != '&' || len(t)-k < minSignature {
+				return 0
+			}
+		case kindPIN:
+			if from := ed.skipBlanks(k); ed.span(from, len(t), classDigit)-from < minPIN {
+				return 0
+			}
+		case kindLogin:
+			return ed.login(k)
+		case kindLines:
+			return ed.puttyLines(k)
+		default:
+			return 0
+		}
+	}
+	rule.stand(t, quoted)
 	return s.value(ed, k, rule)
+}
+
+const (
+	minSignature = 6 // bytes; shorter ones are of something else
+	minPIN       = 4
+)
+
+// stand says what is before the name that begins at r.start.
+func (r *valueRule) stand(t string, quoted bool) {
+	if r.start == 0 {
+		return
+	}
+	switch before := t[r.start-1]; before {
+	case '"', '\'', '`':
+		if !quoted {
+			r.enclosing = before
+		}
+	case '/':
+		r.path = true
+	case '?', '&':
+		r.query = r.sep == '='
+	case ';':
+		r.chain = r.sep == '='
+	case ' ':
+		r.chain = r.sep == '=' && r.start > 1 && t[r.start-2] == ';'
+	}
+}
+
+// maxNameParts is how many words before its last one the name of a secret may have: "contenu de la clé".
+const maxNameParts = 3
+
+// nameOfWords returns where the name of a secret begins whose last word is in text[start:end]; -1 if it is none.
+func (s *Finder) nameOfWords(ed *editor, start, end int) int {
+	t := ed.text
+	for range maxNameParts {
+		if start == 0 || t[start-1] != ' ' && t[start-1] != '\'' {
+			return -1
+		}
+		before, from, quoted := ed.nameBefore(ed.last, start-1)
+		if before == "" || quoted {
+			return -1
+		}
+		if start = from; s.names.secret(t[start:end]) {
+			return start
+		}
+	}
+	return -1
+}
+
+// keyed handles the name "key", or the like, where it isn't part of a longer one: in a URL, of a wireless network, and
+// as the name of a pair.
+func (s *Finder) keyed(ed *editor, i, k int, rule valueRule, start int) int {
+	t := ed.text
+	if equalFold(rule.name, "key") && t[i] == '=' && start > 0 {
+		wireless := false
+		if t[start-1] == ' ' {
+			wireless = strings.Contains(t[max(0, start-maxLookBack):start], "wlan")
+			ed.steps += min(start, maxLookBack)
+		}
+		rule.start = start
+		rule.stand(t, false)
+		from, _, _ := ed.opening(k)
+		end := ed.span(from, min(len(t), from+maxLookBack), classToken|classDot|classSign)
+		if (rule.query || wireless) && isSecretive(t[from:end]) {
+			return ed.replace(from, end, Filtered)
+		}
+	}
+	return s.pair(ed, i, rule.name)
+}
+
+// login handles "login: bob / password", whose value begins at k.
+func (e *editor) login(k int) int {
+	from, end, next := e.nextWord(k)
+	if end == from || !strings.HasPrefix(e.text[next:], " / ") {
+		return 0
+	}
+	if from, end, _ = e.nextWord(next + len(" /")); end > from && isSecretive(e.text[from:end]) {
+		return e.replace(from, end, Filtered)
+	}
+	return 0
 }
 
 // pair handles a name given as a value: {"name": "password", "value": "…"}.
@@ -157,7 +232,10 @@ func isNameByte(c byte) bool {
 
 // lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
 func lastComponent(name string) string {
-	dot := strings.LastIndexByte(name, '.')
+	dot := len(name) - 1
+	for dot >= 0 && name[dot] != '.' {
+		dot--
+	}
 	if dot < 0 {
 		return name
 	}
@@ -243,19 +321,79 @@ func (s *Finder) element(ed *editor, i int) int {
 	}
 	ed.steps += end - open
 	name := t[open:end]
-	if end == open || end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
-		ed.tag.opened = 0 // nor will it for a later ">"
+	if end == open {
+		if t[open] == '/' {
+			return s.namedElement(ed, i)
+		}
+		ed.tag.opened = 0 // nor will it begin one for a later ">"
+		return 0
+	}
+	if end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
+		ed.tag.opened = 0
+		if end < i && t[end] == ' ' && s.secretAttribute(ed, end, i) && t[i-1] != '/' {
+			return ed.elementText(i + 1)
+		}
 		return 0
 	}
 	if t[i-1] == '/' {
 		return 0
 	}
 	if end = ed.endTag(name, i+1); end < 0 {
-		if end = ed.index(i+1, len(t), "<"); end < 0 {
-			return 0
-		}
+		return ed.elementText(i + 1)
 	}
 	return ed.replace(i+1, end, Filtered)
+}
+
+// secretAttribute reports whether the attributes in text[from:to] name a secret: <string name="password">.
+func (s *Finder) secretAttribute(ed *editor, from, to int) bool {
+	t := ed.text
+	ed.steps += to - from
+	for _, attribute := range [...]string{` name="`, ` key="`, ` id="`, ` Name="`, ` Key="`} {
+		if _, value, found := strings.Cut(t[from:to], attribute); found {
+			name, _, _ := strings.Cut(value, `"`)
+			return s.names.secret(name)
+		}
+	}
+	return false
+}
+
+// namedElement handles the ">" at i of <name>password</name><value>…</value>.
+func (s *Finder) namedElement(ed *editor, i int) int {
+	t, slash := ed.text, ed.tag.opened
+	if !equalFold(t[slash+1:i], "name") && !equalFold(t[slash+1:i], "key") {
+		return 0
+	}
+	name, _, quoted := ed.nameBefore(ed.last, slash-1)
+	if name == "" || quoted || !s.names.secret(name) {
+		return 0
+	}
+	return ed.elementText(i + 1)
+}
+
+// elementText replaces the text of the first element that has some, from k on, blanks and tags that open others left
+// out.
+func (e *editor) elementText(k int) int {
+	t := e.text
+	limit := min(len(t), k+maxLookAhead)
+	for range maxNameParts {
+		k = e.span(k, limit, classWhitespace)
+		if k == limit || t[k] != '<' {
+			break
+		}
+		if k+1 < limit && t[k+1] == '/' {
+			return 0
+		}
+		end := e.index(k, min(limit, k+maxLookBack), ">")
+		if end < 0 {
+			return 0
+		}
+		k = end + 1
+	}
+	end := e.index(k, limit, "<")
+	if end < 0 {
+		return 0
+	}
+	return e.replace(k, end, Filtered)
 }
 
 // endTag returns where the tag that ends the element name begins, from k on; -1 if it is too far away.

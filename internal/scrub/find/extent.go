@@ -12,6 +12,7 @@ type valueRule struct {
 	query     bool // ?name= or &name=
 	chain     bool // ;name=, as in connection strings: the value may hold blanks
 	path      bool // /name: the last element of a path
+	flag      bool // the value of a command-line flag
 	start     int  // where the name begins
 }
 
@@ -27,51 +28,93 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if rule.sep == ':' && !rule.bare {
 		start = ed.jsonValue(start)
 	}
+	if strings.HasPrefix(t[start:], `\n`) && rule.sep == ':' { // below, the line's end escaped
+		next := ed.skipBlanks(start + 2)
+		end := ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)
+		if next > start+2 && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
+			start = next
+		}
+	}
 	rule.spaced = start > k || rule.sep == 0
-	k = start
+	k = ed.sigil(start)
 	if k >= len(t) {
 		return 0
 	}
 	if strings.HasPrefix(t[k:], Filtered) {
 		return k + len(Filtered)
 	}
-	if rule.bare && rule.sep == ':' && rule.spaced && (equalFold(rule.name, "pass") || equalFold(rule.name, "oauth2")) {
-		return 0 // PASS: 12, FAIL: 3; and the package with its errors
-	}
 	if from, quote, escapes := ed.opening(k); quote != 0 && quote != rule.enclosing {
 		end := ed.closing(from, len(t), quote, escapes)
 		if end < 0 {
 			end = len(t) // cut off
 		}
+		if rule.bare && isHarmless(t[from:end], rule) {
+			return 0
+		}
 		return ed.replace(from, end, Filtered)
+	}
+	if strings.HasPrefix(t[k:], "{{") || ed.isRemark(k) {
+		return 0
 	}
 	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
-	end := ed.wordEnd(k, rule)
+	if s.personal != nil && k < len(t) && isHex(t[k]) && s.names.address(rule.name) { // one, or a list of them
+		end := ed.span(k, len(t), classHex|classDot|classBlank|classComma|classColon)
+		for end > k && strings.IndexByte(" \t,.:", t[end-1]) >= 0 {
+			end--
+		}
+		return ed.replace(k, end, Filtered)
+	}
+	return ed.bareValue(k, rule)
+}
+
+// bareValue replaces the value without quotes that begins at k.
+func (e *editor) bareValue(k int, rule valueRule) int {
+	t := e.text
+	end := e.wordEnd(k, rule)
 	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' { // a name in quotes: "Passwords:Default":
 		return 0
 	}
-	word := t[k:end]
-	if isNothing(word) {
+	if isNothing(t[k:end]) {
 		return end
 	}
-	if long := ed.headerEnd(k, end, rule); long > end {
-		return ed.replace(k, long, Filtered)
+	if long := e.headerEnd(k, end, rule); long > end {
+		return e.replace(k, long, Filtered)
 	}
-	if rule.sep != '=' && rule.spaced && isProse(t, k, end, rule) {
+	if isHarmless(t[k:end], rule) {
+		return 0
+	}
+	if rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") && !isSecretive(t[k:end]) {
+		return 0 // PASS: 12, FAIL: 3
+	}
+	if rule.sep != '=' && rule.spaced && e.isProse(k, end, rule) {
 		return 0
 	}
 	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
 		end--
-	} else if ed.isPhrase(rule) {
-		end = ed.phraseEnd(end, rule)
+	} else if e.isPhrase(rule) {
+		end = e.phraseEnd(end, rule)
 	}
-	return ed.replace(k, end, Filtered)
+	return e.replace(k, end, Filtered)
 }
 
-// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be nothing but a
-// value, a text in quotes that isn't a name itself or something in brackets.
+// sigils stand before a value in quotes: C#'s, Python's and YAML's.
+var sigils = [...]string{"@", "$", "$@", "(", "r", "b", "f", "u", "!!str ", "!str ", "!secret ", "SecureString "}
+
+// sigil returns where the quote behind a sigil at k is; k if there is none.
+func (x *scanner) sigil(k int) int {
+	for _, sigil := range sigils {
+		after := k + len(sigil)
+		if after < len(x.text) && (x.text[after] == '"' || x.text[after] == '\'') && x.text[k:after] == sigil {
+			return after
+		}
+	}
+	return k
+}
+
+// jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be
+// nothing but a value, a text in quotes that isn't a name itself or something in brackets.
 func (x *scanner) jsonValue(k int) int {
 	t := x.text
 	next := x.span(k, len(t), classWhitespace)
@@ -125,8 +168,8 @@ func (x *scanner) phraseEnd(end int, rule valueRule) int {
 	return end
 }
 
-// indent returns how far the name at start is from the beginning of its line; false if something stands before it but the
-// dash of a list.
+// indent returns how far the name at start is from the beginning of its line; false if something stands before it but
+// the dash of a list.
 func (x *scanner) indent(start int) (n int, ok bool) {
 	defer func() { x.steps += n }()
 	for n = 0; n < start && n < maxLookBack; n++ {
@@ -141,8 +184,9 @@ func (x *scanner) indent(start int) (n int, ok bool) {
 	return n, n == start
 }
 
-// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it that
-// are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there are none.
+// block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it
+// that are indented deeper, after "|" or ">", or when they look like a value, a list or a mapping. end is 0 if there
+// are none.
 func (x *scanner) block(start, k int) (from, end int) {
 	t := x.text
 	from = k
@@ -191,8 +235,8 @@ func (x *scanner) block(start, k int) (from, end int) {
 	return from, end
 }
 
-// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…], &{…}, and
-// with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
+// composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…],
+// &{…}, and with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
 func (x *scanner) composite(k int) (end int) {
 	t, i := x.text, k
 	for i < len(t) && (t[i] == '&' || t[i] == '*') {
@@ -353,6 +397,33 @@ func (x *scanner) pairFollows(k int) bool {
 	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
 }
 
+// isLastCookie reports whether nothing but where it holds follows the cookie that ends at k.
+func (x *scanner) isLastCookie(k int) bool {
+	rest := x.text[k:min(len(x.text), k+len("; Path="))]
+	return rest == "" || rest[0] != ';' || hasPrefixFold(rest, "; path=") || hasPrefixFold(rest, "; expir")
+}
+
+// isRemark reports whether what is in brackets at k says that there is no value: [not set].
+func (x *scanner) isRemark(k int) bool {
+	t := x.text
+	if t[k] != '[' {
+		return false
+	}
+	end := x.span(k+1, min(len(t), k+maxFlag), classAlnum|classBlank)
+	if end == k+1 || end == len(t) || t[end] != ']' {
+		return false
+	}
+	for word := range strings.FieldsSeq(t[k+1 : end]) {
+		if !isProseWord(word) && !isNothing(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// harmlessCookies are settings of pages.
+var harmlessCookies = setOf("lang language locale theme color colour currency tz timezone consent dark_mode view sort")
+
 // Schemes of authentication: what belongs to a lineScheme goes on to the end of the line, to a wordScheme is one word.
 var (
 	lineSchemes = [...]string{"digest", "aws4-hmac-sha256", "signature", "hmac", "hawk", "oauth"}
@@ -361,8 +432,8 @@ var (
 	}
 )
 
-// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is t[k:end];
-// 0 if it isn't one.
+// headerEnd returns where the value of an HTTP header such as "Authorization: Basic …" ends, whose first word is
+// t[k:end]; 0 if it isn't one.
 func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	t := x.text
 	line := func() int {
@@ -375,7 +446,8 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	}
 	word := strings.TrimRight(t[k:end], ";")
 	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
-		if strings.IndexByte(word, '=') > 0 {
+		name, _, found := strings.Cut(word, "=")
+		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
 			return line()
 		}
 		return 0
@@ -389,8 +461,8 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 			return line()
 		}
 	}
-	if containsFold(rule.name, "authori") && isPlainWord(word) { // a scheme of somebody's own
-		if after := x.wordEnd(next, rule); after > next && !isPlainWord(t[next:after]) && !isProseWord(word) {
+	if containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) { // a scheme of somebody's own
+		if after := x.wordEnd(next, rule); after > next && isSecretive(strings.TrimLeft(t[next:after], "\"'")) && !isProseWord(word) {
 			return after
 		}
 	}
@@ -406,87 +478,3 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	}
 	return 0
 }
-
-// isNothing reports whether a value says that there is none.
-func isNothing(word string) bool {
-	switch len(word) {
-	case 2:
-		return equalFold(word, "no")
-	case 3:
-		return equalFold(word, "nil") || equalFold(word, "yes")
-	case 4:
-		return equalFold(word, "null") || equalFold(word, "none") || equalFold(word, "true")
-	case 5:
-		return equalFold(word, "false") || equalFold(word, "<nil>")
-	case 9:
-		return equalFold(word, "undefined")
-	}
-	return false
-}
-
-// isProse tells "token: unexpected end of input" from "token: hunter2". A name that is a common prefix of error messages is
-// taken for one when two plain words follow; others only before words that messages begin with.
-func isProse(t string, k, end int, rule valueRule) bool {
-	word := strings.TrimRight(t[k:end], ".,:!")
-	if isProseWord(word) {
-		return true
-	}
-	if rule.sep != ':' || end+1 >= len(t) || t[end] != ' ' {
-		return false
-	}
-	next := t[end+1]
-	if isOperation(word) && strings.IndexByte(`/\".`, next) >= 0 || end+3 < len(t) && t[end+2] == ':' && t[end+3] == '\\' {
-		return true // open /…: the error of Go's that follows
-	}
-	status := len(word) == 3 && word[0] >= '3' && word[0] <= '5' && isDigits(word) && next >= 'A' && next <= 'Z' // 401 Unauthorized
-	if !isPlainWord(word) && !status || !isAlnum(next) {
-		return false
-	}
-	if rule.path || !rule.bare { // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
-		return !status
-	}
-	for _, prefix := range [...]string{"auth", "authorization", "oauth", "session", "cookie", "cookies", "credentials", "creds", "token", "dsn"} {
-		if equalFold(rule.name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// isOperation reports whether word is what package os or net/http begins its errors with.
-func isOperation(word string) bool {
-	switch word {
-	case "open", "stat", "lstat", "read", "write", "mkdir", "remove", "rename", "exec", "parse", "dial", "Get", "Post", "Put", "Head", "Delete", "Patch":
-		return true
-	}
-	return false
-}
-
-func isPlainWord(word string) bool {
-	for i := range len(word) {
-		if c := word[i]; (c < 'a' || c > 'z') && (i > 0 || c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return word != ""
-}
-
-func isProseWord(word string) bool {
-	if len(word) > 16 || !isPlainWord(word) {
-		return word == "EOF"
-	}
-	var low [16]byte
-	n := copy(low[:], word)
-	low[0] |= 0x20
-	return proseWords[string(low[:n])]
-}
-
-var proseWords = map[string]bool{"must": true, "is": true, "was": true, "were": true, "are": true, "be": true, "been": true, "not": true, "the": true, "a": true, "an": true,
-	"to": true, "of": true, "for": true, "from": true, "in": true, "on": true, "at": true, "by": true, "with": true, "without": true, "and": true, "or": true, "but": true, "if": true,
-	"when": true, "while": true, "that": true, "this": true, "it": true, "has": true, "have": true, "had": true, "cannot": true, "can": true, "could": true, "should": true, "will": true,
-	"would": true, "may": true, "does": true, "did": true, "do": true, "invalid": true, "incorrect": true, "wrong": true, "missing": true, "required": true, "empty": true,
-	"expired": true, "failed": true, "denied": true, "unexpected": true, "expected": true, "unknown": true, "unable": true, "too": true, "permission": true, "connection": true,
-	"unauthorized": true, "forbidden": true, "rejected": true, "revoked": true, "error": true, "context": true, "illegal": true, "malformed": true, "unsupported": true,
-	"authentication": true, "authorization": true, "auth": true, "token": true, "tokens": true, "scheme": true, "header": true, "headers": true, "credentials": true, "challenge": true,
-	"no": true, "access": true, "already": true, "closed": true, "refused": true, "canceled": true, "cancelled": true, "timeout": true, "executable": true,
-	"flag": true, "realm": true, "scope": true, "understanding": true, "functionality": true}

@@ -1,8 +1,8 @@
 // Package find finds secrets and personal data in texts.
 //
 // A secret is known by the name beside it (names.go says which names, assignment.go, flag.go, program.go and extent.go
-// where its value is) or by its own form (token.go, url.go), and becomes [Filtered]. Personal data (personal.go) becomes
-// ~, [dir], [host] and [user].
+// where its value is) or by its own form (token.go, url.go), and becomes [Filtered]. Personal data (personal.go)
+// becomes ~, [dir], [host] and [user].
 package find
 
 import "strings"
@@ -37,6 +37,7 @@ func New(c Config) *Finder {
 	f := &Finder{names: newNames(c.SecretKeys)}
 	if !c.PII {
 		f.personal = newPersonal(c)
+		f.names.words.add(kindAddress, addressNames...)
 	}
 	return f
 }

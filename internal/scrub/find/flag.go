@@ -23,11 +23,11 @@ func (s *Finder) flag(ed *secretEditor, i int) int {
 	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && ed.isRoute(i, k) {
 		return 0
 	}
-	return s.value(&ed.editor, k, valueRule{name: t[j:end], spaced: true})
+	return s.value(&ed.editor, k, valueRule{name: t[j:end], flag: true})
 }
 
-// nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if there is
-// none, or it is a flag.
+// nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if
+// there is none, or it is a flag.
 func (x *scanner) nextArgument(end int) int {
 	t := x.text
 	gap := x.span(end, len(t), classQuote|classBackslash) // ["--password", "x"]
@@ -38,8 +38,8 @@ func (x *scanner) nextArgument(end int) int {
 	return k
 }
 
-// isRoute tells "GET /token 401", "request to /token took 3 s" from "prog /password hunter2": whether the slash at i, before the
-// word at k, begins a path.
+// isRoute tells "GET /token 401", "request to /token took 3 s" from "prog /password hunter2": whether the slash at i,
+// before the word at k, begins a path.
 func (x *scanner) isRoute(i, k int) bool {
 	t := x.text
 	if t[i-1] != ' ' {

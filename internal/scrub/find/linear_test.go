@@ -66,17 +66,21 @@ var followers = []string{
 
 // patternParts are what secrets and personal data are recognised by: all rows of the package's tables.
 func patternParts(s *Finder) (parts []string) {
-	for c, trigger := range secretTriggers {
-		if trigger != 0 || s.personal.triggers[c] {
+	for c := range triggersAt {
+		if triggersAt[c] != 0 || s.personal.triggers[c] {
 			parts = append(parts, string([]byte{byte(c)}))
 		}
 	}
 	for _, f := range tokenFormats {
 		parts = append(parts, f.prefix)
 	}
-	for _, f := range letteredPrefixes {
-		parts = append(parts, f)
+	for _, f := range letterFormats {
+		parts = append(parts, f.prefix)
 	}
+	for _, c := range commands {
+		parts = append(parts, c.words, c.words+" a", c.words+" a b")
+	}
+	parts = append(parts, "eyJ", "bearer", "Bearer", "basic", "Basic", "net use ", `net use \\\\a `, "setx ", "setx token ", "PW", "pw ")
 	for _, f := range programFlags {
 		parts = append(parts, f.flags...)
 		parts = append(parts, f.programs...)
@@ -85,8 +89,9 @@ func patternParts(s *Finder) (parts []string) {
 		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
 	}
 	for _, list := range [][]string{
-		lineSchemes[:], wordSchemes[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
-		{pemBegins, pemEnds, pemDashes, pemBegins + pemKey + pemDashes, pemEnds + pemKey + pemDashes, pemBegins + pemKey},
+		lineSchemes[:], wordSchemes[:], stdinFlags[:], stdinPrograms[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
+		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
 		{"/home/", "/Users/", `C:\Users\`, `C:\Documents and Settings\`, "/a/a", "anyone", "box-1", "C:"},
 		{"%2f", "%5c", `\u00e9`},
@@ -223,5 +228,23 @@ func TestNestedTextIsLinear(t *testing.T) {
 			}
 			return b.String()[:bytes]
 		})
+	}
+}
+
+// TestMegabytes grows each prefix, flag, quote and name of the tables to half a MiB, and to one.
+func TestMegabytes(t *testing.T) {
+	t.Parallel()
+	if testing.Short() || raceEnabled {
+		t.Skip("it reads hundreds of MiB")
+	}
+	s := New(linearOwner)
+	parts := append(patternParts(s), "SG.", "-eyJ", "password=", "token: ", `\"secret\":\"`, "password ", "Kennwort für ")
+	seen := make(map[string]bool)
+	for _, part := range parts {
+		if seen[part] || part == "" {
+			continue
+		}
+		seen[part] = true
+		checkLinear(t, s, func(times int) string { return strings.Repeat(part, times<<19/len(part)) })
 	}
 }

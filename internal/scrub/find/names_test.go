@@ -77,3 +77,28 @@ func BenchmarkSecretName(b *testing.B) {
 		})
 	}
 }
+
+// What sentry-python and Relay filter by default, and what frameworks call their session cookies.
+func TestNamesOfOthers(t *testing.T) {
+	t.Parallel()
+	secrets := New(Config{PII: true})
+	for name := range strings.FieldsSeq(`
+		password passwd secret api_key apikey auth credentials mysql_pwd privatekey private_key token session
+		csrftoken sessionid x_csrftoken set_cookie cookie authorization proxy-authorization x_api_key
+		aiohttp_session connect.sid csrf_token csrf _csrf _csrf_token PHPSESSID _session symfony user_session _xsrf XSRF-TOKEN
+
+		bearer passphrase access_token refresh_token client_secret id_token stripetoken mysqlpwd api-key x-auth-token
+
+		JSESSIONID ASP.NET_SessionId laravel_session ci_session rack.session _rails_session session_id sid connect.sid
+		CFTOKEN express.sid koa.sess.sid next-auth.session-token __Host-session`) {
+		if !secrets.SecretName(name) {
+			t.Errorf("%s is no secret", name)
+		}
+	}
+	personal := New(Config{})
+	for name := range strings.FieldsSeq("x_forwarded_for x_real_ip ip_address remote_addr X-Forwarded-For X-Real-IP") {
+		if !personal.SecretName(name) || secrets.SecretName(name) {
+			t.Errorf("%s is to be filtered without personal data, and only then", name)
+		}
+	}
+}

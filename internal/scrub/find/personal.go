@@ -16,8 +16,12 @@ const (
 	userMark = "[user]"
 )
 
-// minNameChars is the length of the shortest name of a host or user that is replaced: shorter ones are parts of speech.
-const minNameChars = 4
+// minNameChars is the length of the shortest name of a host or user that is replaced wherever it stands: shorter ones
+// are too often ordinary words. minShortChars is that of the shortest that is replaced where nothing else can be meant.
+const (
+	minNameChars  = 4
+	minShortChars = 2
+)
 
 // common are names that tell nothing: everyone has them.
 var common = map[string]bool{"root": true, "admin": true, "administrator": true, "user": true, "localhost": true,
@@ -26,9 +30,10 @@ var common = map[string]bool{"root": true, "admin": true, "administrator": true,
 
 // A personal finds personal data in texts. It is immutable.
 type personal struct {
-	triggers [256]bool // separators, and the first bytes of words in both cases
+	triggers [256]bool // separators, signs in addresses, and the first bytes of words in both cases
+	elements [256]bool // the first bytes of folders' elements
 	folders  []folder  // longest first
-	words    []word    // longest first
+	words    []ownName // longest first
 }
 
 // A folder is a path as its elements, without a drive.
@@ -37,14 +42,26 @@ type folder struct {
 	mark     string
 }
 
-type word struct {
-	text string
-	mark string
+type ownName struct {
+	text  string
+	mark  string
+	short bool // replaced only in \\NAME\, DOMAIN\name and name@
 }
 
 func newPersonal(c Config) *personal {
 	p := new(personal)
-	p.triggers['/'], p.triggers['\\'], p.triggers['%'] = true, true, true
+	for _, c := range []byte(`/\%@:-`) {
+		p.triggers[c] = true
+	}
+	for _, c := range []byte(`%\+`) { // escaped, or the blank of a query
+		p.elements[c] = true
+	}
+	for c, folders := range homeFolders {
+		if len(folders) > 0 {
+			p.elements[c], p.elements[c&^0x20] = true, true
+		}
+	}
+	p.elements['m'], p.elements['r'] = true, true // media, run
 	for _, home := range c.Homes {
 		p.addFolder(home, homeMark, 1)
 	}
@@ -65,7 +82,7 @@ func newPersonal(c Config) *personal {
 		short, _, _ := strings.Cut(name, ".")
 		p.addWord(short, hostMark)
 	}
-	slices.SortStableFunc(p.words, func(a, b word) int { return cmp.Compare(len(b.text), len(a.text)) })
+	slices.SortStableFunc(p.words, func(a, b ownName) int { return cmp.Compare(len(b.text), len(a.text)) })
 	return p
 }
 
@@ -78,6 +95,9 @@ func (p *personal) addFolder(path, mark string, minElements int) {
 		return
 	}
 	p.folders = append(p.folders, folder{elements, mark})
+	for _, first := range firstBytes(elements[0]) {
+		p.elements[first] = true
+	}
 }
 
 func isDrive(element string) bool {
@@ -88,22 +108,30 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 func (p *personal) addWord(name, mark string) {
 	name = strings.Trim(name, " .")
-	if utf8.RuneCountInString(name) < minNameChars || common[strings.ToLower(name)] ||
-		slices.ContainsFunc(p.words, func(w word) bool { return w.text == name }) {
+	chars := utf8.RuneCountInString(name)
+	if chars < minShortChars || common[strings.ToLower(name)] ||
+		slices.ContainsFunc(p.words, func(w ownName) bool { return w.text == name }) {
 		return
 	}
-	p.words = append(p.words, word{name, mark})
+	p.words = append(p.words, ownName{name, mark, chars < minNameChars})
+	for _, first := range firstBytes(name) {
+		p.triggers[first] = true
+	}
+}
+
+// firstBytes returns the bytes that name may begin with, in all cases.
+func firstBytes(name string) (list []byte) {
 	first, _ := utf8.DecodeRuneInString(name)
 	for r := first; ; {
-		p.triggers[string(r)[0]] = true
+		list = append(list, string(r)[0])
 		if r = unicode.SimpleFold(r); r == first {
-			break
+			return list
 		}
 	}
 }
 
-// text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words, and
-// allocates nothing when nothing is found.
+// text returns t without personal data. It is one pass that stops at separators of paths and at first bytes of words,
+// and allocates nothing when nothing is found.
 func (p *personal) text(t string) string {
 	ed := editor{scanner: scanner{text: t}}
 	p.find(&ed)
@@ -119,19 +147,41 @@ func (p *personal) find(ed *editor) {
 			i++
 			continue
 		}
+		i = max(p.found(ed, i), i+1)
+	}
+}
+
+// found handles the personal data that may be at i: it returns where reading goes on, 0 if there is none.
+func (p *personal) found(ed *editor, i int) int {
+	t := ed.text
+	switch c := t[i]; {
+	case c == '@':
+		return ed.mail(i)
+	case c == ':' || c == '-':
+		if i >= 2 && i+3 < len(t) && t[i+3] == c && isHex(t[i-1]) && isHex(t[i-2]) {
+			return ed.mac(i)
+		}
+		if c == '-' && i > 0 && t[i-1] == 'S' {
+			return ed.sid(i)
+		}
+		return 0
+	case c == '/' || c == '\\' || c == '%':
+		n := ed.separator(i)
+		if n == 0 {
+			return 0
+		}
 		next := 0
-		if n := ed.separator(i); n > 0 {
-			if next = p.path(ed, i, n); next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
-				next = p.word(ed, i)
-			}
-			if next == 0 {
-				next = i + n
-			}
-		} else if i == 0 || !isAlnum(t[i-1]) && t[i-1] != '_' || escapedBefore(t, i) {
+		if k := i + n; k < len(t) && p.elements[t[k]] || c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
+			next = p.path(ed, i, n)
+		}
+		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
 			next = p.word(ed, i)
 		}
-		i = max(next, i+1)
+		return max(next, i+n)
+	case i == 0 || !isLetter(t[i-1]) || escapedBefore(t, i):
+		return p.word(ed, i)
 	}
+	return 0
 }
 
 // separator returns the length of the separators of path elements at i, 0 if there are none: /, \, either escaped in
@@ -141,15 +191,26 @@ func (x *scanner) separator(i int) int {
 	for k < len(t) {
 		if t[k] == '/' || t[k] == '\\' {
 			k++
-		} else if t[k] == '%' && k+2 < len(t) &&
-			(t[k+1] == '2' && t[k+2]|0x20 == 'f' || t[k+1] == '5' && t[k+2]|0x20 == 'c') {
-			k += 3
+		} else if n := escapedSeparator(t[k:]); n > 0 {
+			k += n
 		} else {
 			break
 		}
 	}
 	x.steps += k - i
 	return k - i
+}
+
+// escapedSeparator returns the length of the separator that t begins with, escaped once or twice as in a URL; 0 for
+// none.
+func escapedSeparator(t string) int {
+	for _, escape := range [...]string{"%2", "%5", "%252", "%255"} {
+		n := len(escape)
+		if len(t) > n && t[0] == '%' && t[:n] == escape && (escape[n-1] == '2' && t[n]|0x20 == 'f' || escape[n-1] == '5' && t[n]|0x20 == 'c') {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // path handles the n bytes of separators at i: this user's folders first, then homes of others by their pattern.
@@ -166,13 +227,82 @@ func (p *personal) path(ed *editor, i, n int) int {
 	}
 	start, name, windows := ed.homesOf(i, n)
 	if name == 0 {
-		return 0
+		if start, name = ed.relativeHomes(i, n); name == 0 {
+			if start, name = ed.ownDisks(i, n); name == 0 {
+				return ed.owner(i)
+			}
+		}
 	}
 	end := ed.userEnd(name, windows)
 	if end == name || everyones(t[name:end]) {
 		return 0
 	}
 	return ed.replace(start, end, homeMark)
+}
+
+// relativeHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, by the separator
+// behind the folder.
+func (x *scanner) relativeHomes(i, n int) (start, name int) {
+	t := x.text
+	for _, folder := range [...]string{"home", "Users"} {
+		start = i - len(folder)
+		if start < 0 || t[start:i] != folder || start > 0 && strings.IndexByte(" \t\n", t[start-1]) < 0 {
+			continue
+		}
+		if end := x.span(i+n, min(len(t), i+n+maxLookBack), className); end > i+n && x.separator(end) > 0 {
+			return start, i + n
+		}
+	}
+	return 0, 0
+}
+
+// ownDisks recognises the folder with the disks of one user, whose first separators are the n bytes at i.
+func (x *scanner) ownDisks(i, n int) (start, name int) {
+	t := x.text
+	for _, folder := range [...]string{"/run/media/", "/media/"} {
+		if n != 1 || !strings.HasPrefix(t[i:], folder) || pathGoesOn(t, i) {
+			continue
+		}
+		name = i + len(folder)
+		end := x.span(name, min(len(t), name+maxLookBack), className)
+		if end > name && end < len(t) && t[end] == '/' && !diskNames[strings.TrimRight(t[name:end], "0123456789")] {
+			return i, name
+		}
+	}
+	return 0, 0
+}
+
+// diskNames are folders of disks that aren't called by their owner.
+var diskNames = setOf("usb cdrom dvd floppy disk hdd ssd sd sda sdb sdc stick backup data external windows root system")
+
+// maxOwnerName is how long the name of a file's owner may be in a list, in bytes.
+const maxOwnerName = 32
+
+// isListed reports whether the slash at i is between the owner and the group of a file that tar lists.
+func isListed(t string, i int) bool {
+	const mode = len("drwxr-xr-x ")
+	k := i
+	for k > 0 && i-k < maxOwnerName && isNameByte(t[k-1]) {
+		k--
+	}
+	return k < i && k >= mode && t[k-1] == ' ' && strings.IndexByte("-dlhbcps", t[k-mode]) >= 0 &&
+		strings.Trim(t[k-mode+1:k-1], "rwxstST-") == ""
+}
+
+// owner handles the slash at i between the owner and the group of a file.
+func (e *editor) owner(i int) int {
+	t := e.text
+	if t[i] != '/' || !isListed(t, i) {
+		return 0
+	}
+	start := i
+	for start > 0 && i-start < maxOwnerName && isNameByte(t[start-1]) {
+		start--
+	}
+	if common[strings.ToLower(t[start:i])] {
+		return 0
+	}
+	return e.replace(start, i, userMark)
 }
 
 // match returns where f ends in t, of which an element begins at k; 0 if it isn't there.
@@ -199,11 +329,21 @@ func (f *folder) match(ed *editor, k int) int {
 	return k
 }
 
-// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a URL or in
-// JSON; 0 if it doesn't begin with element.
+// skip returns where the text that begins at k goes on after element, in any case and with characters escaped as in a
+// URL or in JSON; 0 if it doesn't begin with element.
 func (x *scanner) skip(k int, element string) int {
 	t := x.text
 	for element != "" {
+		if k < len(t) && t[k] < utf8.RuneSelf && element[0] < utf8.RuneSelf { // most are: it saves the decoding
+			if lowered(t[k]) == lowered(element[0]) {
+				x.steps++
+				k, element = k+1, element[1:]
+				continue
+			}
+			if t[k] != '%' && t[k] != '\\' && t[k] != '+' {
+				return 0
+			}
+		}
 		want, n := utf8.DecodeRuneInString(element)
 		got, size := utf8.DecodeRuneInString(t[k:])
 		if got != want && !foldsTo(got, want) {
@@ -218,7 +358,8 @@ func (x *scanner) skip(k int, element string) int {
 	return k
 }
 
-// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if none is.
+// unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if
+// none is.
 func unescaped(t string, k int) (r rune, size int) {
 	switch {
 	case k >= len(t):
@@ -292,31 +433,50 @@ var (
 		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt",
 		"/System/Volumes/Data",
 	}
-	diskParents = [...]string{"/mnt/", "/media/", "/run/media/", "/Volumes/"} // somebody's disk, of whatever system
+	// diskParents begin paths on somebody's disk, of whatever system, or in a backup.
+	diskParents = [...]string{
+		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/", "/archive/",
+	}
 	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
 )
+
+// homeFolders are the folders in which homes are, in lower case, by their first letter.
+var homeFolders = func() (folders [256][]homeFolder) {
+	for _, f := range [...]homeFolder{
+		{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
+		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"}, {name: "gebruikers"},
+		{name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
+		{name: "redirectedfolders"}, {name: "folderredirection"},
+	} {
+		folders[f.name[0]] = append(folders[f.name[0]], f)
+	}
+	return folders
+}()
+
+// A homeFolder has a name on Windows in any case, and perhaps one below a slash.
+type homeFolder struct{ name, unix string }
 
 // homesOf recognises the folder in which homes are, whose first separators are the n bytes at i. It returns where the
 // path begins, where the user's name begins, and whether it is a home of Windows; name is 0 if it is no such folder.
 func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
-	t := x.text
 	k := i + n
-	if k >= len(t) {
+	if k >= len(x.text) {
 		return 0, 0, false
 	}
-	folder := ""
-	switch t[k] | 0x20 {
-	case 'h':
-		folder = "home"
-	case 'u':
-		folder = "users"
-	case 'd':
-		folder = "documents and settings"
+	for _, f := range homeFolders[lowered(x.text[k])] {
+		if start, name, windows = x.homesIn(f, i, n); name > 0 {
+			return start, name, windows
+		}
 	}
-	if folder == "" || !hasPrefixFold(t[k:], folder) {
+	return 0, 0, false
+}
+
+func (x *scanner) homesIn(f homeFolder, i, n int) (start, name int, windows bool) {
+	t, k := x.text, i+n
+	if !hasPrefixFold(t[k:], f.name) {
 		return 0, 0, false
 	}
-	name = k + len(folder)
+	name = k + len(f.name)
 	if t[i] == '\\' && name < len(t) && t[name] == '$' { // a hidden share
 		name++
 	}
@@ -324,18 +484,17 @@ func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
 	if after == 0 {
 		return 0, 0, false
 	}
+	unix := f.unix != "" && t[k:k+len(f.name)] == f.unix
 	name += after
 	start = driveStart(t, i)
 	windows = start < i || t[name-1] != '/'
 	switch {
 	case t[i] == '\\', start < i: // Windows
 		return start, name, windows
-	case folder == "home" && t[k] != 'h' || folder == "users" && t[k] != 'U':
-		return 0, 0, false
-	case n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
+	case !unix, n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
 		return 0, 0, false
 	case n == 1 && pathGoesOn(t, i):
-		if behind, windows := x.homesBehind(i, folder, windows); behind {
+		if behind, windows := x.homesBehind(i, f.name, windows); behind {
 			return i, name, windows
 		}
 		return 0, 0, false
@@ -343,7 +502,8 @@ func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
 	return start, name, windows
 }
 
-// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of Windows.
+// homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of
+// Windows.
 func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
 	t := x.text
 	from := i
@@ -352,15 +512,11 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 	}
 	x.steps += i - from
 	before := t[from:i]
-	for _, prefix := range windowsRoots {
-		if before == prefix {
-			return true, true
-		}
+	if slices.Contains(windowsRoots[:], before) {
+		return true, true
 	}
-	for _, prefix := range homeParents {
-		if before == prefix {
-			return true, windows
-		}
+	if slices.Contains(homeParents[:], before) {
+		return true, windows
 	}
 	for _, prefix := range diskParents {
 		if strings.HasPrefix(before, prefix) {
@@ -368,10 +524,17 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 		}
 	}
 	switch {
+	case before == "":
+	case strings.Contains(before, "backup/") && before[0] == '/':
+		return true, windows
 	case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
 		return true, windows
 	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
 		return true, windows
+	case from > 0 && t[from-1] == ' ' && strings.IndexByte(before, '/') < 0: // /Volumes/Macintosh HD/Users
+		stretch := t[max(0, from-maxFlag):from]
+		disk := strings.LastIndex(stretch, "/Volumes/")
+		return disk >= 0 && !strings.ContainsAny(stretch[disk+len("/Volumes/"):], "/\n"), windows
 	}
 	return false, false
 }
@@ -418,7 +581,8 @@ func (x *scanner) userEnd(k int, windows bool) int {
 		closed := end < len(t) && (x.separator(end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
 		colon := end+1 < len(t) && t[end] == ':' && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
 		if !closed && !colon {
-			// What follows the blank may be the sentence around the path: only what is written like a name belongs to it.
+			// What follows the blank may be the sentence around the path: only what is written like a name belongs to
+			// it.
 			stop := blank
 			for stop+1 < end && t[stop] == ' ' {
 				r, _ := utf8.DecodeRuneInString(t[stop+1:])
@@ -465,7 +629,7 @@ func everyones(name string) bool {
 
 // names reports whether name, in any case, is one that is replaced.
 func (p *personal) names(name string) bool {
-	return slices.ContainsFunc(p.words, func(w word) bool { return strings.EqualFold(w.text, name) })
+	return slices.ContainsFunc(p.words, func(w ownName) bool { return strings.EqualFold(w.text, name) })
 }
 
 // word handles the name of a host or user that may begin at i.
@@ -473,28 +637,55 @@ func (p *personal) word(ed *editor, i int) int {
 	t := ed.text
 	for _, w := range p.words {
 		end := ed.skip(i, w.text)
-		if end == 0 {
+		if end == 0 || goesOn(t, i, end) || w.short && !isMeant(t, i, end, w.mark) {
 			continue
-		}
-		if end < len(t) {
-			if r, _ := utf8.DecodeRuneInString(t[end:]); isWordRune(r) {
-				continue
-			}
-		}
-		if i > 0 && !escapedBefore(t, i) {
-			if r, _ := utf8.DecodeLastRuneInString(t[:i]); isWordRune(r) {
-				continue
-			}
 		}
 		if i > 0 && end < len(t) && t[i-1] == '[' && t[end] == ']' {
 			switch marked := t[i-1 : end+1]; marked {
-			case Filtered, hostMark, userMark, dirMark: // ours, of an earlier time
+			case Filtered, hostMark, userMark, dirMark, mailMark, macMark, sidMark: // ours, of an earlier time
 				return end
 			}
 		}
 		return ed.replace(i, end, w.mark)
 	}
 	return 0
+}
+
+// goesOn reports whether t[i:end] is a part of a longer word. Underscores and digits end one, but a number isn't cut in
+// two.
+func goesOn(t string, i, end int) bool {
+	if end < len(t) {
+		r, _ := utf8.DecodeRuneInString(t[end:])
+		if unicode.IsLetter(r) || unicode.IsDigit(r) && t[end-1] >= '0' && t[end-1] <= '9' {
+			return true
+		}
+	}
+	if i == 0 || escapedBefore(t, i) {
+		return false
+	}
+	r, _ := utf8.DecodeLastRuneInString(t[:i])
+	return unicode.IsLetter(r) || unicode.IsDigit(r) && t[i] >= '0' && t[i] <= '9'
+}
+
+// isMeant reports whether t[i:end], too short to be anything by itself, stands where only a host or a user does.
+func isMeant(t string, i, end int, mark string) bool {
+	behind := i > 0 && t[i-1] == '\\'
+	server := i > 1 && behind && t[i-2] == '\\' || i > 2 && t[i-1] == '/' && t[i-2] == '/' && t[i-3] == ':'
+	if mark == hostMark {
+		return server || end < len(t) && t[end] == '\\' && (i == 0 || t[i-1] == ' ' || t[i-1] == '"' || t[i-1] == '\'')
+	}
+	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') && !isPathBefore(t, i-1) ||
+		end < len(t) && t[end] == '@' && (i == 0 || !isTokenByte(t[i-1]) && t[i-1] != '.')
+}
+
+// isPathBefore reports whether the backslash at i is behind another one, or a drive, of the same word.
+func isPathBefore(t string, i int) bool {
+	for n := i - 1; n >= 0 && i-n < maxLookBack && classes[t[n]]&(classWhitespace|classQuote) == 0; n-- {
+		if t[n] == '\\' || t[n] == ':' {
+			return true
+		}
+	}
+	return false
 }
 
 func isWordRune(r rune) bool {

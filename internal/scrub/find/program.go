@@ -9,24 +9,30 @@ import (
 type programFlag struct {
 	flags    []string // of a dash and a letter: with a blank between or none
 	attached bool     // never with a blank: mysql -psecret
-	login    bool     // by user:password; a user alone is no secret
+	login    string   // what stands between user and password; a user alone is no secret
 	programs []string // words in lower case; others may stand between them
 }
 
 var programFlags = []programFlag{
-	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: true, programs: []string{"curl"}},
+	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: ":", programs: []string{"curl"}},
+	{flags: []string{"-U", "--user"}, login: "%", programs: []string{"smbclient", "winexe", "rpcclient", "net", "wmic", "smbget"}},
+	{flags: []string{"-u", "--user"}, login: ",", programs: []string{"lftp"}},
 	{flags: []string{"-p"}, programs: []string{
 		"psexec", "psexec64", "winrs", "sshpass", "docker login", "podman login", "az login", "mongosh", "mongodump",
+		"mongorestore", "mongoimport", "mongo", "paexec", "rdesktop", "useradd", "usermod", "veracrypt", "ncftpget", "ncftpput", "certutil", "kinit",
 	}},
 	{flags: []string{"-p"}, attached: true, programs: []string{
-		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "rar", "unrar",
+		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "7zz", "rar", "unrar", "sshpass",
 	}},
 	{flags: []string{"-hp"}, attached: true, programs: []string{"rar"}},
-	{flags: []string{"-P"}, programs: []string{"sqlcmd", "bcp", "zip", "unzip"}},
-	{flags: []string{"-pw"}, programs: []string{"plink", "pscp"}},
+	{flags: []string{"-P"}, programs: []string{"sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "ssh-keygen", "ipmitool"}},
+	{flags: []string{"-N"}, programs: []string{"ssh-keygen"}},
+	{flags: []string{"-k", "-K"}, programs: []string{"openssl"}},
+	{flags: []string{"-pw", "-rp"}, programs: []string{"plink", "pscp", "psftp", "putty", "manage-bde"}},
 	{flags: []string{"-a"}, programs: []string{"redis-cli"}},
-	{flags: []string{"-w"}, programs: []string{"ldapsearch"}},
-	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks"}},
+	{flags: []string{"-w"}, programs: []string{"ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"}},
+	{flags: []string{"-a"}, login: ":", programs: []string{"http", "https", "xh"}},
+	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks", "veracrypt", "truecrypt", "signtool", "mstsc", "xfreerdp", "wfreerdp"}},
 }
 
 // programFlagLetters has the first letters of programFlags: behind a dash (1), behind a slash (2).
@@ -60,7 +66,7 @@ const maxCommand = 512
 const maxFlag = 24
 
 // maxProgramWords is the room for programWords. Too many for it panic before any test runs.
-const maxProgramWords = 64
+const maxProgramWords = 96
 
 // A programWord is one of the words of a program.
 type programWord struct {
@@ -154,17 +160,17 @@ func (p *programs) run(flag, from int) bool {
 	return false
 }
 
-// programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the argument
-// before arg. The beginning of arg is enough; whole returns all of it, for a login. run reports whether a program of
-// programFlags[flag] comes before; it is asked only after that flag.
+// programSecret returns where in arg the secret begins that a program takes there; -1 if there is none. prev is the
+// argument before arg. The beginning of arg is enough; whole returns all of it, for a login. run reports whether a
+// program of programFlags[flag] comes before; it is asked only after that flag.
 func programSecret(prev, arg string, whole func() string, run func(flag int) bool) (from int) {
 	for i := range programFlags {
 		f := &programFlags[i]
 		if from = f.secret(prev, arg); from < 0 || !run(i) {
 			continue
 		}
-		if f.login {
-			if _, password, _ := strings.Cut(whole()[from:], ":"); password == "" {
+		if f.login != "" {
+			if _, password, _ := strings.Cut(whole()[from:], f.login); password == "" {
 				continue
 			}
 		}
@@ -176,6 +182,10 @@ func programSecret(prev, arg string, whole func() string, run func(flag int) boo
 func (f *programFlag) secret(prev, arg string) (from int) {
 	for _, flag := range f.flags {
 		switch {
+		case flag[0] == '/' && len(arg) > len(flag) && arg[len(flag)] == ':' && equalFold(arg[:len(flag)], flag): // /p:secret
+			return len(flag) + 1
+		case f.login != "" && len(arg) > len(flag) && arg[len(flag)] == '=' && arg[:len(flag)] == flag: // --user=bob:secret
+			return len(flag) + 1
 		case !f.attached && isFlag(prev, flag) && arg != "" && arg[0] != '-':
 			return 0
 		case flag[0] == '-' && (f.attached || len(flag) == 2) && len(arg) > len(flag) && strings.HasPrefix(arg, flag):
@@ -194,7 +204,7 @@ func (s *Finder) programArgument(ed *secretEditor, i, end int) int {
 	if !mayBeProgramFlag(ed.text[i:]) {
 		return 0
 	}
-	rule := valueRule{name: "password"}
+	rule := valueRule{name: "password", flag: true}
 	if k := ed.nextArgument(end); k > 0 && ed.programSecret(ed.text[i:end], k, i) == 0 {
 		return s.value(&ed.editor, k, rule)
 	}
@@ -235,8 +245,8 @@ type Arguments struct {
 	next int // the argument that is to be read
 }
 
-// ListedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask for
-// the arguments in their order.
+// ListedArgument returns the argument l[i] without the secret that a program takes in it, and whether there is one. Ask
+// for the arguments in their order.
 func ListedArgument[V any](a *Arguments, l []V, i int) (string, bool) {
 	text := func(i int) string {
 		t, _ := any(l[i]).(string)

@@ -30,6 +30,8 @@ const (
 	classEqual      // =
 	classSemicolon  // ;
 	classAngle      // < >
+	classColon      // :
+	classSign       // ! # $ % * + ? ^ ~
 	classAlnum      = classDigit | classUpper | classLower
 	classToken      = classAlnum | classDash
 	className       = classToken | classDot | classHigh
@@ -43,7 +45,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>",
+		classSemicolon: ";", classAngle: "<>", classColon: ":", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c

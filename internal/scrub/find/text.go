@@ -2,7 +2,8 @@ package find
 
 import "strings"
 
-// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known formats.
+// secrets returns t without the secrets that can be recognised in it: values beside a secret name, and well-known
+// formats.
 //
 // It is one pass over the bytes that stops at the few that can be part of a secret's pattern. What begins or goes on in
 // letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
@@ -10,71 +11,15 @@ import "strings"
 func (s *Finder) secrets(t string) string {
 	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
 	s.findSecrets(&ed)
-	return ed.done()
-}
-
-// findSecrets replaces the secrets in ed's text.
-func (s *Finder) findSecrets(ed *secretEditor) {
-	t := ed.text
-	for i := 0; i < len(t); {
-		c := secretTriggers[t[i]]
-		if c == 0 {
-			i++
-			continue
-		}
-		next := 0
-		switch c {
-		case triggerAssign:
-			next = s.assignment(&ed.editor, i)
-		case triggerDash:
-			if next = ed.pem(i); next == 0 {
-				if next = ed.prefixed(i); next == 0 {
-					if next = s.flag(ed, i); next == 0 {
-						next = ed.grouped(i)
-					}
-				}
-			}
-		case triggerSlash:
-			if i > 0 && strings.IndexByte(" \"'`", t[i-1]) >= 0 {
-				next = s.flag(ed, i)
-			}
-		case triggerDelimiter:
-			next = ed.prefixed(i)
-		case triggerLetter:
-			next = ed.lettered(i)
-		case triggerAt:
-			next = ed.userinfo(i)
-		case triggerTag:
-			ed.tag.opened = i + 1
-		case triggerElement:
-			next = s.element(&ed.editor, i)
-		case triggerPercent:
-			next = s.encoded(&ed.editor, i)
-		}
-		i = max(next, i+1)
+	out := ed.done()
+	if !ed.disguised {
+		return out
 	}
-}
-
-const (
-	triggerAssign = iota + 1
-	triggerDash
-	triggerSlash
-	triggerDelimiter
-	triggerLetter
-	triggerAt
-	triggerTag
-	triggerElement
-	triggerPercent
-)
-
-var secretTriggers = [256]uint8{
-	':': triggerAssign, '=': triggerAssign,
-	'-': triggerDash, '/': triggerSlash,
-	'_': triggerDelimiter, '.': triggerDelimiter,
-	'A': triggerLetter, 'B': triggerLetter, 'J': triggerLetter, 'S': triggerLetter, 'b': triggerLetter,
-	'@': triggerAt,
-	'<': triggerTag, '>': triggerElement,
-	'%': triggerPercent,
+	ed = secretEditor{editor: editor{scanner: scanner{text: plain(out)}}}
+	if s.findSecrets(&ed); ed.out != nil {
+		return ed.done()
+	}
+	return out
 }
 
 // An editor replaces parts of a text, from left to right.
@@ -93,7 +38,8 @@ type editor struct {
 // A secretEditor is an editor that knows the programs in whose arguments it is.
 type secretEditor struct {
 	editor
-	programs programs
+	programs  programs
+	disguised bool // it has bytes that may hide a secret, see plain
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
@@ -101,6 +47,9 @@ func (e *editor) replace(from, to int, with string) int {
 	from = max(from, e.last)
 	if to <= from || e.text[from:to] == with {
 		return to
+	}
+	if end := from + len(with); to < end && strings.HasPrefix(e.text[from:], with) { // the beginning of ours, of an earlier time
+		return end
 	}
 	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
 		return to

@@ -176,6 +176,10 @@ func TestTextSecrets(t *testing.T) {
 		{"in a url", "https://x.example/?q=ghp_" + random36, "https://x.example/?q=[Filtered]"},
 		{"escaped in a url", "u%3DAKIA" + upper16, "u%3D[Filtered]"},
 
+		{"ssh2", "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: x\n" + pemBody + "---- END SSH2 ENCRYPTED PRIVATE KEY ----\nrest", "[Filtered]\nrest"},
+		{"putty", "Private-Lines: 2\n" + pemBody + "Private-MAC: 0a1b\nrest", "Private-Lines: 2\n[Filtered]\nPrivate-MAC: 0a1b\nrest"},
+		{"hugging face", "hf_" + strings.Repeat("aBcDeFgHi", 4), "[Filtered]"},
+
 		// innocent
 		{"prose", "token: unexpected end of input", ""},
 		{"prose auth", "auth: connection refused by peer", ""},
@@ -298,5 +302,22 @@ func BenchmarkText(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// TestTextTwice: what was put in place of a secret is known again, whatever stands around it.
+func TestTextTwice(t *testing.T) {
+	t.Parallel()
+	f := New(linearOwner)
+	for _, list := range []string{"secrets", "ordinary"} {
+		for _, line := range corpus(t, "testdata", list) {
+			once := f.Text(strings.ReplaceAll(line, "PW", "Sommer2024!"))
+			if twice := f.Text(once); twice != once {
+				t.Errorf("%q becomes %q", once, twice)
+			}
+		}
+	}
+	if got := f.Text("echo [Filtered]|sudo -S x"); got != "echo [Filtered]|sudo -S x" {
+		t.Errorf("got %q", got)
 	}
 }

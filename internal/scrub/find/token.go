@@ -5,21 +5,24 @@ import (
 	"strings"
 )
 
-// What a block of PEM begins and ends with; a label and dashes follow either.
+// A keyBlock is how a private key is written in lines: a beginning and an end, behind which a label and dashes follow.
+type keyBlock struct{ begins, ends, dashes string }
+
+var keyBlocks = [...]keyBlock{
+	{"-----BEGIN ", "-----END ", "-----"}, // PEM
+	{"---- BEGIN ", "---- END ", " ----"}, // SSH2
+}
+
 const (
-	pemBegins = "-----BEGIN "
-	pemEnds   = "-----END "
-	pemDashes = "-----"
-	pemKey    = "PRIVATE KEY" // ends the label of what is secret
+	pemIndent   = len("-----")  // before the words BEGIN and END
+	pemKey      = "PRIVATE KEY" // is in the label of what is secret
+	maxPEMLabel = 80            // how far the dashes behind a label are looked for, in bytes
 )
 
-// maxPEMLabel is how far the dashes behind a label are looked for, in bytes.
-const maxPEMLabel = 80
-
-// pemLabel returns the end of the line that names a private key, from k on; 0 if it names something else.
-func (x *scanner) pemLabel(k int) int {
+// label returns the end of the line that names a private key, from k on; 0 if it names something else.
+func (b *keyBlock) label(x *scanner, k int) int {
 	limit := min(len(x.text), k+maxPEMLabel)
-	stop := x.index(k, limit, pemDashes)
+	stop := x.index(k, limit, b.dashes)
 	cut := stop < 0
 	if cut {
 		if stop = limit; stop < len(x.text) {
@@ -32,66 +35,131 @@ func (x *scanner) pemLabel(k int) int {
 	if cut {
 		return stop
 	}
-	return stop + len(pemDashes)
+	return stop + len(b.dashes)
 }
 
-// pem handles the dash at i when a private key in PEM begins, or, where its beginning was cut off, ends there.
+// pem handles the first dash, at i, of a line where a private key begins, or, where its beginning was cut off, ends.
 func (e *editor) pem(i int) int {
+	if i < 0 {
+		return 0
+	}
 	t := e.text
-	switch {
-	case strings.HasPrefix(t[i:], pemBegins):
-		body := e.pemLabel(i + len(pemBegins))
-		if body == 0 {
-			return 0
+	for n := range keyBlocks {
+		b := &keyBlocks[n]
+		switch {
+		case strings.HasPrefix(t[i:], b.begins):
+			body := b.label(&e.scanner, i+len(b.begins))
+			if body == 0 {
+				return 0
+			}
+			stop := e.index(body, len(t), b.ends)
+			if stop < 0 {
+				return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
+			}
+			if after := b.label(&e.scanner, stop+len(b.ends)); after > 0 {
+				return e.replace(i, after, Filtered)
+			}
+			return e.replace(i, stop, Filtered)
+		case strings.HasPrefix(t[i:], b.ends):
+			after := b.label(&e.scanner, i+len(b.ends))
+			if after == 0 {
+				return 0
+			}
+			start := i
+			for start > e.last && (isAlnum(t[start-1]) || strings.IndexByte("+/=\r\n\\", t[start-1]) >= 0) {
+				start--
+			}
+			e.steps += i - start
+			return e.replace(start, after, Filtered)
 		}
-		stop := e.index(body, len(t), pemEnds)
-		if stop < 0 {
-			return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
-		}
-		if after := e.pemLabel(stop + len(pemEnds)); after > 0 {
-			return e.replace(i, after, Filtered)
-		}
-		return e.replace(i, stop, Filtered)
-	case strings.HasPrefix(t[i:], pemEnds):
-		after := e.pemLabel(i + len(pemEnds))
-		if after == 0 {
-			return 0
-		}
-		start := i
-		for start > e.last && (isAlnum(t[start-1]) || strings.IndexByte("+/=\r\n\\", t[start-1]) >= 0) {
-			start--
-		}
-		e.steps += i - start
-		return e.replace(start, after, Filtered)
 	}
 	return 0
 }
 
-// A tokenFormat is a well-known form of keys: a prefix that ends in a delimiter, and at least so many bytes of letters,
-// digits, "-" and "_" (and "." where dots is set).
+// puttyLines handles what follows "Private-Lines:", from k on, in a key of PuTTY's: a number of lines, and those.
+func (e *editor) puttyLines(k int) int {
+	t := e.text
+	from := e.span(e.skipBlanks(k), len(t), classDigit)
+	end := e.span(from, len(t), classAlnum|classBase64|classEqual|classBreak)
+	if end-from < minPuttyBytes {
+		return 0
+	}
+	if strings.HasSuffix(t[from:end], "\nPrivate") { // -MAC
+		end -= len("\nPrivate")
+	}
+	return e.replace(from, end, "\n"+Filtered)
+}
+
+const minPuttyBytes = 32
+
+// A tokenFormat is a well-known form of keys: a prefix that ends in one of "-", "_" and ".", and at least min bytes of
+// letters, digits, "-" and "_" (and "." where dots is set).
 type tokenFormat struct {
 	prefix string
 	min    int
 	dots   bool
-	word   bool // the prefix is short: it must begin a word, and the rest hold a random part
+	random bool // the prefix is short: it must begin a word, and the rest hold a random part
 }
 
+// tokenFormats are those of forges, chats, payment and shops; of models; of registries, clouds and tools, as gitleaks
+// knows them.
 var tokenFormats = [...]tokenFormat{
-	// GitHub, GitLab
-	{"ghp_", 16, false, false}, {"gho_", 16, false, false}, {"ghu_", 16, false, false}, {"ghs_", 16, false, false}, {"ghr_", 16, false, false}, {"github_pat_", 16, false, false},
-	{"glpat-", 16, true, false}, {"gldt-", 16, true, false}, {"glrt-", 16, true, false}, {"glcbt-", 16, true, false}, {"glptt-", 16, true, false}, {"glsoat-", 16, true, false},
-	{"glft-", 16, true, false}, {"glimt-", 16, true, false}, {"glagent-", 16, true, false}, {"gloas-", 16, true, false},
-	// Slack, Stripe, Shopify, Square
-	{"xoxa-", 10, false, false}, {"xoxb-", 10, false, false}, {"xoxp-", 10, false, false}, {"xoxr-", 10, false, false}, {"xoxs-", 10, false, false}, {"xoxe-", 10, true, false}, {"xoxe.xoxp-", 10, true, false}, {"xapp-", 10, false, false},
-	{"sk_live_", 10, false, false}, {"rk_live_", 10, false, false}, {"sk_test_", 10, false, false}, {"rk_test_", 10, false, false}, {"whsec_", 16, false, false},
-	{"shpat_", 24, false, false}, {"shpca_", 24, false, false}, {"shppa_", 24, false, false}, {"shpss_", 24, false, false}, {"sq0csp-", 20, false, false}, {"sq0atp-", 20, false, false},
-	// Google, OpenAI, Anthropic and others
-	{"ya29.", 20, true, false}, {"GOCSPX-", 16, false, false}, {"sk-", 16, false, true}, {"gsk_", 24, false, true}, {"xai-", 24, false, true}, {"pplx-", 24, false, true}, {"hf_", 24, false, true}, {"r8_", 24, false, true},
-	// Registries and clouds
-	{"npm_", 24, false, true}, {"pypi-", 16, false, true}, {"dckr_pat_", 16, false, false}, {"dop_v1_", 24, false, false}, {"doo_v1_", 24, false, false}, {"dor_v1_", 24, false, false},
-	{"hvs.", 16, false, false}, {"hvb.", 16, false, false}, {"hvr.", 16, false, false}, {"SG.", 16, true, true}, {"AGE-SECRET-KEY-", 16, false, false}, {"HRKU-", 24, false, false},
-	{"glsa_", 24, false, false}, {"glc_", 24, false, true}, {"NRAK-", 20, false, false}, {"PMAK-", 20, false, false}, {"lin_api_", 20, false, false}, {"figd_", 20, false, false}, {"nfp_", 24, false, false},
-	{"sntrys_", 20, false, false}, {"sntryu_", 20, false, false}, {"pscale_tkn_", 16, false, false}, {"pscale_pw_", 16, false, false}, {"sbp_", 32, false, true}, {"ATATT", 0, false, false},
+	{prefix: "ghp_", min: 16}, {prefix: "gho_", min: 16}, {prefix: "ghu_", min: 16}, {prefix: "ghs_", min: 16},
+	{prefix: "ghr_", min: 16}, {prefix: "github_pat_", min: 16},
+	{prefix: "glpat-", min: 16, dots: true}, {prefix: "glptt-", min: 16}, {prefix: "gldt-", min: 16, dots: true},
+	{prefix: "glrt-", min: 16, dots: true}, {prefix: "glcbt-", min: 16, dots: true},
+	{prefix: "glsoat-", min: 16, dots: true}, {prefix: "glft-", min: 16, dots: true},
+	{prefix: "glimt-", min: 16, dots: true}, {prefix: "glagent-", min: 16, dots: true},
+	{prefix: "gloas-", min: 16, dots: true}, {prefix: "glffct-", min: 16, dots: true},
+	{prefix: "xoxa-", min: 10}, {prefix: "xoxb-", min: 10}, {prefix: "xoxp-", min: 10},
+	{prefix: "xoxr-", min: 10}, {prefix: "xoxs-", min: 10}, {prefix: "xoxe-", min: 10, dots: true},
+	{prefix: "xoxe.xoxp-", min: 10, dots: true}, {prefix: "xoxe.xoxb-", min: 10, dots: true},
+	{prefix: "xapp-", min: 10},
+	{prefix: "sk_live_", min: 10}, {prefix: "rk_live_", min: 10}, {prefix: "sk_test_", min: 10},
+	{prefix: "rk_test_", min: 10}, {prefix: "sk_prod_", min: 10}, {prefix: "rk_prod_", min: 10},
+	{prefix: "whsec_", min: 16},
+	{prefix: "shpat_", min: 24}, {prefix: "shpca_", min: 24}, {prefix: "shppa_", min: 24},
+	{prefix: "shpss_", min: 24}, {prefix: "sq0csp-", min: 20}, {prefix: "sq0atp-", min: 20},
+	{prefix: "shippo_live_", min: 24}, {prefix: "shippo_test_", min: 24},
+	{prefix: "ya29.", min: 20, dots: true}, {prefix: "GOCSPX-", min: 16}, {prefix: "sk-", min: 16, random: true},
+	{prefix: "gsk_", min: 24, random: true}, {prefix: "xai-", min: 24, random: true},
+	{prefix: "pplx-", min: 24, random: true}, {prefix: "hf_", min: 24, random: true},
+	{prefix: "r8_", min: 24, random: true}, {prefix: "api_org_", min: 24, random: true},
+	{prefix: "lsv2_pt_", min: 20}, {prefix: "lsv2_sk_", min: 20},
+	{prefix: "npm_", min: 24, random: true}, {prefix: "pypi-", min: 16, random: true},
+	{prefix: "dckr_pat_", min: 16}, {prefix: "dckr_oat_", min: 16}, {prefix: "dop_v1_", min: 24},
+	{prefix: "doo_v1_", min: 24}, {prefix: "dor_v1_", min: 24}, {prefix: "rubygems_", min: 24, random: true},
+	{prefix: "CLOJARS_", min: 24},
+	{prefix: "hvs.", min: 16}, {prefix: "hvb.", min: 16}, {prefix: "hvr.", min: 16},
+	{prefix: "SG.", min: 16, dots: true, random: true}, {prefix: "AGE-SECRET-KEY-", min: 16},
+	{prefix: "HRKU-", min: 24},
+	{prefix: "glsa_", min: 24}, {prefix: "glc_", min: 24, random: true}, {prefix: "NRAK-", min: 20},
+	{prefix: "NRJS-", min: 16}, {prefix: "NRII-", min: 20}, {prefix: "NRIQ-", min: 20},
+	{prefix: "PMAK-", min: 20}, {prefix: "lin_api_", min: 20}, {prefix: "lin_oauth_", min: 20},
+	{prefix: "figd_", min: 20}, {prefix: "nfp_", min: 24},
+	{prefix: "sntrys_", min: 20}, {prefix: "sntryu_", min: 20}, {prefix: "pscale_tkn_", min: 16},
+	{prefix: "pscale_pw_", min: 16}, {prefix: "pscale_oauth_", min: 16}, {prefix: "sbp_", min: 32, random: true},
+	{prefix: "sb_secret_", min: 16}, {prefix: "dp.pt.", min: 24}, {prefix: "dp.st.", min: 24},
+	{prefix: "dp.ct.", min: 24}, {prefix: "dp.sa.", min: 24},
+	{prefix: "p8e-", min: 24, random: true}, {prefix: "CFPAT-", min: 24}, {prefix: "duffel_test_", min: 24},
+	{prefix: "duffel_live_", min: 24}, {prefix: "dt0c01.", min: 24, dots: true},
+	{prefix: "FLWSECK_TEST-", min: 16}, {prefix: "FLWPUBK_TEST-", min: 16}, {prefix: "FLWSECK-", min: 16},
+	{prefix: "fo1_", min: 32, random: true}, {prefix: "fm1a_", min: 32}, {prefix: "fm1r_", min: 32},
+	{prefix: "fm2_", min: 32, random: true}, {prefix: "fio-u-", min: 32}, {prefix: "ico-", min: 24, random: true},
+	{prefix: "ntn_", min: 32, random: true}, {prefix: "pul-", min: 32, random: true},
+	{prefix: "rdme_", min: 32, random: true}, {prefix: "xkeysib-", min: 32}, {prefix: "xsmtpsib-", min: 32},
+	{prefix: "sm_aat_", min: 16}, {prefix: "sm_pat_", min: 16}, {prefix: "sm_sat_", min: 16},
+	{prefix: "sgp_", min: 32, random: true}, {prefix: "slk_", min: 32, random: true},
+	{prefix: "tskey-", min: 16, random: true}, {prefix: "tfp_", min: 32, random: true},
+	{prefix: "ccipat_", min: 24}, {prefix: "CCIPRJ_", min: 24}, {prefix: "bkua_", min: 24, random: true},
+	{prefix: "vcp_", min: 24, random: true}, {prefix: "ddp_", min: 24, random: true},
+	{prefix: "sqp_", min: 32, random: true}, {prefix: "squ_", min: 32, random: true},
+	{prefix: "sqa_", min: 32, random: true}, {prefix: "snyk_uat.", min: 24, dots: true},
+	{prefix: "re_", min: 24, random: true}, {prefix: "s-s4t2ud-", min: 32}, {prefix: "s-s4t2af-", min: 32},
+	{prefix: "API-", min: 25, random: true}, {prefix: "key-", min: 32, random: true},
+	{prefix: "pnu_", min: 32, random: true}, {prefix: "tk-us-", min: 32},
+	{prefix: "v1.0-", min: 100, random: true}, {prefix: "sl.", min: 64, random: true},
+	{prefix: "pat.", min: 24, dots: true, random: true}, {prefix: "sat.", min: 24, dots: true, random: true},
 }
 
 // formatsByEnd has tokenFormats by the byte before their delimiter.
@@ -103,6 +171,16 @@ var formatsByEnd = func() (formats [256][]*tokenFormat) {
 	}
 	return formats
 }()
+
+// prefixEnds returns the bytes that stand before delimiter in tokenFormats.
+func prefixEnds(delimiter byte) (ends string) {
+	for _, f := range tokenFormats {
+		if n := len(f.prefix); f.prefix[n-1] == delimiter {
+			ends += f.prefix[n-2 : n-1]
+		}
+	}
+	return ends
+}
 
 // prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
 func (e *editor) prefixed(i int) int {
@@ -116,7 +194,7 @@ func (e *editor) prefixed(i int) int {
 			continue
 		}
 		start := i + 1 - len(p)
-		if format.word && (inWord(t, start) || format.dots && i < e.notRandom) {
+		if format.random && (inWord(t, start) || format.dots && i < e.notRandom) {
 			continue
 		}
 		end := i + 1
@@ -127,7 +205,7 @@ func (e *editor) prefixed(i int) int {
 		if end-i-1 < format.min {
 			continue
 		}
-		if format.word {
+		if format.random {
 			e.steps += end - i
 			if !isRandom(t[i+1 : end]) {
 				if format.dots {
@@ -143,7 +221,8 @@ func (e *editor) prefixed(i int) int {
 
 func isTokenByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
 
-// inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no word.
+// inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
+// word.
 func inWord(t string, i int) bool {
 	if i == 0 || !isTokenByte(t[i-1]) {
 		return false
@@ -154,77 +233,53 @@ func inWord(t string, i int) bool {
 	return i < 3 || t[i-3] != '%' || !isHex(t[i-2]) || !isHex(t[i-1])
 }
 
-// isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed. Words joined by
-// dashes don't.
+// isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed, or 24 letters of
+// both cases. Words joined by dashes don't.
 func isRandom(t string) bool {
-	length, digits, letters := 0, 0, 0
+	length := 0
+	var seen class
 	for i := range len(t) {
-		switch c := t[i]; {
-		case c >= '0' && c <= '9':
-			digits++
-		case isAlnum(c):
-			letters++
-		default:
-			length, digits, letters = 0, 0, 0
+		if !isAlnum(t[i]) {
+			length, seen = 0, 0
 			continue
 		}
-		if length++; length >= 16 && digits > 0 && letters > 0 {
+		seen |= classes[t[i]] & classAlnum
+		length++
+		if length >= 16 && seen&classDigit != 0 && seen != classDigit || length >= 24 && seen == classUpper|classLower {
 			return true
 		}
 	}
 	return false
 }
 
-// letteredPrefixes are what lettered knows: by the first letter, or by one inside it that is rarer.
-var letteredPrefixes = [...]string{
-	"AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ATAT", "eyJ", "SK", "bearer", "Bearer", "basic", "Basic",
+// A letterFormat is a form of keys that begins with letters of its own, without a delimiter.
+type letterFormat struct {
+	prefix   string
+	of       class // of what follows
+	min, max int   // how much, in bytes
+	example  string
 }
 
-// lettered handles the formats that have no delimiter near their beginning, by the letter at i.
-func (e *editor) lettered(i int) int {
-	t := e.text
-	switch t[i] {
-	case 'J': // eyJ: {" in base64
-		if i < 2 || t[i-1] != 'y' || t[i-2] != 'e' || i > 2 && isAlnum(t[i-3]) && inWord(t, i-2) {
-			return 0
-		}
-		return e.jwt(i - 2)
-	case 'A':
-		if i+20 > len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		switch t[i : i+4] {
-		case "AKIA", "ASIA", "ABIA", "ACCA":
-			end := e.span(i+4, len(t), classUpper|classDigit)
-			if end-i >= 20 && (end == len(t) || !isAlnum(t[end])) {
-				return e.replace(i, end, Filtered)
-			}
-		case "AIza", "ATAT":
-			end := e.span(i+4, len(t), classToken)
-			if end-i >= 34 {
-				return e.replace(i, end, Filtered)
-			}
-		}
-	case 'S': // Twilio
-		if i+34 > len(t) || t[i+1] != 'K' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		end := e.span(i+2, len(t), classHex)
-		if end-i == 34 && (end == len(t) || !isAlnum(t[end])) {
-			return e.replace(i, end, Filtered)
-		}
-	case 'b', 'B':
-		if i+7 >= len(t) || t[i+1]|0x20 != 'e' && t[i+1]|0x20 != 'a' || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-			return 0
-		}
-		switch {
-		case hasPrefixFold(t[i:], "bearer"):
-			return e.bearer(i + len("bearer"))
-		case hasPrefixFold(t[i:], "basic"):
-			return e.basic(i + len("basic"))
-		}
+var letterFormats = [...]letterFormat{
+	{"AKIA", classUpper | classDigit, 16, 60, "AKIAQ3EGRIYVOXAPLW5T"}, {"ASIA", classUpper | classDigit, 16, 60, "ASIAQ3EGRIYVOXAPLW5T"},
+	{"ABIA", classUpper | classDigit, 16, 60, "ABIAQ3EGRIYVOXAPLW5T"}, {"ACCA", classUpper | classDigit, 16, 60, "ACCAQ3EGRIYVOXAPLW5T"},
+	{"AIza", classToken, 30, 60, "AIzaSyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q"},
+	{"ATATT", classToken | classEqual, 29, 300, "ATATT3xFfGF0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{"ATCTT", classToken | classEqual, 29, 300, "ATCTT3xFfGN0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{"SK", classHex, 32, 32, "SK0123456789abcdef0123456789abcdef"},
+	{"LTAI", classAlnum, 12, 32, "LTAIa1B2c3D4e5F6g7H8"},
+	{"AKCp", classAlnum, 64, 80, "AKCpa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5"},
+	{"EZAK", classAlnum, 50, 60, "EZAKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+	{"EZTK", classAlnum, 50, 60, "EZTKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+}
+
+// find handles the format whose prefix is ed.text[i:end].
+func (f *letterFormat) find(ed *secretEditor, i, end int) int {
+	after := ed.span(end, min(len(ed.text), end+f.max+1), f.of)
+	if n := after - end; n < f.min || n > f.max || f.of&classDash == 0 && after < len(ed.text) && isAlnum(ed.text[after]) {
+		return 0
 	}
-	return 0
+	return ed.replace(i, after, Filtered)
 }
 
 // jwt handles the beginning of a JWT at start, whose first part is one of many in vain: its end is remembered.

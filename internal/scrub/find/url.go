@@ -47,30 +47,44 @@ func (e *editor) url(i int) int {
 		return e.replace(start, at, Filtered)
 	}
 	if slash > 0 && at < 0 {
-		host := t[start:slash]
-		for _, hook := range webhooks {
-			if equalFold(host, hook.host) && strings.HasPrefix(t[slash:end], hook.path) {
-				for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
-					end++
-				}
-				return e.replace(slash+len(hook.path), end, Filtered)
+		if from := webhookSecret(t[start:slash], t[slash:end]); from > 0 {
+			for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
+				end++
 			}
+			return e.replace(slash+from, end, Filtered)
 		}
 	}
 	return start
 }
 
-// webhooks have their secret in the path.
+// webhooks have their secret in the path, behind path. Hosts are those of others below host too.
 var webhooks = [...]struct{ host, path string }{
-	{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"},
-	{"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
+	{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"}, {"hooks.slack.com", "/triggers/"},
+	{"discord.com", "/webhooks/"}, {"discordapp.com", "/webhooks/"},
+	{"webhook.office.com", "/webhookb2/"}, {"outlook.office.com", "/webhook/"},
+	{"hooks.zapier.com", "/hooks/"}, {"maker.ifttt.com", "/with/key/"}, {"hook.integromat.com", "/"},
+	{"open.feishu.cn", "/hook/"}, {"webhook.site", "/"},
+	{"hc-ping.com", "/"}, {"uptime.betterstack.com", "/heartbeat/"}, {"events.pagerduty.com", "/integration/"},
+}
+
+// webhookSecret returns where in path, of a URL with host, the secret of a webhook begins; 0 if there is none.
+func webhookSecret(host, path string) int {
+	for _, hook := range webhooks {
+		if n := len(host) - len(hook.host); n < 0 || host[len(host)-1]|0x20 != hook.host[len(hook.host)-1] || host[n]|0x20 != hook.host[0] || n > 0 && host[n-1] != '.' || !equalFold(host[n:], hook.host) {
+			continue
+		}
+		if at := strings.Index(path, hook.path); at >= 0 && at+len(hook.path) < len(path) {
+			return at + len(hook.path)
+		}
+	}
+	return 0
 }
 
 // minAccessToken is shorter than any access token, and longer than most names of users.
 const minAccessToken = 20
 
-// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of a Sentry
-// DSN, 32 hex digits, is none.
+// isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of
+// a Sentry DSN, 32 hex digits, is none.
 func isAccessToken(user string) bool {
 	return len(user) >= minAccessToken && isRandom(user) && (len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
 }

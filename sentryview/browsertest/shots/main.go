@@ -1,73 +1,65 @@
 // Command shots makes pictures of the page over made-up events:
 //
-//	go run ./shots                 those of the documentation, in ../../docs/images
+//	go run ./shots                 those of the documentation, in docs/images of the module
 //	go run ./shots -all DIR        every page in light, dark, 320 pixels wide and printed, to be looked at
 package main
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/autoservice/sentryconfig/sentrytest"
-	"github.com/autoservice/sentryconfig/sentryview"
 	"github.com/autoservice/sentryconfig/sentryview/browsertest/browser"
-	"github.com/autoservice/sentryconfig/sentryview/internal/sample"
 )
 
 // maxPicture is what a picture of the documentation may take, in bytes.
 const maxPicture = 200_000
 
 func main() {
-	time.Local = time.FixedZone("CET", 3600) // so that local time and UTC can be told apart
-	sample.Main()
 	all := flag.String("all", "", "make every picture, in that folder")
-	images := flag.String("images", "../../docs/images", "the folder of the documentation's pictures")
+	module := flag.String("module", "../..", "the folder of the module, whose demo is shown")
 	flag.Parse()
-	if err := shoot(*all, *images); err != nil {
+	if err := shoot(*all, *module); err != nil {
 		fmt.Fprintln(os.Stderr, "shots:", err)
 		os.Exit(1)
 	}
 }
 
-func shoot(all, images string) error {
-	server := sentrytest.NewServer(nil)
-	defer server.Close()
-	if err := sample.Fill(server); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "outbox")
+func shoot(all, module string) error {
+	dir, err := os.MkdirTemp("", "shots")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := sample.Outbox(dir); err != nil {
+	program := filepath.Join(dir, "demo")
+	build := exec.Command("go", "build", "-o", program, "./sentryview/demo")
+	build.Dir, build.Stderr = module, os.Stderr
+	if err := build.Run(); err != nil {
 		return err
 	}
-	served, err := sentryview.Open(sentryview.Server(server))
+	server, end, err := demo(module, program)
+	defer end()
 	if err != nil {
 		return err
 	}
-	defer served.Close()
-	waiting, err := sentryview.Open(sentryview.Outbox(dir))
+	outbox, end, err := demo(module, program, "-outbox")
+	defer end()
 	if err != nil {
 		return err
 	}
-	defer waiting.Close()
 	tab, stop, err := browser.Start(context.Background())
 	defer stop()
 	if err != nil {
 		return err
 	}
-	pages, err := addresses(tab, server, served.URL, waiting.URL)
+	pages, err := addresses(tab, server, outbox)
 	if err != nil {
 		return err
 	}
@@ -75,13 +67,38 @@ func shoot(all, images string) error {
 		return every(tab, pages, all)
 	}
 	for _, p := range pages {
-		if p.picture != "" {
-			if err := p.shoot(tab, filepath.Join(images, p.picture+".png"), 1280, p.height, false, false); err != nil {
-				return err
-			}
+		if p.picture == "" {
+			continue
+		}
+		file := filepath.Join(module, "docs", "images", p.picture+".png")
+		if err := p.shoot(tab, file, 1280, p.height, p.dark, false); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// demo starts the demo and returns the URL that it prints. It runs in the module's folder, where its source is.
+func demo(module, program string, args ...string) (url string, end func(), err error) {
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Stderr = module, os.Stderr
+	cmd.Env = append(os.Environ(), "TZ=Europe/Berlin") // so that local time and UTC can be told apart
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", func() {}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", func() {}, err
+	}
+	end = func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return "", end, fmt.Errorf("demo: %w", err)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(line, "look at ")), end, nil
 }
 
 // A shot is a page to be shown.
@@ -89,45 +106,68 @@ type shot struct {
 	name, url string
 	picture   string // its name in the documentation; "" if it isn't there
 	height    int64  // of the picture
+	dark      bool   // of the picture
 }
 
 // addresses lets the browser in at both pages, and returns what to look at.
-func addresses(tab context.Context, server *sentrytest.Server, urls ...string) ([]shot, error) {
-	for _, url := range urls {
-		if err := chromedp.Run(tab, chromedp.Navigate(url)); err != nil {
-			return nil, err
-		}
-	}
-	base, _, _ := strings.Cut(urls[0], "?")
-	outbox, _, _ := strings.Cut(urls[1], "?")
-	shots := []shot{
-		{"issues", base, "issues", 860}, {"tasks", base + "tasks", "tasks", 860}, {"waiting-server", base + "waiting", "", 0},
-		{"waiting", outbox + "waiting", "waiting", 900}, {"missing", base + "nothing", "", 0},
-		{"filtered", base + "?q=photos&level=error", "", 0}, {"nomatch", base + "?q=zzzzz", "", 0},
-	}
-	for _, i := range server.Issues() {
-		e := i.Events[len(i.Events)-1]
-		name := strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-				return r
+func addresses(tab context.Context, server, outbox string) ([]shot, error) {
+	var shots []shot
+	add := func(selector, name string) error {
+		links, err := chromedp.Run(tab, chromedp.Evaluate[[]string](
+			`Array.from(document.querySelectorAll("`+selector+`"), a => a.textContent + "\n" + a.href)`))
+		for i, link := range links {
+			text, url, _ := strings.Cut(link, "\n")
+			s := shot{name: fmt.Sprintf("%s-%02d-%s", name, i, plain(text)), url: url, height: 1130}
+			switch {
+			case text == "fs.PathError":
+				s.picture = "issue"
+			case text == "windows_update":
+				s.picture, s.height = "task", 640
 			}
-			return '-'
-		}, strings.ToLower(strings.Join(i.Fingerprint, "-")))
-		s := shot{"issue-" + name[:min(50, len(name))], base + "issue/" + e.ID, "", 1100}
-		if e.Tag("task_type") == "backup_photos" && e.Level == "error" {
-			s.picture = "issue"
+			shots = append(shots, s)
 		}
-		shots = append(shots, s)
+		return err
 	}
-	for _, t := range server.Transactions() {
-		if t.Tag("task_type") == "windows_update" {
-			shots = append(shots, shot{"task", base + "task/" + t.ID, "task", 620})
+	if err := chromedp.Do(tab, chromedp.Navigate(server)); err != nil {
+		return nil, err
+	}
+	base, _, _ := strings.Cut(server, "?")
+	if err := add(".issues a.title", "issue"); err != nil {
+		return nil, err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(base+"tasks?task=windows_update")); err != nil {
+		return nil, err
+	}
+	if err := add(".runs a.title", "task"); err != nil {
+		return nil, err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(outbox)); err != nil {
+		return nil, err
+	}
+	waiting, _, _ := strings.Cut(outbox, "?")
+	if err := chromedp.Do(tab, chromedp.Navigate(waiting+"waiting")); err != nil {
+		return nil, err
+	}
+	err := add(".leaving tr:nth-child(4) a.title", "envelope")
+	return append(shots,
+		shot{name: "issues", url: base, picture: "issues", height: 800},
+		shot{name: "issues", url: base, picture: "issues-dark", height: 800, dark: true},
+		shot{name: "tasks", url: base + "tasks", picture: "tasks", height: 860},
+		shot{name: "waiting", url: waiting + "waiting", picture: "waiting", height: 860},
+		shot{name: "server", url: base + "waiting"}, shot{name: "missing", url: base + "nothing"},
+		shot{name: "filtered", url: base + "?q=photos&level=error"}, shot{name: "nomatch", url: base + "?q=zzzzz"},
+	), err
+}
+
+// plain makes a file's name of a text.
+func plain(text string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
 		}
-	}
-	var first string
-	err := chromedp.Run(tab, chromedp.Navigate(outbox+"waiting"),
-		chromedp.Evaluate(`document.querySelector(".leaving a.title").href`, &first))
-	return append(shots, shot{"envelope", first, "", 0}), err
+		return '-'
+	}, strings.ToLower(text))
+	return name[:min(40, len(name))]
 }
 
 // every makes every picture.
@@ -149,24 +189,23 @@ func every(tab context.Context, pages []shot, dir string) error {
 
 // shoot makes a picture of a page, of all of it or of as much as the height shows.
 func (s shot) shoot(tab context.Context, file string, width, height int64, dark, all bool) error {
-	var picture []byte
-	err := chromedp.Run(tab, browser.Look(width, height, 1, dark), chromedp.Navigate(s.url),
-		chromedp.WaitVisible(`#state[data-mode="on"]`, chromedp.ByQuery),
-		chromedp.ActionFunc(func(ctx context.Context) (err error) {
-			capture := page.CaptureScreenshot()
-			if all {
-				_, _, _, _, _, content, err := page.GetLayoutMetrics().Do(ctx)
-				if err != nil {
-					return err
-				}
-				err = emulation.SetDeviceMetricsOverride(width, int64(content.Height), 1, false).Do(ctx)
-				if err != nil {
-					return err
-				}
-			}
-			picture, err = capture.Do(ctx)
+	if err := browser.Look(tab, width, height, 1, dark); err != nil {
+		return err
+	}
+	err := chromedp.Do(tab, chromedp.Navigate(s.url), chromedp.WaitVisible(`#state[data-mode="on"]`))
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	if all {
+		full, err := chromedp.Run(tab, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
+		if err != nil {
 			return err
-		}))
+		}
+		if err := browser.Resize(tab, width, max(full, height), 1); err != nil {
+			return err
+		}
+	}
+	picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}

@@ -16,24 +16,27 @@ import (
 )
 
 const (
+	userTemp = `C:\Users\Max Müller\AppData\Local\Temp`
+	pictures = `C:\Users\Max Müller\Pictures`
+
 	tasksADay = 14
 	workday   = 41 * time.Minute
 )
 
 // day runs the tasks of a day, in the order in which a technician would.
 func (w *workshop) day() {
-	w.run("system_info", nil, w.systemInfo)
-	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, `C:\Users\Max Müller\AppData\Local\Temp`}}, w.cleanUp)
-	w.run("disk_check", map[string]any{"drive": "C:", "serial": "S5GXNF0R912345"}, w.checkDisk)
-	w.run("windows_update", map[string]any{"kb": []string{"KB5044284", "KB5044285"}}, w.update)
+	w.run("system_info", nil, systemInfo)
+	w.run("temp_cleanup", map[string]any{"paths": []string{`C:\Windows\Temp`, userTemp}}, cleanUp)
+	w.run("disk_check", map[string]any{"drive": "C:", "serial": "S5GXNF0R912345"}, checkDisk)
+	w.run("windows_update", map[string]any{"kb": []string{"KB5044284", "KB5044285"}}, update)
 	for n := range 7 {
-		w.run("upload_report", map[string]any{"attempt": n + 1, "bytes": 1_482_331}, w.upload(n))
+		w.run("upload_report", map[string]any{"attempt": n + 1, "bytes": 1_482_331}, upload(n))
 		w.pass(95)
 	}
-	w.run("backup_photos", map[string]any{"source": `C:\Users\Max Müller\Pictures`, "target": `E:\Backup\2026-11`}, w.backUp)
-	w.run("malware_scan", map[string]any{"profile": "deep", "drive": "C:"}, w.scan)
-	w.run("network_test", map[string]any{"hosts": []string{"licence.workshop.example", "10.0.0.1"}}, w.testNetwork)
-	w.run("registry_scan", map[string]any{"hives": []string{"HKLM", "HKCU"}}, w.scanRegistry)
+	w.run("backup_photos", map[string]any{"source": pictures, "target": `E:\Backup\2026-11`}, backUp)
+	w.run("malware_scan", map[string]any{"profile": "deep", "drive": "C:"}, scan)
+	w.run("network_test", map[string]any{"hosts": []string{"licence.workshop.example", "10.0.0.1"}}, testNetwork)
+	w.run("registry_scan", map[string]any{"hives": []string{"HKLM", "HKCU"}}, scanRegistry)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.runIn(ctx, "printer_setup", map[string]any{"printer": "Brother HL-L2350DW"}, func(ctx context.Context) error {
 		w.say(ctx, 4, "printer", "waiting for the user to switch it on", sentry.LevelInfo, nil)
@@ -41,25 +44,30 @@ func (w *workshop) day() {
 		cancel()
 		return ctx.Err()
 	})
-	w.run("driver_update", map[string]any{"device": "Realtek PCIe GbE Family Controller"}, w.updateDriver)
+	w.run("driver_update", map[string]any{"device": "Realtek PCIe GbE Family Controller"}, updateDriver)
+	w.run("upload_report", map[string]any{"attempt": 8, "bytes": 1_482_331}, report)
 	for range 3 {
-		w.run("disk_check", map[string]any{"drive": "D:"}, w.checkDisk)
+		w.run("disk_check", map[string]any{"drive": "D:"}, checkDisk)
 		w.pass(140)
 	}
-	w.run("defrag", map[string]any{"drive": "D:"}, w.defragment)
-	w.run("final_report", nil, w.report)
+	w.run("disk_check", map[string]any{"drive": "E:"}, systemInfo)
+	w.run("defrag", map[string]any{"drive": "D:"}, defragment)
+	w.run("final_report", nil, report)
 }
 
-func (w *workshop) systemInfo(ctx context.Context) error {
+func systemInfo(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .2, "probe", "reading SMBIOS", sentry.LevelInfo, map[string]any{"vendor": "LENOVO", "model": "20XW005PGE"})
 	w.pass(.9)
 	return nil
 }
 
-func (w *workshop) cleanUp(ctx context.Context) error {
-	for i, path := range []string{`C:\Windows\Temp`, `C:\Users\Max Müller\AppData\Local\Temp`, `C:\Windows\SoftwareDistribution`} {
+func cleanUp(ctx context.Context) error {
+	w := shop(ctx)
+	for i, path := range []string{`C:\Windows\Temp`, userTemp, `C:\Windows\SoftwareDistribution`} {
 		_ = w.span(ctx, "file.delete", path, 2.4+3.1*float64(i), func(ctx context.Context) error {
-			w.say(ctx, .3, "cleanup", fmt.Sprintf("deleted %d files", 212*(i+1)), sentry.LevelInfo, map[string]any{"freed_mb": 418 * (i + 1)})
+			w.say(ctx, .3, "cleanup", fmt.Sprintf("deleted %d files", 212*(i+1)), sentry.LevelInfo,
+				map[string]any{"freed_mb": 418 * (i + 1)})
 			return nil
 		})
 	}
@@ -67,31 +75,46 @@ func (w *workshop) cleanUp(ctx context.Context) error {
 }
 
 // checkDisk finds a drive that will fail soon: the task ran to its end, so it is a failure and no error.
-func (w *workshop) checkDisk(ctx context.Context) error {
+func checkDisk(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .4, "smart", "smartctl -a C:", sentry.LevelInfo, map[string]any{"exit_code": 4})
-	w.say(ctx, 1.6, "smart", "attribute 5 is above its threshold", sentry.LevelWarning, map[string]any{"raw": 3, "threshold": 1})
+	w.say(ctx, 1.6, "smart", "attribute 5 is above its threshold", sentry.LevelWarning,
+		map[string]any{"raw": 3, "threshold": 1})
 	_ = w.span(ctx, "exec", "chkdsk C: /scan", 38.2, nil)
-	return &sentryconfig.TaskFailure{Reason: "3 reallocated sectors, replace the drive", Code: "smart_reallocated", Extra: map[string]any{
-		"smart": map[string]any{"reallocated": 3, "power_on_hours": 31877, "temperature_celsius": 41},
-	}}
+	return &sentryconfig.TaskFailure{
+		Reason: "3 reallocated sectors, replace the drive", Code: "smart_reallocated",
+		Extra: map[string]any{
+			"smart": map[string]any{"reallocated": 3, "power_on_hours": 31877, "temperature_celsius": 41},
+		},
+	}
 }
 
-func (w *workshop) update(ctx context.Context) error {
+func update(ctx context.Context) error {
+	w := shop(ctx)
 	_ = w.span(ctx, "wua.search", "search for updates", 11.3, nil)
 	_ = w.span(ctx, "wua.download", "download 2 updates", 4, func(ctx context.Context) error {
 		_ = w.span(ctx, "http.client", "GET KB5044284.msu", 48, nil)
 		return w.span(ctx, "http.client", "GET KB5044285.msu", 21, nil)
 	})
 	var failed error
+	began := w.began
 	w.runIn(ctx, "install_update", map[string]any{"kb": "KB5044284"}, func(ctx context.Context) error {
+		span := sentry.SpanFromContext(ctx)
+		span.StartTime = w.now
+		defer func() { span.EndTime = w.now }()
 		w.say(ctx, 1, "wusa", "wusa.exe KB5044284.msu /quiet /norestart", sentry.LevelInfo, nil)
 		w.say(ctx, 24, "wusa", "the installer has ended", sentry.LevelError, map[string]any{"exit_code": 2359302})
-		failed = &updateError{Code: "0x80073712", Package: "KB5044284", Log: strings.Repeat("2026-11-26 00:41:07, Info  CBS  Appl: Evaluating package applicability for package Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.2033.1.6, applicable state: Installed\n", 40)}
+		failed = &updateError{Code: "0x80073712", Package: "KB5044284", Log: strings.Repeat(cbsLine, 40)}
 		return failed
 	})
+	w.began = began
 	_ = w.span(ctx, "wua.rollback", "undo KB5044284", 9.5, nil)
 	return fmt.Errorf("install 1 of 2: %w", failed)
 }
+
+// cbsLine is one of thousands in the log of Windows' component store.
+const cbsLine = "2026-11-26 00:41:07, Info  CBS  Appl: Evaluating package applicability for package " +
+	"Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.2033.1.6, applicable state: Installed\n"
 
 // An updateError is what the installer says.
 type updateError struct{ Code, Package, Log string }
@@ -101,22 +124,25 @@ func (e *updateError) Error() string {
 }
 
 // upload fails in the way that networks do: each time after another time, and it is one issue all the same.
-func (w *workshop) upload(n int) func(context.Context) error {
+func upload(n int) func(context.Context) error {
 	return func(ctx context.Context) error {
+		w := shop(ctx)
 		w.say(ctx, .1, "http", "PUT https://reports.workshop.example/v2/reports/8812", sentry.LevelInfo, nil)
 		w.pass(float64(8 + 3*n))
 		return fmt.Errorf("upload report %d: %w", 8812+n, context.DeadlineExceeded)
 	}
 }
 
-func (w *workshop) backUp(ctx context.Context) error {
+func backUp(ctx context.Context) error {
+	w := shop(ctx)
 	for _, year := range []string{"2022", "2023"} {
-		_ = w.span(ctx, "file.copy", `C:\Users\Max Müller\Pictures\`+year, 12.7, nil)
+		_ = w.span(ctx, "file.copy", pictures+`\`+year, 12.7, nil)
 		w.say(ctx, .1, "copy", "copied "+year, sentry.LevelInfo, map[string]any{"files": 2114, "bytes": 8_113_204_112})
 	}
-	return w.span(ctx, "file.copy", `C:\Users\Max Müller\Pictures\2024`, .8, func(ctx context.Context) error {
-		w.say(ctx, 2.1, "copy", "the source changes while it is read", sentry.LevelWarning, map[string]any{"path": `2024\Sommer\IMG_0042.JPG`})
-		return copyPhoto(`C:\Users\Max Müller\Pictures\2024\Sommer\IMG_0042.JPG`)
+	return w.span(ctx, "file.copy", pictures+`\2024`, .8, func(ctx context.Context) error {
+		w.say(ctx, 2.1, "copy", "the source changes while it is read", sentry.LevelWarning,
+			map[string]any{"path": `2024\Sommer\IMG_0042.JPG`})
+		return copyPhoto(pictures + `\2024\Sommer\IMG_0042.JPG`)
 	})
 }
 
@@ -135,11 +161,16 @@ func openPhoto(path string) (fs.File, error) {
 // A Scanner looks for what shouldn't be there.
 type Scanner struct{ signatures map[string]int }
 
-func (w *workshop) scan(ctx context.Context) error {
+func scan(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .8, "scan", "signatures loaded", sentry.LevelInfo, map[string]any{"count": 88_412, "age_hours": 31})
 	_ = w.span(ctx, "scan", `C:\ProgramData`, 17.4, nil)
-	w.say(ctx, 6.2, "scan", `C:\Users\Max Müller\Downloads\invoice.pdf.exe`, sentry.LevelWarning, map[string]any{"verdict": "suspicious", "score": .87})
-	w.file = &sentry.Attachment{Filename: "scan.log", ContentType: "text/plain", Payload: []byte("00:00 start\n00:24 suspicious: invoice.pdf.exe\n")}
+	w.say(ctx, 6.2, "scan", `C:\Users\Max Müller\Downloads\invoice.pdf.exe`, sentry.LevelWarning,
+		map[string]any{"verdict": "suspicious", "score": .87})
+	w.file = &sentry.Attachment{
+		Filename: "scan.log", ContentType: "text/plain",
+		Payload: []byte("00:00 start\n00:24 suspicious: invoice.pdf.exe\n"),
+	}
 	var s Scanner
 	return s.parse("invoice.pdf.exe")
 }
@@ -155,7 +186,8 @@ func (s *Scanner) parse(name string) error {
 
 func (s *Scanner) count(signature string) { s.signatures[signature]++ }
 
-func (w *workshop) testNetwork(ctx context.Context) error {
+func testNetwork(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, .1, "net", "ping 10.0.0.1", sentry.LevelInfo, map[string]any{"rtt_ms": 2.1})
 	w.say(ctx, 1.2, "net", "connect to licence.workshop.example:443", sentry.LevelInfo, nil)
 	w.pass(.3)
@@ -164,14 +196,16 @@ func (w *workshop) testNetwork(ctx context.Context) error {
 	})
 }
 
-func (w *workshop) scanRegistry(ctx context.Context) error {
+func scanRegistry(ctx context.Context) error {
+	w := shop(ctx)
 	w.say(ctx, 3.4, "registry", "HKLM read", sentry.LevelInfo, map[string]any{"keys": 412_003})
 	w.pass(2)
 	return fmt.Errorf("scan: %w", errors.Join(
 		fmt.Errorf(`HKLM\SYSTEM\CurrentControlSet: %w`, fs.ErrPermission), errors.New("HKCU: 2 values of an unknown type")))
 }
 
-func (w *workshop) updateDriver(ctx context.Context) error {
+func updateDriver(ctx context.Context) error {
+	w := shop(ctx)
 	_ = w.span(ctx, "http.client", "GET https://drivers.workshop.example/rtl8168.cab", 7.7, nil)
 	w.say(ctx, .4, "driver", "signature checked", sentry.LevelInfo, nil)
 	return w.span(ctx, "exec", "pnputil /add-driver rtl8168.inf /install", 2.6, func(context.Context) error {
@@ -185,14 +219,16 @@ type exitError struct{ text string }
 func (e *exitError) Error() string { return e.text }
 func (e *exitError) Code() int     { return 100 }
 
-func (w *workshop) defragment(ctx context.Context) error {
+func defragment(ctx context.Context) error {
+	w := shop(ctx)
 	for pass := range 4 {
 		_ = w.span(ctx, "defrag.pass", fmt.Sprintf("pass %d", pass+1), 31-5.5*float64(pass), nil)
 	}
 	return nil
 }
 
-func (w *workshop) report(ctx context.Context) error {
+func report(ctx context.Context) error {
+	w := shop(ctx)
 	w.pass(1.4)
 	return nil
 }

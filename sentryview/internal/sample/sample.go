@@ -16,6 +16,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -32,33 +33,47 @@ func Main() {
 	if role == "" {
 		return
 	}
-	if err := child(role, os.Args[1], os.Args[2]); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "sample:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	_, _ = fmt.Fprintln(os.Stderr, "sample:", child(role, os.Args[1], os.Args[2]))
+	os.Exit(1)
 }
 
-// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches.
+// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches. It returns
+// only when it can't.
 func child(role, dir, dsn string) error {
+	if role == "kill" {
+		return beKilled(dir, dsn)
+	}
 	client, err := sentryconfig.New(sentryconfig.Options{
 		DSN: dsn, OutboxDir: dir, Release: Release, Environment: "production", CrashReports: true,
 	})
 	if err != nil {
 		return err
 	}
-	task := sentryconfig.Task{
-		Type: "backup_photos", Index: 5, Total: 14, Data: map[string]any{"target": `E:\Backup\2026-11`, "files": 18231},
-	}
-	if role == "crash" {
-		task = sentryconfig.Task{Type: "index_files", Index: 9, Total: 14, Data: map[string]any{"drive": "D:"}}
-	}
-	ctx, _ := client.CreateTaskSpan(context.Background(), task.Type, task.Index, task.Total, task.Data)
-	client.AddBreadcrumb(ctx, "copied 11,904 of 18,231 files", "copy", "", nil)
+	client.CreateTaskSpan(context.Background(), "index_files", 9, tasksADay, map[string]any{"drive": "D:"})
 	fmt.Println("running")
-	if role == "crash" {
-		go indexDrive("D:")
+	go indexDrive("D:")
+	select {} // until it is dead
+}
+
+// beKilled notes a task, and the sign of life that a Client adds at its next look at the machine: seconds later.
+func beKilled(dir, dsn string) error {
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: dir, DSN: dsn, Process: outbox.Process{Release: Release, Environment: "production"},
+	})
+	if err != nil {
+		return err
 	}
+	now := time.Now()
+	slot := disk.Journal().Begin(outbox.Task{
+		Type: "backup_photos", Index: 5, Total: tasksADay, Started: now.Add(-7 * time.Minute), PII: true,
+		TraceID: "3810055db1921287072cd34581f6b414", SpanID: "f7845f7cc5443c6d",
+		Data: []byte(`{"target":"E:\\Backup\\2026-11","files":18231}`),
+	})
+	slot.Note(outbox.Note{
+		Time: now, Breadcrumb: "copied 11,904 of 18,231 files", MemoryTotal: 16 << 30, MemoryAvailable: 412 << 20,
+		AppMemory: 96 << 20,
+	})
+	fmt.Println("running")
 	select {} // until it is killed
 }
 
@@ -163,6 +178,7 @@ type workshop struct {
 	client *sentryconfig.Client
 	now    time.Time
 	index  int
+	began  time.Time   // the task that runs
 	steps  []time.Time // of the breadcrumbs of the task that runs
 	file   *sentry.Attachment
 }
@@ -173,6 +189,10 @@ func open(dsn, dir string, end time.Time) (*workshop, error) {
 		DSN: dsn, OutboxDir: dir, Release: Release, Environment: "production",
 		ClientOptions: func(o *sentry.ClientOptions) {
 			o.BeforeSend = w.redate
+			o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+				e.StartTime, e.Timestamp = w.began, w.now
+				return e
+			}
 			if dsn == unreachable {
 				o.HTTPTransport = offline{}
 			}
@@ -205,14 +225,18 @@ func (w *workshop) pass(seconds float64) {
 }
 
 // say adds a breadcrumb after some seconds.
-func (w *workshop) say(ctx context.Context, after float64, category, message string, level sentry.Level, data map[string]any) {
+func (w *workshop) say(
+	ctx context.Context, after float64, category, message string, level sentry.Level, data map[string]any,
+) {
 	w.pass(after)
 	w.steps = append(w.steps, w.now)
 	w.client.AddBreadcrumb(ctx, message, category, level, data)
 }
 
 // span runs a part of a task.
-func (w *workshop) span(ctx context.Context, op, description string, seconds float64, inside func(ctx context.Context) error) error {
+func (w *workshop) span(
+	ctx context.Context, op, description string, seconds float64, inside func(ctx context.Context) error,
+) error {
 	s := sentry.StartSpan(ctx, op, sentry.WithDescription(description))
 	s.StartTime = w.now
 	var err error
@@ -235,17 +259,18 @@ func (w *workshop) run(taskType string, data any, run func(ctx context.Context) 
 }
 
 func (w *workshop) runIn(ctx context.Context, taskType string, data any, run func(ctx context.Context) error) {
-	w.steps, w.file = nil, nil
+	w.pass(2)
+	w.steps, w.file, w.began = nil, nil, w.now
 	task := sentryconfig.Task{Type: taskType, Index: w.index % tasksADay, Total: tasksADay, Data: data}
 	w.index++
-	w.pass(2)
-	_ = w.client.RunTask(ctx, task, func(ctx context.Context) error { // what went wrong is reported: all that counts here
-		span := sentry.SpanFromContext(ctx)
-		span.StartTime = w.now
-		defer func() { span.EndTime = w.now }()
-		return run(ctx)
-	})
+	ctx = context.WithValue(ctx, shopKey{}, w)
+	_ = w.client.RunTask(ctx, task, run) // what went wrong is reported: all that counts here
 }
+
+type shopKey struct{}
+
+// shop returns the workshop in which a task runs. So tasks are plain functions, which the library finds the source of.
+func shop(ctx context.Context) *workshop { return ctx.Value(shopKey{}).(*workshop) }
 
 // offline is a network that is down.
 type offline struct{}

@@ -1,0 +1,242 @@
+package grouping
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
+)
+
+// Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP, a name. They have
+// it in a method or in a field, by one of a few names; nothing is imported for them.
+
+const (
+	maxCode  = 60 // characters of a code
+	maxField = 40 // characters of one in a field: more are a text
+)
+
+// codeMethods look up the methods that return a code, the best first. The names are constants: with a variable the
+// linker would have to keep every method of the program.
+var codeMethods = [...]func(reflect.Value) reflect.Value{
+	func(v reflect.Value) reflect.Value { return v.MethodByName("ErrorCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("SQLState") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("Code") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("StatusCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("HTTPStatusCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("GRPCStatus") }, // it has the code
+}
+
+// codeFields are the fields that hold a code, the best first.
+var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "StatusCode", "Reason"}
+
+// A coder knows where errors of a type may have their code.
+type coder struct {
+	methods []int // indexes of codeMethods
+	fields  bool  // it has some of codeFields
+	answers []int // indexes of fields that hold a server's answer, which may have some
+	value   bool  // the error itself may be a code
+	reason  bool  // a number in the field Reason is a code
+}
+
+var coders sync.Map // reflect.Type -> *coder
+
+// coderOf returns the coder of v's type.
+func coderOf(v reflect.Value) *coder {
+	t := v.Type()
+	if c, ok := coders.Load(t); ok {
+		return c.(*coder)
+	}
+	c := new(coder)
+	for i, method := range codeMethods {
+		if m := method(v); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
+			c.methods = append(c.methods, i)
+		}
+	}
+	pointer := t.Kind() == reflect.Pointer
+	if pointer {
+		t = t.Elem()
+	}
+	domain, _, _ := strings.Cut(t.PkgPath(), "/")
+	c.reason = strings.Contains(domain, ".") // in the standard library it is a detail of x509's
+	switch {
+	case t.Kind() == reflect.String:
+		c.value = true
+	case t.Kind() == reflect.Struct:
+		for _, name := range codeFields {
+			_, ok := t.FieldByName(name)
+			c.fields = c.fields || ok
+		}
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && isAnswer(f.Type) {
+				c.answers = append(c.answers, i)
+			}
+		}
+	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64:
+		c.value = !pointer && c.reason // those of the standard library are offsets
+	}
+	known, _ := coders.LoadOrStore(v.Type(), c)
+	return known.(*coder)
+}
+
+// isAnswer reports whether values of a type, or the first of a list, are what a server has answered.
+func isAnswer(t reflect.Type) bool {
+	if t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := t.Name()
+	return t.Kind() == reflect.Struct &&
+		(strings.Contains(name, "Error") || strings.Contains(name, "Status") || strings.Contains(name, "Response"))
+}
+
+// codeOf returns the code that err itself has, and its rank: the lower, the better. "" is none.
+func codeOf(err any) (code string, rank int) {
+	v := reflect.ValueOf(err)
+	c := coderOf(v)
+	for _, i := range c.methods {
+		if code := askCode(func() string { return methodCode(v, i) }); code != "" {
+			return code, i
+		}
+	}
+	rank = len(codeMethods)
+	if c.fields || len(c.answers) > 0 {
+		return askCode(func() string { return c.fieldCode(reflect.Indirect(v)) }), rank
+	}
+	if c.value {
+		return askCode(func() string { return valueCode(err, v) }), rank
+	}
+	return "", rank
+}
+
+// askCode is ask(), or "" where that panics: methods of the error's, or a nil pointer.
+func askCode(ask func() string) (code string) {
+	defer func() {
+		if recover() != nil {
+			code = ""
+		}
+	}()
+	return ask()
+}
+
+func methodCode(v reflect.Value, i int) string {
+	result := onlyResult(codeMethods[i](v))
+	if i == len(codeMethods)-1 {
+		result = onlyResult(result.MethodByName("Code"))
+	}
+	return Name(codeText(result, maxCode), maxCode)
+}
+
+// GRPCCode returns the code of the gRPC status that an error has, else the zero Value. The types are that module's own,
+// which isn't imported. It may panic, as the methods of err may.
+func GRPCCode(err reflect.Value) reflect.Value {
+	status := onlyResult(err.MethodByName("GRPCStatus"))
+	if !status.IsValid() {
+		return reflect.Value{}
+	}
+	return onlyResult(status.MethodByName("Code"))
+}
+
+// onlyResult calls a method without parameters and with one result. For any other, or none, it returns the zero Value.
+func onlyResult(method reflect.Value) reflect.Value {
+	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
+		return reflect.Value{}
+	}
+	return method.Call(nil)[0]
+}
+
+// fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
+// more than a status.
+func (c *coder) fieldCode(v reflect.Value) string {
+	if first, _ := codesIn(v, c.reason); first != "" {
+		return first
+	}
+	number := ""
+	for _, i := range c.answers {
+		f := v.Field(i)
+		if f.Kind() == reflect.Slice {
+			if f.Len() == 0 {
+				continue
+			}
+			f = f.Index(0)
+		}
+		if f = reflect.Indirect(f); !f.IsValid() {
+			continue
+		}
+		first, word := codesIn(f, true)
+		if word != "" {
+			return word
+		}
+		if number == "" {
+			number = first
+		}
+	}
+	return number
+}
+
+// codesIn returns the first code of a struct's fields, and the first that is no number.
+func codesIn(v reflect.Value, reason bool) (first, word string) {
+	for _, name := range codeFields {
+		code := oneWord(codeText(v.FieldByName(name), maxField))
+		number := code != "" && code[0] <= '9'
+		if code == "" || number && name == "Reason" && !reason {
+			continue
+		}
+		if first == "" {
+			first = code
+		}
+		if !number {
+			return first, code
+		}
+	}
+	return first, ""
+}
+
+// valueCode is the code of an error that is a number, or a text that begins with one, as those of Redis do: WRONGTYPE.
+func valueCode(err any, v reflect.Value) string {
+	if v.Kind() != reflect.String {
+		if e, ok := err.(error); !ok || errtree.BuildOf(e).Wraps {
+			return ""
+		}
+		return codeText(v, maxField)
+	}
+	word, _, _ := strings.Cut(v.String(), " ")
+	if len(word) < 3 || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != "" {
+		return ""
+	}
+	return oneWord(word)
+}
+
+// codeText is a code as a text: an integer by its name where it has one of one word. Zero is none.
+func codeText(v reflect.Value, longest int) string {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	number := ""
+	switch {
+	case !v.IsValid():
+		return ""
+	case v.Kind() == reflect.String:
+		return v.String()
+	case v.CanInt() && v.Int() != 0:
+		number = strconv.FormatInt(v.Int(), 10)
+	case v.CanUint() && v.Uint() != 0:
+		number = strconv.FormatUint(v.Uint(), 10)
+	}
+	if number != "" && v.CanInterface() {
+		if named, ok := v.Interface().(interface{ String() string }); ok {
+			if name := named.String(); len(name) <= longest && oneWord(name) != "" {
+				return name
+			}
+		}
+	}
+	return number
+}
+
+// oneWord returns s if it is one word of at most maxField characters.
+func oneWord(s string) string {
+	if len(s) > maxField || Name(s, maxField) != s || strings.ContainsAny(s, " \u00a0") {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,7 @@
+//go:build unix
+
+package grouping
+
+import "syscall"
+
+const platformTooManyFiles = syscall.EMFILE

@@ -1,0 +1,5 @@
+package grouping
+
+import "golang.org/x/sys/windows"
+
+const platformTooManyFiles = windows.WSAEMFILE

@@ -1,0 +1,98 @@
+package find
+
+import "strings"
+
+// What stands in place of a person's or a machine's own marks.
+const (
+	mailMark = "[email]"
+	macMark  = "[mac]"
+	sidMark  = "[sid]"
+)
+
+// addressNames are the names of values that hold somebody's address on the network.
+var addressNames = []string{
+	"xforwardedfor", "xoriginalforwardedfor", "xrealip", "xclientip", "xclusterclientip", "cfconnectingip", "trueclientip",
+	"fastlyclientip", "remoteaddr", "remoteaddress", "remoteip", "remoteuser", "clientip", "ipaddress", "ipaddr",
+}
+
+const (
+	maxMailName = 64 // bytes before the "@"
+	macBytes    = len("00:00:00:00:00:00")
+)
+
+// mail handles the "@" at i of a mail address.
+func (e *editor) mail(i int) int {
+	t := e.text
+	start := i
+	for start > e.last && i-start <= maxMailName && (isTokenByte(t[start-1]) || strings.IndexByte(".+%", t[start-1]) >= 0) {
+		start--
+	}
+	end := e.span(i+1, min(len(t), i+1+maxLookBack), classAlnum|classDash|classDot)
+	e.steps += i - start
+	for end > i+1 && t[end-1] == '.' { // the sentence's
+		end--
+	}
+	host := t[i+1 : end]
+	dot := strings.LastIndexByte(host, '.')
+	for start < i && (t[start] == '.' || t[start] == '%') {
+		start++
+	}
+	if start == i || dot < 1 || !isMailDomain(strings.ToLower(host[dot+1:])) || machineNames[strings.ToLower(t[start:i])] {
+		return 0
+	}
+	return e.replace(start, end, mailMark)
+}
+
+// isMailDomain reports whether the last part of a host's name may be that of a mail address, rather than a kind of file
+// or unit.
+func isMailDomain(last string) bool {
+	return len(last) >= 2 && isPlainWord(last) && !fileKinds[last]
+}
+
+var (
+	machineNames = setOf("git hg svn npm noreply no-reply mailer-daemon postmaster")
+	fileKinds    = setOf("png jpg jpeg gif svg webp ico js ts css json go py rb rs html md txt yaml yml " +
+		"service socket timer mount target scope slice path device swap")
+)
+
+// mac handles the third byte, at i, of the address of a network card: six pairs of digits with the sign at i between
+// them.
+func (e *editor) mac(i int) int {
+	t := e.text
+	start, end := i-2, i-2+macBytes
+	if start < max(e.last, 0) || end > len(t) {
+		return 0
+	}
+	for k := range macBytes {
+		if c := t[start+k]; k%3 == 2 && c != t[i] || k%3 != 2 && !isHex(c) {
+			return 0
+		}
+	}
+	if start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i]) || end < len(t) && (isAlnum(t[end]) || t[end] == t[i]) {
+		return 0 // longer: a fingerprint
+	}
+	if t[i] == '-' && isDigits(strings.ReplaceAll(t[start:end], "-", "")) { // a date and a time
+		return 0
+	}
+	return e.replace(start, end, macMark)
+}
+
+// accounts begin the SIDs of persons and machines; others are everyone's.
+var accounts = [...]string{"S-1-5-21-", "S-1-12-1-"}
+
+// sid handles the "-" at i of a Windows account's SID.
+func (e *editor) sid(i int) int {
+	t := e.text
+	for _, prefix := range accounts {
+		if !strings.HasPrefix(t[i-1:], prefix) || i > 1 && isAlnum(t[i-2]) {
+			continue
+		}
+		end := i - 1 + len(prefix)
+		for end < len(t) && (t[end] >= '0' && t[end] <= '9' || t[end] == '-' && end+1 < len(t) && t[end+1] >= '0' && t[end+1] <= '9') {
+			end++
+		}
+		e.steps += end - i
+		return e.replace(i-1, end, sidMark)
+	}
+	return 0
+}

@@ -1,0 +1,110 @@
+package find
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Each row of the tables finds what it is for, by itself: a row that never can, does no harm and no good.
+func TestEveryRow(t *testing.T) {
+	t.Parallel()
+	f := New(Config{PII: true})
+	found := func(row, text, secret string) {
+		t.Helper()
+		if got := f.Text(text); strings.Contains(got, secret) || !strings.Contains(got, Filtered) {
+			t.Errorf("%s: %q is left in %q", row, secret, got)
+		}
+	}
+	const value = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6a7B8c9D0e1F2g3H4i5J6k7L8m9N0o1P2q3R4s5T6u7V8w9X0y1Z2"
+	for i, format := range tokenFormats {
+		token := format.prefix + value[:max(format.min, 24)]
+		found(format.prefix, "x "+token+" y", token)
+		for _, other := range tokenFormats[:i] {
+			if strings.HasPrefix(format.prefix, other.prefix) && other.min <= format.min && !other.random {
+				t.Errorf("%s is found as %s", format.prefix, other.prefix)
+			}
+		}
+	}
+	for _, format := range letterFormats {
+		if !strings.HasPrefix(format.example, format.prefix) {
+			t.Errorf("%s has the example of another: %s", format.prefix, format.example)
+		}
+		found(format.prefix, "x "+format.example+" y", format.example)
+	}
+	for _, c := range cards {
+		if !strings.HasPrefix(c.example, c.prefix) {
+			t.Errorf("%s has the example of another: %s", c.prefix, c.example)
+		}
+		found(c.prefix, "x "+c.example+" y", c.example)
+	}
+	for _, hook := range webhooks {
+		found(hook.host, "POST https://"+hook.host+"/x"+hook.path+"T0/S3cr3t: EOF", "S3cr3t")
+	}
+	for _, p := range programFlags {
+		for _, program := range p.programs {
+			for _, flag := range p.flags {
+				secret := "S3cr3tWord"
+				if p.login != "" {
+					secret = "bob" + p.login + secret
+				}
+				if !p.attached {
+					flag += " "
+				}
+				found(program+" "+flag, program+" -x "+flag+secret+" y", "S3cr3tWord")
+			}
+		}
+	}
+	for _, c := range commands {
+		args := strings.Repeat("arg ", c.at) + "S3cr3tWord"
+		if c.login {
+			args = "bob/S3cr3tWord@db"
+		}
+		found(c.words, c.words+" "+args, "S3cr3tWord")
+	}
+	for _, scheme := range lineSchemes {
+		found(scheme, "Authorization: "+scheme+" x=1, y=S3cr3tWord", "S3cr3tWord")
+	}
+	for _, scheme := range wordSchemes {
+		found(scheme, "X-Token: "+scheme+" S3cr3tWord", "S3cr3tWord")
+	}
+	for _, sigil := range sigils {
+		found(sigil, "password="+sigil+`"S3cr3t Word"`, "Word")
+	}
+	for _, part := range append(stdinFlags[:], stdinPrograms[:]...) {
+		found(part, "echo S3cr3tWord | x "+part+" y", "S3cr3tWord")
+	}
+	for _, b := range keyBlocks {
+		found(b.begins, b.begins+pemKey+b.dashes+"\nS3cr3tWord\n"+b.ends+pemKey+b.dashes, "S3cr3tWord")
+	}
+	for bit := range onWord {
+		some := false
+		for c := range 256 {
+			some = some || triggersAt[c]>>bit&1 != 0
+		}
+		if !some {
+			t.Errorf("the trigger %d has no byte", bit)
+		}
+	}
+}
+
+// Each name that is in the tables is one of a secret, in any spelling.
+func TestEveryName(t *testing.T) {
+	t.Parallel()
+	f := New(Config{PII: true})
+	for _, name := range secretWords {
+		for _, form := range []string{"%s", "my_%s", "%s_2"} {
+			if n := fmt.Sprintf(form, name); !f.SecretName(n) {
+				t.Errorf("%s is no secret", n)
+			}
+		}
+		if text := name + "=S3cr3tWord:a@b"; strings.Contains(f.Text(text), "S3cr3tWord") {
+			t.Errorf("%q stays", text)
+		}
+	}
+	for _, word := range append(aspectWords, amountWords...) {
+		if word != strings.ToLower(word) || len(word) > maxWordBytes {
+			t.Errorf("%q is never looked up", word)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package find
+
+import (
+	"math/bits"
+	"strings"
+)
+
+// A trigger is where a pattern is looked for: at one of the bytes at, behind one of after and before one of before. The
+// beginning of a text counts as the end of a line, its end as a NUL.
+type trigger struct {
+	at     string
+	after  string // "" is any byte
+	before string // "" is any byte
+}
+
+// What stands before a flag, and before a word.
+const (
+	lower        = "abcdefghijklmnopqrstuvwxyz"
+	upper        = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits       = "0123456789"
+	letters      = lower + upper
+	beforeFlag   = " \t\r\n\"'`[({,;=|"
+	beforeSlash  = " \"'`"
+	nameEnds     = "dDnNtTsSwWeEyY"   // the last bytes of what passwords, tokens and keys are called
+	nameEndsHigh = "\xb3\xc4\xbe\xc5" // and of some in other languages
+)
+
+// The patterns, in the order in which they are looked for where several triggers hold.
+const (
+	onAssign = iota
+	onPEM
+	onDash
+	onUnderscore
+	onDot
+	onFlag
+	onSlash
+	onGroups
+	onAt
+	onTag
+	onElement
+	onPercent
+	onEscape
+	onPassword
+	onPass
+	onSeparator
+	onArrow
+	onAngle
+	onPipe
+	onCard
+	onIBAN
+	onDisguise
+	onWideSign
+	onWideBlank
+	onWord // and on: one for each first letter of wordRules
+)
+
+var triggers = [onWord]trigger{
+	onAssign:     {at: ":="},
+	onPEM:        {at: "BE", after: "- ", before: "EN"},
+	onDash:       {at: "-", after: prefixEnds('-')},
+	onUnderscore: {at: "_", after: prefixEnds('_')},
+	onDot:        {at: ".", after: prefixEnds('.')},
+	onFlag:       {at: "-", after: beforeFlag},
+	onSlash:      {at: "/", after: beforeSlash},
+	onGroups:     {at: "-", after: digits + upper, before: digits + upper},
+	onAt:         {at: "@"},
+	onTag:        {at: "<"},
+	onElement:    {at: ">", after: letters + digits + `"'/`},
+	onPercent:    {at: "%", before: digits},
+	onEscape:     {at: `\`, before: "nrt"},
+	onPassword:   {at: "wW", after: "sSpPnN"},
+	onPass:       {at: "sS", after: "sS", before: " \t"},
+	onSeparator:  {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
+	onArrow:      {at: ">", after: "-"},
+	onAngle:      {at: "<", after: " "},
+	onPipe:       {at: "|"},
+	onCard:       {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
+	onIBAN:       {at: digits, after: upper, before: digits},
+	onDisguise:   {at: "\x00\x1b"},
+	onWideSign:   {at: "\xef", before: "\xbc"},
+	onWideBlank:  {at: "\xc2", before: "\xa0"},
+}
+
+// found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of
+// functions would make each editor an allocation.)
+func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
+	switch pattern {
+	case onAssign:
+		return s.assignment(&ed.editor, i)
+	case onPEM:
+		return ed.pem(i - pemIndent)
+	case onDash, onUnderscore, onDot:
+		return ed.prefixed(i)
+	case onFlag, onSlash:
+		return s.flag(ed, i)
+	case onGroups:
+		return ed.grouped(i)
+	case onAt:
+		return ed.userinfo(i)
+	case onTag:
+		ed.tag.opened = i + 1
+	case onElement:
+		return s.element(&ed.editor, i)
+	case onPercent:
+		if end := s.encoded(&ed.editor, i); end > 0 {
+			return end
+		}
+		return s.word(ed, i+len("%3D"))
+	case onEscape:
+		return s.word(ed, i+2)
+	case onPassword, onPass:
+		return s.passWord(ed, i)
+	case onSeparator, onArrow, onAngle:
+		return s.apart(ed, i)
+	case onPipe:
+		return s.piped(ed, i)
+	case onCard:
+		return ed.card(i)
+	case onIBAN:
+		return ed.iban(i - 2)
+	case onDisguise, onWideSign, onWideBlank:
+		ed.disguised = true
+	default:
+		return s.word(ed, i)
+	}
+	return 0
+}
+
+// Each of triggers has a bit in three tables, and so has each first letter of words.
+var triggersAt, triggersAfter, triggersBefore = func() (at, after, before [256]uint64) {
+	add := func(bit int, list string, table *[256]uint64) {
+		for c := range 256 {
+			if list == "" || strings.IndexByte(list, byte(c)) >= 0 {
+				table[c] |= 1 << bit
+			}
+		}
+	}
+	for bit, t := range triggers {
+		add(bit, t.at, &at)
+		add(bit, t.after, &after)
+		add(bit, t.before, &before)
+	}
+	bit := onWord
+	for first := range 256 {
+		seconds := wordSeconds(byte(first))
+		if seconds == "" {
+			continue
+		}
+		add(bit, string([]byte{byte(first)}), &at)
+		add(bit, notInWords, &after)
+		add(bit, seconds, &before)
+		bit++
+	}
+	if bit > 64 {
+		panic("find: more triggers than bits")
+	}
+	return at, after, before
+}()
+
+// notInWords are the bytes that don't go on a word.
+var notInWords = func() string {
+	var list []byte
+	for c := range 256 {
+		if !isAlnum(byte(c)) {
+			list = append(list, byte(c))
+		}
+	}
+	return string(list)
+}()
+
+// findSecrets replaces the secrets in ed's text.
+func (s *Finder) findSecrets(ed *secretEditor) {
+	t := ed.text
+	prev := byte('\n')
+	for i := 0; i < len(t); {
+		c, next := t[i], byte(0)
+		if i+1 < len(t) {
+			next = t[i+1]
+		}
+		hits := triggersAt[c] & triggersAfter[prev] & triggersBefore[next]
+		if hits == 0 {
+			i, prev = i+1, c
+			continue
+		}
+		end := 0
+		for ; hits != 0 && end == 0; hits &= hits - 1 {
+			end = s.found(bits.TrailingZeros64(hits), ed, i)
+		}
+		i = max(end, i+1)
+		prev = t[i-1]
+	}
+}

@@ -1,0 +1,342 @@
+package sentryconfig
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/engine"
+	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// A Job is what a task engine says of the task that it has handed to this process. [RunTask] makes its transaction a
+// queue.process of Sentry's Queues page, in the trace of the enqueuer, and asks Classify what becomes of an error.
+//
+// A Job is read when its task begins. It must not be written to while the task runs.
+type Job struct {
+	System, Queue, ID string        // "asynq", "default"; ID: the same in all attempts
+	Attempt           int           // from 1
+	MaxAttempts       int           // 0: no end known
+	Size              int           // of the payload in bytes; 0: unknown
+	Wait              time.Duration // from when it could have run to its start; 0: unknown
+	Trace, Baggage    string        // the enqueuer's headers, see [TraceHeaders]
+	EarlierErrors     []string      // what ended earlier attempts, oldest first; the newest 10 are sent
+
+	// Classify says what the engine will do about err, which is what run returned or a *[PanicError]. It is asked after
+	// Options.Expected, in the goroutine that ran the task or in the engine's own. Nil, or a panic in it, goes by Attempt:
+	// the first of several is Retried, later ones are RetriedQuietly, the last has Failed.
+	Classify func(ctx context.Context, err error) Outcome
+}
+
+// An Outcome is what a task engine does about an attempt that ended with an error or a panic.
+type Outcome int
+
+// The outcomes, and what is reported of them.
+const (
+	OutcomeFailed         Outcome = iota // given up: an event of level error, of a panic fatal
+	OutcomeRetried                       // will be tried again: an event of level warning, with the tag will_retry
+	OutcomeRetriedQuietly                // will be tried again: no event
+	OutcomePostponed                     // will run again, and nothing went wrong: no event, status ok
+	OutcomeCancelled                     // from outside: no event, status cancelled
+)
+
+// String returns the outcome as a transaction shows it in its data, under task.outcome.
+func (o Outcome) String() string {
+	switch o {
+	case OutcomeRetried, OutcomeRetriedQuietly:
+		return "retried"
+	case OutcomePostponed:
+		return "postponed"
+	case OutcomeCancelled:
+		return "cancelled"
+	}
+	return "failed"
+}
+
+// retriable reports whether the engine hands j out again after this attempt.
+func (j *Job) retriable() bool { return j.MaxAttempts <= 0 || j.Attempt < j.MaxAttempts }
+
+// byAttempt is the outcome of an error where only the attempt is known.
+func (j *Job) byAttempt() Outcome {
+	switch {
+	case !j.retriable():
+		return OutcomeFailed
+	case j.Attempt <= 1:
+		return OutcomeRetried
+	}
+	return OutcomeRetriedQuietly
+}
+
+// classify asks for the outcome of err.
+func (c *Client) classify(ctx context.Context, j *Job, err error) Outcome {
+	outcome := j.byAttempt()
+	if j.Classify == nil {
+		return outcome
+	}
+	c.call("Job.Classify", func() {
+		if o := j.Classify(ctx, err); o >= OutcomeFailed && o <= OutcomeCancelled {
+			outcome = o
+		}
+	})
+	return outcome
+}
+
+// eventID returns an ID for something that happens once to a job, the same in every process that tells of it; "" where
+// nothing names the job.
+func (j *Job) eventID(identity, what string, attempt int) string {
+	if identity == "" && j.ID == "" {
+		return ""
+	}
+	parts := []string{what, j.System, j.Queue, j.ID}
+	if identity != "" {
+		parts = []string{what, j.System, identity}
+	}
+	var key []byte
+	for _, part := range parts {
+		key = binary.AppendUvarint(key, uint64(len(part))) // so that no two jobs make the same key
+		key = append(key, part...)
+	}
+	sum := sha256.Sum256(binary.AppendVarint(key, int64(attempt)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// interruptedID is the ID of the event for an attempt that never came back.
+func (j *Job) interruptedID(identity string) string {
+	return j.eventID(identity, "interrupted", j.Attempt)
+}
+
+const (
+	maxEarlierErrors = 10  // that are sent
+	maxEarlierError  = 500 // bytes that are kept of each: a context holds 8 KiB
+)
+
+// describe adds what the context task says of a job.
+func (j *Job) describe(c sentry.Context) {
+	if j.Queue != "" {
+		c["queue"] = j.Queue
+	}
+	if j.ID != "" {
+		c["id"] = j.ID
+	}
+	if j.Attempt > 0 {
+		c["attempt"] = j.Attempt
+	}
+	if j.MaxAttempts > 0 {
+		c["max_attempts"] = j.MaxAttempts
+	}
+	if n := len(j.EarlierErrors); n > 0 {
+		earlier := make([]any, 0, maxEarlierErrors)
+		for _, text := range j.EarlierErrors[max(0, n-maxEarlierErrors):] {
+			earlier = append(earlier, safe.CutText(text, maxEarlierError))
+		}
+		c["earlier_errors"] = earlier
+	}
+}
+
+const opQueueProcess = "queue.process"
+
+// startSpan makes s what Sentry's Queues page reads.
+// See https://develop.sentry.dev/sdk/telemetry/traces/modules/queues/.
+func (j *Job) startSpan(s *sentry.Span) {
+	s.Op = opQueueProcess
+	if s.Data == nil {
+		s.Data = make(map[string]any, 8)
+	}
+	s.Data["messaging.message.retry.count"] = max(j.Attempt-1, 0)
+	if j.System != "" {
+		s.Data["messaging.system"] = j.System
+	}
+	if j.Queue != "" {
+		s.Data["messaging.destination.name"] = j.Queue
+	}
+	if j.ID != "" {
+		s.Data["messaging.message.id"] = j.ID
+	}
+	if j.Size > 0 {
+		s.Data["messaging.message.body.size"] = j.Size
+	}
+	if j.Wait > 0 {
+		s.Data["messaging.message.receive.latency"] = float64(j.Wait) / float64(time.Millisecond)
+	}
+	if s.IsTransaction() {
+		s.Data[originKey] = j.origin()
+	} else {
+		s.Origin = sentry.SpanOrigin(j.origin())
+	}
+}
+
+// originKey is where a transaction's data holds its origin until moveOrigin: sentry-go sends none of a transaction, and
+// Span.Origin would be that of the spans within it, too.
+const originKey = "sentry.origin"
+
+// moveOrigin puts the origin of a transaction where Sentry reads it.
+func moveOrigin(e *sentry.Event) {
+	trace := e.Contexts["trace"]
+	data, _ := trace["data"].(map[string]any)
+	if origin := data[originKey]; origin != nil && itemTypeOf(e) == itemTransaction {
+		data = maps.Clone(data) // the span's own
+		delete(data, originKey)
+		trace["data"], trace["origin"] = data, origin
+	}
+}
+
+// origin names the engine as Sentry takes it: parts of letters, digits and _.
+func (j *Job) origin() string {
+	system := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(j.System))
+	if system == "" {
+		return "auto.queue"
+	}
+	return "auto.queue." + system
+}
+
+// note is what the journal of running tasks holds of a job.
+func (j *Job) note(identity string) *outbox.Job {
+	return &outbox.Job{System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
+		Identity: identity}
+}
+
+// An attempt is how a task stands that has a Job, a Monitor, or both. Its fields but for job and identity are guarded
+// by its task's mu.
+type attempt struct {
+	job      *Job // nil: a Monitor alone
+	identity string
+	monitor  *monitoring // nil: none
+
+	settled bool   // it is decided how the attempt ends, and what is reported of it
+	outcome string // for the data task.outcome; "": none
+	checkIn sentry.CheckInStatus
+	status  sentry.SpanStatus // decided by the outcome; it wins over what follows from what was captured
+}
+
+// A verdict says how the end of an attempt is reported. The zero verdict is that of tasks without a Job.
+type verdict struct {
+	silent    bool   // nothing is reported, and no status follows from the error
+	quiet     bool   // no event, but what follows for the status
+	willRetry bool   // an event of level warning
+	eventID   string // of the event; "": a new one
+}
+
+func (v verdict) apply(e *sentry.Event) {
+	e.EventID = sentry.EventID(v.eventID)
+	if v.willRetry {
+		e.Level = sentry.LevelWarning
+		e.Tags["will_retry"] = "true"
+	}
+}
+
+// judge decides what becomes of a task that ended with err.
+func (t *TaskSpan) judge(ctx context.Context, err error) verdict {
+	if t == nil || t.attempt == nil {
+		return verdict{}
+	}
+	if t.attempt.job == nil {
+		t.settle("", sentry.CheckInStatusError, sentry.SpanStatusUndefined)
+		return verdict{}
+	}
+	if t.isSettled() {
+		return verdict{silent: true}
+	}
+	outcome := t.client.classify(ctx, t.attempt.job, err)
+	v := verdict{quiet: outcome == OutcomeRetriedQuietly, willRetry: outcome == OutcomeRetried}
+	checkIn, status := sentry.CheckInStatusError, sentry.SpanStatusUndefined
+	switch outcome {
+	case OutcomeRetried, OutcomeRetriedQuietly:
+		checkIn = sentry.CheckInStatusInProgress
+	case OutcomePostponed:
+		checkIn, status, v.silent = sentry.CheckInStatusInProgress, sentry.SpanStatusOK, true
+	case OutcomeCancelled:
+		checkIn, status, v.silent = sentry.CheckInStatusOK, sentry.SpanStatusCanceled, true
+	}
+	if !t.settle(outcome.String(), checkIn, status) { // by the engine, while it was classified
+		v.silent = true
+	}
+	return v
+}
+
+func (t *TaskSpan) isSettled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.attempt.settled
+}
+
+// settle notes how the attempt of t ends, unless that is decided already.
+func (t *TaskSpan) settle(outcome string, checkIn sentry.CheckInStatus, status sentry.SpanStatus) bool {
+	if t == nil || t.attempt == nil {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.attempt
+	if a.settled {
+		return false
+	}
+	a.settled, a.outcome, a.checkIn, a.status = true, outcome, checkIn, status
+	return true
+}
+
+// succeeded notes that nothing went wrong.
+func (t *TaskSpan) succeeded() { t.settle("ok", sentry.CheckInStatusOK, sentry.SpanStatusUndefined) }
+
+// handBack notes that the attempt was cancelled: by nobody who has decided what becomes of the job. The engine may
+// still do so, see overdue.
+func (t *TaskSpan) handBack() {
+	if t == nil || t.attempt == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.attempt
+	a.settled, a.outcome, a.checkIn, a.status = false, "cancelled", "", sentry.SpanStatusUndefined
+}
+
+// overdue reports that the engine has given up on the attempt with err, while its handler runs or after that was
+// cancelled: once, and instead of what the handler returns.
+func (t *TaskSpan) overdue(ctx context.Context, err error) {
+	ctx = context.WithValue(ctx, taskKey{}, t)
+	v := t.judge(ctx, err)
+	if v.silent {
+		return
+	}
+	t.mu.Lock()
+	t.attempt.status = sentry.SpanStatusDeadlineExceeded
+	t.mu.Unlock()
+	t.sendCheckIn()
+	if v.quiet || !t.client.reporting() || t.client.offs.Load() != t.offs {
+		return
+	}
+	v.eventID = t.attempt.job.interruptedID(t.attempt.identity) // another process may find it lost, and tell so, too
+	t.client.captureException(ctx, err, t.taskType, nil, nil, nil, v)
+}
+
+// newAttempt returns what RunTask keeps of task beyond a plain one, nil for a plain one.
+func (c *Client) newAttempt(task Task, a *engine.Attempt) *attempt {
+	if task.Job == nil && task.Monitor == nil {
+		return nil
+	}
+	state := &attempt{}
+	if a != nil {
+		state.identity = a.Identity
+	}
+	if task.Job != nil {
+		job := *task.Job
+		job.EarlierErrors = slices.Clone(job.EarlierErrors)
+		state.job = &job
+	}
+	if task.Monitor != nil {
+		state.monitor = c.monitor(task.Monitor, state)
+	}
+	return state
+}

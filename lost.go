@@ -1,0 +1,71 @@
+package sentryconfig
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/engine"
+	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// CaptureInterrupted reports that an attempt at task never came back: for engines that tell so afterwards, to another
+// process than the one that ran it. The event is the one that the outbox of that process makes. Where task.Job names
+// the job and its attempt it has the same ID, so that both may report and Sentry keeps one. Its level is warning while
+// there are attempts left, else fatal. It is part of the enqueuer's trace, and says nothing of the process that
+// reports it.
+//
+// It returns the event's ID as [Client.CaptureTaskException] does.
+func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.EventID {
+	if !c.reporting() {
+		return ""
+	}
+	taskType := taskTypeOrUnknown(task.Type)
+	shown := sentry.Context{"task_type": taskType}
+	if task.Job == nil && task.Total > 0 {
+		shown["index"], shown["total"] = task.Index, task.Total
+	}
+	if task.Data != nil {
+		shown["data"] = safe.Value(task.Data, maxTaskDataBytes)
+	}
+	e := newInterrupted(taskType, shown, sentry.Context{"reported_by": "task engine"})
+	for key, value := range task.Tags {
+		if key != "" {
+			e.Tags[key] = value
+		}
+	}
+	var trace deadTask
+	if job := task.Job; job != nil {
+		job.describe(shown)
+		identity := ""
+		if a := engine.From(ctx); a != nil {
+			identity = a.Identity
+		}
+		e.EventID = sentry.EventID(job.interruptedID(identity))
+		setInterruptedLevel(e, job.Queue, job.retriable())
+		if parent, ok := sentry.ParseTraceParentContext([]byte(job.Trace)); ok {
+			trace.TraceID, trace.SpanID = parent.TraceID.String(), parent.ParentSpanID.String()
+		}
+	}
+	c.commonTags(e.Tags)
+	e.Timestamp, e.Environment = time.Now(), c.environment
+	scope, inTask := c.deadScope(outbox.Process{Environment: c.environment}, &trace)
+	details := &captureDetails{fingerprint: interruptedFingerprint(taskType),
+		dead: &deadDetails{tags: maps.Clone(e.Tags), inTask: inTask, op: opQueueProcess, elsewhere: true}}
+	id := c.captureDead(e, scope, details)
+	if id == nil || c.transport != nil && !details.stored {
+		return ""
+	}
+	return *id
+}
+
+// CaptureInterrupted reports that an attempt at a task never came back; see [Client.CaptureInterrupted].
+func CaptureInterrupted(ctx context.Context, task Task) sentry.EventID {
+	if !busy() {
+		return ""
+	}
+	return clientOf(ctx).CaptureInterrupted(ctx, task)
+}

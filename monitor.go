@@ -1,0 +1,103 @@
+package sentryconfig
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/engine"
+)
+
+// A Monitor makes check-ins for Sentry Crons of a task: in_progress when it begins, then ok or error with its duration.
+// All attempts of a [Job] are one check-in, which stays in_progress while the engine tries again.
+//
+// A check-in that could not be delivered within 10 minutes is dropped and counted: Sentry dates it by its arrival.
+type Monitor struct {
+	Slug   string                // 1 to 50 of a-z 0-9 - _; another one is a warning, and no check-in
+	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: it exists there
+}
+
+// Adapters log where their Client does.
+var _ = engine.SetLoggers(func(client any) *slog.Logger {
+	c, _ := client.(*Client)
+	if c == nil {
+		c = Default()
+	}
+	if c == nil {
+		return nil
+	}
+	return c.logger
+})
+
+// monitoring is a Monitor of a task that runs.
+type monitoring struct {
+	Monitor
+	id    sentry.EventID // of the check-in
+	began time.Time
+	sent  bool // the last check-in of the task is sent; guarded by the task's mu
+}
+
+// monitor returns what the check-ins of a task need, nil for a monitor that Sentry would refuse.
+func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
+	if fitSlug(m.Slug) != m.Slug || m.Slug == "" {
+		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
+			return nil
+		}
+		c.logger.Warn("sentryconfig: a task makes no check-ins: the slug of its monitor isn't 1 to 50 of a-z, 0-9, - and _",
+			"slug", m.Slug)
+		return nil
+	}
+	running := &monitoring{Monitor: *m, began: time.Now()}
+	if m.Config != nil {
+		config := *m.Config
+		running.Config = &config
+	}
+	if a.job != nil {
+		running.id = sentry.EventID(a.job.eventID(a.identity, "check-in", 0))
+	}
+	if running.id == "" {
+		var id [16]byte
+		_, _ = rand.Read(id[:]) // never fails
+		running.id = sentry.EventID(hex.EncodeToString(id[:]))
+	}
+	return running
+}
+
+// beginCheckIn tells Sentry that t has begun.
+func (t *TaskSpan) beginCheckIn() {
+	if t.attempt != nil && t.attempt.monitor != nil {
+		t.captureCheckIn(sentry.CheckInStatusInProgress, 0)
+	}
+}
+
+// sendCheckIn tells Sentry how t has ended, once, unless that is open.
+func (t *TaskSpan) sendCheckIn() {
+	a := t.attempt
+	if a == nil || a.monitor == nil {
+		return
+	}
+	t.mu.Lock()
+	status, sent := a.checkIn, a.monitor.sent
+	a.monitor.sent = sent || status != ""
+	t.mu.Unlock()
+	if status == "" || sent {
+		return
+	}
+	var took time.Duration
+	if status != sentry.CheckInStatusInProgress {
+		took = time.Since(a.monitor.began)
+	}
+	t.captureCheckIn(status, took)
+}
+
+func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duration) {
+	c, m := t.client, t.attempt.monitor
+	if !c.reporting() || c.offs.Load() != t.offs {
+		return
+	}
+	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}
+	c.call("an event processor", func() { c.client.CaptureCheckIn(checkIn, m.Config, t.hub.Scope()) })
+}

@@ -1,0 +1,23 @@
+package sentryconfig
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var procQueryUnbiasedInterruptTime = windows.NewLazySystemDLL("kernel32.dll").NewProc("QueryUnbiasedInterruptTime")
+
+// suspended returns how long the machine has been suspended since its start, as far as Go's monotonic clock counts
+// that. On Windows it does: it reads the interrupt time, which goes on while the machine sleeps.
+func suspended() time.Duration {
+	var units uint64 // of 100 ns
+	if procQueryUnbiasedInterruptTime.Find() != nil {
+		return 0
+	}
+	if ok, _, _ := procQueryUnbiasedInterruptTime.Call(uintptr(unsafe.Pointer(&units))); ok == 0 {
+		return 0
+	}
+	return windows.DurationSinceBoot() - time.Duration(units)*100
+}

@@ -1,0 +1,67 @@
+package sentryconfig
+
+import (
+	"context"
+	"sync"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// baggageMu guards the trace header of spans that belong to no task of ours: sentry-go makes it at its first use.
+var baggageMu sync.Mutex
+
+// TraceHeaders returns the headers sentry-trace and baggage with which another process continues the trace of ctx: of
+// the sentry-go span in it, else of its task. They hold nothing that an event wouldn't. Without a trace, as while
+// reporting is off, it returns nil. [Job] has fields for the two.
+func TraceHeaders(ctx context.Context) map[string]string {
+	if ctx == nil {
+		return nil
+	}
+	t, span := TaskSpanFromContext(ctx), sentry.SpanFromContext(ctx)
+	root := (*TaskSpan)(nil)
+	if t != nil {
+		root = t.root()
+		inside := span != nil && span.GetTransaction() == root.span
+		if !inside && (span == nil || !root.finished.Load()) { // else a transaction of the host's that came later
+			span, inside = t.span, true
+		}
+		if !inside {
+			root = nil
+		}
+	}
+	if span == nil {
+		return nil
+	}
+	headers := map[string]string{sentry.SentryTraceHeader: span.ToSentryTrace()}
+	header, err := sentry.DynamicSamplingContextFromHeader([]byte(root.baggage(span)))
+	if err != nil || !header.HasEntries() {
+		return headers
+	}
+	if c := clientOf(ctx); c != nil {
+		c.policy.Load().scrubber.TraceHeader(header.Entries)
+	}
+	if baggage := header.String(); baggage != "" {
+		headers[sentry.SentryBaggageHeader] = baggage
+	}
+	return headers
+}
+
+// baggage returns the baggage header of span's trace. t is the task with span's transaction, nil for one of the host's.
+// The transaction itself is asked: a child span would write another header over that of a trace which was continued.
+func (t *TaskSpan) baggage(span *sentry.Span) string {
+	transaction := span.GetTransaction()
+	if transaction == nil {
+		return ""
+	}
+	if t == nil {
+		baggageMu.Lock()
+		defer baggageMu.Unlock()
+		return transaction.ToBaggage()
+	}
+	header := ""
+	t.change(func(s *sentry.Span) { header = s.ToBaggage() })
+	if header == "" { // the task is over, and its span sentry-go's
+		header = sentry.DynamicSamplingContextFromTransaction(transaction).String()
+	}
+	return header
+}
