@@ -41,7 +41,8 @@ func (o *Outbox) beginFlush(f *flush) {
 	defer o.mu.Unlock()
 	f.done = make(chan struct{})
 	f.target, f.rejected, f.lost = o.queue.seq, o.upstream.rejections, o.lostReported
-	f.end += o.now()
+	f.began = o.now()
+	f.end += f.began
 	o.flushes = append(o.flushes, f)
 	if !f.ended {
 		o.hurry()
@@ -85,6 +86,8 @@ type flush struct {
 	rejected uint64 // as they were at its beginning
 	lost     uint64
 	looks    uint64 // for what dead processes left, that are to be over
+
+	began time.Duration
 
 	lookAt  time.Duration // the next look is not before, after one that could not read all
 	rereads int

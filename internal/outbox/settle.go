@@ -124,6 +124,10 @@ func (o *Outbox) wait(it *item, s settlement) {
 // reject delays an item that was answered as if the route or the credentials were wrong, and with it all others unless
 // they are doing well: a filter on the way may take offence at one envelope's content, or at a few. mu is held.
 func (o *Outbox) reject(it *item, s settlement) {
+	if n := len(o.flushes); n > 0 && it.since < o.flushes[n-1].began {
+		o.queue.putBack(it) // a Flush has begun since: the answer is from before, and it asks again
+		return
+	}
 	others := o.failedAlone(it, s.now) && len(o.queue.delayed) < Senders
 	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
 	it.retry = s.now + o.timing.rejected

@@ -12,7 +12,7 @@ import (
 
 const (
 	// minRewrite is the size from which on a segment is worth rewriting.
-	minRewrite = 64 << 10
+	minRewrite = 8 << 10
 	// reclaimEvery is how long nothing is rewritten after all that could be was.
 	reclaimEvery = 100 * time.Millisecond
 )
