@@ -215,7 +215,7 @@ func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
 	if off := !w.settings.enabled(); off && stats.Captured == 0 {
 		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
 	} else if w.local != nil {
-		showLocal(p, w.local, w.flags.events)
+		showLocal(p, w.local, w.flags)
 	}
 	showDelivery(p, stats, w.opts.OutboxDir)
 	showSkipped(p, r)

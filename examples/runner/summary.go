@@ -16,8 +16,9 @@ import (
 // maxShown is how many issues and transactions are shown; a list may have thousands of tasks.
 const maxShown = 25
 
-// showLocal shows people what the server inside got, and writes all of it to the file details, unless that is "".
-func showLocal(w io.Writer, server *sentrytest.Server, details string) {
+// showLocal shows people what the server inside got, and writes all of it to the file of -events.
+func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
+	details := flags.events
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
 	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n", len(issues))
@@ -45,7 +46,9 @@ func showLocal(w io.Writer, server *sentrytest.Server, details string) {
 	} else {
 		fmt.Fprintf(&b, "\n  Every detail, as Sentry gets it: %s\n", details)
 	}
-	b.WriteString("  As a page in a browser: add -view\n")
+	if !flags.view {
+		b.WriteString("  As a page in a browser: add -view\n")
+	}
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
 }

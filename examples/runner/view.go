@@ -55,7 +55,7 @@ func (w *work) view(told io.Writer) (*views, error) {
 		return v, errors.New("-view has nothing to show, what arrives is to be seen in Sentry; " +
 			"remedy: leave the DSN out for a server inside, or add -outbox DIR")
 	}
-	_, _ = io.WriteString(told, v.text)
+	_, _ = io.WriteString(told, "To look at while tasks run:\n"+v.text)
 	return v, nil
 }
 

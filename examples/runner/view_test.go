@@ -148,8 +148,10 @@ func TestView(t *testing.T) {
 	if code := v.end(t); code != exitFailed {
 		t.Errorf("exit code %d, want that of the run, %d", code, exitFailed)
 	}
-	if strings.Contains(v.log.String(), "Stopping") {
-		t.Errorf("it says that tasks are stopped: %s", v.log.String())
+	for _, wrong := range []string{"Stopping", "add -view"} {
+		if strings.Contains(v.log.String(), wrong) {
+			t.Errorf("it says %q: %s", wrong, v.log.String())
+		}
 	}
 }
 
