@@ -19,8 +19,8 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
-// The benchmarks run this package and bare sentry-go doing the same work by hand in turns, in one process, and report both
-// times and their ratio: on a busy machine only the ratio counts. Run them with
+// The benchmarks run this package and bare sentry-go doing the same work by hand in turns, in one process, and report
+// both times and their ratio: on a busy machine only the ratio counts. Run them with
 //
 //	go test -run '^$' -bench . -benchtime 2s .
 
@@ -163,8 +163,8 @@ func bareException(hub *sentry.Hub, err error) {
 	})
 }
 
-// BenchmarkCaptureTaskException/async is what a caller waits with sentry-go's own asynchronous default, which loses events
-// when they come faster than they are sent.
+// BenchmarkCaptureTaskException/async is what a caller waits with sentry-go's own asynchronous default, which loses
+// events when they come faster than they are sent.
 func BenchmarkCaptureTaskExceptionAsync(b *testing.B) {
 	contexts := systemContexts(b)
 	benchInit(b, "")

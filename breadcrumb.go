@@ -14,8 +14,9 @@ import (
 // maxBreadcrumbData is what is kept of one breadcrumb's data, in bytes of JSON.
 const maxBreadcrumbData = 2 << 10
 
-// AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the only
-// one running. An empty level means info. data is copied. The newest 100 are kept, or ClientOptions.MaxBreadcrumbs.
+// AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the
+// only one running. An empty level means info. data is copied. The newest 100 are kept, or
+// ClientOptions.MaxBreadcrumbs.
 func (c *Client) AddBreadcrumb(ctx context.Context, message, category string, level sentry.Level, data map[string]any) {
 	if busy() {
 		c.recordBreadcrumb(ctx, message, category, level, data)
@@ -51,10 +52,10 @@ func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 	c.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
 }
 
-// NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the context's,
-// or the only one running) and hands records on to next, untouched, where next is enabled for them. A record is never an
-// event, whatever its level. The breadcrumb's category is "log", or the value of an attribute named category. A nil next
-// only keeps breadcrumbs. While reporting is off it is next alone.
+// NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the
+// context's, or the only one running) and hands records on to next, untouched, where next is enabled for them. A record
+// is never an event, whatever its level. The breadcrumb's category is "log", or the value of an attribute named
+// category. A nil next only keeps breadcrumbs. While reporting is off it is next alone.
 func (c *Client) NewLogHandler(next slog.Handler) slog.Handler {
 	return newLogHandler(next, func(context.Context) *Client { return c })
 }
@@ -152,8 +153,8 @@ type attrCollector struct {
 	room       int // bytes of data left
 }
 
-// An attrLevel is a group of a record, or the record itself. Its map is made, and enters that of the group around it, with
-// the first attribute: groups without any are left out, as slog wants it.
+// An attrLevel is a group of a record, or the record itself. Its map is made, and enters that of the group around it,
+// with the first attribute: groups without any are left out, as slog wants it.
 type attrLevel struct {
 	outer *attrLevel
 	name  string

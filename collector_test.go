@@ -31,7 +31,8 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 		close(release)
 	}()
 	server := sentrytest.NewServer(t)
-	// TestCollectorWithBadProbes looks at the collector's own deadlines, in a time of its own. Here the machine may be busy.
+	// TestCollectorWithBadProbes looks at the collector's own deadlines, in a time of its own. Here the machine may be
+	// busy.
 	quick := func(what string, limit time.Duration, f func()) {
 		t.Helper()
 		begun := time.Now()

@@ -33,8 +33,8 @@ func (c *Client) collectorOptions() machine.Options {
 const firstSnapshotWait = 50 * time.Millisecond
 
 // systemContexts are one snapshot of the machine as events have it by one policy: scrubbed and encoded once, and shared
-// by all events. On its way from finish to our own transport, an event that has them as they are has their mark in their
-// place. They are immutable.
+// by all events. On its way from finish to our own transport, an event that has them as they are has their mark in
+// their place. They are immutable.
 type systemContexts struct {
 	snapshot map[string]machine.Values // what they were made of
 	scrubber *scrub.Scrubber           // and by

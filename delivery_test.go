@@ -158,8 +158,8 @@ func TestUntrustedServer(t *testing.T) {
 	sentryconfig.Close(0)
 }
 
-// TestHostsDefaultTransport: what the host program does with http.DefaultTransport is its own affair. It isn't parallel, as
-// it changes that.
+// TestHostsDefaultTransport: what the host program does with http.DefaultTransport is its own affair. It isn't
+// parallel, as it changes that.
 func TestHostsDefaultTransport(t *testing.T) {
 	var passed atomic.Int32
 	before := http.DefaultTransport
@@ -342,7 +342,8 @@ func TestNoClientReports(t *testing.T) {
 	}
 }
 
-// TestCloseBeforeAServerThatHangs: Close(0) returns at once and leaves nothing behind, however far the requests have come.
+// TestCloseBeforeAServerThatHangs: Close(0) returns at once and leaves nothing behind, however far the requests have
+// come.
 func TestCloseBeforeAServerThatHangs(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Merely importing some of gopsutil's packages changes the registry or this process's privileges on Windows, or starts what
-// never ends. A machine that only ever built for itself lacks the modules that Windows alone needs, and may be offline: -e
-// lists what is there, and what is missing imports none of gopsutil.
+// Merely importing some of gopsutil's packages changes the registry or this process's privileges on Windows, or starts
+// what never ends. A machine that only ever built for itself lacks the modules that Windows alone needs, and may be
+// offline: -e lists what is there, and what is missing imports none of gopsutil.
 func TestWindowsLinksNothingWithSideEffects(t *testing.T) {
 	cmd := exec.Command("go", "list", "-e", "-deps", ".")
 	cmd.Env = append(os.Environ(), "GOOS=windows", "CGO_ENABLED=0", "GOPROXY=off")
@@ -39,7 +39,8 @@ func TestWindowsLinksNothingWithSideEffects(t *testing.T) {
 	}
 }
 
-// A method that is looked up by a name that the compiler doesn't know makes the linker keep every method of the program.
+// A method that is looked up by a name that the compiler doesn't know makes the linker keep every method of the
+// program.
 func TestLinksNothingUnused(t *testing.T) {
 	dir := t.TempDir()
 	source := `package main

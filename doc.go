@@ -1,6 +1,7 @@
-// Package sentryconfig reports the errors and failed tasks of a Go service runner to Sentry: a program that works through
-// tasks, one after another or side by side. Every error is grouped by what went wrong in which kind of task, and arrives
-// with the steps before it and the state of the machine; every task becomes a transaction with its duration. Built on
+// Package sentryconfig reports the errors and failed tasks of a Go service runner to Sentry: a program that works
+// through tasks, one after another or side by side. Every error is grouped by what went wrong in which kind of task,
+// and arrives with the steps before it and the state of the machine; every task becomes a transaction with its
+// duration. Built on
 // [sentry-go], whose hubs, scopes and spans work as usual beside it.
 //
 // # A whole program
@@ -42,23 +43,23 @@
 //
 // # Which context goes where
 //
-// RunTask and CreateTaskSpan return a context that carries the task. Pass it to everything the task calls: what is captured,
-// logged or added with it belongs to that task and is reported to its Client, and sentry.StartSpan(ctx, "exec") makes a child
-// span. A call with no context of its own (nil, context.Background or context.TODO, as slog.Info has it) belongs to the only
-// running task of a program that never ran two at once, otherwise to no task.
+// RunTask and CreateTaskSpan return a context that carries the task. Pass it to everything the task calls: what is
+// captured, logged or added with it belongs to that task and is reported to its Client, and sentry.StartSpan(ctx,
+// "exec") makes a child span. A call with no context of its own (nil, context.Background or context.TODO, as slog.Info
+// has it) belongs to the only running task of a program that never ran two at once, otherwise to no task.
 //
 // # On and off
 //
-// A Client reports while the variable [Enabled] is true and its own switch is on; Options.Enabled sets that switch at Init and
-// Reconfigure, [SetEnabled] at any time. While it is off, the program behaves as if the package weren't there.
+// A Client reports while the variable [Enabled] is true and its own switch is on; Options.Enabled sets that switch at
+// Init and Reconfigure, [SetEnabled] at any time. While it is off, the program behaves as if the package weren't there.
 //
 // # Concurrency, memory, errors
 //
-// Every function and method may be called from many goroutines at once; only the variables Enabled and [DefaultDSN] are to
-// be set while nothing else runs. Values are copied during the call and must not be written to until it returns. No call
-// panics, whatever it is given, and none waits for the network. An event ID is returned only for an event that the outbox
-// holds: from then on it survives a server that can't be reached, and with Options.OutboxDir the end of the process. Errors of
-// the package's own go to Options.Logger and Stats.LastError.
+// Every function and method may be called from many goroutines at once; only the variables Enabled and [DefaultDSN] are
+// to be set while nothing else runs. Values are copied during the call and must not be written to until it returns. No
+// call panics, whatever it is given, and none waits for the network. An event ID is returned only for an event that the
+// outbox holds: from then on it survives a server that can't be reached, and with Options.OutboxDir the end of the
+// process. Errors of the package's own go to Options.Logger and Stats.LastError.
 //
 // Where tasks come from a task engine, a [Job] in the [Task] says which attempt this is and what becomes of an error;
 // docs/engines.md names the adapters that fill it in. Package sentrytest is a Sentry server for tests, and package

@@ -10,8 +10,8 @@ import (
 
 // DetectEnvironment names the environment this program runs in: $AUTOSERVICE_ENV, then $SENTRY_ENVIRONMENT, then by the
 // executable's path (below target/debug: development; below target/release or dist: production), then "development".
-// The names dev, prod and stage mean development, production and staging. A name that Sentry doesn't take is made fit for
-// it: feature/x becomes feature-x.
+// The names dev, prod and stage mean development, production and staging. A name that Sentry doesn't take is made fit
+// for it: feature/x becomes feature-x.
 func DetectEnvironment() string {
 	for _, name := range []string{"AUTOSERVICE_ENV", "SENTRY_ENVIRONMENT"} {
 		env := canonicalEnvironment(fitEnvironment(os.Getenv(name)))

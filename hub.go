@@ -26,7 +26,8 @@ func (c *Client) taskIn(ctx context.Context) *TaskSpan {
 	return t
 }
 
-// hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the package's own.
+// hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the
+// package's own.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
 		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == c.client) {
@@ -39,8 +40,8 @@ func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	return c.ownHub()
 }
 
-// bindHub binds c to sentry.CurrentHub, unless the host program has a client of its own there: plain sentry-go calls then
-// report as well, and tasks are cloned from that hub.
+// bindHub binds c to sentry.CurrentHub, unless the host program has a client of its own there: plain sentry-go calls
+// then report as well, and tasks are cloned from that hub.
 func (c *Client) bindHub() {
 	global := sentry.CurrentHub()
 	if c.client == nil || global.Client().IsEnabled() {
@@ -57,8 +58,8 @@ func (c *Client) unbindHub() {
 	}
 }
 
-// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program that
-// calls sentry.Init after Init ends.
+// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program
+// that calls sentry.Init after Init ends.
 func (c *Client) ownHub() *sentry.Hub {
 	if c.hub.Client() != c.client {
 		return c.apart

@@ -327,8 +327,8 @@ func TestHooksOfTheHostSeeTheDead(t *testing.T) {
 	}
 }
 
-// TestInterruptedJob: the event of an attempt at a job has its facts, its tags, a level by what the engine does next, and
-// the ID that the engine's own report has.
+// TestInterruptedJob: the event of an attempt at a job has its facts, its tags, a level by what the engine does next,
+// and the ID that the engine's own report has.
 func TestInterruptedJob(t *testing.T) {
 	server := sentrytest.NewServer(t)
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {

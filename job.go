@@ -31,8 +31,8 @@ type Job struct {
 	EarlierErrors     []string      // what ended earlier attempts, oldest first; the newest 10 are sent
 
 	// Classify says what the engine will do about err, which is what run returned or a *[PanicError]. It is asked after
-	// Options.Expected, in the goroutine that ran the task or in the engine's own. Nil, or a panic in it, goes by Attempt:
-	// the first of several is Retried, later ones are RetriedQuietly, the last has Failed.
+	// Options.Expected, in the goroutine that ran the task or in the engine's own. Nil, or a panic in it, goes by
+	// Attempt: the first of several is Retried, later ones are RetriedQuietly, the last has Failed.
 	Classify func(ctx context.Context, err error) Outcome
 }
 

@@ -8,8 +8,8 @@ import (
 // discardLogger is what a nil Options.Logger means.
 var discardLogger = slog.New(slog.DiscardHandler)
 
-// guardedLogger is the user's logger, whose handler is other people's code: a panic in it must not reach the program by way
-// of ours.
+// guardedLogger is the user's logger, whose handler is other people's code: a panic in it must not reach the program by
+// way of ours.
 func guardedLogger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return discardLogger

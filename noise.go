@@ -19,8 +19,8 @@ import (
 // kept, for when no other passes that could tell how many there were.
 
 const (
-	// noiseSets and noiseWays make the table of fingerprints: 4,096 of them, in 128 KiB. Each belongs to one set, where it
-	// pushes out the one with the fewest events: a loud one stays, however many others there are.
+	// noiseSets and noiseWays make the table of fingerprints: 4,096 of them, in 128 KiB. Each belongs to one set, where
+	// it pushes out the one with the fewest events: a loud one stays, however many others there are.
 	noiseSets = 512
 	noiseWays = 8
 

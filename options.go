@@ -46,24 +46,25 @@ type Options struct {
 	SecretKeys []string
 
 	// TracesSampleRate is the share of tasks that become transactions, 0 to 1, default 1. JSON traces_sample_rate: a
-	// number, or an object by environment, {"production": 0.1, "*": 1}, of which the JSON's own environment decides, else
+	// number, or an object by environment, {"production": 0.1, "*": 1}, of which the JSON's own environment decides,
+	// else
 	// [DetectEnvironment](); where it names neither that nor "*", the rate is 1.
 	TracesSampleRate sentry.Option[float64]
-	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit. A
-	// capture of one more returns no ID. It is held back and counted: the next event of that fingerprint that passes has
-	// the tag held_back with their number. When none passes in the following minute, or at [Close], the newest that was
-	// held back is sent with it. What a dead process left to report isn't limited. JSON max_per_minute.
+	// MaxPerMinute is how many error events of one fingerprint may be sent in a minute; 0, the default, sets no limit.
+	// A capture of one more returns no ID. It is held back and counted: the next event of that fingerprint that passes
+	// has the tag held_back with their number. When none passes in the following minute, or at [Close], the newest that
+	// was held back is sent with it. What a dead process left to report isn't limited. JSON max_per_minute.
 	MaxPerMinute int
-	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the default,
-	// means for ever. Time during which the machine was suspended doesn't count. The look at the goroutines stops the
-	// program for a moment, as runtime.Stack does. JSON stuck_after, a text such as "10m".
+	// StuckAfter is how long a task may run before an event tells, once and while it runs, where it hangs; 0, the
+	// default, means for ever. Time during which the machine was suspended doesn't count. The look at the goroutines
+	// stops the program for a moment, as runtime.Stack does. JSON stuck_after, a text such as "10m".
 	StuckAfter time.Duration
 	// Alerts report when too many runs of a task fail; see [Alert]. JSON alerts, a list.
 	Alerts []Alert
 
 	// Expected accepts errors that are no trouble: such an error is no event but a breadcrumb, and its task ends well.
-	// [RunTask] asks it about what a task returned, and about each of several joined errors, before anything else; it is
-	// not asked about panics. It may be called from several goroutines at once.
+	// [RunTask] asks it about what a task returned, and about each of several joined errors, before anything else; it
+	// is not asked about panics. It may be called from several goroutines at once.
 	Expected func(error) bool
 	// ErrorClass groups other people's error types; "" leaves an error to the package. It may be called from several
 	// goroutines at once.

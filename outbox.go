@@ -75,8 +75,8 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	return &http.Client{Transport: t}, t.CloseIdleConnections
 }
 
-// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it: so
-// that the next process can report what this one could not.
+// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it:
+// so that the next process can report what this one could not.
 
 // openDisk opens the outbox on disk. The outbox calls it, again when it failed.
 func (c *Client) openDisk() (outbox.Store, error) {
@@ -104,7 +104,7 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder for
-// each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine. Nothing
-// is changed; processes that use dir go on.
+// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder
+// for each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine.
+// Nothing is changed; processes that use dir go on.
 func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }

@@ -51,8 +51,8 @@ var (
 	secretWords = []string{"opensesame", "dozjgnryp4j3", "miiepaibaakcaqea", "akiaq3egriyvoxaplw5t", "a1b2c3d4e5f6g7h8"}
 )
 
-// becomePerson makes this process one of the person's, as far as the environment tells: their home, name and machine, with
-// the working folder in which their files lie. It returns that folder.
+// becomePerson makes this process one of the person's, as far as the environment tells: their home, name and machine,
+// with the working folder in which their files lie. It returns that folder.
 func becomePerson(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"HOME", "USERPROFILE"} {
@@ -290,8 +290,8 @@ func recordHeaders(server *sentrytest.Server) func() string {
 	return func() string { mu.Lock(); defer mu.Unlock(); return b.String() }
 }
 
-// readings returns raw, an envelope, as a reader may come to see it: as it is, and each of its texts without the escapes of
-// JSON and URLs. They are in lower case.
+// readings returns raw, an envelope, as a reader may come to see it: as it is, and each of its texts without the
+// escapes of JSON and URLs. They are in lower case.
 func readings(raw []byte) []string {
 	list := []string{strings.ToLower(string(raw))}
 	var walk func(any)

@@ -113,8 +113,8 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 }
 
 // run runs the task, reports what came of it and fills in e. When the task ends its goroutine with runtime.Goexit, so
-// does this: the deferred Finish of the caller sees to the rest. With raise, a panic goes on, for the engine to see: from
-// the deferred function that recovered it, so that its stack stays.
+// does this: the deferred Finish of the caller sees to the rest. With raise, a panic goes on, for the engine to see:
+// from the deferred function that recovered it, so that its stack stays.
 func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Context) error, raise bool) {
 	returned := false
 	defer func() {

@@ -12,24 +12,25 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// Enabled turns reporting on (the default) or off, for every [Client]. Set it before [Init] or between tasks; [SetEnabled] is
-// for use while tasks run. A Client reports while Enabled is true and its own switch is on; Options.Enabled sets that switch.
+// Enabled turns reporting on (the default) or off, for every [Client]. Set it before [Init] or between tasks;
+// [SetEnabled] is for use while tasks run. A Client reports while Enabled is true and its own switch is on;
+// Options.Enabled sets that switch.
 var Enabled = true
 
 // builtInDSN is the value of [DefaultDSN] in a program that hasn't put its own there.
 const builtInDSN = "https://50870527bd92f4631d029e6881e76daf@o4510235877769216.ingest.us.sentry.io/4510250131324928"
 
-// DefaultDSN is the project of AutoService. The DSN "default" means it, in Options, $SENTRY_DSN and settings. A program that
-// puts its own DSN here has it used without asking, either at link time
-// (-ldflags "-X github.com/autoservice/sentryconfig.DefaultDSN=https://…") or before [Init].
+// DefaultDSN is the project of AutoService. The DSN "default" means it, in Options, $SENTRY_DSN and settings. A program
+// that puts its own DSN here has it used without asking, either at link time (-ldflags "-X
+// github.com/autoservice/sentryconfig.DefaultDSN=https://…") or before [Init].
 //
 // Without any DSN a Client reports nothing: Init and New return no error, Options.Logger gets a warning, and
-// Stats.LastError says so. The same holds when $SENTRY_DSN is set to "" and Options.DSN is empty. A test binary never reports
-// to the built-in value.
+// Stats.LastError says so. The same holds when $SENTRY_DSN is set to "" and Options.DSN is empty. A test binary never
+// reports to the built-in value.
 var DefaultDSN = builtInDSN
 
-// ErrInitialized is returned by [Init] while the default Client has other settings. [Close] ends that one; [Reconfigure]
-// changes what can be changed while tasks run.
+// ErrInitialized is returned by [Init] while the default Client has other settings. [Close] ends that one;
+// [Reconfigure] changes what can be changed while tasks run.
 var ErrInitialized = errors.New("sentryconfig: already initialised with other settings; call Close first, or Reconfigure")
 
 var (
@@ -40,11 +41,12 @@ var (
 // Default returns the Client that [Init] made, or [SetDefault] set, and nil without one.
 func Default() *Client { return current.Load() }
 
-// SetDefault makes c the Client that the package-level functions report to, for programs that make theirs with [New]. It
-// leaves sentry.CurrentHub alone, and the Client before c open. A nil c takes the default away.
+// SetDefault makes c the Client that the package-level functions report to, for programs that make theirs with [New].
+// It leaves sentry.CurrentHub alone, and the Client before c open. A nil c takes the default away.
 func SetDefault(c *Client) { current.Store(c) }
 
-// clientOf returns the Client that a package-level call with ctx reports to: that of the task in ctx, or the default one.
+// clientOf returns the Client that a package-level call with ctx reports to: that of the task in ctx, or the default
+// one.
 func clientOf(ctx context.Context) *Client {
 	if t := TaskSpanFromContext(ctx); t != nil {
 		return t.client
@@ -55,10 +57,10 @@ func clientOf(ctx context.Context) *Client {
 // Init makes the default Client: it is [New], [SetDefault], and binding sentry.CurrentHub where the host program has no
 // client of its own, so that plain sentry-go calls report as well.
 //
-// It returns an error for options that are wrong (DSN, environment, sample rate, a relative OutboxDir, CrashReports without
-// OutboxDir); a disk or server that fails is none. While initialised, another Init with the same settings returns nil, with
-// others [ErrInitialized]; neither changes anything. Functions and the Logger are not compared. It reads the machine in the
-// background, talks to no server, and takes about a millisecond.
+// It returns an error for options that are wrong (DSN, environment, sample rate, a relative OutboxDir, CrashReports
+// without OutboxDir); a disk or server that fails is none. While initialised, another Init with the same settings
+// returns nil, with others [ErrInitialized]; neither changes anything. Functions and the Logger are not compared. It
+// reads the machine in the background, talks to no server, and takes about a millisecond.
 func Init(opts Options) error {
 	noticeEnabled()
 	s, err := opts.resolve()
@@ -173,13 +175,13 @@ func addBreadcrumb(ctx context.Context, message, category string, level sentry.L
 	clientOf(ctx).recordBreadcrumb(ctx, message, category, level, data)
 }
 
-// NewLogHandler returns a handler that makes breadcrumbs of records; see [Client.NewLogHandler]. Each record goes to the
-// Client of the task in its context, and without one to the default Client of that moment.
+// NewLogHandler returns a handler that makes breadcrumbs of records; see [Client.NewLogHandler]. Each record goes to
+// the Client of the task in its context, and without one to the default Client of that moment.
 func NewLogHandler(next slog.Handler) slog.Handler { return newLogHandler(next, clientOf) }
 
-// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier processes
-// left, and what this process has waiting there, which counts as dropped. What other processes that run have waiting stays,
-// and an error names them; so does an envelope that this one is sending just now.
+// PurgeOutbox deletes what waits in the outbox dir, of every project, for example after an opt-out: what earlier
+// processes left, and what this process has waiting there, which counts as dropped. What other processes that run have
+// waiting stays, and an error names them; so does an envelope that this one is sending just now.
 func PurgeOutbox(dir string) error {
 	for _, c := range allClients() {
 		if c.box != nil && sameFolder(c.outboxDir, dir) {

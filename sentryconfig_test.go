@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leakedGoroutines waits until no goroutine runs code of ours or of sentry-go, for at most five seconds, and returns the
-// stacks of those that still do.
+// leakedGoroutines waits until no goroutine runs code of ours or of sentry-go, for at most five seconds, and returns
+// the stacks of those that still do.
 func leakedGoroutines() string {
 	deadline := time.Now().Add(time.Minute)
 	for {
@@ -416,7 +416,8 @@ func TestLoadOptions(t *testing.T) {
 	}
 }
 
-// Names that mean nothing to us are the program's own; within the section they may be mistakes, of which the Logger hears.
+// Names that mean nothing to us are the program's own; within the section they may be mistakes, of which the Logger
+// hears.
 func TestUnknownSettings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app_settings.json")
 	text := `{"theme": "dark", "sentry_dashboard": 1, "sentry": {"retries": 3, "dsn": "http://k@sentry.invalid/1"}}`

@@ -46,10 +46,10 @@ type TaskSpan struct {
 
 type taskKey struct{}
 
-// CreateTaskSpan begins a task: index is its place from 0 among total; a total of 0 or less means that neither is known.
-// The task ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its own: what is
-// captured, logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a task of the
-// same Client it begins a child span.
+// CreateTaskSpan begins a task: index is its place from 0 among total; a total of 0 or less means that neither is
+// known. The task ends with [TaskSpan.Finish], best deferred. The context returned carries the task, with a hub of its
+// own: what is captured, logged or set with that context belongs to it, and sentry.StartSpan makes children of it. In a
+// task of the same Client it begins a child span.
 //
 // taskData is copied and must not be written to during the call. While reporting is off it returns ctx (nil becomes
 // Background) and nil.

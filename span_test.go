@@ -492,7 +492,8 @@ func captureWhileTasksEnd(t *testing.T) {
 	wg.Wait()
 }
 
-// A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server only.
+// A host that calls sentry.Init after Init takes the current hub for itself; what is ours still goes to our server
+// only.
 func TestHostBindsItsClientLater(t *testing.T) {
 	ours, theirs := start(t, sentryconfig.Options{}), newServer(t)
 	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})

@@ -14,8 +14,8 @@ type Stats struct {
 	DroppedBy                    map[string]uint64 // by reason, as in client reports
 	OldestPending                time.Time         // when the oldest was captured; zero when none waits
 
-	// HeldBack counts events over Options.MaxPerMinute. The newest of a fingerprint counts here even if it is sent in the
-	// end, to tell the number; the client reports, and DroppedBy, have under sample_rate those that are never sent.
+	// HeldBack counts events over Options.MaxPerMinute. The newest of a fingerprint counts here even if it is sent in
+	// the end, to tell the number; the client reports, and DroppedBy, have under sample_rate those that are never sent.
 	HeldBack  uint64
 	Tasks     map[string]TaskStats // by task type, the first 1,000 of them
 	LastError error                // of the disk, the server or the settings; nil once it works again

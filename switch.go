@@ -12,7 +12,8 @@ import (
 var gate atomic.Uint32
 
 const (
-	// seenOff is what Enabled said at the host's last call: goroutines of ours must not read a variable that the host writes.
+	// seenOff is what Enabled said at the host's last call: goroutines of ours must not read a variable that the host
+	// writes.
 	seenOff uint32 = 1 << iota
 	// someOn says that some Client is open and its own switch on.
 	someOn
@@ -82,8 +83,8 @@ func noticeEnabled() {
 	}
 }
 
-// SetEnabled switches c on or off at run time; safe for concurrent use. Switched off, it records and sends nothing; what
-// waits in its outbox stays there. A task that was off at any time is dropped whole.
+// SetEnabled switches c on or off at run time; safe for concurrent use. Switched off, it records and sends nothing;
+// what waits in its outbox stays there. A task that was off at any time is dropped whole.
 func (c *Client) SetEnabled(on bool) {
 	noticeEnabled() // which no call does while all Clients are off
 	if c == nil {
@@ -108,7 +109,8 @@ func (c *Client) reporting() bool {
 	return Enabled && c != nil && c.state.Load() == isMade
 }
 
-// active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes out.
+// active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes
+// out.
 func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }
 
 // open reports whether c is one that New made, and not closed.

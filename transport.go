@@ -82,7 +82,8 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	if err := t.encode(s, e); err != nil {
-		// Values are made safe before; what fails here is a defect or a hook's doing. The bare event is better than none.
+		// Values are made safe before; what fails here is a defect or a hook's doing. The bare event is better than
+		// none.
 		t.client.logger.Error("sentryconfig: an event can't be encoded and is sent without its details",
 			"event_id", e.EventID, "error", err)
 		if err := t.encode(s, bareEvent(e, err)); err != nil {

@@ -230,8 +230,8 @@ func TestHugeValuesCostWhatIsKept(t *testing.T) {
 		return int(after.TotalAlloc - before.TotalAlloc)
 	}
 	cost(small) // what is made once
-	// What a server and a sender in the same process may happen to do: make a gzip.Writer when the pool of them is empty, which
-	// it is at random under the race detector.
+	// What a server and a sender in the same process may happen to do: make a gzip.Writer when the pool of them is
+	// empty, which it is at random under the race detector.
 	other := 50_000
 	if raceDetector {
 		other = 1_000_000
@@ -374,7 +374,8 @@ func (m *valueMaker) value() any {
 	}
 }
 
-// picture writes v down so that a change shows. What can't be compared is told by its kind, and it stops at cycles by depth.
+// picture writes v down so that a change shows. What can't be compared is told by its kind, and it stops at cycles by
+// depth.
 func picture(v reflect.Value, levels int) string {
 	if levels == 0 || !v.IsValid() {
 		return "."
@@ -413,7 +414,8 @@ func picture(v reflect.Value, levels int) string {
 	return fmt.Sprint(v)
 }
 
-// FuzzValues passes any value wherever one can be passed: nothing panics, every event arrives, and the value stays as it was.
+// FuzzValues passes any value wherever one can be passed: nothing panics, every event arrives, and the value stays as
+// it was.
 func FuzzValues(f *testing.F) {
 	for kind := range 32 {
 		f.Add([]byte{byte(kind), 3, 'a', 'b', 'c', 5, 1, 'x', byte(kind + 1), 2, 'y', 'z', 29, 1, 'n', 0, 17, 0, 4, 0})

@@ -13,10 +13,10 @@
 // # What is reported when
 //
 // See docs/engines.md of sentryconfig for the table. What asynq alone would hide: a deadline or a lease that is over is
-// reported at that moment, while the handler still runs. An attempt whose worker was killed is reported by the outbox of
-// that worker, and by whichever server finds its lost lease, under one event ID. A killed last attempt, which asynq
-// archives without telling anybody, is reported by the outbox alone, and so is a task without our ID in its headers: set
-// Options.OutboxDir to a folder that outlives the worker.
+// reported at that moment, while the handler still runs. An attempt whose worker was killed is reported by the outbox
+// of that worker, and by whichever server finds its lost lease, under one event ID. A killed last attempt, which asynq
+// archives without telling anybody, is reported by the outbox alone, and so is a task without our ID in its headers:
+// set Options.OutboxDir to a folder that outlives the worker.
 //
 // # Shutdown
 //

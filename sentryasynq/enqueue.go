@@ -24,9 +24,9 @@ const (
 	headerDue     = "sentry-due"     // when the task may run first, in milliseconds since 1970
 )
 
-// NewTask is asynq.NewTask with headers: the trace of ctx, which the worker continues, the time, from which it tells how
-// long the task has waited, and an ID by which a lost attempt is known. Give ProcessIn and ProcessAt here rather than to
-// Enqueue: the wait begins when the task is due. Make a new task for each time that one is enqueued. Tasks for
+// NewTask is asynq.NewTask with headers: the trace of ctx, which the worker continues, the time, from which it tells
+// how long the task has waited, and an ID by which a lost attempt is known. Give ProcessIn and ProcessAt here rather
+// than to Enqueue: the wait begins when the task is due. Make a new task for each time that one is enqueued. Tasks for
 // asynq.Scheduler, which enqueues one again and again, are made by asynq.NewTask: each begins a trace of its own.
 func NewTask(ctx context.Context, typename string, payload []byte, opts ...asynq.Option) *asynq.Task {
 	headers := make(map[string]string, 4)
@@ -61,7 +61,8 @@ func dueTime(headers map[string]string) (time.Time, bool) {
 	return time.UnixMilli(ms), err == nil && ms > 0
 }
 
-// Enqueue is c.EnqueueContext with a span queue.publish, where ctx carries a transaction. Options and errors are asynq's.
+// Enqueue is c.EnqueueContext with a span queue.publish, where ctx carries a transaction. Options and errors are
+// asynq's.
 func Enqueue(ctx context.Context, c *asynq.Client, t *asynq.Task, opts ...asynq.Option) (*asynq.TaskInfo, error) {
 	if ctx == nil {
 		ctx = context.Background()

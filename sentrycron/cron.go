@@ -45,8 +45,8 @@ func WithMonitor(config sentry.MonitorConfig) Option { return func(o *options) {
 // AddFunc has c call run by the schedule spec: a task of the type slug each time. What run returns is reported, and a
 // panic is captured and ends there. The check-ins go to the monitor slug, 1 to 50 of a-z, 0-9, - and _, which Sentry
 // makes: its schedule is spec, its timezone that of CRON_TZ= or TZ= in it, else of [WithTimezone], else c's. @every of
-// whole minutes is an interval. Other @every, and specs with seconds, which Sentry has no schedule for, make no monitor,
-// and one warning on the Client's Logger. An error is c's: it can't read spec.
+// whole minutes is an interval. Other @every, and specs with seconds, which Sentry has no schedule for, make no
+// monitor, and one warning on the Client's Logger. An error is c's: it can't read spec.
 //
 // Runs of one function may overlap, as in cron; cron.SkipIfStillRunning is the chain that keeps them apart.
 func AddFunc(c *cron.Cron, spec, slug string, run func(context.Context) error, opts ...Option) (cron.EntryID, error) {

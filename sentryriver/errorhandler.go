@@ -39,8 +39,8 @@ func (h *errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, v
 	return result
 }
 
-// report reports what the middleware could not: an attempt that never reached it, an error of a middleware above it, and
-// a job that was to be retried, until the user's handler cancelled it.
+// report reports what the middleware could not: an attempt that never reached it, an error of a middleware above it,
+// and a job that was to be retried, until the user's handler cancelled it.
 func (h *errorHandler) report(ctx context.Context, row *rivertype.JobRow, err error, result *river.ErrorHandlerResult) {
 	_, told := h.reporter.told.LoadAndDelete(weak.Make(row))
 	cancelled := result != nil && result.SetCancelled

@@ -46,9 +46,10 @@ type Reporter struct {
 // New returns a Reporter. The map in opts must not be written to afterwards.
 func New(opts Options) *Reporter { return &Reporter{opts: opts} }
 
-// Config returns cfg with the middleware, as the first, and what a client needs to report what middlewares can't see: it
-// wraps ErrorHandler, for kinds without a worker, rows that can't be decoded, and jobs that the user's handler cancels,
-// and JobStuckHandler, for jobs that run past their timeout. Both go on to do their work with what River gives them.
+// Config returns cfg with the middleware, as the first, and what a client needs to report what middlewares can't see:
+// it wraps ErrorHandler, for kinds without a worker, rows that can't be decoded, and jobs that the user's handler
+// cancels, and JobStuckHandler, for jobs that run past their timeout. Both go on to do their work with what River gives
+// them.
 func (r *Reporter) Config(cfg river.Config) river.Config {
 	// River takes the old fields for middlewares or the new one, not both.
 	if old := len(cfg.JobInsertMiddleware)+len(cfg.WorkerMiddleware) > 0; old { //nolint:staticcheck // the user's

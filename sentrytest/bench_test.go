@@ -18,8 +18,8 @@ const (
 	connections = 8
 )
 
-// BenchmarkBurst compares, for a burst, what the server needs with somebody waiting for the last event, what a server that
-// looks at nothing needs, and what parsing alone needs.
+// BenchmarkBurst compares, for a burst, what the server needs with somebody waiting for the last event, what a server
+// that looks at nothing needs, and what parsing alone needs.
 func BenchmarkBurst(b *testing.B) {
 	bodies := make([][]byte, burst)
 	for i := range bodies {

@@ -27,8 +27,8 @@ func cleanUp(ctx context.Context, path string) error {
 //	func TestCleanUp(t *testing.T) {
 //		server := sentrytest.NewServer(t)
 //
-// and a server of t's is closed by itself, fails the test when too little arrives in time, and fails it for whatever Sentry
-// would refuse, cut or drop. Errors are t.Errorf instead of fmt.Println.
+// and a server of t's is closed by itself, fails the test when too little arrives in time, and fails it for whatever
+// Sentry would refuse, cut or drop. Errors are t.Errorf instead of fmt.Println.
 func Example() {
 	server := sentrytest.NewServer(nil)
 	defer server.Close()
@@ -57,7 +57,8 @@ func Example() {
 	// task.temp_cleanup internal_error
 }
 
-// newHub makes a hub of sentry-go's that reports to dsn and waits for each answer: the server takes what any client sends.
+// newHub makes a hub of sentry-go's that reports to dsn and waits for each answer: the server takes what any client
+// sends.
 func newHub(dsn string) *sentry.Hub {
 	client, err := sentry.NewClient(sentry.ClientOptions{
 		Dsn: dsn, Transport: sentry.NewHTTPSyncTransport(), EnableTracing: true, TracesSampleRate: 1,

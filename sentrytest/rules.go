@@ -234,8 +234,8 @@ func bubbleTime(t time.Time) bool {
 }
 
 // arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if e was captured in a
-// bubble, else the clock of this machine, by which e arrived at received. A client that was made outside the bubble sends
-// by the clock outside: then e arrived when it was captured.
+// bubble, else the clock of this machine, by which e arrived at received. A client that was made outside the bubble
+// sends by the clock outside: then e arrived when it was captured.
 func (e *Event) arrival(received time.Time) time.Time {
 	sent, err := sentAt(e.Header)
 	switch {

@@ -19,8 +19,8 @@ import (
 
 // A Page is served on a loopback address of its own, to who knows its URL.
 type Page struct {
-	// URL is where it is: to be opened in a browser of this machine. It holds a random token, which the browser keeps as
-	// a cookie and which no other page, program or user knows.
+	// URL is where it is: to be opened in a browser of this machine. It holds a random token, which the browser keeps
+	// as a cookie and which no other page, program or user knows.
 	URL string
 
 	server http.Server

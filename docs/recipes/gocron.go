@@ -9,8 +9,8 @@ import (
 	"github.com/autoservice/sentryconfig"
 )
 
-// Schedule adds a function to gocron: each run is a task of a trace of its own, and a check-in of a monitor. gocron gets
-// the error, for its own listeners.
+// Schedule adds a function to gocron: each run is a task of a trace of its own, and a check-in of a monitor. gocron
+// gets the error, for its own listeners.
 func Schedule(s gocron.Scheduler, crontab, slug string, run func(context.Context) error) (gocron.Job, error) {
 	task := sentryconfig.Task{Type: slug, Monitor: &sentryconfig.Monitor{Slug: slug,
 		Config: &sentry.MonitorConfig{Schedule: sentry.CrontabSchedule(crontab)}}}

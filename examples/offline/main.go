@@ -1,5 +1,5 @@
-// Command offline shows that nothing captured is lost. A worker runs while no server answers, is killed in the middle of a
-// task, and is started again when the server is back:
+// Command offline shows that nothing captured is lost. A worker runs while no server answers, is killed in the middle
+// of a task, and is started again when the server is back:
 //
 //	go run ./examples/offline
 //

@@ -81,8 +81,8 @@ func firstInvalid(text []byte) int {
 	return -1
 }
 
-// decodeBytes returns b, a stretch of what a program wrote, as text: UTF-8, or what the consoles of Windows use, or its other
-// programs. The two code pages can't be told apart by their bytes; but in "Gr÷▀e" signs stand within a word.
+// decodeBytes returns b, a stretch of what a program wrote, as text: UTF-8, or what the consoles of Windows use, or its
+// other programs. The two code pages can't be told apart by their bytes; but in "Gr÷▀e" signs stand within a word.
 func decodeBytes(b []byte) []rune {
 	if mostlyUTF8(b) {
 		return []rune(string(b)) // bytes that are none become U+FFFD
@@ -94,8 +94,8 @@ func decodeBytes(b []byte) []rune {
 	return text
 }
 
-// mostlyUTF8 reports whether b is UTF-8, but perhaps for a character that was cut off. Other code pages hardly ever have what
-// looks like a character of several bytes.
+// mostlyUTF8 reports whether b is UTF-8, but perhaps for a character that was cut off. Other code pages hardly ever
+// have what looks like a character of several bytes.
 func mostlyUTF8(b []byte) bool {
 	valid, invalid := 0, 0
 	for i := 0; i < len(b); {

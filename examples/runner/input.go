@@ -190,8 +190,8 @@ func (l *list) readObject(top value) error {
 	return nil
 }
 
-// configNames are the names of sentry_config; see sentryconfig.Options. The package takes a name that is close to one of them
-// for somebody else's, unless it may be an opt-out. In a list it is a mistake, as everywhere else in it.
+// configNames are the names of sentry_config; see sentryconfig.Options. The package takes a name that is close to one
+// of them for somebody else's, unless it may be an opt-out. In a list it is a mistake, as everywhere else in it.
 var configNames = []string{
 	"dsn", "environment", "release", "outbox_dir", "outbox_bytes", "enabled", "send_default_pii", "send_system_info",
 	"crash_reports", "secret_keys", "traces_sample_rate", "max_per_minute", "stuck_after", "alerts",

@@ -7,8 +7,8 @@
 //	go run ./examples/runner -dsn https://<key>@<host>/<project> -outbox /var/lib/runner/outbox tasks.json
 //
 // stdout gets one JSON report, stderr the log and, for a front end, markers; people at a terminal get a line for each
-// task and a summary instead. It exits with 0 when at least one task ran and all that ran ended well, 1 when some didn't
-// or none ran, 2 when the list wasn't run, 130 when it was interrupted.
+// task and a summary instead. It exits with 0 when at least one task ran and all that ran ended well, 1 when some
+// didn't or none ran, 2 when the list wasn't run, 130 when it was interrupted.
 package main
 
 import (
@@ -177,8 +177,8 @@ func (w *work) do() (code int, err error) {
 	return code, nil
 }
 
-// newLog makes the log of the package and of the tasks, and returns that of the run. At a terminal, people see tasks end as
-// lines of their own, and of the logs what needs them.
+// newLog makes the log of the package and of the tasks, and returns that of the run. At a terminal, people see tasks
+// end as lines of their own, and of the logs what needs them.
 func (w *work) newLog(p *progress) *slog.Logger {
 	level := map[progressMode]slog.Level{modeMarkers: slog.LevelInfo, modeQuiet: slog.LevelError}
 	least, ok := level[w.mode]

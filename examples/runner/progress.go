@@ -22,8 +22,8 @@ const (
 	modeQuiet                       // nothing
 )
 
-// progress tells on stderr how the run is coming along. The log is written through it, so that lines never mix. It is for
-// concurrent use.
+// progress tells on stderr how the run is coming along. The log is written through it, so that lines never mix. It is
+// for concurrent use.
 type progress struct {
 	mu        sync.Mutex
 	w         io.Writer

@@ -24,8 +24,8 @@ const (
 	noColour = "NO_COLOR" //nolint:misspell // it is everybody's name for it
 )
 
-// modeOf is how to tell people of a run: at a terminal that can move its cursor by lines that move, at any other by plain
-// lines.
+// modeOf is how to tell people of a run: at a terminal that can move its cursor by lines that move, at any other by
+// plain lines.
 func modeOf(stderr *os.File, markers, quiet bool) progressMode {
 	switch {
 	case quiet:
@@ -89,8 +89,8 @@ func (p *progress) move(l *live) {
 	}
 }
 
-// wipe is what takes the lines that move off the terminal. One that has become narrower has broken them. The caller holds
-// mu.
+// wipe is what takes the lines that move off the terminal. One that has become narrower has broken them. The caller
+// holds mu.
 func (p *progress) wipe() string {
 	if p.live == nil || len(p.live.drawn) == 0 {
 		return ""

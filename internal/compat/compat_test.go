@@ -1,5 +1,5 @@
-// Package compat tests sentryconfig together with libraries that it doesn't need: the error libraries that programs use, and
-// goleak. It is a module of its own so that those who import sentryconfig don't depend on them.
+// Package compat tests sentryconfig together with libraries that it doesn't need: the error libraries that programs
+// use, and goleak. It is a module of its own so that those who import sentryconfig don't depend on them.
 package compat
 
 import (
@@ -181,8 +181,8 @@ func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame
 	}
 }
 
-// Two events of one problem are one issue, whichever library wrapped it and in which line. What carries the stack of where
-// it was made is an issue of the function that made it.
+// Two events of one problem are one issue, whichever library wrapped it and in which line. What carries the stack of
+// where it was made is an issue of the function that made it.
 func TestOneIssueAcrossLibraries(t *testing.T) {
 	const text, pkg, xerror = "device <n> is busy", "compat.pkgNew", "compat.xerrorsNew"
 	tests := []struct {

@@ -21,8 +21,8 @@ func openFiles() int {
 	return len(entries)
 }
 
-// TestNothingOutlivesClose looks for goroutines and open files after Close, with a server that answers, one that hangs and one
-// that is away, over both stores, with tasks that still run.
+// TestNothingOutlivesClose looks for goroutines and open files after Close, with a server that answers, one that hangs
+// and one that is away, over both stores, with tasks that still run.
 func TestNothingOutlivesClose(t *testing.T) {
 	sentrytest.NewServer(t).Close() // the runtime opens files of its own for the first connection
 	for name, respond := range map[string]func(int, http.ResponseWriter, *http.Request) bool{

@@ -462,8 +462,8 @@ func isNamedHost(s, before string) bool {
 	return connects(before)
 }
 
-// isPath reports whether s is a path or the name of a file, perhaps with line and column: by its beginning, two slashes,
-// a pattern, an escape of URLs, or a file's ending. One slash between words is no path: read/write, text/html.
+// isPath reports whether s is a path or the name of a file, perhaps with line and column: by its beginning, two
+// slashes, a pattern, an escape of URLs, or a file's ending. One slash between words is no path: read/write, text/html.
 func isPath(s string) bool {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || isAlnum(byte(r)) }) < 0 {
 		return false

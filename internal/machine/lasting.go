@@ -3,7 +3,8 @@ package machine
 import "maps"
 
 // Lasting returns what of a snapshot is about the machine itself and doesn't change while it runs: that holds for a
-// process that has died on it, too. sameBoot says that it died since the machine's last start. The caller owns the maps.
+// process that has died on it, too. sameBoot says that it died since the machine's last start. The caller owns the
+// maps.
 func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	contexts := make(map[string]Values, 3)
 	if system := snapshot["os"]; len(system) > 0 {

@@ -254,7 +254,8 @@ func busy(t *testing.T) (worked, there float64) {
 }
 
 func TestContextCPUUse(t *testing.T) {
-	// A busy machine may stop the test between any two readings: the outer ones and the inner ones bound what readCPU may say.
+	// A busy machine may stop the test between any two readings: the outer ones and the inner ones bound what readCPU
+	// may say.
 	type reading struct{ worked, there, used, wall float64 }
 	start := time.Now()
 	read := func() (r reading) {

@@ -100,7 +100,8 @@ func TestBadEnvelopes(t *testing.T) {
 	}
 }
 
-// TestNothingIsCutOff: Close gives requests under way a moment to be answered, and they don't wait for the next process.
+// TestNothingIsCutOff: Close gives requests under way a moment to be answered, and they don't wait for the next
+// process.
 func TestNothingIsCutOff(t *testing.T) {
 	overStores(t, func(t *testing.T, open func() (Store, error)) {
 		s := &sink{}

@@ -143,8 +143,8 @@ func (o *Outbox) stuck(now time.Duration) (n int) {
 }
 
 // senders is how many requests may be under way now. Those that are stuck don't count, so that a few envelopes that are
-// never answered don't hold all senders; while nothing at all was answered for a while, one more at a time may try. mu is
-// held.
+// never answered don't hold all senders; while nothing at all was answered for a while, one more at a time may try. mu
+// is held.
 func (o *Outbox) senders(now time.Duration) int {
 	stuck := o.stuck(now)
 	if stuck == 0 {

@@ -67,8 +67,8 @@ func TestCalmSiblings(t *testing.T) {
 	}
 }
 
-// TestBacklogCountsOnce: while a backlog that nearly fills the room is adopted, captures are held and nothing of either is
-// lost as long as both fit.
+// TestBacklogCountsOnce: while a backlog that nearly fills the room is adopted, captures are held and nothing of either
+// is lost as long as both fit.
 func TestBacklogCountsOnce(t *testing.T) {
 	t.Parallel()
 	const room, size = 4 << 20, 20_000

@@ -1,5 +1,5 @@
-// Package outbox keeps envelopes until a Sentry server has taken them: a store holds them, on disk or in memory, a queue
-// knows their order, and senders deliver them.
+// Package outbox keeps envelopes until a Sentry server has taken them: a store holds them, on disk or in memory, a
+// queue knows their order, and senders deliver them.
 //
 // Data goes one way: [Outbox.Put] stores a record and queues its entry, a sender takes entries from the queue, reads
 // their payload from the store, and marks them done there when the server has answered. The rooms below: store has what
@@ -131,8 +131,8 @@ type Outbox struct {
 
 	resident *resident.Resident
 
-	// putMu makes the order in the store the order of the queue, and limits exact. It is taken before mu. It may be held
-	// during a write to disk, never during a request; mu never during either, nor while a Logger is called.
+	// putMu makes the order in the store the order of the queue, and limits exact. It is taken before mu. It may be
+	// held during a write to disk, never during a request; mu never during either, nor while a Logger is called.
 	putMu sync.Mutex
 
 	mu          sync.Mutex

@@ -102,8 +102,8 @@ func (r *Resident) run(f func()) {
 	f()
 }
 
-// Run runs f in a goroutine where the resident lives, and returns when f has: for calls of other people's code that makes
-// channels of its own. After Close it runs f in the caller's. The caller is no goroutine of the resident's.
+// Run runs f in a goroutine where the resident lives, and returns when f has: for calls of other people's code that
+// makes channels of its own. After Close it runs f in the caller's. The caller is no goroutine of the resident's.
 func (r *Resident) Run(f func()) {
 	var done chan struct{}
 	started := false

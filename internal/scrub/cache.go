@@ -6,8 +6,8 @@ import (
 )
 
 // A cache remembers what became of short texts that come again in every event: names of values, functions and files. It
-// has a pair of places for each hash, the newer text in the first, so that it can't grow, and two that meet don't push out
-// each other in every event. It has no lock. The zero value is empty.
+// has a pair of places for each hash, the newer text in the first, so that it can't grow, and two that meet don't push
+// out each other in every event. It has no lock. The zero value is empty.
 type cache struct {
 	places [cachePlaces]atomic.Pointer[cached]
 }

@@ -43,7 +43,8 @@ func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
 		Status: old.Status, Tags: tags, StartTime: start, EndTime: end, Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin}
 }
 
-// contexts scrubs the contexts, but for those of clean, and returns the bytes of those that hold the host program's data.
+// contexts scrubs the contexts, but for those of clean, and returns the bytes of those that hold the host program's
+// data.
 func (s *Scrubber) contexts(e *sentry.Event, clean map[string]sentry.Context) (bytes int) {
 	out, changed := e.Contexts, false
 	for name, c := range e.Contexts {

@@ -17,12 +17,12 @@ import (
 // be shared with scopes and other events, and are copied before something in them changes. It never panics: a place
 // that can't be scrubbed is replaced whole. Nothing is allocated when nothing changes.
 //
-// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name, mail
-// and IP address go. Payloads of attachments and IDs stay as they are.
+// Without Config.PII the user keeps the ID and the data that the host program set, as texts that are scrubbed; name,
+// mail and IP address go. Payloads of attachments and IDs stay as they are.
 func (s *Scrubber) Event(e *sentry.Event) { s.EventBut(e, nil) }
 
-// EventBut is Event for an e that may hold contexts of clean, the very maps, which [Scrubber.Contexts] has made and nobody
-// has written to since: it doesn't look into them.
+// EventBut is Event for an e that may hold contexts of clean, the very maps, which [Scrubber.Contexts] has made and
+// nobody has written to since: it doesn't look into them.
 func (s *Scrubber) EventBut(e *sentry.Event, clean map[string]sentry.Context) {
 	if e == nil {
 		return

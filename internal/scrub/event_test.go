@@ -110,8 +110,8 @@ func filledEvent(text string) *sentry.Event {
 	return e
 }
 
-// What Sentry's or the protocol's own words are in stays; so does what is attached, and what the debugger needs to find the
-// program. All else is scrubbed, every field that sentry-go has or will have.
+// What Sentry's or the protocol's own words are in stays; so does what is attached, and what the debugger needs to find
+// the program. All else is scrubbed, every field that sentry-go has or will have.
 var kept = []string{"EventID", "Platform", "Sdk.Name", "Sdk.Version", "Sdk.Integrations[]", "Sdk.Packages[].Name", "Sdk.Packages[].Version", "Attachments[].ContentType", "Attachments[].Payload",
 	"Type", "TransactionInfo.Source", "CheckIn.ID", "CheckIn.MonitorSlug", "CheckIn.Status", "MonitorConfig.Timezone", "Spans[].Source", "Spans[].Origin",
 	"DebugMeta.SdkInfo.SdkName", "DebugMeta.Images[].Type", "DebugMeta.Images[].ImageAddr", "DebugMeta.Images[].DebugID", "DebugMeta.Images[].CodeID",
@@ -482,7 +482,8 @@ func TestCutNames(t *testing.T) {
 	}
 }
 
-// A context that came from elsewhere, such as a journal, may be one level too deep for Relay, which would make text of it.
+// A context that came from elsewhere, such as a journal, may be one level too deep for Relay, which would make text of
+// it.
 func TestContextLevels(t *testing.T) {
 	for depth := 5; depth < 10; depth++ {
 		c := sentry.Context{"password": "x"} // which the walk doesn't enter

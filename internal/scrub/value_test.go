@@ -116,7 +116,8 @@ func TestValueTooLarge(t *testing.T) {
 	}
 }
 
-// TestTakenNamesAreLinear: names that become one, as those of a map by token do, don't make each other longer and longer.
+// TestTakenNamesAreLinear: names that become one, as those of a map by token do, don't make each other longer and
+// longer.
 func TestTakenNamesAreLinear(t *testing.T) {
 	t.Parallel()
 	const keys = 20_000

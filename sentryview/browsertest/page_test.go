@@ -176,7 +176,8 @@ func (b *tab) pages(some int, look func(url string)) (n int) {
 	return len(done)
 }
 
-// TestHostile: whatever was received, every page is quiet: no script runs, nothing leaves, the policy has nothing to do.
+// TestHostile: whatever was received, every page is quiet: no script runs, nothing leaves, the policy has nothing to
+// do.
 func TestHostile(t *testing.T) {
 	server := sentrytest.NewServer(nil)
 	defer server.Close()

@@ -99,7 +99,8 @@ func claim(sys System, journal string) (f File, live bool, err error) {
 		_ = f.Close()
 		return nil, err == nil, err
 	}
-	// An adopter removes the journal before it gives up the lock: then this is the lock of a file that nobody else sees.
+	// An adopter removes the journal before it gives up the lock: then this is the lock of a file that nobody else
+	// sees.
 	a, err := f.Stat()
 	if err == nil {
 		var b fs.FileInfo
@@ -191,8 +192,8 @@ func (d *Store) tellDead(a *adoption) {
 	a.dead = nil
 }
 
-// report calls OnDead. The reports it makes are not synced one by one: until the journal is removed, which waits for one
-// sync of all, they would be made again.
+// report calls OnDead. The reports it makes are not synced one by one: until the journal is removed, which waits for
+// one sync of all, they would be made again.
 func (d *Store) report(c *corpse, told *bool) {
 	reported := map[[16]byte]bool{}
 	note := func(eventID string) {
@@ -351,8 +352,8 @@ func (d *Store) aged(path string) bool {
 	return age > maxAge
 }
 
-// giveUpOld gives up what could not be read of a segment, once that is older than an event may become: else a bad sector
-// would wait for ever. It returns how many stretches that was.
+// giveUpOld gives up what could not be read of a segment, once that is older than an event may become: else a bad
+// sector would wait for ever. It returns how many stretches that was.
 func (d *Store) giveUpOld(s *segment, path string) (count int) {
 	if len(s.unread) == 0 || !d.aged(path) {
 		return 0

@@ -93,8 +93,8 @@ type Store struct {
 }
 
 const (
-	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted folder
-	// is made again.
+	// maxSegment is how much is kept for one record that waits among done ones, and what is copied when a deleted
+	// folder is made again.
 	maxSegment = 4 << 20
 	minSegment = 64 << 10
 	// segmentParts is how many segments MaxBytes has room for at least. Bytes looks at what others hold once a segment.
@@ -277,8 +277,8 @@ func (d *Store) write(w *putting) error {
 	return nil
 }
 
-// Probe implements [store.Store]: it does what Put does for a large record, and syncs it, in a segment of its own that it
-// removes again. Should the process die before, that is a segment with nothing waiting.
+// Probe implements [store.Store]: it does what Put does for a large record, and syncs it, in a segment of its own that
+// it removes again. Should the process die before, that is a segment with nothing waiting.
 func (d *Store) Probe() error {
 	if d.writes.hangs() {
 		return errHangs
@@ -487,8 +487,8 @@ func (d *Store) done(e *store.Entry) error {
 }
 
 // Bytes implements [store.Store]. What other processes hold is what they told when this one last began a segment,
-// adopted, or called Recount. What could not be read counts whole, but for a part of the room: nothing makes place there, and
-// events captured now must have some.
+// adopted, or called Recount. What could not be read counts whole, but for a part of the room: nothing makes place
+// there, and events captured now must have some.
 func (d *Store) Bytes() int64 {
 	unread := d.unreadBytes.Load()
 	if limit := d.cfg.MaxBytes; limit > 0 {

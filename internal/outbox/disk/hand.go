@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// writeLimit bounds a round of calls that callers wait for, with a quarter more. One that arrives during a round waits
-	// for the next too, so nobody waits for more than 100 ms, as promised.
+	// writeLimit bounds a round of calls that callers wait for, with a quarter more. One that arrives during a round
+	// waits for the next too, so nobody waits for more than 100 ms, as promised.
 	writeLimit = 40 * time.Millisecond
 	// readLimit does the same for payloads on their way to the server. Nobody but a sender waits for those, and a busy
 	// turning disk takes its time.

@@ -79,8 +79,8 @@ const (
 	slotSize   = 16 << 10
 	noteOffset = 12 << 10
 	partHead   = 20
-	// maxText is how many bytes of a type or breadcrumb are kept. JSON may make six of one ("<" is "\u003c"), and a note
-	// must not reach into the next slot.
+	// maxText is how many bytes of a type or breadcrumb are kept. JSON may make six of one ("<" is "\u003c"), and a
+	// note must not reach into the next slot.
 	maxText = 600
 	maxName = 200     // of each name of a job, likewise
 	maxTags = 3 << 10 // of JSON

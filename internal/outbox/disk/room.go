@@ -20,7 +20,8 @@ const (
 	toldBits   = 40
 	maxTold    = 1<<(64-toldBits) - 2
 
-	// tellParts is the part of a segment by which what waits may change before it is told at once; else within syncDelay.
+	// tellParts is the part of a segment by which what waits may change before it is told at once; else within
+	// syncDelay.
 	tellParts = 8
 	// recountEvery bounds how often Recount looks.
 	recountEvery = 100 * time.Millisecond

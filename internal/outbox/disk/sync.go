@@ -13,8 +13,8 @@ import (
 const (
 	// syncDelay is how much a power cut may cost.
 	syncDelay = time.Second
-	// syncWait bounds how long anybody waits for a sync: a disk that hangs must not hang the program. A sync takes a few
-	// milliseconds on a solid-state disk and some tens on a turning one. What isn't synced by then is soon after.
+	// syncWait bounds how long anybody waits for a sync: a disk that hangs must not hang the program. A sync takes a
+	// few milliseconds on a solid-state disk and some tens on a turning one. What isn't synced by then is soon after.
 	syncWait = 50 * time.Millisecond
 )
 

@@ -93,8 +93,8 @@ type Store interface {
 	// Payload returns e's payload as it was stored, in buf when that is large enough. ErrDamaged: it can never be read.
 	// Any other error may pass; after one, buf is the store's.
 	Payload(e *Entry, buf []byte) ([]byte, error)
-	// Done forgets e: delivered, or dropped. It isn't handed out again, not to later processes either. It returns within
-	// 100 ms.
+	// Done forgets e: delivered, or dropped. It isn't handed out again, not to later processes either. It returns
+	// within 100 ms.
 	Done(e *Entry) error
 	// Adopt takes over what processes that have died left behind, with Backlog set, and calls found with it, segment by
 	// segment, the oldest first; nothing when another process has taken it. It ends early when ctx does. What can't be

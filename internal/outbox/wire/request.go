@@ -87,7 +87,8 @@ func (e *Endpoint) Post(ctx context.Context, envelope []byte, c store.Category) 
 	resp, err := e.Client.Do(req) //nolint:bodyclose // Finish closes it
 	if err != nil {
 		body.release()
-		// When the network has changed, idle connections are dead without knowing it: the next request shall not try them.
+		// When the network has changed, idle connections are dead without knowing it: the next request shall not try
+		// them.
 		e.CloseIdle()
 		return Answer{Verdict: judgeError(err), Err: fmt.Errorf("outbox: send: %w", err)}
 	}

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like secrets.
+// What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like
+// secrets.
 const (
 	wantFound     = 85
 	wantUnchanged = 93
@@ -20,10 +21,11 @@ const (
 // corpusPasswords stand for PW: such as people have, and such as programs make.
 var corpusPasswords = []string{"Sommer2024!", "k7GqmP2xVb9sQ", "hunter2"}
 
-// TestCorpus measures what is found and what is spoiled in lines as a technician's machine has them, and what clean text
-// costs. The lists are in testdata: secrets.txt has PW where a password stands, and B64 for that of carol in base64;
-// ordinary.txt must stay as it is; of wraps.txt with each of errors.txt nothing may be lost. With $SENTRYCONFIG_CASES, a
-// folder, its secrets.txt and ordinary.txt are measured too, and the lines that miss are printed.
+// TestCorpus measures what is found and what is spoiled in lines as a technician's machine has them, and what clean
+// text costs. The lists are in testdata: secrets.txt has PW where a password stands, and B64 for that of carol in
+// base64; ordinary.txt must stay as it is; of wraps.txt with each of errors.txt nothing may be lost. With
+// $SENTRYCONFIG_CASES, a folder, its secrets.txt and ordinary.txt are measured too, and the lines that miss are
+// printed.
 func TestCorpus(t *testing.T) {
 	folders := []string{"testdata"}
 	if more := os.Getenv("SENTRYCONFIG_CASES"); more != "" {

@@ -15,7 +15,8 @@ const (
 	// maxGrowth is what a text of twice the size may cost at most, maxSlack what it may cost beyond that.
 	maxGrowth = 2.2
 	maxSlack  = 1024
-	// maxStepsPerByte is what the dearest text may cost: look-backs and look-aheads that may be in vain again and again.
+	// maxStepsPerByte is what the dearest text may cost: look-backs and look-aheads that may be in vain again and
+	// again.
 	maxStepsPerByte = 200
 )
 

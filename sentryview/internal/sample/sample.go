@@ -37,8 +37,8 @@ func Main() {
 	os.Exit(1)
 }
 
-// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches. It returns
-// only when it can't.
+// child runs a task in which it dies: killed by its parent, or by a panic in a goroutine that nobody catches. It
+// returns only when it can't.
 func child(role, dir, dsn string) error {
 	if role == "kill" {
 		return beKilled(dir, dsn)
