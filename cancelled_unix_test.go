@@ -5,7 +5,10 @@ package sentryconfig_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"testing"
 
 	"github.com/autoservice/sentryconfig"
@@ -14,6 +17,10 @@ import (
 // A process that was ended with a signal from outside while the context was cancelled follows from that. One that
 // exited by itself, or crashed, doesn't.
 func TestEndOfProcessWhileCancelled(t *testing.T) {
+	// Signals that this process was started to ignore, as nohup does it, its children would ignore as well.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(caught)
 	for _, test := range []struct{ end, status string }{
 		{"kill -KILL $$", "cancelled"}, {"kill -TERM $$", "cancelled"}, {"kill -INT $$", "cancelled"},
 		{"kill -HUP $$", "cancelled"}, {"kill -SEGV $$", "internal_error"}, {"exit 1", "internal_error"},

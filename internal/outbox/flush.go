@@ -127,18 +127,16 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 // flushed reports whether f is over, and how it ended. mu is held.
 func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 	looked := o.disk.adopted && o.disk.looks >= f.looks
+	if looked { // what earlier processes left, and what was reported of them, counts as put before
+		f.target = max(f.target, o.disk.adoptedSeq)
+	}
 	waits := !looked
-	o.queue.eachFirst(func(it *item) { waits = waits || o.concerns(f, it) })
+	o.queue.eachFirst(func(it *item) { waits = waits || it.seq <= f.target })
 	if !waits {
 		ok = o.lost == f.lost && o.disk.unread.Count == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
 	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() || looked && o.outlasted(f)
-}
-
-// concerns reports whether f waits for it: what was put before, and what earlier processes left. mu is held.
-func (o *Outbox) concerns(f *flush, it *item) bool {
-	return it.seq <= f.target || it.lane == laneBacklog && it.seq <= o.disk.adoptedSeq
 }
 
 // outlasted reports whether all that f waits for is limited for longer than f may take. mu is held.
@@ -148,7 +146,7 @@ func (o *Outbox) outlasted(f *flush) bool {
 	}
 	outlasted := true
 	o.queue.eachFirst(func(it *item) {
-		if o.concerns(f, it) && o.until[store.Index(it.entry.Category)] <= f.end {
+		if it.seq <= f.target && o.until[store.Index(it.entry.Category)] <= f.end {
 			outlasted = false
 		}
 	})
