@@ -148,6 +148,7 @@ type adoption struct {
 	found  func([]*store.Entry)
 	living map[string]bool // stems met, and whether their process lives
 	store.Adopted
+	torn int // segments with a damaged end, as a kill in the middle of a write leaves them: nobody had an ID for that
 	dead []*corpse
 }
 
@@ -288,7 +289,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	if err != nil || live || f == nil {
 		return
 	}
-	told, before := readTold(f), a.Adopted
+	told, before, torn := readTold(f), a.Adopted, a.torn
 	found := int64(0)
 	for _, entry := range segments {
 		if a.ctx.Err() != nil { // the next process goes on
@@ -305,7 +306,8 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		}
 	}
 	if a.Damaged > before.Damaged && told.ok && a.Unread.Count == before.Unread.Count {
-		a.Damaged = before.Damaged + max(1, int(told.records-found)) // what is damaged is what is missing
+		least := min(1, a.Damaged-before.Damaged-(a.torn-torn))
+		a.Damaged = before.Damaged + max(least, int(told.records-found)) // what is damaged is what is missing
 	}
 	if told.ok && len(segments) > 0 {
 		_, _ = f.WriteAt(appendTold(toldNothing), toldOffset) // it is ours now, and we tell
@@ -389,6 +391,9 @@ func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
 	}
 	damage += d.giveUpOld(s, path)
 	a.Damaged += damage
+	if s.torn {
+		a.torn++
+	}
 	if damage > 0 || s.size == 0 {
 		d.log.Add(slog.LevelWarn, "outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
 	}
@@ -451,6 +456,7 @@ func (s *segment) read(f File, part stretch) (found []*store.Entry, damage int, 
 		}
 		if part.from > 0 || part.to > segmentHeader {
 			damage++
+			s.torn = s.torn || part.to == s.size
 		}
 		heal(f, s.size, part)
 	}

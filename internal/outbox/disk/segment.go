@@ -71,6 +71,7 @@ type segment struct {
 	failed    bool    // which wasn't possible
 	doneSince []int64 // what was done meanwhile, by the offsets of its entries
 
+	torn   bool      // its end was damaged when it was adopted
 	unread []stretch // could not be read when it was adopted: while there are any, it is neither removed nor cut
 }
 
