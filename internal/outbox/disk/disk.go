@@ -78,11 +78,11 @@ type Store struct {
 	buf      []byte
 	failed   error // of the last sync
 
-	peers     peers
-	toldBytes int64         // of ours, as others can read
-	held      int64         // bytes of our segments' files
-	rewriting chan struct{} // closed when no segment is being rewritten any more; nil: none is
-	reclaimed time.Time     // when that was, last
+	peers                  peers
+	toldBytes, toldRecords int64         // of ours, as others can read
+	held                   int64         // bytes of our segments' files
+	rewriting              chan struct{} // closed when no segment is being rewritten any more; nil: none is
+	reclaimed              time.Time     // when that was, last
 
 	resident *resident.Resident // starts syncs and times them
 	next     *batch             // the one that is asked for, or will be

@@ -333,6 +333,9 @@ func (j *Journal) start(f File) error {
 		return err
 	}
 	_, err = f.WriteAt(appendPart(nil, 0, meta[:min(len(meta), noteOffset-partHead)], nil), 0)
+	if err == nil {
+		_, err = f.WriteAt(appendTold(toldNothing), toldOffset)
+	}
 	j.file, j.running = f, map[int]*running{}
 	return err
 }

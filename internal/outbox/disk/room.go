@@ -62,10 +62,13 @@ func readTold(journal io.ReaderAt) told {
 	return told{records: int64(n>>toldBits) - 1, bytes: int64(n & (1<<toldBits - 1)), ok: true}
 }
 
-// tell tells others how much waits, at once if it has changed by much. mu is held.
+// tell tells others how much waits, at once if it has changed by much. Never are more records told than wait: after a
+// kill, what is missing of those told would be taken for lost. mu is held.
 func (d *Store) tell() {
 	diff := d.waiting.bytes.Load() - d.toldBytes
 	switch {
+	case d.waiting.records.Load() < d.toldRecords:
+		d.tellNow()
 	case diff == 0:
 	case max(diff, -diff) >= d.segmentSize/tellParts:
 		d.tellNow()
@@ -78,7 +81,7 @@ func (d *Store) tell() {
 func (d *Store) tellNow() {
 	now := told{records: max(0, d.waiting.records.Load()), bytes: max(0, d.waiting.bytes.Load())}
 	if d.journal.tell(now) {
-		d.toldBytes = now.bytes
+		d.toldBytes, d.toldRecords = now.bytes, now.records
 	}
 }
 
