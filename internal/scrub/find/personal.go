@@ -171,7 +171,8 @@ func (p *personal) found(ed *editor, i int) int {
 			return 0
 		}
 		next := 0
-		if k := i + n; k < len(t) && p.elements[t[k]] || c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
+		if k := i + n; k < len(t) && p.elements[t[k]] ||
+			c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
 			next = p.path(ed, i, n)
 		}
 		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
@@ -377,8 +378,14 @@ func unescaped(t string, k int) (r rune, size int) {
 			}
 		}
 		return utf8.RuneError, 3
-	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u' && isHex(t[k+2]) && isHex(t[k+3]) && isHex(t[k+4]) && isHex(t[k+5]):
-		return rune(hexDigit(t[k+2]))<<12 | rune(hexDigit(t[k+3]))<<8 | rune(hexDigit(t[k+4]))<<4 | rune(hexDigit(t[k+5])), 6
+	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u':
+		for _, c := range []byte(t[k+2 : k+6]) {
+			if !isHex(c) {
+				return 0, 0
+			}
+			r = r<<4 | rune(hexDigit(c))
+		}
+		return r, 6
 	}
 	return 0, 0
 }
@@ -436,7 +443,8 @@ var (
 	}
 	// diskParents begin paths on somebody's disk, of whatever system, or in a backup.
 	diskParents = [...]string{
-		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/", "/archive/",
+		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/",
+		"/archive/",
 	}
 	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
 )
@@ -445,8 +453,8 @@ var (
 var homeFolders = func() (folders [256][]homeFolder) {
 	for _, f := range [...]homeFolder{
 		{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
-		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"}, {name: "gebruikers"},
-		{name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
+		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"},
+		{name: "gebruikers"}, {name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
 		{name: "redirectedfolders"}, {name: "folderredirection"},
 	} {
 		folders[f.name[0]] = append(folders[f.name[0]], f)
@@ -691,7 +699,8 @@ func isMeant(t string, i, end int, mark string) bool {
 	if mark == hostMark {
 		return server || end < len(t) && t[end] == '\\' && (i == 0 || t[i-1] == ' ' || t[i-1] == '"' || t[i-1] == '\'')
 	}
-	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') && !isPathBefore(t, i-1) ||
+	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') &&
+		!isPathBefore(t, i-1) ||
 		end < len(t) && t[end] == '@' && (i == 0 || !isTokenByte(t[i-1]) && t[i-1] != '.')
 }
 

@@ -22,8 +22,8 @@ func isNothing(word string) bool {
 // What a name without quotes may have beside it that is no secret, though others have one there.
 var (
 	// weakNames are those of what is often only named, counted or described: a plain word beside them is no secret.
-	weakNames = setOf("auth oauth authorization session cookie cookies cred creds credential credentials jwt csrf xsrf " +
-		"secret secrets basicauth setcookie sid mnemonic key hash content token tokens psk otp")
+	weakNames = setOf("auth oauth authorization session cookie cookies cred creds credential credentials jwt csrf " +
+		"xsrf secret secrets basicauth setcookie sid mnemonic key hash content token tokens psk otp")
 	// places are names of what may be a file.
 	places = setOf("token secret key session cookie cookies credential credentials auth sock authority ssn jwt creds " +
 		"sid")
