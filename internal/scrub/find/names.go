@@ -391,8 +391,8 @@ func joinedSecret[T string | []byte](word T) bool {
 // secretSuffixes end names of secrets, by their last letter.
 var secretSuffixes = func() (suffixes [256][]string) {
 	for suffix := range strings.FieldsSeq("password passwords passwd pwd pw pass secret secrets token dsn " +
-		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential credentials " +
-		"connectionstring csrf xsrf passwort kennwort wachtwoord lösenord") {
+		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential " +
+		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord") {
 		last := suffix[len(suffix)-1]
 		suffixes[last] = append(suffixes[last], suffix)
 	}

@@ -206,8 +206,8 @@ func isJoined(word string) bool {
 	return strings.ContainsAny(word, "_-") && isIdentifier(word) && strings.ToLower(word) == word
 }
 
-// takesOperand reports whether t goes on, after a blank, with a path or a URL in quotes, as behind an operation: open
-// /…, Get "…", stat C:\….
+// takesOperand reports whether t goes on as after an operation, with a blank and a path or a URL in quotes: open /…,
+// Get "…", stat C:\….
 func takesOperand(t string) bool {
 	if len(t) < 2 || t[0] != ' ' {
 		return false
