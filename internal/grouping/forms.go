@@ -260,7 +260,8 @@ func urlEnd(s string, i int) int {
 func tokenEnd(s string, i int) int {
 	start, unspaced := i, false
 	for i < len(s) {
-		if s[i] >= utf8.RuneSelf {
+		c := s[i]
+		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if endsAny(r) || !unspaced && endsSpaced(s, start, i, r) {
 				return i
@@ -269,7 +270,15 @@ func tokenEnd(s string, i int) int {
 			i += size
 			continue
 		}
-		if i > start && (unspaced || startsOther(s, i)) || endsToken(s, start, i) {
+		if i > start {
+			switch {
+			case unspaced,
+				(c == '\\' || i+1 < len(s) && s[i+1] == ':') && startsWindowsPath(s, i),
+				c == '-' && i+1 < len(s) && s[i+1] == '>': // from one address to another
+				return i
+			}
+		}
+		if !isAlnum(c) && endsToken(s, start, i) {
 			return i
 		}
 		i++
@@ -286,14 +295,6 @@ func endsAny(r rune) bool {
 // one without, but for that of a name in a path.
 func endsSpaced(s string, start, i int, r rune) bool {
 	return isUnspaced(r) && (unicode.IsPunct(r) || i > start && s[i-1] != '/')
-}
-
-// startsOther reports whether at i, within a token, a Windows path begins, or the arrow from one address to another.
-func startsOther(s string, i int) bool {
-	if s[i] == '-' {
-		return i+1 < len(s) && s[i+1] == '>'
-	}
-	return (s[i] == '\\' || i+1 < len(s) && s[i+1] == ':') && startsWindowsPath(s, i)
 }
 
 // endsToken reports whether the ASCII character at i isn't of the token that begins at start.
