@@ -181,7 +181,8 @@ scan:
 		case r < ' ', strings.ContainsRune("\"'<>|*;,", r), r == '?' && end > i+3: // not that of \\?\
 			break scan
 		case r == ':':
-			if colon = end+1 == len(s) || s[end+1] == ' ' || s[end+1] == '\n'; colon || strings.HasPrefix(s[end:], "://") {
+			colon = end+1 == len(s) || s[end+1] == ' ' || s[end+1] == '\n'
+			if colon || strings.HasPrefix(s[end:], "://") {
 				break scan
 			}
 		case r == ' ' || r == '(':
@@ -262,15 +263,10 @@ func tokenEnd(s string, i int) int {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if unicode.IsSpace(r) || r == utf8.RuneError || unicode.In(r, unicode.Pi, unicode.Pf, unicode.Ps) {
+			if endsAny(r) || !unspaced && endsSpaced(s, start, i, r) {
 				return i
 			}
-			if isUnspaced(r) && !unspaced {
-				if unicode.IsPunct(r) || i > start && s[i-1] != '/' {
-					return i
-				}
-				unspaced = i == start
-			}
+			unspaced = unspaced || i == start && isUnspaced(r)
 			i += size
 			continue
 		}
@@ -282,23 +278,35 @@ func tokenEnd(s string, i int) int {
 				return i
 			}
 		}
-		if isAlnum(c) {
-			i++
-			continue
-		}
-		switch c {
-		case '"', '`', '(', ')', '[', ']', '{', '}', '<', '>', ',', ';', '=', '|', 0x7f:
-			return i
-		}
-		if c <= ' ' {
-			return i
-		}
-		if c == '\'' && (i == start || i+1 == len(s) || !isWordByte(s[i-1]) || !isWordByte(s[i+1])) {
+		if !isAlnum(c) && endsToken(s, start, i) {
 			return i
 		}
 		i++
 	}
 	return i
+}
+
+// endsAny reports whether the character r, beyond ASCII, is in no token.
+func endsAny(r rune) bool {
+	return unicode.IsSpace(r) || r == utf8.RuneError || unicode.In(r, unicode.Pi, unicode.Pf, unicode.Ps)
+}
+
+// endsSpaced reports whether r, at i, ends the token that begins at start in a script with spaces: as a character of
+// one without, but for that of a name in a path.
+func endsSpaced(s string, start, i int, r rune) bool {
+	return isUnspaced(r) && (unicode.IsPunct(r) || i > start && s[i-1] != '/')
+}
+
+// endsToken reports whether the ASCII character at i isn't of the token that begins at start.
+func endsToken(s string, start, i int) bool {
+	switch c := s[i]; c {
+	case '"', '`', '(', ')', '[', ']', '{', '}', '<', '>', ',', ';', '=', '|', 0x7f:
+		return true
+	case '\'':
+		return i == start || i+1 == len(s) || !isWordByte(s[i-1]) || !isWordByte(s[i+1])
+	default:
+		return c <= ' '
+	}
 }
 
 // isNumber reports whether s is a number in the widest sense: with a sign, a unit, or parts as versions, dates and
@@ -334,7 +342,8 @@ func numberEnd(s string, i int) int {
 		switch c := s[end]; {
 		case strings.IndexByte(".,:/_-", c) >= 0:
 			date = date || c == '-' || c == ':' || c == '/'
-			if month := lettersEnd(s, next); month == next+3 && month < len(s) && s[month] == c && isMonth(s[next:month]) {
+			month := lettersEnd(s, next)
+			if month == next+3 && month < len(s) && s[month] == c && isMonth(s[next:month]) {
 				next = month + 1
 			}
 		case c == 'T' && date:

@@ -39,7 +39,8 @@ func newChild(key string, index int, v reflect.Value) child {
 }
 
 func byWeight(a, b child) int {
-	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.length, b.length), cmp.Compare(a.index, b.index), strings.Compare(a.key, b.key))
+	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.length, b.length), cmp.Compare(a.index, b.index),
+		strings.Compare(a.key, b.key))
 }
 
 // keepChild copies c into its share of the room when left children wait, itself included; false if it doesn't fit.
@@ -257,23 +258,27 @@ func weight(rv reflect.Value, hops int) int {
 		return 1 + rv.Len()
 	case reflect.Struct:
 		if rv.CanInterface() && infoOf(rv.Type()).exact {
-			switch x := rv.Interface().(type) {
-			case slog.Value:
-				switch x.Kind() {
-				case slog.KindGroup:
-					return 1 + len(x.Group())
-				case slog.KindLogValuer:
-					return 1
-				case slog.KindAny:
-					return weight(reflect.ValueOf(x.Any()), hops+1)
-				}
-				return 0
-			case slog.Attr, reflect.Value:
-				return 1
-			}
-			return 0 // time.Time
+			return exactWeight(rv.Interface(), hops)
 		}
 		return 1 + len(infoOf(rv.Type()).fields)
 	}
 	return 0
+}
+
+// exactWeight is weight for the structs of exact.
+func exactWeight(v any, hops int) int {
+	switch x := v.(type) {
+	case slog.Value:
+		switch x.Kind() {
+		case slog.KindGroup:
+			return 1 + len(x.Group())
+		case slog.KindLogValuer:
+			return 1
+		case slog.KindAny:
+			return weight(reflect.ValueOf(x.Any()), hops+1)
+		}
+	case slog.Attr, reflect.Value:
+		return 1
+	}
+	return 0 // time.Time
 }

@@ -77,60 +77,78 @@ func (s *sizer) size(v any) bool {
 		}
 		s.left -= floatLen(x)
 	case map[string]any:
-		if x == nil {
-			s.left -= len("null")
-			break
-		}
-		if !s.enter(len(x)) {
-			return false
-		}
-		for key, e := range x {
-			s.string(key)
-			s.left--
-			if !s.size(e) {
-				return false
-			}
-		}
-		s.levels++
+		return s.mapAny(x)
 	case []any:
-		if x == nil {
-			s.left -= len("null")
-			break
-		}
-		if !s.enter(len(x)) {
-			return false
-		}
-		for _, e := range x {
-			if !s.size(e) {
-				return false
-			}
-		}
-		s.levels++
+		return s.listAny(x)
 	case map[string]string:
-		if !s.enter(len(x)) {
-			return false
-		}
-		for key, e := range x {
-			s.string(key)
-			s.left--
-			if s.string(e); s.left < 0 {
-				return false
-			}
-		}
-		s.levels++
+		return s.mapString(x)
 	case []string:
-		if !s.enter(len(x)) {
-			return false
-		}
-		for _, e := range x {
-			if s.string(e); s.left < 0 {
-				return false
-			}
-		}
-		s.levels++
+		return s.listString(x)
 	default:
 		return s.other(v)
 	}
+	return s.left >= 0
+}
+
+func (s *sizer) mapAny(m map[string]any) bool {
+	if m == nil {
+		return s.size(nil)
+	}
+	if !s.enter(len(m)) {
+		return false
+	}
+	for key, e := range m {
+		s.string(key)
+		s.left--
+		if !s.size(e) {
+			return false
+		}
+	}
+	s.levels++
+	return s.left >= 0
+}
+
+func (s *sizer) listAny(l []any) bool {
+	if l == nil {
+		return s.size(nil)
+	}
+	if !s.enter(len(l)) {
+		return false
+	}
+	for _, e := range l {
+		if !s.size(e) {
+			return false
+		}
+	}
+	s.levels++
+	return s.left >= 0
+}
+
+func (s *sizer) mapString(m map[string]string) bool {
+	if !s.enter(len(m)) {
+		return false
+	}
+	for key, e := range m {
+		s.string(key)
+		s.left--
+		if s.string(e); s.left < 0 {
+			return false
+		}
+	}
+	s.levels++
+	return s.left >= 0
+}
+
+func (s *sizer) listString(l []string) bool {
+	if !s.enter(len(l)) {
+		return false
+	}
+	for _, e := range l {
+		if s.string(e); s.left < 0 {
+			return false
+		}
+	}
+	s.levels++
 	return s.left >= 0
 }
 

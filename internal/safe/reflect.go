@@ -14,7 +14,8 @@ func (k *keeper) reflect(rv reflect.Value) any {
 		}
 		rv = rv.Elem()
 	}
-	if kind := rv.Kind(); (kind <= reflect.Float64 || kind == reflect.String) && kind != reflect.Invalid && rv.Type().PkgPath() == "" {
+	kind := rv.Kind()
+	if (kind <= reflect.Float64 || kind == reflect.String) && kind != reflect.Invalid && rv.Type().PkgPath() == "" {
 		return k.basic(rv)
 	}
 	return k.guarded(rv)
@@ -64,21 +65,31 @@ func (k *keeper) guarded(rv reflect.Value) (out any) {
 		return k.short("<" + typeName(t) + ">") // it can't be asked
 	}
 	if rv.CanInterface() {
-		if ti.exact {
-			return k.value(rv.Interface())
-		}
-		if ti.atomic {
-			if v, ok := loadAtomic(addressable(rv).Interface()); ok {
-				return k.value(v)
-			}
-		}
-		if ti.asks && t != resolved {
-			if v, ok := k.ask(rv, ti); ok {
-				return v
-			}
+		if v, ok := k.byType(rv, ti, t != resolved); ok {
+			return v
 		}
 	}
+	return k.byKind(rv, ti)
+}
 
+// byType copies rv if its type has a meaning of its own, or methods, unless asks is false, that say what it is.
+func (k *keeper) byType(rv reflect.Value, ti *typeInfo, asks bool) (out any, ok bool) {
+	if ti.exact {
+		return k.value(rv.Interface()), true
+	}
+	if ti.atomic {
+		if v, ok := loadAtomic(addressable(rv).Interface()); ok {
+			return k.value(v), true
+		}
+	}
+	if ti.asks && asks {
+		return k.ask(rv, ti)
+	}
+	return nil, false
+}
+
+// byKind copies rv, which isn't nil, by what it is made of.
+func (k *keeper) byKind(rv reflect.Value, ti *typeInfo) any {
 	switch rv.Kind() {
 	case reflect.Complex64:
 		return k.short(strconv.FormatComplex(rv.Complex(), 'g', -1, 64))
@@ -101,7 +112,7 @@ func (k *keeper) guarded(rv reflect.Value) (out any) {
 	case reflect.Struct:
 		return k.structOf(rv, ti)
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
-		return k.short("<" + typeName(t) + ">")
+		return k.short("<" + typeName(rv.Type()) + ">")
 	}
 	return k.basic(rv)
 }

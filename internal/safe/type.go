@@ -63,7 +63,10 @@ func firstAsked(t reflect.Type) int {
 
 // hides tells whether t is a LogValuer, be it by pointer only.
 func hides(t reflect.Type) bool {
-	return t.Implements(asked[0]) || t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(asked[0])
+	if t.Implements(asked[0]) {
+		return true
+	}
+	return t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(asked[0])
 }
 
 func newTypeInfo(t reflect.Type) *typeInfo {

@@ -59,11 +59,8 @@ func (k *keeper) value(v any) any {
 		return k.json(x)
 	case json.Number:
 		return k.number(string(x))
-	case url.Userinfo: // its String tells the password, where nothing shows that it is one
-		if _, set := x.Password(); set {
-			return k.text(x.Username()+":xxxxx", nil) // as url.URL.Redacted
-		}
-		return k.text(x.Username(), nil)
+	case url.Userinfo:
+		return k.userinfo(&x)
 	case slog.Value:
 		return k.logValue(x)
 	case slog.Attr:
@@ -74,12 +71,17 @@ func (k *keeper) value(v any) any {
 		}
 		return k.attrs(x)
 	case reflect.Value:
-		if !x.IsValid() {
-			return k.value(nil)
-		}
 		return k.reflect(x)
 	}
 	return k.reflect(reflect.ValueOf(v))
+}
+
+// userinfo keeps the user alone: u's String has the password too, where nothing shows that it is one.
+func (k *keeper) userinfo(u *url.Userinfo) any {
+	if _, set := u.Password(); set {
+		return k.text(u.Username()+":xxxxx", nil) // as url.URL.Redacted
+	}
+	return k.text(u.Username(), nil)
 }
 
 // exact holds the types that value names and that reflect would read in another way, or slower.

@@ -31,12 +31,16 @@ func (s *Scrubber) Payload(a *sentry.Attachment) (payload []byte) {
 
 // textTypes are the content types of texts beside text/…; textFiles the names' extensions where the type says nothing.
 var (
-	textTypes = [...]string{"json", "xml", "yaml", "x-yaml", "toml", "javascript", "sql", "csv", "x-sh", "x-www-form-urlencoded", "x-ndjson"}
+	textTypes = [...]string{
+		"json", "xml", "yaml", "x-yaml", "toml", "javascript", "sql", "csv", "x-sh", "x-www-form-urlencoded",
+		"x-ndjson",
+	}
 	textFiles = map[string]bool{
-		".txt": true, ".log": true, ".out": true, ".err": true, ".md": true, ".csv": true, ".tsv": true, ".html": true, ".htm": true,
-		".json": true, ".jsonl": true, ".ndjson": true, ".xml": true, ".yaml": true, ".yml": true, ".toml": true, ".sql": true,
-		".ini": true, ".cfg": true, ".conf": true, ".config": true, ".properties": true, ".env": true, ".reg": true, ".inf": true,
-		".bat": true, ".cmd": true, ".ps1": true, ".sh": true, ".vbs": true, ".trace": true, ".dump": true, ".har": true, ".eml": true,
+		".txt": true, ".log": true, ".out": true, ".err": true, ".md": true, ".csv": true, ".tsv": true, ".html": true,
+		".htm": true, ".json": true, ".jsonl": true, ".ndjson": true, ".xml": true, ".yaml": true, ".yml": true,
+		".toml": true, ".sql": true, ".ini": true, ".cfg": true, ".conf": true, ".config": true, ".properties": true,
+		".env": true, ".reg": true, ".inf": true, ".bat": true, ".cmd": true, ".ps1": true, ".sh": true, ".vbs": true,
+		".trace": true, ".dump": true, ".har": true, ".eml": true,
 	}
 )
 

@@ -36,11 +36,15 @@ func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
 	tags, tagsChanged := s.stringMap(old.Tags, protocol.MaxTagChars)
 	data, dataChanged, _ := s.walk(old.Data, maxSpanDataBytes, maxSpanDataDepth)
 	start, end := encodable(old.StartTime), encodable(old.EndTime)
-	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description && start.Equal(old.StartTime) && end.Equal(old.EndTime) {
+	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description &&
+		start.Equal(old.StartTime) && end.Equal(old.EndTime) {
 		return old
 	}
-	return &sentry.Span{TraceID: old.TraceID, SpanID: old.SpanID, ParentSpanID: old.ParentSpanID, Name: name, Op: op, Description: description,
-		Status: old.Status, Tags: tags, StartTime: start, EndTime: end, Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin}
+	return &sentry.Span{
+		TraceID: old.TraceID, SpanID: old.SpanID, ParentSpanID: old.ParentSpanID,
+		Name: name, Op: op, Description: description, Status: old.Status, Tags: tags, StartTime: start, EndTime: end,
+		Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin,
+	}
 }
 
 // contexts scrubs the contexts, but for those of clean, and returns the bytes of those that hold the host program's
@@ -150,13 +154,16 @@ func (s *Scrubber) breadcrumb(old *sentry.Breadcrumb) (*sentry.Breadcrumb, int) 
 	if old == nil {
 		return nil, 0
 	}
-	message, category, kind := s.text(old.Message, protocol.MaxMessageChars), cutRunes(s.short(old.Category), protocol.MaxCategoryChars), cutRunes(s.short(old.Type), protocol.MaxCategoryChars)
+	message := s.text(old.Message, protocol.MaxMessageChars)
+	category := cutRunes(s.short(old.Category), protocol.MaxCategoryChars)
+	kind := cutRunes(s.short(old.Type), protocol.MaxCategoryChars)
 	severity, at := level(old.Level, sentry.LevelInfo), encodable(old.Timestamp)
 	data, changed, bytes := old.Data, false, 0
 	if data != nil {
 		data, changed, bytes = s.walk(data, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth)
 	}
-	if !changed && message == old.Message && category == old.Category && kind == old.Type && severity == old.Level && at.Equal(old.Timestamp) {
+	if !changed && message == old.Message && category == old.Category && kind == old.Type &&
+		severity == old.Level && at.Equal(old.Timestamp) {
 		return old, bytes
 	}
 	b := *old

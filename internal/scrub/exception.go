@@ -14,14 +14,16 @@ func (s *Scrubber) exceptions(e *sentry.Event) {
 	for i := range e.Exception {
 		old := &e.Exception[i]
 		x := *old
-		x.Type, x.Module = cutRunes(s.short(x.Type), protocol.MaxTypeChars), cutRunes(s.short(x.Module), protocol.MaxTypeChars)
+		x.Type = cutRunes(s.short(x.Type), protocol.MaxTypeChars)
+		x.Module = cutRunes(s.short(x.Module), protocol.MaxTypeChars)
 		x.Value = s.text(x.Value, protocol.MaxMessageChars)
 		x.Stacktrace = s.stacktrace(x.Stacktrace)
 		x.Mechanism = s.mechanism(x.Mechanism)
 		if x.Type == "" && x.Value == "" {
 			x.Type = "error" // Relay drops one without both
 		}
-		if x.Type == old.Type && x.Module == old.Module && x.Value == old.Value && x.Stacktrace == old.Stacktrace && x.Mechanism == old.Mechanism {
+		if x.Type == old.Type && x.Module == old.Module && x.Value == old.Value &&
+			x.Stacktrace == old.Stacktrace && x.Mechanism == old.Mechanism {
 			continue
 		}
 		if out == nil {
@@ -42,7 +44,9 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 	if kind == "" {
 		kind = "generic" // Relay wants one
 	}
-	description, help, source := s.text(m.Description, protocol.MaxMessageChars), s.text(m.HelpLink, protocol.MaxMessageChars), s.text(m.Source, protocol.MaxCategoryChars)
+	description := s.text(m.Description, protocol.MaxMessageChars)
+	help := s.text(m.HelpLink, protocol.MaxMessageChars)
+	source := s.text(m.Source, protocol.MaxCategoryChars)
 	if !strings.HasPrefix(help, "http") { // Relay takes nothing else
 		help = ""
 	}
@@ -110,7 +114,8 @@ func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
 		text  *string
 		limit int
 	}{
-		{&f.Function, protocol.MaxFunctionChars}, {&f.Symbol, protocol.MaxFunctionChars}, {&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
+		{&f.Function, protocol.MaxFunctionChars}, {&f.Symbol, protocol.MaxFunctionChars},
+		{&f.Module, maxLineChars}, {&f.Filename, maxLineChars},
 		{&f.AbsPath, maxLineChars}, {&f.Package, maxLineChars}, {&f.ContextLine, maxLineChars},
 	} {
 		if *t.text == "" {

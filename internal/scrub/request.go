@@ -119,7 +119,9 @@ func (s *Scrubber) user(u *sentry.User) {
 			u.IPAddress = ""
 		}
 	}
-	u.ID, u.Username, u.Name = s.text(u.ID, protocol.MaxUserChars), s.text(u.Username, protocol.MaxUserChars), s.text(u.Name, protocol.MaxUserChars)
+	u.ID = s.text(u.ID, protocol.MaxUserChars)
+	u.Username = s.text(u.Username, protocol.MaxUserChars)
+	u.Name = s.text(u.Name, protocol.MaxUserChars)
 	u.Email = s.text(u.Email, protocol.MaxMailChars)
 	u.Data, _ = s.stringMap(u.Data, protocol.MaxMessageChars)
 	if s.Personal() {

@@ -152,17 +152,13 @@ func cutExceptions(e *sentry.Event) string {
 // shareData cuts task data, extra and breadcrumb data to maxDataBytes together: the data of the oldest breadcrumbs goes
 // first, then the largest contexts are cut.
 func (s *Scrubber) shareData(e *sentry.Event) {
-	type sized struct {
-		name  string
-		bytes int
-	}
-	var list []sized
+	var list []sizedContext
 	total := 0
 	for name, c := range e.Contexts {
 		if isData(name) {
 			size := safe.Size(c)
 			total += size
-			list = append(list, sized{name, size})
+			list = append(list, sizedContext{name, size})
 		}
 	}
 	crumbs := make([]int, len(e.Breadcrumbs))
@@ -173,10 +169,24 @@ func (s *Scrubber) shareData(e *sentry.Event) {
 	if total <= maxDataBytes {
 		return
 	}
+	if total = cutCrumbData(e, crumbs, total); total > maxDataBytes {
+		s.shareContexts(e, list, total)
+	}
+}
+
+// A sizedContext is a context of the host program's data.
+type sizedContext struct {
+	name  string
+	bytes int
+}
+
+// cutCrumbData leaves out the data of the oldest breadcrumbs, whose sizes are given, until no more than maxDataBytes of
+// total are left, and returns what is left.
+func cutCrumbData(e *sentry.Event, sizes []int, total int) int {
 	e.Breadcrumbs = slices.Clone(e.Breadcrumbs)
-	for i, size := range crumbs {
+	for i, size := range sizes {
 		if total <= maxDataBytes {
-			return
+			break
 		}
 		if size > len(cutData)+16 {
 			b := *e.Breadcrumbs[i]
@@ -185,7 +195,12 @@ func (s *Scrubber) shareData(e *sentry.Event) {
 			total -= size - len(cutData) - 10
 		}
 	}
-	slices.SortFunc(list, func(a, b sized) int {
+	return total
+}
+
+// shareContexts cuts the contexts in list, of total bytes, to maxDataBytes together.
+func (s *Scrubber) shareContexts(e *sentry.Event, list []sizedContext, total int) {
+	slices.SortFunc(list, func(a, b sizedContext) int {
 		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
 	})
 	e.Contexts = maps.Clone(e.Contexts)

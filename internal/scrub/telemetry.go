@@ -86,7 +86,8 @@ func (s *Scrubber) attribute(key string, value attribute.Value) (clean attribute
 		return value, false, true
 	}
 	if s.SecretName(key) {
-		if value.Type() == attribute.INVALID || value.Type() == attribute.STRING && (value.AsString() == "" || value.AsString() == Filtered) {
+		if value.Type() == attribute.INVALID ||
+			value.Type() == attribute.STRING && (value.AsString() == "" || value.AsString() == Filtered) {
 			return value, true, false
 		}
 		return attribute.StringValue(Filtered), true, true

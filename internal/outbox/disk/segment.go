@@ -170,17 +170,13 @@ func scanStretch(r io.ReaderAt, part stretch, size int64, found func(*store.Entr
 				continue
 			}
 		}
-		if b := w.at(off, recordHead); b != nil {
-			e := &store.Entry{}
-			if waiting, ok := parseHead(b, e); ok && off+recordHead+e.Size <= size {
-				if waiting {
-					e.Where.Offset = off
-					found(e)
-				}
-				damaged = false
-				off += recordHead + e.Size
-				continue
+		if e, waiting := w.record(off); e != nil {
+			if waiting {
+				found(e)
 			}
+			damaged = false
+			off += recordHead + e.Size
+			continue
 		}
 		if !damaged {
 			damaged = true
@@ -294,6 +290,21 @@ func (w *window) fill(off int64, n int) bool {
 		}
 	}
 	return got >= n
+}
+
+// record returns the record whose head is at off, and whether it waits; nil if no head, or no whole record, is there.
+func (w *window) record(off int64) (e *store.Entry, waiting bool) {
+	b := w.at(off, recordHead)
+	if b == nil {
+		return nil, false
+	}
+	e = &store.Entry{}
+	waiting, ok := parseHead(b, e)
+	if !ok || off+recordHead+e.Size > w.size {
+		return nil, false
+	}
+	e.Where.Offset = off
+	return e, waiting
 }
 
 // next returns the offset of the next marker at or after off, or the file's size.

@@ -25,7 +25,9 @@ func (s *Finder) apart(ed *secretEditor, i int) int {
 			return 0
 		}
 	} else {
-		for end = from; end < len(t) && end-from < maxLookBack && strings.IndexByte(" \t\r\n,;|\"'`<>()[]{}", t[end]) < 0; end++ {
+		limit := min(len(t), from+maxLookBack)
+		for end = from; end < limit && strings.IndexByte(" \t\r\n,;|\"'`<>()[]{}", t[end]) < 0; {
+			end++
 		}
 		ed.steps += end - from
 	}
@@ -100,7 +102,9 @@ func (e *editor) said(k int, setting bool) int {
 		for colon := next; colon < limit && t[colon] != '\n'; colon++ {
 			e.steps++
 			if t[colon] == ':' && colon+1 < len(t) && t[colon+1] == ' ' {
-				if from, end, _ = e.nextWord(colon + 1); end > from && isSecretive(t[from:end]) && !isPackage(t[from:end]) && !strings.HasPrefix(t[from:end], "0x") {
+				from, end, _ = e.nextWord(colon + 1)
+				value := t[from:end]
+				if isSecretive(value) && !isPackage(value) && !strings.HasPrefix(value, "0x") {
 					return e.replace(from, end, Filtered)
 				}
 				return 0

@@ -5,11 +5,13 @@ import "strings"
 // assignment handles the ":" or "=" at i: a URL's password, or the value of a secret name.
 func (s *Finder) assignment(ed *editor, i int) int {
 	t := ed.text
-	if t[i] == ':' {
-		if strings.HasPrefix(t[i+1:], "//") {
-			return ed.url(i)
-		}
-		if i+1 < len(t) && t[i+1] == 'A' {
+	if t[i] == ':' && i+1 < len(t) {
+		switch t[i+1] {
+		case '/':
+			if strings.HasPrefix(t[i+2:], "/") {
+				return ed.url(i)
+			}
+		case 'A':
 			if next := ed.telegram(i); next > 0 {
 				return next
 			}
@@ -33,30 +35,42 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		k++
 	}
 	if !s.names.secret(last) {
-		switch s.names.role(last) {
-		case kindTail: // "API key: …" in several words
-			if rule.start = s.nameOfWords(ed, start, start+len(name)); quoted || rule.start < 0 {
-				return s.keyed(ed, i, k, rule, start)
-			}
-		case kindPair:
-			return s.pair(ed, i, last)
-		case kindSignature: // of an Azure URL
-			if start == 0 || t[start-1] != '?' && t[start-1] != '&' || len(t)-k < minSignature {
-				return 0
-			}
-		case kindPIN:
-			if from := ed.skipBlanks(k); ed.span(from, len(t), classDigit)-from < minPIN {
-				return 0
-			}
-		case kindLogin:
-			return ed.login(k)
-		case kindLines:
-			return ed.puttyLines(k)
-		default:
+		role := s.names.role(last)
+		if role == 0 {
 			return 0
 		}
+		return s.inRole(ed, role, i, k, rule, start+len(name))
 	}
-	rule.stand(t, quoted)
+	rule.stand(t)
+	return s.value(ed, k, rule)
+}
+
+// inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role.
+func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule valueRule, end int) int {
+	t, start := ed.text, rule.start
+	switch role {
+	case kindTail: // "API key: …" in several words
+		if rule.start = s.nameOfWords(ed, start, end); !rule.bare || rule.start < 0 {
+			return s.keyed(ed, i, k, rule, start)
+		}
+	case kindPair:
+		return s.pair(ed, i, rule.name)
+	case kindSignature: // of an Azure URL
+		if start == 0 || t[start-1] != '?' && t[start-1] != '&' || len(t)-k < minSignature {
+			return 0
+		}
+	case kindPIN:
+		if from := ed.skipBlanks(k); ed.span(from, len(t), classDigit)-from < minPIN {
+			return 0
+		}
+	case kindLogin:
+		return ed.login(k)
+	case kindLines:
+		return ed.puttyLines(k)
+	default: // several roles at once are none
+		return 0
+	}
+	rule.stand(t)
 	return s.value(ed, k, rule)
 }
 
@@ -66,13 +80,13 @@ const (
 )
 
 // stand says what is before the name that begins at r.start.
-func (r *valueRule) stand(t string, quoted bool) {
+func (r *valueRule) stand(t string) {
 	if r.start == 0 {
 		return
 	}
 	switch before := t[r.start-1]; before {
 	case '"', '\'', '`':
-		if !quoted {
+		if r.bare {
 			r.enclosing = before
 		}
 	case '/':
@@ -118,7 +132,7 @@ func (s *Finder) keyed(ed *editor, i, k int, rule valueRule, start int) int {
 			ed.steps += min(start, maxLookBack)
 		}
 		rule.start = start
-		rule.stand(t, false)
+		rule.stand(t)
 		from, _, _ := ed.opening(k)
 		end := ed.span(from, min(len(t), from+maxLookBack), classToken|classDot|classSign)
 		if (rule.query || wireless) && isSecretive(t[from:end]) {
@@ -258,48 +272,61 @@ func (s *Finder) encoded(ed *editor, i int) int {
 	}
 	ed.steps += k - i
 	escape := t[i:k]
-	// escaped returns the two digits at j when an escape begins there, and where it ends.
-	escaped := func(j int) (code string, end int) {
-		ed.steps++
-		if end = j + len(escape) + 2; end > len(t) || !strings.HasPrefix(t[j:], escape) {
-			return "", j + 1
-		}
-		ed.steps += len(escape)
-		return t[end-2 : end], end
-	}
-	switch code, from := escaped(i); {
+	switch code, from := ed.escaped(i, escape); {
 	case equalFold(code, "3d"):
 		name, _, quoted := ed.nameBefore(ed.last, i)
 		if name == "" || quoted || !s.names.secret(lastComponent(name)) {
 			return 0
 		}
-		end := from
-		for end < len(t) && (isTokenByte(t[end]) || strings.IndexByte(".~+*!%", t[end]) >= 0) {
-			code, next := escaped(end)
-			if code == "26" || code == "23" || code == "22" {
-				break
-			}
-			end = next
-		}
-		return ed.replace(from, end, Filtered)
+		return ed.replace(from, ed.escapedValueEnd(from, escape), Filtered)
 	case equalFold(code, "3a") && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
-		from += 2 * (len(escape) + 2)
-		colon := -1
-		for j := from; j < len(t) && j-from < maxLookAhead && (isTokenByte(t[j]) || strings.IndexByte(".~+*!%:", t[j]) >= 0); {
-			code, next := escaped(j)
-			switch {
-			case colon < 0 && (t[j] == ':' || equalFold(code, "3a")):
-				colon = next
-			case code == "40" && colon > 0:
-				return ed.replace(colon, j, Filtered)
-			case code == "40" || equalFold(code, "2f"):
-				return from
-			}
-			j = next
-		}
-		return from
+		return ed.escapedUserinfo(from+2*(len(escape)+2), escape)
 	}
 	return 0
+}
+
+// escaped returns the two digits at j when escape begins there, and where they end; otherwise the end of the byte at j.
+func (x *scanner) escaped(j int, escape string) (code string, end int) {
+	x.steps++
+	if end = j + len(escape) + 2; end > len(x.text) || !strings.HasPrefix(x.text[j:], escape) {
+		return "", j + 1
+	}
+	x.steps += len(escape)
+	return x.text[end-2 : end], end
+}
+
+// escapedValueEnd returns where the value that begins at k ends, in the query of an escaped URL.
+func (x *scanner) escapedValueEnd(k int, escape string) int {
+	t := x.text
+	for k < len(t) && (isTokenByte(t[k]) || strings.IndexByte(".~+*!%", t[k]) >= 0) {
+		code, next := x.escaped(k, escape)
+		if code == "26" || code == "23" || code == "22" { // & # "
+			break
+		}
+		k = next
+	}
+	return k
+}
+
+// escapedUserinfo replaces the password in the userinfo that begins at k, in an escaped URL.
+func (e *editor) escapedUserinfo(k int, escape string) int {
+	t, colon := e.text, -1
+	for i := k; i < len(t) && i-k < maxLookAhead; {
+		if !isTokenByte(t[i]) && strings.IndexByte(".~+*!%:", t[i]) < 0 {
+			break
+		}
+		code, next := e.escaped(i, escape)
+		switch {
+		case colon < 0 && (t[i] == ':' || equalFold(code, "3a")):
+			colon = next
+		case code == "40" && colon > 0: // @
+			return e.replace(colon, i, Filtered)
+		case code == "40" || equalFold(code, "2f"):
+			return k
+		}
+		i = next
+	}
+	return k
 }
 
 // A tag is where the last "<" was, and what was looked for behind it.

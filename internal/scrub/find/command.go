@@ -96,7 +96,7 @@ func (s *Finder) word(ed *secretEditor, i int) int {
 		if end > len(t) || t[i:end] != r.text && (!r.fold || !equalFold(t[i:end], r.text)) {
 			continue
 		}
-		if !r.open && (end < len(t) && isNameByte(t[end]) && !hasPrefixFold(t[end:], ".exe") || i > 0 && isNameByte(t[i-1]) && inWord(t, i)) {
+		if !r.open && (end < len(t) && isNameByte(t[end]) && !hasPrefixFold(t[end:], ".exe") || inWord(t, i)) {
 			continue
 		}
 		if next := r.found(s, ed, i, end); next > 0 {
@@ -213,7 +213,8 @@ func (x *scanner) nextWord(k int) (from, end, next int) {
 		}
 		return from, from, from
 	}
-	for end = from; end < limit && classes[t[end]]&(classWhitespace|classQuote|classSemicolon) == 0 && t[end] != '|'; end++ {
+	const stops = classWhitespace | classQuote | classSemicolon
+	for end = from; end < limit && classes[t[end]]&stops == 0 && t[end] != '|'; end++ {
 		if t[end] == '\\' && end+1 < limit && end > from && strings.IndexByte("rn", t[end+1]) >= 0 &&
 			(end+2 == len(t) || t[end+2] == '\\' || classes[t[end+2]]&classUpper != 0) { // a line's end, escaped
 			break
@@ -266,7 +267,9 @@ func (s *Finder) setx(ed *secretEditor, k int) int {
 
 // stdinFlags and stdinPrograms read a secret from what is piped to them.
 var (
-	stdinFlags    = [...]string{"sudo -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin", "-pass stdin"}
+	stdinFlags = [...]string{
+		"sudo -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin", "-pass stdin",
+	}
 	stdinPrograms = [...]string{"chpasswd", "cryptsetup", "smbpasswd", "sshpass"}
 )
 

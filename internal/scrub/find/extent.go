@@ -28,12 +28,8 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if rule.sep == ':' && !rule.bare {
 		start = ed.jsonValue(start)
 	}
-	if strings.HasPrefix(t[start:], `\n`) && rule.sep == ':' { // below, the line's end escaped
-		next := ed.skipBlanks(start + 2)
-		end := ed.span(next, min(len(t), next+maxLookBack), classToken|classSign)
-		if next > start+2 && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
-			start = next
-		}
+	if rule.sep == ':' {
+		start = ed.escapedLine(start)
 	}
 	rule.spaced = start > k || rule.sep == 0
 	k = ed.sigil(start)
@@ -44,14 +40,7 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		return k + len(Filtered)
 	}
 	if from, quote, escapes := ed.opening(k); quote != 0 && quote != rule.enclosing {
-		end := ed.closing(from, len(t), quote, escapes)
-		if end < 0 {
-			end = len(t) // cut off
-		}
-		if rule.bare && isHarmless(t[from:end], rule) {
-			return 0
-		}
-		return ed.replace(from, end, Filtered)
+		return ed.quotedValue(from, quote, escapes, rule)
 	}
 	if strings.HasPrefix(t[k:], "{{") || ed.isRemark(k) {
 		return 0
@@ -59,22 +48,56 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
-	if s.personal != nil && k < len(t) && isHex(t[k]) && s.names.address(rule.name) { // one, or a list of them
-		end := ed.span(k, len(t), classHex|classDot|classBlank|classComma|classColon)
-		for end > k && strings.IndexByte(" \t,.:", t[end-1]) >= 0 {
-			end--
-		}
-		return ed.replace(k, end, Filtered)
+	if s.personal != nil && isHex(t[k]) && s.names.address(rule.name) {
+		return ed.replace(k, ed.addressesEnd(k), Filtered)
 	}
 	return ed.bareValue(k, rule)
+}
+
+// escapedLine returns where the value at start begins: behind an escaped line break, if a secret is there.
+func (x *scanner) escapedLine(start int) int {
+	t := x.text
+	if !strings.HasPrefix(t[start:], `\n`) {
+		return start
+	}
+	next := x.skipBlanks(start + len(`\n`))
+	end := x.span(next, min(len(t), next+maxLookBack), classToken|classSign)
+	if next > start+len(`\n`) && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
+		return next
+	}
+	return start
+}
+
+// quotedValue replaces the value that begins at from, after a quote behind escapes backslashes.
+func (e *editor) quotedValue(from int, quote byte, escapes int, rule valueRule) int {
+	end := e.closing(from, len(e.text), quote, escapes)
+	if end < 0 {
+		end = len(e.text) // cut off
+	}
+	if rule.bare && isHarmless(e.text[from:end], rule) {
+		return 0
+	}
+	return e.replace(from, end, Filtered)
+}
+
+// addressesEnd returns the end of the IP address, or the list of them, that begins at k.
+func (x *scanner) addressesEnd(k int) int {
+	end := x.span(k, len(x.text), classHex|classDot|classBlank|classComma|classColon)
+	for end > k && strings.IndexByte(" \t,.:", x.text[end-1]) >= 0 {
+		end--
+	}
+	return end
 }
 
 // bareValue replaces the value without quotes that begins at k.
 func (e *editor) bareValue(k int, rule valueRule) int {
 	t := e.text
 	end := e.wordEnd(k, rule)
-	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' { // a name in quotes: "Passwords:Default":
+	if end == k {
 		return 0
+	}
+	if rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' {
+		return 0 // a name in quotes: "Passwords:Default":
 	}
 	if isNothing(t[k:end]) {
 		return end
@@ -259,7 +282,8 @@ func (x *scanner) composite(k int) (end int) {
 				return n + 1
 			}
 			return end
-		case c != '{' && c != '[', end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
+		case c != '{' && c != '[',
+			end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
 			return end
 		}
 		if end = x.balanced(i); t[i] == '{' {
@@ -338,43 +362,22 @@ func (x *scanner) wordEnd(k int, rule valueRule) int {
 	t := x.text
 	open := 0
 	i := k
-loop:
 	for ; i < len(t); i++ {
-		switch c := t[i]; c {
-		case '\n', '\r', ';', '"', '`', '<':
-			break loop
-		case ' ', '\t':
-			if !rule.chain {
-				break loop
-			}
-		case '\'':
-			if rule.enclosing == c || i+1 == len(t) || !isAlnum(t[i+1]) {
-				break loop
-			}
-		case '&':
-			if rule.query || x.pairFollows(i+1) {
-				break loop
-			}
-		case '#':
-			if rule.query {
-				break loop
-			}
-		case ',':
-			if i+1 == len(t) || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1) {
-				break loop
-			}
+		if isTokenByte(t[i]) {
+			continue
+		}
+		switch t[i] {
 		case '(', '[', '{':
 			open++
+			continue
 		case ')', ']', '}':
 			if open > 0 {
 				open--
-			} else if i+1 == len(t) || strings.IndexByte(" \t\r\n,;:.)]}>\"'`&", t[i+1]) >= 0 {
-				break loop
+				continue
 			}
-		case '>':
-			if i+1 == len(t) {
-				break loop
-			}
+		}
+		if x.endsWord(i, &rule) {
+			break
 		}
 	}
 	x.steps += i - k
@@ -385,6 +388,31 @@ loop:
 		i--
 	}
 	return i
+}
+
+// endsWord reports whether the byte at i, which closes no bracket of the unquoted value before it, ends that value.
+func (x *scanner) endsWord(i int, rule *valueRule) bool {
+	t := x.text
+	last := i+1 == len(t)
+	switch c := t[i]; c {
+	case '\n', '\r', ';', '"', '`', '<':
+		return true
+	case ' ', '\t':
+		return !rule.chain
+	case '\'':
+		return rule.enclosing == c || last || !isAlnum(t[i+1])
+	case '&':
+		return rule.query || x.pairFollows(i+1)
+	case '#':
+		return rule.query
+	case ',':
+		return last || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1)
+	case ')', ']', '}':
+		return last || strings.IndexByte(" \t\r\n,;:.)]}>\"'`&", t[i+1]) >= 0
+	case '>':
+		return last
+	}
+	return false
 }
 
 // pairFollows reports whether the text at k goes on with name= or name:.
@@ -436,19 +464,11 @@ var (
 // t[k:end]; 0 if it isn't one.
 func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	t := x.text
-	line := func() int {
-		i := end
-		for i < len(t) && t[i] != '\n' && t[i] != '\r' && (rule.enclosing == 0 || t[i] != rule.enclosing) {
-			i++
-		}
-		x.steps += i - end
-		return i
-	}
 	word := strings.TrimRight(t[k:end], ";")
 	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
 		name, _, found := strings.Cut(word, "=")
 		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
-			return line()
+			return x.headerLine(end, rule.enclosing)
 		}
 		return 0
 	}
@@ -456,25 +476,42 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	if next == end || next >= len(t) {
 		return 0
 	}
-	for _, scheme := range lineSchemes {
-		if equalFold(word, scheme) {
-			return line()
-		}
+	if isScheme(word, lineSchemes[:]) {
+		return x.headerLine(end, rule.enclosing)
 	}
 	if containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) { // a scheme of somebody's own
-		if after := x.wordEnd(next, rule); after > next && isSecretive(strings.TrimLeft(t[next:after], "\"'")) && !isProseWord(word) {
+		after := x.wordEnd(next, rule)
+		if after > next && isSecretive(strings.TrimLeft(t[next:after], "\"'")) && !isProseWord(word) {
 			return after
 		}
 	}
-	for _, scheme := range wordSchemes {
+	if !isScheme(word, wordSchemes[:]) {
+		return 0
+	}
+	after := x.wordEnd(next, rule)
+	if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
+		isProseWord(t[next:after]) {
+		return 0
+	}
+	return after
+}
+
+// isScheme reports whether word is one of schemes, in any case.
+func isScheme(word string, schemes []string) bool {
+	for _, scheme := range schemes {
 		if equalFold(word, scheme) {
-			after := x.wordEnd(next, rule)
-			if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
-				isProseWord(t[next:after]) {
-				return 0
-			}
-			return after
+			return true
 		}
 	}
-	return 0
+	return false
+}
+
+// headerLine returns the end of the line, or of what is in quotes, that goes on at k.
+func (x *scanner) headerLine(k int, enclosing byte) int {
+	t, end := x.text, k
+	for end < len(t) && t[end] != '\n' && t[end] != '\r' && (enclosing == 0 || t[end] != enclosing) {
+		end++
+	}
+	x.steps += end - k
+	return end
 }

@@ -11,8 +11,9 @@ const (
 
 // addressNames are the names of values that hold somebody's address on the network.
 var addressNames = []string{
-	"xforwardedfor", "xoriginalforwardedfor", "xrealip", "xclientip", "xclusterclientip", "cfconnectingip", "trueclientip",
-	"fastlyclientip", "remoteaddr", "remoteaddress", "remoteip", "remoteuser", "clientip", "ipaddress", "ipaddr",
+	"xforwardedfor", "xoriginalforwardedfor", "xrealip", "xclientip", "xclusterclientip", "cfconnectingip",
+	"trueclientip", "fastlyclientip", "remoteaddr", "remoteaddress", "remoteip", "remoteuser", "clientip", "ipaddress",
+	"ipaddr",
 }
 
 const (
@@ -24,8 +25,10 @@ const (
 func (e *editor) mail(i int) int {
 	t := e.text
 	start := i
-	for start > e.last && i-start <= maxMailName && (isTokenByte(t[start-1]) || strings.IndexByte(".+%", t[start-1]) >= 0) {
-		start--
+	for limit := max(e.last, i-maxMailName-1); start > limit; start-- {
+		if !isTokenByte(t[start-1]) && strings.IndexByte(".+%", t[start-1]) < 0 {
+			break
+		}
 	}
 	end := e.span(i+1, min(len(t), i+1+maxLookBack), classAlnum|classDash|classDot)
 	e.steps += i - start
@@ -37,7 +40,8 @@ func (e *editor) mail(i int) int {
 	for start < i && (t[start] == '.' || t[start] == '%') {
 		start++
 	}
-	if start == i || dot < 1 || !isMailDomain(strings.ToLower(host[dot+1:])) || machineNames[strings.ToLower(t[start:i])] {
+	if start == i || dot < 1 || !isMailDomain(strings.ToLower(host[dot+1:])) ||
+		machineNames[strings.ToLower(t[start:i])] {
 		return 0
 	}
 	return e.replace(start, end, mailMark)
@@ -88,7 +92,7 @@ func (e *editor) sid(i int) int {
 			continue
 		}
 		end := i - 1 + len(prefix)
-		for end < len(t) && (t[end] >= '0' && t[end] <= '9' || t[end] == '-' && end+1 < len(t) && t[end+1] >= '0' && t[end+1] <= '9') {
+		for end < len(t) && (isDigits(t[end:end+1]) || t[end] == '-' && end+1 < len(t) && isDigits(t[end+1:end+2])) {
 			end++
 		}
 		e.steps += end - i

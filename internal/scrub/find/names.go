@@ -42,7 +42,7 @@ const (
 	kindSecret     wordKind = 1 << iota // secret unless a neighbour makes it a property
 	kindPass                            // "pass": alone, or last after db, user, …; not first_pass
 	kindSession                         // alone, or before id, key, …; not session_count
-	kindTokens                          // "tokens" are counted as often as they are kept; secret after access, refresh, …
+	kindTokens                          // "tokens" are counted as often as kept; secret after access, refresh, …
 	kindConfigured                      // Config.SecretKeys: always
 	kindAspect                          // a property of a secret when it comes after it
 	kindAmount                          // a property of a secret when it comes before it
@@ -110,11 +110,14 @@ var amountWords = strings.Fields(`
 
 // passages stand before "pass" where something passes, or is one of several; passed are words that end in it.
 var (
-	passages = setOf("first second third fourth last next prev previous final one two single multi multiple dry full both each " +
-		"test tests check build render compile optimization num no n this that by did do does will can to if on render scan")
-	passed = setOf("compass bypass trespass overpass underpass surpass encompass firstpass onepass twopass multipass singlepass")
+	passages = setOf("first second third fourth last next prev previous final one two single multi multiple dry full " +
+		"both each test tests check build render compile optimization num no n this that by did do does will can to " +
+		"if on render scan")
+	passed = setOf("compass bypass trespass overpass underpass surpass encompass firstpass onepass twopass multipass " +
+		"singlepass")
 	// stages may follow "pass" and the like: DB_PASS_PROD.
-	stages = setOf("prod production dev development test testing stage staging live old new local int uat qa default backup")
+	stages = setOf("prod production dev development test testing stage staging live old new local int uat qa default " +
+		"backup")
 )
 
 // tokenOwners stand before "tokens" where they are not counted.
@@ -130,8 +133,9 @@ func newNames(configured []string) *names {
 	add := n.words.add
 	add(kindSecret, secretWords...)
 	add(kindPass, "pass")
-	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave", "ordine",
-		"provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
+	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave",
+		"clave", "ordine", "provided", "given", "used", "entered", "received",
+		"acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
 	add(kindPair, "name")
 	add(kindSignature, "sig")
 	add(kindPIN, "pin", "puk", "tan")
@@ -235,7 +239,8 @@ func beginsWord(last, kind letterKind, rest string) bool {
 		return true
 	case last == otherKind, kind == last && kind != upperKind, kind == lowerKind && last == upperKind:
 		return false
-	case kind == upperKind && last == upperKind: // the last capital of a run belongs to the next word: APIKey, not APIKeys of APIs
+	case kind == upperKind && last == upperKind:
+		// The last capital of a run belongs to the next word: APIKey, not APIKeys of APIs.
 		return rest != "" && isLower(rest[0]) && (rest[0] != 's' || len(rest) > 1 && isLower(rest[1]))
 	}
 	return true
@@ -326,7 +331,10 @@ func (n *names) match(s *splitName, from, to int) bool {
 		return (last == to || last == to+1 && stages[string(s.join(last, last))]) &&
 			(from == 0 || !passages[string(s.join(from-1, from-1))])
 	case kind&kindSession != 0:
-		return from == s.lastWord() && !n.innocent(s, from, to) || to+1 < s.words && sessionParts[string(s.join(to+1, to+1))] && !n.innocent(s, from, to+1)
+		if from == s.lastWord() && !n.innocent(s, from, to) {
+			return true
+		}
+		return to+1 < s.words && sessionParts[string(s.join(to+1, to+1))] && !n.innocent(s, from, to+1)
 	case kind&kindTokens != 0:
 		return from > 0 && tokenOwners[string(s.join(from-1, from-1))] && !n.innocent(s, from, to)
 	case kind == 0:
@@ -382,9 +390,9 @@ func joinedSecret[T string | []byte](word T) bool {
 
 // secretSuffixes end names of secrets, by their last letter.
 var secretSuffixes = func() (suffixes [256][]string) {
-	for suffix := range strings.FieldsSeq("password passwords passwd pwd pw pass secret secrets token dsn authorization apikey apikeys " +
-		"secretkey privatekey accesskey cookie cookies passphrase credential credentials connectionstring csrf xsrf " +
-		"passwort kennwort wachtwoord lösenord") {
+	for suffix := range strings.FieldsSeq("password passwords passwd pwd pw pass secret secrets token dsn " +
+		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential " +
+		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord") {
 		last := suffix[len(suffix)-1]
 		suffixes[last] = append(suffixes[last], suffix)
 	}

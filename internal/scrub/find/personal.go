@@ -171,7 +171,8 @@ func (p *personal) found(ed *editor, i int) int {
 			return 0
 		}
 		next := 0
-		if k := i + n; k < len(t) && p.elements[t[k]] || c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
+		if k := i + n; k < len(t) && p.elements[t[k]] ||
+			c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
 			next = p.path(ed, i, n)
 		}
 		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
@@ -206,7 +207,8 @@ func (x *scanner) separator(i int) int {
 func escapedSeparator(t string) int {
 	for _, escape := range [...]string{"%2", "%5", "%252", "%255"} {
 		n := len(escape)
-		if len(t) > n && t[0] == '%' && t[:n] == escape && (escape[n-1] == '2' && t[n]|0x20 == 'f' || escape[n-1] == '5' && t[n]|0x20 == 'c') {
+		if len(t) > n && t[0] == '%' && t[:n] == escape &&
+			(escape[n-1] == '2' && t[n]|0x20 == 'f' || escape[n-1] == '5' && t[n]|0x20 == 'c') {
 			return n + 1
 		}
 	}
@@ -376,8 +378,14 @@ func unescaped(t string, k int) (r rune, size int) {
 			}
 		}
 		return utf8.RuneError, 3
-	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u' && isHex(t[k+2]) && isHex(t[k+3]) && isHex(t[k+4]) && isHex(t[k+5]):
-		return rune(hexDigit(t[k+2]))<<12 | rune(hexDigit(t[k+3]))<<8 | rune(hexDigit(t[k+4]))<<4 | rune(hexDigit(t[k+5])), 6
+	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u':
+		for _, c := range []byte(t[k+2 : k+6]) {
+			if !isHex(c) {
+				return 0, 0
+			}
+			r = r<<4 | rune(hexDigit(c))
+		}
+		return r, 6
 	}
 	return 0, 0
 }
@@ -435,7 +443,8 @@ var (
 	}
 	// diskParents begin paths on somebody's disk, of whatever system, or in a backup.
 	diskParents = [...]string{
-		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/", "/archive/",
+		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/",
+		"/archive/",
 	}
 	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
 )
@@ -444,8 +453,8 @@ var (
 var homeFolders = func() (folders [256][]homeFolder) {
 	for _, f := range [...]homeFolder{
 		{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
-		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"}, {name: "gebruikers"},
-		{name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
+		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"},
+		{name: "gebruikers"}, {name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
 		{name: "redirectedfolders"}, {name: "folderredirection"},
 	} {
 		folders[f.name[0]] = append(folders[f.name[0]], f)
@@ -527,8 +536,8 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 	case before == "":
 	case strings.Contains(before, "backup/") && before[0] == '/':
 		return true, windows
-	case before[0] == '-' && !strings.ContainsAny(before, "/~]"): // -I/home/name, and not behind what stands for a folder
-		return true, windows
+	case before[0] == '-' && !strings.ContainsAny(before, "/~]"):
+		return true, windows // -I/home/name, and not behind what stands for a folder
 	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
 		return true, windows
 	case from > 0 && t[from-1] == ' ' && strings.IndexByte(before, '/') < 0: // /Volumes/Macintosh HD/Users
@@ -554,50 +563,19 @@ func (x *scanner) userEnd(k int, windows bool) int {
 	t := x.text
 	const maxBytes = 128 // more is no name
 	end, blank := k, -1
-	for ; end < len(t) && end-k < maxBytes; end++ {
-		c := t[end]
-		if c == '\'' && end > k && isAlnum(t[end-1]) && end+1 < len(t) && (isAlnum(t[end+1]) || t[end+1] >= utf8.RuneSelf) { // O'Brien
-			continue
-		}
-		if !windows && c == '\\' && end+1 < len(t) && t[end+1] == ' ' { // as for a shell
-			end++
-			continue
-		}
-		if strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0 || x.separator(end) > 0 {
+	for end < len(t) && end-k < maxBytes {
+		n := x.userBytes(k, end, windows)
+		if n == 0 {
 			break
 		}
-		if c == '%' && end+2 < len(t) && !windows && t[end+1] == '2' && t[end+2] == '0' {
-			continue
-		}
-		if !windows && strings.IndexByte(" ,()[]{}=&", c) >= 0 {
-			break
-		}
-		if c == ' ' && blank < 0 {
+		if t[end] == ' ' && blank < 0 {
 			blank = end
 		}
+		end += n
 	}
 	x.steps += end - k
-	if windows && blank >= 0 {
-		closed := end < len(t) && (x.separator(end) > 0 || t[end] == '"' || t[end] == '\'' || t[end] == '`')
-		colon := end+1 < len(t) && t[end] == ':' && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
-		if !closed && !colon {
-			// What follows the blank may be the sentence around the path: only what is written like a name belongs to
-			// it.
-			stop := blank
-			for stop+1 < end && t[stop] == ' ' {
-				r, _ := utf8.DecodeRuneInString(t[stop+1:])
-				if !unicode.IsUpper(r) && !unicode.IsDigit(r) {
-					break
-				}
-				next := strings.IndexByte(t[stop+1:end], ' ')
-				if next < 0 {
-					stop = end
-					break
-				}
-				stop += 1 + next
-			}
-			end = stop
-		}
+	if blank >= 0 && !x.closesUser(k, end) {
+		end = capitalizedEnd(t, blank, end)
 	}
 	if end < len(t) && x.separator(end) > 0 {
 		return end
@@ -606,6 +584,53 @@ func (x *scanner) userEnd(k int, windows bool) int {
 		end--
 	}
 	return end
+}
+
+// userBytes returns how many bytes at i go on the user's name that begins at k, 0 when it ends there. A blank is one of
+// them on Windows alone, elsewhere it is escaped as for a shell.
+func (x *scanner) userBytes(k, i int, windows bool) int {
+	t, c := x.text, x.text[i]
+	within := i > k && i+1 < len(t)
+	switch {
+	case c == '\'' && within && isAlnum(t[i-1]) && (isAlnum(t[i+1]) || t[i+1] >= utf8.RuneSelf): // O'Brien
+		return 1
+	case !windows && strings.HasPrefix(t[i:], `\ `):
+		return len(`\ `)
+	case strings.IndexByte(";/\\<>:\"'`|?*\r\n\t\x00", c) >= 0, x.separator(i) > 0:
+		return 0
+	case !windows && strings.IndexByte(" ,()[]{}=&", c) >= 0:
+		return 0
+	}
+	return 1
+}
+
+// closesUser reports whether what stands at end shows that all of t[k:end] is a user's name, blanks included.
+func (x *scanner) closesUser(k, end int) bool {
+	t := x.text
+	if end == len(t) {
+		return false
+	}
+	if x.separator(end) > 0 || classes[t[end]]&classQuote != 0 {
+		return true
+	}
+	return t[end] == ':' && end+1 < len(t) && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
+}
+
+// capitalizedEnd returns the end of the words behind the blank in t[:end] that are written like names: what follows may
+// be the sentence around the path.
+func capitalizedEnd(t string, blank, end int) int {
+	for blank+1 < end {
+		r, _ := utf8.DecodeRuneInString(t[blank+1:])
+		if !unicode.IsUpper(r) && !unicode.IsDigit(r) {
+			break
+		}
+		next := strings.IndexByte(t[blank+1:end], ' ')
+		if next < 0 {
+			return end
+		}
+		blank += 1 + next
+	}
+	return blank
 }
 
 // everyones reports whether a folder among the homes belongs to no person.
@@ -674,7 +699,8 @@ func isMeant(t string, i, end int, mark string) bool {
 	if mark == hostMark {
 		return server || end < len(t) && t[end] == '\\' && (i == 0 || t[i-1] == ' ' || t[i-1] == '"' || t[i-1] == '\'')
 	}
-	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') && !isPathBefore(t, i-1) ||
+	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') &&
+		!isPathBefore(t, i-1) ||
 		end < len(t) && t[end] == '@' && (i == 0 || !isTokenByte(t[i-1]) && t[i-1] != '.')
 }
 

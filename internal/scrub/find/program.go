@@ -15,24 +15,31 @@ type programFlag struct {
 
 var programFlags = []programFlag{
 	{flags: []string{"-u", "--user", "-U", "--proxy-user"}, login: ":", programs: []string{"curl"}},
-	{flags: []string{"-U", "--user"}, login: "%", programs: []string{"smbclient", "winexe", "rpcclient", "net", "wmic", "smbget"}},
+	{flags: []string{"-U", "--user"}, login: "%", programs: []string{
+		"smbclient", "winexe", "rpcclient", "net", "wmic", "smbget",
+	}},
 	{flags: []string{"-u", "--user"}, login: ",", programs: []string{"lftp"}},
 	{flags: []string{"-p"}, programs: []string{
 		"psexec", "psexec64", "winrs", "sshpass", "docker login", "podman login", "az login", "mongosh", "mongodump",
-		"mongorestore", "mongoimport", "mongo", "paexec", "rdesktop", "useradd", "usermod", "veracrypt", "ncftpget", "ncftpput", "certutil", "kinit",
+		"mongorestore", "mongoimport", "mongo", "paexec", "rdesktop", "useradd", "usermod", "veracrypt", "ncftpget",
+		"ncftpput", "certutil", "kinit",
 	}},
 	{flags: []string{"-p"}, attached: true, programs: []string{
 		"mysql", "mysqldump", "mysqladmin", "mariadb", "7z", "7za", "7zz", "rar", "unrar", "sshpass",
 	}},
 	{flags: []string{"-hp"}, attached: true, programs: []string{"rar"}},
-	{flags: []string{"-P"}, programs: []string{"sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "ssh-keygen", "ipmitool"}},
+	{flags: []string{"-P"}, programs: []string{
+		"sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "ssh-keygen", "ipmitool",
+	}},
 	{flags: []string{"-N"}, programs: []string{"ssh-keygen"}},
 	{flags: []string{"-k", "-K"}, programs: []string{"openssl"}},
 	{flags: []string{"-pw", "-rp"}, programs: []string{"plink", "pscp", "psftp", "putty", "manage-bde"}},
 	{flags: []string{"-a"}, programs: []string{"redis-cli"}},
 	{flags: []string{"-w"}, programs: []string{"ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"}},
 	{flags: []string{"-a"}, login: ":", programs: []string{"http", "https", "xh"}},
-	{flags: []string{"/rp", "/p"}, programs: []string{"schtasks", "veracrypt", "truecrypt", "signtool", "mstsc", "xfreerdp", "wfreerdp"}},
+	{flags: []string{"/rp", "/p"}, programs: []string{
+		"schtasks", "veracrypt", "truecrypt", "signtool", "mstsc", "xfreerdp", "wfreerdp",
+	}},
 }
 
 // programFlagLetters has the first letters of programFlags: behind a dash (1), behind a slash (2).
@@ -181,14 +188,15 @@ func programSecret(prev, arg string, whole func() string, run func(flag int) boo
 
 func (f *programFlag) secret(prev, arg string) (from int) {
 	for _, flag := range f.flags {
+		longer := len(arg) > len(flag)
 		switch {
-		case flag[0] == '/' && len(arg) > len(flag) && arg[len(flag)] == ':' && equalFold(arg[:len(flag)], flag): // /p:secret
-			return len(flag) + 1
-		case f.login != "" && len(arg) > len(flag) && arg[len(flag)] == '=' && arg[:len(flag)] == flag: // --user=bob:secret
-			return len(flag) + 1
+		case flag[0] == '/' && longer && arg[len(flag)] == ':' && equalFold(arg[:len(flag)], flag):
+			return len(flag) + 1 // /p:secret
+		case f.login != "" && longer && arg[len(flag)] == '=' && arg[:len(flag)] == flag:
+			return len(flag) + 1 // --user=bob:secret
 		case !f.attached && isFlag(prev, flag) && arg != "" && arg[0] != '-':
 			return 0
-		case flag[0] == '-' && (f.attached || len(flag) == 2) && len(arg) > len(flag) && strings.HasPrefix(arg, flag):
+		case flag[0] == '-' && (f.attached || len(flag) == 2) && longer && strings.HasPrefix(arg, flag):
 			return len(flag)
 		}
 	}

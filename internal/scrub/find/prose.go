@@ -22,10 +22,11 @@ func isNothing(word string) bool {
 // What a name without quotes may have beside it that is no secret, though others have one there.
 var (
 	// weakNames are those of what is often only named, counted or described: a plain word beside them is no secret.
-	weakNames = setOf("auth oauth authorization session cookie cookies cred creds credential credentials jwt csrf xsrf secret secrets " +
-		"basicauth setcookie sid mnemonic key hash content token tokens psk otp")
+	weakNames = setOf("auth oauth authorization session cookie cookies cred creds credential credentials jwt csrf " +
+		"xsrf secret secrets basicauth setcookie sid mnemonic key hash content token tokens psk otp")
 	// places are names of what may be a file.
-	places = setOf("token secret key session cookie cookies credential credentials auth sock authority ssn jwt creds sid")
+	places = setOf("token secret key session cookie cookies credential credentials auth sock authority ssn jwt creds " +
+		"sid")
 	// linkNames hold a secret only in what has several parts: a DSN, a connection string.
 	linkNames = setOf("dsn dsns connectionstring connection_string connstr")
 )
@@ -93,7 +94,8 @@ func isReference(word string) bool {
 	if word == "" {
 		return false
 	}
-	if call := strings.IndexByte(word, '('); call > 0 && isIdentifier(word[:call]) && (call == len(word)-1 || word[call+1] == ')') {
+	call := strings.IndexByte(word, '(')
+	if call > 0 && isIdentifier(word[:call]) && (call == len(word)-1 || word[call+1] == ')') {
 		return true
 	}
 	switch word[0] {
@@ -107,8 +109,8 @@ func isReference(word string) bool {
 		return word == "!vault" || word == "!secret" || word == "!reference"
 	}
 	verb, noun, found := strings.Cut(word, "-") // PowerShell's Verb-Noun
-	return found && len(verb) > 2 && verb[0] >= 'A' && verb[0] <= 'Z' && isIdentifier(word) && len(noun) > 2 && noun[0] >= 'A' && noun[0] <= 'Z' &&
-		isLower(verb[1])
+	return found && len(verb) > 2 && verb[0] >= 'A' && verb[0] <= 'Z' && isLower(verb[1]) &&
+		len(noun) > 2 && noun[0] >= 'A' && noun[0] <= 'Z' && isIdentifier(word)
 }
 
 // isPath reports whether word is an absolute path as files have; a working folder may be any.
@@ -174,16 +176,15 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		return true
 	case rule.sep == 0:
 		return !rule.flag && !isSecretive(word)
-	case rule.sep == ':' && (isConstant(word) || strings.ContainsAny(word, "_-") && isIdentifier(word) && strings.ToLower(word) == word && weakNames[name]):
+	case rule.sep == ':' && (isConstant(word) || weakNames[name] && isJoined(word)):
 		return true
 	case rule.path || !rule.bare: // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
 		return more && isPlainWord(word)
 	case rule.sep != ':':
 		return false
 	}
-	if isOperation(word) && end+1 < len(t) && t[end] == ' ' && (strings.IndexByte(`/\".`, t[end+1]) >= 0 ||
-		end+3 < len(t) && t[end+2] == ':' && t[end+3] == '\\') {
-		return true // open /…: the error of Go's that follows
+	if isOperation(word) && takesOperand(t[end:]) { // the error of Go's that follows
+		return true
 	}
 	if first, _, parts := strings.Cut(word, "_"); parts && isIdentifier(word) && isProseWord(first) { // invalid_grant
 		return true
@@ -191,13 +192,27 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	if !isWords(word) {
 		return word == "i/o" || more && numberedPackages[strings.ToLower(word)]
 	}
-	if weakNames[name] && (more || !x.isPhrase(rule)) && more {
-		return true
-	}
-	if weakNames[name] && name != "token" && name != "secret" && name != "psk" && name != "otp" && name != "key" && name != "content" {
+	if weakNames[name] && (more || !wordNames[name]) {
 		return true
 	}
 	return more && x.isSentence(k, end, rule)
+}
+
+// wordNames are those of weakNames that may have a plain word for their secret, when it stands alone.
+var wordNames = setOf("token secret psk otp key content")
+
+// isJoined reports whether word is made of words in lower case with dashes between them: db-credentials.
+func isJoined(word string) bool {
+	return strings.ContainsAny(word, "_-") && isIdentifier(word) && strings.ToLower(word) == word
+}
+
+// takesOperand reports whether t goes on as after an operation, with a blank and a path or a URL in quotes: open /…,
+// Get "…", stat C:\….
+func takesOperand(t string) bool {
+	if len(t) < 2 || t[0] != ' ' {
+		return false
+	}
+	return strings.IndexByte(`/\".`, t[1]) >= 0 || len(t) > 3 && t[2] == ':' && t[3] == '\\'
 }
 
 // isSentence reports whether the words from t[k:end] on are a sentence rather than the words of a phrase that is a
@@ -222,20 +237,22 @@ func (x *scanner) isSentence(k, end int, rule valueRule) bool {
 
 // isPackage reports whether word is what packages begin their errors with: strconv.Atoi, fork/exec, asn1.
 func isPackage(word string) bool {
-	return isIdentifier(word) && strings.ToLower(word) == word || strings.ContainsAny(word, "./") && isIdentifier(strings.TrimRight(word, "0123456789")) ||
+	return isIdentifier(word) && strings.ToLower(word) == word ||
+		strings.ContainsAny(word, "./") && isIdentifier(strings.TrimRight(word, "0123456789")) ||
 		numberedPackages[word] || len(word) > 2 && isErrnoText(word)
 }
 
 func isErrnoText(word string) bool { return isConstant(word) }
 
-var numberedPackages = setOf("asn1 x509 base64 base32 md5 sha1 sha256 sha512 pkcs1 pkcs7 pkcs8 pkcs11 pkcs12 ed25519 oauth2 http2 h2 " +
-	"k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 win32 crypto/x509 crypto/sha1 encoding/asn1 encoding/base64 encoding/base32 crypto/md5")
+var numberedPackages = setOf("asn1 x509 base64 base32 md5 sha1 sha256 sha512 pkcs1 pkcs7 pkcs8 pkcs11 pkcs12 ed25519 " +
+	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 win32 crypto/x509 " +
+	"crypto/sha1 encoding/asn1 encoding/base64 encoding/base32 crypto/md5")
 
 // isOperation reports whether word is what package os or net/http begins its errors with.
 func isOperation(word string) bool { return operations[word] }
 
-var operations = setOf("open stat lstat read write mkdir remove rename exec parse dial readlink chmod chown create truncate " +
-	"unlink symlink link seek sync close CreateFile fork/exec Get Post Put Head Delete Patch Options")
+var operations = setOf("open stat lstat read write mkdir remove rename exec parse dial readlink chmod chown create " +
+	"truncate unlink symlink link seek sync close CreateFile fork/exec Get Post Put Head Delete Patch Options")
 
 func isPlainWord(word string) bool {
 	for i := range len(word) {
@@ -252,7 +269,9 @@ func isWords(word string) bool {
 		return true
 	}
 	for i := range len(word) {
-		if c := word[i]; c < 0x80 && (c < 'a' || c > 'z') && (i > 0 || c < 'A' || c > 'Z') && (c != '\'' || i == 0) && (c != '-' || i == 0) {
+		switch c := word[i]; {
+		case c >= 0x80, c >= 'a' && c <= 'z', i == 0 && c >= 'A' && c <= 'Z', i > 0 && (c == '\'' || c == '-'):
+		default:
 			return false
 		}
 	}
@@ -303,11 +322,13 @@ func isUpperWord(word string) bool {
 var proseWords = setOf(`
 	must is was were are be been not the a an to of for from in on at by with without and or but if as
 	when while that this it has have had cannot can could should will would may does did do no off ok okay
-	invalid incorrect wrong missing required optional empty expired expires failed fails failure denied unexpected expected unknown unable too permission
+	invalid incorrect wrong missing required optional empty expired expires failed fails failure denied unexpected
+	expected unknown unable too permission
 	connection unauthorized forbidden rejected revoked error errors context illegal malformed unsupported unavailable
 	authentication authorization auth token tokens scheme header headers credentials challenge access already closed
 	refused canceled cancelled timeout timed executable flag realm scope understanding functionality
-	cached disabled enabled rotated refreshed renewed loaded found set unset changed reset created deleted removed updated
+	cached disabled enabled rotated refreshed renewed loaded found set unset changed reset created deleted removed
+	updated
 	skipped ignored accepted granted verified valid present absent available supported unsupported installed
 	redacted hidden masked filtered removed stored saved locked unlocked blocked throttled limited exceeded quota
 	short long small large weak strong old new bad good broken corrupt corrupted damaged mismatch mismatched
@@ -323,7 +344,8 @@ var proseWords = setOf(`
 	basic digest bearer negotiate ntlm kerberos publickey public private absent north daily weekly monthly once
 	insufficient inconsistent incomplete duplicate conflict existing exists signature audience
 	item items record records entry entries value values string number integer type types field
-	falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein keine nicht ist wurde wird unbekannt
+	falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein
+	keine nicht ist wurde wird unbekannt
 	leer vorhanden erforderlich geändert gesetzt läuft unzulässig datei aktiviert deaktiviert
 	incorrecto incorrecta inválido inválida caducado caducada vencida acceso denegado faltante vacía errónea
 	incorrect incorrecte invalide expiré expirée accès refusé refusée manquant manquante erroné non est vide

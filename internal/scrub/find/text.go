@@ -48,8 +48,8 @@ func (e *editor) replace(from, to int, with string) int {
 	if to <= from || e.text[from:to] == with {
 		return to
 	}
-	if end := from + len(with); to < end && strings.HasPrefix(e.text[from:], with) { // the beginning of ours, of an earlier time
-		return end
+	if end := from + len(with); to < end && strings.HasPrefix(e.text[from:], with) {
+		return end // the beginning of ours, of an earlier time
 	}
 	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
 		return to

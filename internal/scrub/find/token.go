@@ -197,24 +197,36 @@ func (e *editor) prefixed(i int) int {
 		if format.random && (inWord(t, start) || format.dots && i < e.notRandom) {
 			continue
 		}
-		end := i + 1
-		for end < len(t) && (isTokenByte(t[end]) || t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])) {
-			end++
+		if end := e.formatEnd(i, format); end > 0 {
+			return e.replace(start, end, Filtered)
 		}
-		e.steps += end - i
-		if end-i-1 < format.min {
-			continue
+	}
+	return 0
+}
+
+// formatEnd returns the end of the key in format whose prefix ends with the delimiter at i, 0 if none follows.
+func (e *editor) formatEnd(i int, format *tokenFormat) int {
+	t, end := e.text, i+1
+	for end < len(t) {
+		dot := t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])
+		if !dot && !isTokenByte(t[end]) {
+			break
 		}
-		if format.random {
-			e.steps += end - i
-			if !isRandom(t[i+1 : end]) {
-				if format.dots {
-					e.notRandom = end
-				}
-				continue
-			}
-		}
-		return e.replace(start, end, Filtered)
+		end++
+	}
+	e.steps += end - i
+	if end-i-1 < format.min {
+		return 0
+	}
+	if !format.random {
+		return end
+	}
+	e.steps += end - i
+	if isRandom(t[i+1 : end]) {
+		return end
+	}
+	if format.dots {
+		e.notRandom = end
 	}
 	return 0
 }
@@ -261,8 +273,10 @@ type letterFormat struct {
 }
 
 var letterFormats = [...]letterFormat{
-	{"AKIA", classUpper | classDigit, 16, 60, "AKIAQ3EGRIYVOXAPLW5T"}, {"ASIA", classUpper | classDigit, 16, 60, "ASIAQ3EGRIYVOXAPLW5T"},
-	{"ABIA", classUpper | classDigit, 16, 60, "ABIAQ3EGRIYVOXAPLW5T"}, {"ACCA", classUpper | classDigit, 16, 60, "ACCAQ3EGRIYVOXAPLW5T"},
+	{"AKIA", classUpper | classDigit, 16, 60, "AKIAQ3EGRIYVOXAPLW5T"},
+	{"ASIA", classUpper | classDigit, 16, 60, "ASIAQ3EGRIYVOXAPLW5T"},
+	{"ABIA", classUpper | classDigit, 16, 60, "ABIAQ3EGRIYVOXAPLW5T"},
+	{"ACCA", classUpper | classDigit, 16, 60, "ACCAQ3EGRIYVOXAPLW5T"},
 	{"AIza", classToken, 30, 60, "AIzaSyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q"},
 	{"ATATT", classToken | classEqual, 29, 300, "ATATT3xFfGF0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
 	{"ATCTT", classToken | classEqual, 29, 300, "ATCTT3xFfGN0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
@@ -276,7 +290,10 @@ var letterFormats = [...]letterFormat{
 // find handles the format whose prefix is ed.text[i:end].
 func (f *letterFormat) find(ed *secretEditor, i, end int) int {
 	after := ed.span(end, min(len(ed.text), end+f.max+1), f.of)
-	if n := after - end; n < f.min || n > f.max || f.of&classDash == 0 && after < len(ed.text) && isAlnum(ed.text[after]) {
+	if n := after - end; n < f.min || n > f.max {
+		return 0
+	}
+	if f.of&classDash == 0 && after < len(ed.text) && isAlnum(ed.text[after]) {
 		return 0
 	}
 	return ed.replace(i, after, Filtered)
@@ -396,7 +413,8 @@ func (e *editor) grouped(i int) int {
 	t := e.text
 	for _, g := range [...]struct{ groups, size int }{{5, 5}, {8, 6}} {
 		start, end := i-g.size, i-g.size+g.groups*(g.size+1)-1
-		if start < 0 || end > len(t) || t[i+g.size+1] != '-' || start > 0 && (isTokenByte(t[start-1]) && inWord(t, start)) || end < len(t) && isTokenByte(t[end]) {
+		if start < 0 || end > len(t) || t[i+g.size+1] != '-' ||
+			inWord(t, start) || end < len(t) && isTokenByte(t[end]) {
 			continue
 		}
 		letters, digits, ok := 0, 0, true

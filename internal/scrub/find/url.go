@@ -9,52 +9,65 @@ func (e *editor) url(i int) int {
 	if start < e.noAt {
 		return start // in the path or query of another
 	}
-	end, slash, at, colon := start, -1, -1, -1
-	limit := min(len(t), start+maxLookAhead)
-	for ; end < limit && slash < 0 && classes[t[end]]&classAfterURL == 0; end++ {
-		switch t[end] {
-		case '/', '?', '#':
-			slash = end
-		case '@':
-			at = end
-		case ':':
-			if colon < 0 && at < 0 {
-				colon = end
-			}
-		}
+	u := e.urlMarks(start)
+	if u.at < 0 {
+		e.noAt = u.end
 	}
-	if at < 0 { // otherwise the rest needn't be read
-		for ; end < limit && classes[t[end]]&classAfterURL == 0; end++ {
-			if t[end] == '@' {
-				at = end
-			}
+	switch {
+	case u.at >= 0 && u.colon >= 0:
+		if u.at > u.colon+1 {
+			return e.replace(u.colon+1, u.at, Filtered)
 		}
-		if at >= 0 && (colon < 0 || isPort(t[colon+1:end])) { // no password with an unescaped slash
-			at = -1
+		return u.at
+	case u.at >= 0:
+		if isAccessToken(t[start:u.at]) {
+			return e.replace(start, u.at, Filtered)
 		}
-		if at < 0 {
-			e.noAt = end
-		}
-	}
-	e.steps += end - start
-	if at >= 0 && colon >= 0 && colon < at {
-		if at > colon+1 {
-			return e.replace(colon+1, at, Filtered)
-		}
-		return at
-	}
-	if at >= 0 && colon < 0 && isAccessToken(t[start:at]) {
-		return e.replace(start, at, Filtered)
-	}
-	if slash > 0 && at < 0 {
-		if from := webhookSecret(t[start:slash], t[slash:end]); from > 0 {
+	case u.slash >= 0:
+		if from := webhookSecret(t[start:u.slash], t[u.slash:u.end]); from > 0 {
+			end := u.end
 			for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
 				end++
 			}
-			return e.replace(slash+from, end, Filtered)
+			return e.replace(u.slash+from, end, Filtered)
 		}
 	}
 	return start
+}
+
+// urlMarks are where in a URL the "@" of the userinfo is, the ":" of the password before it, and where the path or
+// query begins; -1 for what isn't there. end is how far the URL was read.
+type urlMarks struct{ at, colon, slash, end int }
+
+// urlMarks reads the URL whose authority begins at start.
+func (x *scanner) urlMarks(start int) urlMarks {
+	t := x.text
+	u := urlMarks{-1, -1, -1, start}
+	limit := min(len(t), start+maxLookAhead)
+	for ; u.end < limit && u.slash < 0 && classes[t[u.end]]&classAfterURL == 0; u.end++ {
+		switch t[u.end] {
+		case '/', '?', '#':
+			u.slash = u.end
+		case '@':
+			u.at = u.end
+		case ':':
+			if u.colon < 0 && u.at < 0 {
+				u.colon = u.end
+			}
+		}
+	}
+	if u.at < 0 { // otherwise the rest needn't be read
+		for ; u.end < limit && classes[t[u.end]]&classAfterURL == 0; u.end++ {
+			if t[u.end] == '@' {
+				u.at = u.end
+			}
+		}
+		if u.at >= 0 && (u.colon < 0 || isPort(t[u.colon+1:u.end])) { // no password with an unescaped slash
+			u.at = -1
+		}
+	}
+	x.steps += u.end - start
+	return u
 }
 
 // webhooks have their secret in the path, behind path. Hosts are those of others below host too.
@@ -70,7 +83,8 @@ var webhooks = [...]struct{ host, path string }{
 // webhookSecret returns where in path, of a URL with host, the secret of a webhook begins; 0 if there is none.
 func webhookSecret(host, path string) int {
 	for _, hook := range webhooks {
-		if n := len(host) - len(hook.host); n < 0 || host[len(host)-1]|0x20 != hook.host[len(hook.host)-1] || host[n]|0x20 != hook.host[0] || n > 0 && host[n-1] != '.' || !equalFold(host[n:], hook.host) {
+		n := len(host) - len(hook.host)
+		if n < 0 || n > 0 && host[n-1] != '.' || host[n]|0x20 != hook.host[0] || !equalFold(host[n:], hook.host) {
 			continue
 		}
 		if at := strings.Index(path, hook.path); at >= 0 && at+len(hook.path) < len(path) {
@@ -86,7 +100,8 @@ const minAccessToken = 20
 // isAccessToken reports whether a URL's user, without a password, is a token: forges take one there. The public key of
 // a Sentry DSN, 32 hex digits, is none.
 func isAccessToken(user string) bool {
-	return len(user) >= minAccessToken && isRandom(user) && (len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
+	return len(user) >= minAccessToken && isRandom(user) &&
+		(len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
 }
 
 func isPort(t string) bool {
@@ -115,8 +130,8 @@ func (e *editor) userinfo(i int) int {
 	if colon <= start || colon+1 >= i {
 		return 0
 	}
-	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) { // mailto:bob@example.com
-		return 0
+	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) {
+		return 0 // mailto:bob@example.com
 	}
 	// A password may hold an "@": it ends at the last.
 	to, path := i, false
@@ -185,4 +200,5 @@ func isRandomish(t string) bool {
 }
 
 // mailWords stand before a colon and a mail address.
-var mailWords = setOf("mailto from to cc bcc sender reply-to acct sip sips xmpp mail email e-mail user owner contact author by")
+var mailWords = setOf("mailto from to cc bcc sender reply-to acct sip sips xmpp mail email e-mail user owner contact " +
+	"author by")
