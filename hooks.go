@@ -1,6 +1,9 @@
 package sentryconfig
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"math"
 	"strings"
@@ -45,6 +48,28 @@ func (c *Client) sampler(given float64) sentry.TracesSampler {
 		}
 		return rate
 	}
+}
+
+// fitID returns the ID of an event or a check-in as Sentry takes it: it drops what has another. The same text becomes
+// the same ID, so that the check-ins of one run stay together.
+func fitID(id sentry.EventID) sentry.EventID {
+	if isEventID(string(id)) {
+		return id
+	}
+	if plain := strings.ToLower(strings.ReplaceAll(string(id), "-", "")); isEventID(plain) {
+		return sentry.EventID(plain)
+	}
+	if id == "" {
+		return newID()
+	}
+	sum := sha256.Sum256([]byte(id))
+	return sentry.EventID(hex.EncodeToString(sum[:16]))
+}
+
+func newID() sentry.EventID {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return sentry.EventID(hex.EncodeToString(id[:]))
 }
 
 // maxSlug is the length of a monitor's slug at Sentry.
@@ -126,7 +151,13 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	}
 	checkIn := *e.CheckIn // the caller's
 	checkIn.MonitorSlug = fitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
+	checkIn.ID, checkIn.Duration = fitID(checkIn.ID), max(checkIn.Duration, 0)
 	e.CheckIn = &checkIn
+	if e.MonitorConfig != nil {
+		if e.MonitorConfig = fitConfig(*e.MonitorConfig); e.MonitorConfig == nil {
+			c.warnOfSchedule(checkIn.MonitorSlug)
+		}
+	}
 	c.policy.Load().scrubber.Event(e)
 	return e
 }
@@ -176,6 +207,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			e.ServerName = c.host
 		}
 	}
+	e.EventID = fitID(e.EventID)
 	p.scrubber.EventBut(e, system.marks())
 	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
 		if details != nil {
