@@ -77,6 +77,12 @@ type captureDetails struct {
 	dead        *deadDetails // nil: of an event of this process
 }
 
+// ofDead reports whether the event is of a process that has died.
+func (d *captureDetails) ofDead() bool { return d != nil && d.dead != nil }
+
+// elsewhere reports whether that process may have run on another machine.
+func (d *captureDetails) elsewhere() bool { return d.ofDead() && d.dead.elsewhere }
+
 // captureContext is a hint's context that carries the details past the user's hooks.
 type captureContext struct {
 	context.Context

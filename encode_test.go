@@ -345,6 +345,22 @@ func TestOddHooks(t *testing.T) {
 	}
 }
 
+// TestOddEventID: servers refuse an event with an ID that is none, and the ID returned is that of the event.
+func TestOddEventID(t *testing.T) {
+	for given, want := range map[sentry.EventID]string{
+		"F2DFA9A0-3B5B-4E1C-8D2A-0123456789AB": "f2dfa9a03b5b4e1c8d2a0123456789ab", "order 7": "", "": "",
+	} {
+		server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+			o.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event { e.EventID = given; return e }
+		}})
+		id := sentryconfig.CaptureTaskException(t.Context(), errors.New("out of paper"), "print", nil, nil)
+		if e := one(t, server); string(id) != e.ID || want != "" && e.ID != want {
+			t.Errorf("%q: returned %q, sent %q", given, id, e.ID)
+		}
+		sentryconfig.Close(time.Minute)
+	}
+}
+
 // TestCommonTags: the tags of every event don't go over those that the scope set, nor into a map of the caller's.
 func TestCommonTags(t *testing.T) {
 	server := start(t, sentryconfig.Options{})

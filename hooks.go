@@ -1,6 +1,9 @@
 package sentryconfig
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"math"
 	"strings"
@@ -45,6 +48,28 @@ func (c *Client) sampler(given float64) sentry.TracesSampler {
 		}
 		return rate
 	}
+}
+
+// fitID returns the ID of an event or a check-in as Sentry takes it: it drops what has another. The same text becomes
+// the same ID, so that the check-ins of one run stay together.
+func fitID(id sentry.EventID) sentry.EventID {
+	if isEventID(string(id)) {
+		return id
+	}
+	if plain := strings.ToLower(strings.ReplaceAll(string(id), "-", "")); isEventID(plain) {
+		return sentry.EventID(plain)
+	}
+	if id == "" {
+		return newID()
+	}
+	sum := sha256.Sum256([]byte(id))
+	return sentry.EventID(hex.EncodeToString(sum[:16]))
+}
+
+func newID() sentry.EventID {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return sentry.EventID(hex.EncodeToString(id[:]))
 }
 
 // maxSlug is the length of a monitor's slug at Sentry.
@@ -126,7 +151,13 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	}
 	checkIn := *e.CheckIn // the caller's
 	checkIn.MonitorSlug = fitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
+	checkIn.ID, checkIn.Duration = fitID(checkIn.ID), max(checkIn.Duration, 0)
 	e.CheckIn = &checkIn
+	if e.MonitorConfig != nil {
+		if e.MonitorConfig = fitConfig(*e.MonitorConfig); e.MonitorConfig == nil {
+			c.warnOfSchedule(checkIn.MonitorSlug)
+		}
+	}
 	c.policy.Load().scrubber.Event(e)
 	return e
 }
@@ -144,20 +175,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
-	moveOrigin(e)
-	c.addCommonTags(e)
-	var system *systemContexts
-	if details == nil || details.dead == nil { // else finishDead has added what holds for the dead process
-		system = c.systemContexts(p)
-		system.addTo(e, hook != nil || c.transport == nil)
-	}
-	if details != nil && len(e.Fingerprint) == 0 {
-		e.Fingerprint = details.fingerprint
-	}
-	elsewhere := details != nil && details.dead != nil && details.dead.elsewhere
-	if p.pii && e.User.Username == "" && !elsewhere {
-		e.User.Username = p.user
-	}
+	system := c.complete(e, details, p, hook != nil)
 	if hook != nil {
 		given := e
 		if !c.call(name, func() { e = hook(given, hint) }) {
@@ -172,12 +190,13 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
 		e.ServerName = ""
-		if p.pii && !elsewhere {
+		if p.pii && !details.elsewhere() {
 			e.ServerName = c.host
 		}
 	}
+	e.EventID = fitID(e.EventID)
 	p.scrubber.EventBut(e, system.marks())
-	if dead := details != nil && details.dead != nil; itemTypeOf(e) == itemEvent && !dead && c.holdBack(e, p) {
+	if itemTypeOf(e) == itemEvent && !details.ofDead() && c.holdBack(e, p) {
 		if details != nil {
 			details.held = true
 		}
@@ -188,6 +207,24 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		c.transport.expect(e, details)
 	}
 	return e
+}
+
+// complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint and
+// the user. hooked says that a hook of the user's comes next.
+func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *systemContexts) {
+	moveOrigin(e)
+	c.addCommonTags(e)
+	if !details.ofDead() { // else finishDead has added what holds for the dead process
+		system = c.systemContexts(p)
+		system.addTo(e, hooked || c.transport == nil)
+	}
+	if details != nil && len(e.Fingerprint) == 0 {
+		e.Fingerprint = details.fingerprint
+	}
+	if p.pii && e.User.Username == "" && !details.elsewhere() {
+		e.User.Username = p.user
+	}
+	return system
 }
 
 // addCommonTags gives e the tags that every event has, unless it has them.

@@ -132,19 +132,24 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 // maxRunning is how many of the tasks inside an interrupted one its event names.
 const maxRunning = 50
 
+// runningTasks names the tasks inside an interrupted one.
+func runningTasks(inside []outbox.Interrupted) []any {
+	running := make([]any, 0, min(len(inside), maxRunning))
+	for _, inner := range inside[:cap(running)] {
+		named := deadTaskContext(inner.Task)
+		if !inner.Started.IsZero() {
+			named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
+		}
+		running = append(running, named)
+	}
+	return running
+}
+
 func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 	task := deadTaskContext(t.Task)
 	taskType := task["task_type"].(string)
 	if len(t.running) > 0 {
-		running := make([]any, 0, min(len(t.running), maxRunning))
-		for _, inner := range t.running[:cap(running)] {
-			named := deadTaskContext(inner.Task)
-			if !inner.Started.IsZero() {
-				named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
-			}
-			running = append(running, named)
-		}
-		task["running"] = running
+		task["running"] = runningTasks(t.running)
 	}
 	known := c.policy.Load().pii || !t.PII // what was noted with personal data in it isn't sent without
 	if len(t.Data) > 0 {

@@ -220,6 +220,65 @@ func TestBadSlug(t *testing.T) {
 	}
 }
 
+// TestBadMonitorConfig: Relay drops a check-in whose monitor has a schedule that it can't read, or a number below 0.
+func TestBadMonitorConfig(t *testing.T) {
+	crontab := sentry.CrontabSchedule("0 3 * * *")
+	for name, test := range map[string]struct {
+		config sentry.MonitorConfig
+		warned bool
+	}{
+		"no schedule":  {sentry.MonitorConfig{Timezone: "UTC"}, true},
+		"no crontab":   {sentry.MonitorConfig{Schedule: sentry.CrontabSchedule("")}, true},
+		"no interval":  {sentry.MonitorConfig{Schedule: sentry.IntervalSchedule(0, sentry.MonitorScheduleUnitDay)}, true},
+		"below 0":      {sentry.MonitorConfig{Schedule: sentry.IntervalSchedule(-1, sentry.MonitorScheduleUnitDay)}, true},
+		"unknown unit": {sentry.MonitorConfig{Schedule: sentry.IntervalSchedule(1, "second")}, true},
+		"margin":       {sentry.MonitorConfig{Schedule: crontab, CheckInMargin: -1}, false},
+		"runtime":      {sentry.MonitorConfig{Schedule: crontab, MaxRuntime: -1}, false},
+		"thresholds":   {sentry.MonitorConfig{Schedule: crontab, FailureIssueThreshold: -1, RecoveryThreshold: -1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &recorder{}
+			client, server := newClient(t, sentryconfig.Options{Logger: slog.New(log)})
+			given := test.config
+			_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send",
+				Monitor: &sentryconfig.Monitor{Slug: "nightly", Config: &given}}, func(context.Context) error { return nil })
+			flushClient(t, client)
+			checkIns := server.CheckIns()
+			if len(checkIns) != 2 || (checkIns[0].MonitorConfig == nil) != test.warned {
+				t.Fatalf("check-ins %v", checkIns)
+			}
+			for name, value := range checkIns[0].MonitorConfig {
+				if n, ok := value.(float64); ok && n < 0 {
+					t.Errorf("%s is %v", name, n)
+				}
+			}
+			if n := strings.Count(log.text(), "schedule"); n > 1 || (n == 1) != test.warned {
+				t.Errorf("logged %s", log.text())
+			}
+			if given != test.config {
+				t.Error("the caller's configuration has changed")
+			}
+		})
+	}
+}
+
+// TestOddCheckIn: an ID and a duration that Sentry would drop a check-in for.
+func TestOddCheckIn(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send"}, func(ctx context.Context) error {
+		for _, id := range []sentry.EventID{"run 7", "run 7", "run 8", "F2DFA9A0-3B5B-4E1C-8D2A-0123456789AB"} {
+			sentry.GetHubFromContext(ctx).CaptureCheckIn(&sentry.CheckIn{ID: id, MonitorSlug: "nightly",
+				Status: sentry.CheckInStatusOK, Duration: -time.Second}, nil)
+		}
+		return nil
+	})
+	flushClient(t, client)
+	c := server.CheckIns()
+	if len(c) != 4 || c[0].ID != c[1].ID || c[0].ID == c[2].ID || c[3].ID != "f2dfa9a03b5b4e1c8d2a0123456789ab" {
+		t.Errorf("check-ins %v", c)
+	}
+}
+
 // TestOverdue: an engine's verdict while the handler runs is told at once, and the handler's own isn't.
 func TestOverdue(t *testing.T) {
 	for name, run := range map[string]func() error{

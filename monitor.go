@@ -1,9 +1,9 @@
 package sentryconfig
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"encoding/json"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -17,7 +17,8 @@ import (
 // A check-in that could not be delivered within 10 minutes is dropped and counted: Sentry dates it by its arrival.
 type Monitor struct {
 	Slug   string                // 1 to 50 of a-z 0-9 - _; another one is a warning, and no check-in
-	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: it exists there
+	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: it exists there.
+	// A Config whose schedule Sentry can't read is a warning, and the check-in goes without it.
 }
 
 // Adapters log where their Client does.
@@ -59,11 +60,49 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 		running.id = sentry.EventID(a.job.eventID(a.identity, "check-in", 0))
 	}
 	if running.id == "" {
-		var id [16]byte
-		_, _ = rand.Read(id[:]) // never fails
-		running.id = sentry.EventID(hex.EncodeToString(id[:]))
+		running.id = newID()
 	}
 	return running
+}
+
+var scheduleUnits = []string{"minute", "hour", "day", "week", "month", "year"}
+
+// fitConfig returns what Relay takes of a monitor's configuration, nil without a schedule: for one that it can't read,
+// or a number below 0, Relay drops the check-in.
+func fitConfig(config sentry.MonitorConfig) *sentry.MonitorConfig {
+	var schedule struct {
+		Type  string `json:"type"`
+		Value any    `json:"value"`
+		Unit  string `json:"unit"`
+	}
+	raw, err := json.Marshal(config.Schedule)
+	if err != nil || json.Unmarshal(raw, &schedule) != nil {
+		return nil
+	}
+	switch value := schedule.Value.(type) {
+	case string:
+		if value == "" {
+			return nil
+		}
+	case float64:
+		if value < 1 || !slices.Contains(scheduleUnits, schedule.Unit) {
+			return nil
+		}
+	default:
+		return nil
+	}
+	config.CheckInMargin, config.MaxRuntime = max(config.CheckInMargin, 0), max(config.MaxRuntime, 0)
+	config.FailureIssueThreshold = max(config.FailureIssueThreshold, 0)
+	config.RecoveryThreshold = max(config.RecoveryThreshold, 0)
+	return &config
+}
+
+// warnOfSchedule warns once of a monitor whose configuration is left out.
+func (c *Client) warnOfSchedule(slug string) {
+	if _, again := c.badSlugs.LoadOrStore(slug, true); !again {
+		c.logger.Warn("sentryconfig: check-ins are sent without the configuration of their monitor: its schedule is neither "+
+			"a crontab nor an interval of whole units", "slug", slug)
+	}
 }
 
 // beginCheckIn tells Sentry that t has begun.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 
@@ -14,7 +15,7 @@ import (
 func (s *Scrubber) spans(e *sentry.Event) {
 	var out []*sentry.Span
 	for i, old := range e.Spans {
-		if n := s.span(old); n != old || n == nil {
+		if n := s.span(old, e.Timestamp); n != old || n == nil {
 			if out == nil {
 				out = slices.Clone(e.Spans)
 			}
@@ -26,23 +27,28 @@ func (s *Scrubber) spans(e *sentry.Event) {
 	}
 }
 
-// span returns a copy of old, whose exported fields are all that is encoded, if anything changes.
-func (s *Scrubber) span(old *sentry.Span) *sentry.Span {
-	if old == nil {
+// span returns a copy of old, whose exported fields are all that is encoded, if anything changes. It returns nil for a
+// span without an ID, for which Relay would drop the whole transaction. A span without times is one of now.
+func (s *Scrubber) span(old *sentry.Span, now time.Time) *sentry.Span {
+	if old == nil || old.SpanID == (sentry.SpanID{}) || old.TraceID == (sentry.TraceID{}) {
 		return nil
 	}
 	name, op := s.text(old.Name, protocol.MaxMessageChars), cutRunes(s.short(old.Op), protocol.MaxCategoryChars)
 	description := s.text(old.Description, protocol.MaxMessageChars)
 	tags, tagsChanged := s.stringMap(old.Tags, protocol.MaxTagChars)
 	data, dataChanged, _ := s.walk(old.Data, maxSpanDataBytes, maxSpanDataDepth)
-	start, end := encodable(old.StartTime), encodable(old.EndTime)
-	if !tagsChanged && !dataChanged && name == old.Name && op == old.Op && description == old.Description &&
-		start.Equal(old.StartTime) && end.Equal(old.EndTime) {
+	start, end := interval(old.StartTime, old.EndTime, now)
+	status := old.Status
+	if status == sentry.SpanStatusUnknown { // see trace
+		status = sentry.SpanStatusUndefined
+	}
+	if !tagsChanged && !dataChanged && status == old.Status && name == old.Name && op == old.Op &&
+		description == old.Description && start.Equal(old.StartTime) && end.Equal(old.EndTime) {
 		return old
 	}
 	return &sentry.Span{
 		TraceID: old.TraceID, SpanID: old.SpanID, ParentSpanID: old.ParentSpanID,
-		Name: name, Op: op, Description: description, Status: old.Status, Tags: tags, StartTime: start, EndTime: end,
+		Name: name, Op: op, Description: description, Status: status, Tags: tags, StartTime: start, EndTime: end,
 		Data: data, Sampled: old.Sampled, Source: old.Source, Origin: old.Origin,
 	}
 }
@@ -118,6 +124,13 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 			}
 			out[key] = cutRunes(t, limit)
 		}
+	}
+	// Relay takes a transaction without a status for one of an unknown one; sentry-cli has another word for that.
+	if status := out["status"]; status == sentry.SpanStatusUnknown {
+		if !changed {
+			out, changed = maps.Clone(c), true
+		}
+		delete(out, "status")
 	}
 	if data, ok := out["data"].(map[string]any); ok && w.bytes*maxEscape > protocol.MaxContextBytes {
 		if !changed {

@@ -147,6 +147,9 @@ func (s *Scrubber) texts(e *sentry.Event) {
 	e.Dist = name(e.Dist, s.short, distChar, protocol.MaxNameChars)
 	e.Level = level(e.Level, sentry.LevelError)
 	e.Timestamp, e.StartTime = encodable(e.Timestamp), encodable(e.StartTime)
+	if e.Type == "transaction" {
+		e.StartTime, e.Timestamp = interval(e.StartTime, e.Timestamp, time.Time{})
+	}
 	if list, changed := s.lines(e.Fingerprint, protocol.MaxMessageChars); changed {
 		e.Fingerprint = list
 	}
@@ -169,6 +172,23 @@ func encodable(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// interval returns a start and an end that Relay takes, which drops a whole transaction for a span of it that lacks one
+// of them or ends before it starts. Without either both are otherwise.
+func interval(start, end, otherwise time.Time) (time.Time, time.Time) {
+	start, end = encodable(start), encodable(end)
+	if end.IsZero() {
+		end = start
+	}
+	if end.IsZero() {
+		end = otherwise
+	}
+	// Round leaves the wall clock's time alone, which is what Relay compares: that clock may have been set back.
+	if start.IsZero() || start.Round(0).After(end.Round(0)) {
+		start = end
+	}
+	return start, end
 }
 
 // line is text without line breaks and outer blanks.

@@ -107,6 +107,9 @@ func filledEvent(text string) *sentry.Event {
 	e := new(sentry.Event)
 	fill(reflect.ValueOf(e).Elem(), text, 12)
 	e.Logs, e.Metrics = nil, nil // they have their own hooks
+	for _, span := range e.Spans {
+		span.TraceID, span.SpanID = sentry.TraceID{1}, sentry.SpanID{1}
+	}
 	return e
 }
 
@@ -307,6 +310,84 @@ func TestEventDetails(t *testing.T) {
 		})
 	}
 	New(Config{}).Event(nil)
+}
+
+// TestTimesOfTransactions: Relay drops a transaction without its times, or with a span that lacks one or ends before it
+// starts, or that has no ID.
+func TestTimesOfTransactions(t *testing.T) {
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	later := noon.Add(time.Hour)
+	never := time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct{ start, end, wantStart, wantEnd time.Time }{
+		"in order":         {noon, later, noon, later},
+		"the same":         {noon, noon, noon, noon},
+		"no start":         {time.Time{}, later, later, later},
+		"no end":           {noon, time.Time{}, noon, noon},
+		"ends before":      {later, noon, noon, noon},
+		"unwritable start": {never, noon, noon, noon},
+		"neither":          {time.Time{}, time.Time{}, noon, noon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			span := &sentry.Span{TraceID: sentry.TraceID{1}, SpanID: sentry.SpanID{1}, StartTime: test.start, EndTime: test.end}
+			e := &sentry.Event{Type: "transaction", StartTime: noon, Timestamp: noon,
+				Spans: []*sentry.Span{{Op: "no ID"}, span}}
+			New(plantedConfig(false)).Event(e)
+			if len(e.Spans) != 1 {
+				t.Fatalf("%d spans", len(e.Spans))
+			}
+			if s := e.Spans[0]; !s.StartTime.Equal(test.wantStart) || !s.EndTime.Equal(test.wantEnd) {
+				t.Errorf("span from %v to %v, want %v to %v", s.StartTime, s.EndTime, test.wantStart, test.wantEnd)
+			}
+			if !span.StartTime.Equal(test.start) || !span.EndTime.Equal(test.end) {
+				t.Error("the caller's span has changed")
+			}
+			if test.start.IsZero() && test.end.IsZero() {
+				return // sentry-go gives an event its time
+			}
+			e = &sentry.Event{Type: "transaction", StartTime: test.start, Timestamp: test.end}
+			New(plantedConfig(false)).Event(e)
+			if !e.StartTime.Equal(test.wantStart) || !e.Timestamp.Equal(test.wantEnd) {
+				t.Errorf("transaction from %v to %v, want %v to %v", e.StartTime, e.Timestamp, test.wantStart, test.wantEnd)
+			}
+		})
+	}
+}
+
+// TestUnknownStatus: Relay and sentry-cli have different words for it, and both take none.
+func TestUnknownStatus(t *testing.T) {
+	given := sentry.Context{"status": sentry.SpanStatusUnknown, "op": "task"}
+	e := &sentry.Event{Type: "transaction", Contexts: map[string]sentry.Context{"trace": given},
+		Spans: []*sentry.Span{{TraceID: sentry.TraceID{1}, SpanID: sentry.SpanID{1}, Status: sentry.SpanStatusUnknown}}}
+	New(plantedConfig(false)).Event(e)
+	if status, has := e.Contexts["trace"]["status"]; has || e.Spans[0].Status != sentry.SpanStatusUndefined {
+		t.Errorf("statuses %v and %v", status, e.Spans[0].Status)
+	}
+	if len(given) != 2 {
+		t.Error("the caller's context has changed")
+	}
+}
+
+// TestNumberOfAnException: servers with a schema drop an event with one below 0.
+func TestNumberOfAnException(t *testing.T) {
+	given := &sentry.Mechanism{Type: "generic", ExceptionID: -1}
+	e := &sentry.Event{Exception: []sentry.Exception{{Type: "x", Mechanism: given}}}
+	New(plantedConfig(false)).Event(e)
+	if n := e.Exception[0].Mechanism.ExceptionID; n != 0 || given.ExceptionID != -1 {
+		t.Errorf("exception_id %d, the caller's %d", n, given.ExceptionID)
+	}
+}
+
+// TestAddressWithZone: Relay takes an IP address alone.
+func TestAddressWithZone(t *testing.T) {
+	for given, want := range map[string]string{
+		"fe80::1%eth0": "fe80::1", "[fe80::1%eth0]:80": "fe80::1", "::1": "::1", "no address": "",
+	} {
+		e := &sentry.Event{User: sentry.User{IPAddress: given}}
+		New(plantedConfig(true)).Event(e)
+		if e.User.IPAddress != want {
+			t.Errorf("%q became %q, want %q", given, e.User.IPAddress, want)
+		}
+	}
 }
 
 // Task data, extra and breadcrumb data together get 128 KiB: the oldest breadcrumbs' goes first, and the task is kept.

@@ -54,10 +54,13 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 		source = ""
 	}
 	data, changed, _ := s.walk(m.Data, protocol.MaxCrumbBytes, protocol.MaxCrumbDepth)
-	if !changed && kind == m.Type && description == m.Description && help == m.HelpLink && source == m.Source {
+	number := max(m.ExceptionID, 0) // servers with a schema drop an event with one below 0
+	if !changed && number == m.ExceptionID && kind == m.Type && description == m.Description && help == m.HelpLink &&
+		source == m.Source {
 		return m
 	}
 	n := *m
+	n.ExceptionID = number
 	n.Type, n.Description, n.HelpLink, n.Source, n.Data = kind, description, help, source, data
 	return &n
 }

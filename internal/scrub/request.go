@@ -115,8 +115,12 @@ func (s *Scrubber) user(u *sentry.User) {
 		if host, _, err := net.SplitHostPort(u.IPAddress); err == nil {
 			u.IPAddress = host
 		}
-		if _, err := netip.ParseAddr(u.IPAddress); err != nil {
+		addr, err := netip.ParseAddr(u.IPAddress)
+		switch {
+		case err != nil:
 			u.IPAddress = ""
+		case addr.Zone() != "": // nor with its zone, which means something on this machine alone
+			u.IPAddress = addr.WithZone("").String()
 		}
 	}
 	u.ID = s.text(u.ID, protocol.MaxUserChars)
