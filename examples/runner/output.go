@@ -47,7 +47,8 @@ func (o *output) Write(b []byte) (int, error) {
 }
 
 // decode moves what is complete in raw onto the screen: characters of UTF-16, or stretches of bytes between control
-// characters, which are no part of a character in any code page. In the end all is complete.
+// characters, which are no part of a character in any code page. In the end all is complete. It is one switch over what
+// comes next: taken apart, the state between the parts would be harder to follow.
 func (o *output) decode(end bool) {
 	if !o.known {
 		if len(o.raw) < sniffed && !end {
