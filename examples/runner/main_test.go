@@ -296,8 +296,12 @@ func TestServerGetsAll(t *testing.T) {
 			t.Errorf("task %d: its event %q hasn't arrived", i, r.EventID)
 			continue
 		}
-		if !slices.Equal(e.Fingerprint, want) {
-			t.Errorf("task %d: fingerprint %q, want %q", i, e.Fingerprint, want)
+		got := slices.Clone(e.Fingerprint)
+		for n := range got { // a test binary calls the package by its folder
+			got[n] = strings.Replace(got[n], "runner.", "main.", 1)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("task %d: fingerprint %q, want %q", i, got, want)
 		}
 		if got := fmt.Sprint(e.Contexts["task"]["index"], e.Contexts["task"]["total"]); got != fmt.Sprint(i, 6) {
 			t.Errorf("task %d: index and total %s", i, got)

@@ -74,6 +74,7 @@ type timing struct {
 	report      time.Duration // between two client reports
 	openWait    time.Duration // Open waits for the disk; longer is a disk in trouble, which must not delay the program
 	diskRetry   time.Duration // a disk that fails isn't tried again before
+	hangRetry   time.Duration // nor one that doesn't answer, while something waits in memory
 	diskIdle    time.Duration // nor later
 	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
 	closeWait   time.Duration // Close waits for goroutines; longer ones hang in the operating system
@@ -97,6 +98,7 @@ var defaultTiming = timing{
 	report:      30 * time.Second,
 	openWait:    100 * time.Millisecond,
 	diskRetry:   5 * time.Second,
+	hangRetry:   100 * time.Millisecond,
 	diskIdle:    30 * time.Second,
 	adopt:       30 * time.Second,
 	closeWait:   2 * time.Second,

@@ -86,7 +86,11 @@ func (o *Outbox) place() string {
 func (o *Outbox) dispatchDisk(now time.Duration) {
 	if o.disk.fresh {
 		o.disk.fresh = false
-		o.disk.again, o.disk.at = now+o.timing.diskRetry, now+o.timing.diskIdle
+		retry := o.timing.diskRetry
+		if errors.Is(o.disk.err, store.ErrHangs) { // a busy machine may look so; until it answers, asking costs nothing
+			retry = min(retry, o.timing.hangRetry)
+		}
+		o.disk.again, o.disk.at = now+retry, now+o.timing.diskIdle
 	}
 	if o.cfg.OpenStore == nil || o.disk.busy {
 		return

@@ -156,7 +156,7 @@ type adoption struct {
 // process. The callbacks are called with no lock held but those of the dead processes' journals.
 func (d *Store) Adopt(ctx context.Context, found func([]*store.Entry)) (store.Adopted, error) {
 	if d.writes.hangs() {
-		return store.Adopted{Unread: d.Unread()}, errHangs
+		return store.Adopted{Unread: d.Unread()}, store.ErrHangs
 	}
 	a := adoption{ctx: ctx, found: found, living: map[string]bool{}}
 	if err := d.look(&a); err != nil {

@@ -281,7 +281,7 @@ func (d *Store) write(w *putting) error {
 // it removes again. Should the process die before, that is a segment with nothing waiting.
 func (d *Store) Probe() error {
 	if d.writes.hangs() {
-		return errHangs
+		return store.ErrHangs
 	}
 	d.mu.Lock()
 	if d.closed {

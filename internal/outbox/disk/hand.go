@@ -1,10 +1,10 @@
 package disk
 
 import (
-	"errors"
 	"sync"
 	"time"
 
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
@@ -21,12 +21,9 @@ const (
 	spareCalls = 16
 )
 
-// errHangs says that the disk doesn't answer.
-var errHangs = errors.New("outbox: the disk doesn't answer")
-
 // A hand makes the calls to the disk that somebody waits for, one after another, in a goroutine of its own: a system
 // call can't be interrupted, so whoever makes it himself hangs with it. When a round of calls takes longer than the
-// limit, all who wait are told errHangs, and so is everyone who comes before the disk answers: a disk that hangs holds
+// limit, all who wait are told store.ErrHangs, and so is everyone who comes before the disk answers: a disk that hangs holds
 // this one goroutine. The price is a switch of goroutines and back, less than a microsecond.
 //
 // Its methods may be called from many goroutines at once.
@@ -64,7 +61,7 @@ func newHand(limit time.Duration) *hand {
 	return h
 }
 
-// do makes a call and waits for it. With errHangs it may be under way still: late is called after it, and what it reads
+// do makes a call and waits for it. With store.ErrHangs it may be under way still: late is called after it, and what it reads
 // and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
 func (h *hand) do(f, late func(), keep bool) error {
 	h.mu.Lock()
@@ -77,7 +74,7 @@ func (h *hand) do(f, late func(), keep bool) error {
 			h.queue = append(h.queue, &call{do: f, keep: true, left: true})
 		}
 		h.mu.Unlock()
-		return errHangs
+		return store.ErrHangs
 	}
 	for len(h.spare) == 0 {
 		h.mu.Unlock()
@@ -197,7 +194,7 @@ func (h *hand) expire() {
 		return
 	}
 	h.hung = true
-	h.giveUp(errHangs)
+	h.giveUp(store.ErrHangs)
 }
 
 // giveUp tells all who wait. mu is held.

@@ -139,6 +139,9 @@ func (u *Unread) Add(bytes int64, err error) {
 	u.Err = err
 }
 
+// ErrHangs says that the disk doesn't answer. It may at any moment.
+var ErrHangs = errors.New("outbox: the disk doesn't answer")
+
 // ErrDamaged says that a record's bytes are not those that were written.
 var ErrDamaged = errors.New("outbox: damaged record")
 
