@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // A hangingSystem is the real system, whose writes hang while it is frozen, as those of a file system under fsfreeze.
@@ -223,4 +226,46 @@ func TestDiskHangsAtTheEnd(t *testing.T) {
 	if got := server.got(); len(got) != 1 {
 		t.Errorf("arrived: %v", got)
 	}
+}
+
+// tellingStore is a Store whose look for dead processes has something captured of them.
+type tellingStore struct {
+	Store
+	tell func()
+}
+
+func (s *tellingStore) Adopt(ctx context.Context, found func([]*store.Entry)) (store.Adopted, error) {
+	met, err := s.Store.Adopt(ctx, found)
+	s.tell()
+	return met, err
+}
+
+// TestFlushWaitsForReportsOfDeadProcesses: what a Flush's look has captured is part of what it waits for.
+func TestFlushWaitsForReportsOfDeadProcesses(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	var o atomic.Pointer[Outbox]
+	ready := make(chan struct{})
+	var looks atomic.Int64
+	box := openTest(t, server.URL, func(c *Config) {
+		c.OpenStore = func() (Store, error) {
+			d, err := openTestDisk(dir)
+			return &tellingStore{d, func() {
+				<-ready
+				if looks.Add(1) == 2 { // the first one is that of the start
+					o.Load().Put(testRecord(10, 10))
+				}
+			}}, err
+		}
+	})
+	o.Store(box)
+	close(ready)
+	eventually(t, "the look of the start", func() bool { return looks.Load() == 1 })
+	if box.Flush(within(time.Second)) {
+		t.Errorf("Flush = true after %d looks: %+v", looks.Load(), box.Stats())
+	}
+	inTime(t, "Close", func() { box.Close(ended()) })
 }

@@ -377,6 +377,16 @@ func TestNumberOfAnException(t *testing.T) {
 	}
 }
 
+// TestFramesOmitted: Relay ignores the field, and servers with a schema drop an event that has it.
+func TestFramesOmitted(t *testing.T) {
+	given := &sentry.Stacktrace{Frames: []sentry.Frame{{Function: "f"}}, FramesOmitted: []uint{1, 2}}
+	e := &sentry.Event{Exception: []sentry.Exception{{Type: "x", Stacktrace: given}}}
+	New(plantedConfig(false)).Event(e)
+	if st := e.Exception[0].Stacktrace; st.FramesOmitted != nil || len(st.Frames) != 1 || given.FramesOmitted == nil {
+		t.Errorf("stack trace %+v, the caller's %+v", st, given)
+	}
+}
+
 // TestAddressWithZone: Relay takes an IP address alone.
 func TestAddressWithZone(t *testing.T) {
 	for given, want := range map[string]string{

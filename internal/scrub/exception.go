@@ -103,11 +103,11 @@ func (s *Scrubber) stacktrace(t *sentry.Stacktrace) *sentry.Stacktrace {
 		}
 		frames[i] = f
 	}
-	if !changed {
+	if !changed && t.FramesOmitted == nil {
 		return t
 	}
 	n := *t
-	n.Frames = frames
+	n.Frames, n.FramesOmitted = frames, nil // Relay ignores what is omitted, servers with a schema drop the event
 	return &n
 }
 
