@@ -258,10 +258,6 @@ func (o *Outbox) adopt() {
 	o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
 	o.disk.adopting = false
 	o.disk.looks++
-	for _, f := range o.flushes {
-		if f.looks == o.disk.looks {
-			f.target = o.queue.seq // what the look had captured of dead processes is part of what it found
-		}
 	}
 	if o.closed {
 		return
