@@ -258,7 +258,6 @@ func (o *Outbox) adopt() {
 	o.disk.adopted, o.disk.adoptedSeq = true, o.queue.seq
 	o.disk.adopting = false
 	o.disk.looks++
-	}
 	if o.closed {
 		return
 	}
