@@ -3,7 +3,6 @@ package outbox
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -129,7 +128,7 @@ func TestSwitchesInABubble(t *testing.T) {
 	inside()
 	s.respond(headersOf(200, "X-Sentry-Rate-Limits: 3600:transaction:key"))
 	inside()
-	must(t, os.RemoveAll(dir))
+	removeUnder(t, dir)
 	inside()
 	s.respond(nil)
 	if !o.Flush(within(time.Minute)) {

@@ -102,7 +102,7 @@ func TestLoggerMeddles(t *testing.T) {
 			server.respond(status(http.StatusServiceUnavailable))
 			put(12)
 			flush(false)
-			must(t, os.RemoveAll(filepath.Dir(names[0])))
+			removeUnder(t, filepath.Dir(names[0]))
 			put(13)
 			s.mu.Lock()
 			s.from, s.many = s.calls+1, true

@@ -755,3 +755,11 @@ func adopted(s store.Store) (entries []*store.Entry, err error) {
 	_, err = s.Adopt(context.Background(), func(found []*store.Entry) { entries = append(entries, found...) })
 	return entries, err
 }
+
+// removeUnder deletes a folder under a store that is open. Windows doesn't delete what is open, so there some of it stays.
+func removeUnder(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil && runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+}

@@ -42,6 +42,9 @@ type Left struct {
 // what others store, deliver or rename meanwhile may be told or not. It reads heads alone; see [Waiting.Envelope] for
 // the rest. A dir that is missing holds nothing. What belongs to another user is not read: see Project.Unread.
 func Look(dir string) ([]Project, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("outbox: %s is not a folder", dir)
+	}
 	sys := osSystem{}
 	folders, err := dsnFolders(sys, dir)
 	if err != nil {
