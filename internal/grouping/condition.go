@@ -83,7 +83,7 @@ func (w *conditionWalk) addErrno(e syscall.Errno) {
 	if c != conditionNone || w.errno != "" || e == 0 {
 		return
 	}
-	if w.errno = errnoNames[e]; w.errno == "" {
+	if w.errno = nameOfErrno(e); w.errno == "" {
 		w.errno = "errno_" + strconv.FormatUint(uint64(e), 10)
 	}
 }
@@ -235,4 +235,30 @@ func exitCondition(p *os.ProcessState) string {
 		return "exit_" + strconv.Itoa(code)
 	}
 	return ""
+}
+
+// errnoNames are the conditions of system errors that have none of those above. Windows' own are in platformNames, by the
+// same names: for these package syscall invents numbers there.
+var errnoNames = map[syscall.Errno]string{
+	syscall.EMFILE: "too_many_open_files", syscall.ENFILE: "too_many_open_files", syscall.EROFS: "read_only",
+	syscall.EADDRINUSE: "address_in_use", syscall.EADDRNOTAVAIL: "address_not_available", syscall.EIO: "io_error",
+	syscall.EBUSY: "busy", syscall.ETXTBSY: "busy", syscall.EISDIR: "is_directory", syscall.ENOTDIR: "not_directory",
+	syscall.EINVAL: "invalid_argument", syscall.ENAMETOOLONG: "name_too_long", syscall.EXDEV: "cross_device",
+	syscall.ENOMEM: "no_memory", syscall.ELOOP: "too_many_links", syscall.EMLINK: "too_many_links",
+	syscall.EAGAIN: "try_again", syscall.EINTR: "interrupted", syscall.ENOSYS: "not_supported",
+	syscall.ENOTSUP: "not_supported", syscall.EAFNOSUPPORT: "not_supported", syscall.EFBIG: "file_too_large",
+	syscall.ESTALE: "stale_handle", syscall.ENODEV: "no_device", syscall.ENXIO: "no_device",
+	syscall.EMSGSIZE: "message_too_long", syscall.ENOTCONN: "not_connected", syscall.EISCONN: "already_connected",
+	syscall.EBADF: "bad_handle", syscall.ENOEXEC: "bad_executable", syscall.EDEADLK: "deadlock",
+	syscall.ENOBUFS: "no_buffers", syscall.ESRCH: "no_process", syscall.ECHILD: "no_child",
+	syscall.E2BIG:  "too_many_arguments",
+	syscall.ERANGE: "out_of_range", syscall.ESPIPE: "not_seekable", syscall.ENOTTY: "not_a_terminal",
+	syscall.EPROTO: "protocol_error", syscall.ENOLCK: "no_locks", syscall.EFAULT: "bad_address",
+}
+
+func nameOfErrno(e syscall.Errno) string {
+	if name := platformNames[e]; name != "" {
+		return name
+	}
+	return errnoNames[e]
 }

@@ -52,8 +52,8 @@ func errnoCondition(e syscall.Errno) condition {
 	return conditionNone
 }
 
-// errnoNames are the conditions of other system errors. Those of both platforms have one name.
-var errnoNames = map[syscall.Errno]string{
+// platformNames are the conditions of Windows' own system errors.
+var platformNames = map[syscall.Errno]string{
 	windows.ERROR_TOO_MANY_OPEN_FILES: "too_many_open_files", windows.WSAEMFILE: "too_many_open_files",
 	windows.ERROR_WRITE_PROTECT: "read_only", windows.WSAEADDRINUSE: "address_in_use",
 	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error", windows.ERROR_CRC: "io_error",
@@ -65,7 +65,7 @@ var errnoNames = map[syscall.Errno]string{
 	windows.ERROR_NOT_SAME_DEVICE: "cross_device", windows.ERROR_NOT_ENOUGH_MEMORY: "no_memory",
 	windows.ERROR_OUTOFMEMORY: "no_memory", windows.ERROR_COMMITMENT_LIMIT: "no_memory",
 	windows.ERROR_CANT_RESOLVE_FILENAME: "too_many_links", windows.ERROR_TOO_MANY_LINKS: "too_many_links",
-	windows.WSAEWOULDBLOCK: "try_again", windows.WSAEINTR: "interrupted", syscall.EINTR: "interrupted", windows.ERROR_NOT_SUPPORTED: "not_supported",
+	windows.WSAEWOULDBLOCK: "try_again", windows.WSAEINTR: "interrupted", windows.ERROR_NOT_SUPPORTED: "not_supported",
 	windows.ERROR_CALL_NOT_IMPLEMENTED: "not_supported", windows.ERROR_INVALID_FUNCTION: "not_supported",
 	windows.WSAEOPNOTSUPP: "not_supported", windows.WSAEAFNOSUPPORT: "not_supported",
 	windows.ERROR_FILE_TOO_LARGE: "file_too_large", windows.ERROR_NOT_READY: "no_device",
