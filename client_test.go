@@ -374,7 +374,7 @@ func TestReconfigure(t *testing.T) {
 		t.Helper()
 		before := len(server.Events())
 		err := fmt.Errorf("pin=%d: %w", before, errors.ErrUnsupported)
-		client.CaptureTaskException(t.Context(), err, "x", map[string]any{"pin": "1234"}, nil)
+		client.CaptureTaskException(t.Context(), err, "x", map[string]any{"pin": "open-sesame"}, nil)
 		flushClient(t, client)
 		return server.WaitEvents(before+1, 0)[before]
 	}
@@ -387,7 +387,7 @@ func TestReconfigure(t *testing.T) {
 		return len(server.Transactions()) > before
 	}
 
-	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.User["username"] == nil || !strings.Contains(string(e.Raw), "1234") {
+	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.User["username"] == nil || !strings.Contains(string(e.Raw), "open-sesame") {
 		t.Errorf("at first: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendPII = sentry.Set(false) })
@@ -400,7 +400,7 @@ func TestReconfigure(t *testing.T) {
 		t.Errorf("with personal data again: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SecretKeys = []string{"pin"} })
-	if e := capture(); strings.Contains(string(e.Raw), "1234") {
+	if e := capture(); strings.Contains(string(e.Raw), "open-sesame") {
 		t.Errorf("a secret: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendSystemInfo = sentry.Set(false) })
