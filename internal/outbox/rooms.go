@@ -29,9 +29,6 @@ type (
 	Note        = disk.Note
 	Dead        = disk.Dead
 	Interrupted = disk.Interrupted
-	Project     = disk.Project
-	Waiting     = disk.Waiting
-	Left        = disk.Left
 )
 
 // The categories that sentry-go v0.50.0 sends.
@@ -52,9 +49,6 @@ func Export(dir string, w io.Writer) error { return disk.Export(dir, w) }
 
 // Purge is [disk.Purge].
 func Purge(dir string) error { return disk.Purge(dir) }
-
-// Look is [disk.Look].
-func Look(dir string) ([]Project, error) { return disk.Look(dir) }
 
 // JudgeProxy is [wire.JudgeProxy].
 func JudgeProxy(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
