@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -34,7 +35,7 @@ func (c *Client) recordBreadcrumb(ctx context.Context, message, category string,
 	c.addBreadcrumb(ctx, &sentry.Breadcrumb{
 		Type:     "default",
 		Category: category,
-		Message:  safe.CutText(message, maxErrorText),
+		Message:  safe.CutText(message, exception.MaxText),
 		Level:    level,
 		Data:     safe.Map(data, maxBreadcrumbData),
 	})
@@ -114,7 +115,7 @@ func (h *logHandler) breadcrumb(rec slog.Record) *sentry.Breadcrumb {
 	b := &sentry.Breadcrumb{
 		Type:      "default",
 		Category:  "log",
-		Message:   safe.CutText(rec.Message, maxErrorText),
+		Message:   safe.CutText(rec.Message, exception.MaxText),
 		Level:     levelOf(rec.Level),
 		Timestamp: rec.Time,
 	}

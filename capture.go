@@ -9,6 +9,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
@@ -48,7 +49,7 @@ func (c *Client) captureTaskException(ctx context.Context, err error, taskType s
 	if err == nil || !c.reporting() {
 		return ""
 	}
-	return c.captureException(ctx, err, taskType, taskData, extra, callers(), verdict{})
+	return c.captureException(ctx, err, taskType, taskData, extra, exception.Callers(), verdict{})
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
@@ -117,20 +118,20 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 		}
 	}
 	var carried bool
-	e.Exception, carried = exceptionsOf(shown, title, func() *sentry.Stacktrace { return stacktraceOf(pcs, isPanic) })
+	e.Exception, carried = exception.Of(shown, title, func() *sentry.Stacktrace { return exception.Stacktrace(pcs, isPanic) })
 	var made, raised *sentry.Stacktrace
 	if carried {
-		made = leafOf(e.Exception).Stacktrace
+		made = exception.Leaf(e.Exception).Stacktrace
 	}
 	if isPanic {
-		raised = stacktraceOf(pcs, true)
+		raised = exception.Stacktrace(pcs, true)
 		markPanic(&e.Exception[len(e.Exception)-1], raised)
 	}
 	e.Tags["error_type"] = class.Name
 	if class.Condition != "" {
 		e.Tags["error_condition"] = class.Condition
 	}
-	if details := errorDetails(err); details != nil {
+	if details := exception.Details(err, panicValue); details != nil {
 		e.Contexts["error"] = details
 	}
 	how.apply(e)
@@ -175,7 +176,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	if reason == "" {
 		reason = "failed"
 	}
-	e.Message = taskType + ": " + safe.CutText(reason, maxErrorText)
+	e.Message = taskType + ": " + safe.CutText(reason, exception.MaxText)
 	e.Tags["failure_type"] = "task_status_failure"
 	fingerprint := []string{taskType, "task_failure"}
 	var original error
@@ -186,12 +187,12 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			fingerprint = append(fingerprint, code)
 		}
 		if cause.Err != nil {
-			details := errorDetails(cause.Err)
+			details := exception.Details(cause.Err, panicValue)
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
 			class := c.classOf(endingOf(ctx), cause.Err)
-			details["class"], details["message"] = class.Name, errorText(cause.Err)
+			details["class"], details["message"] = class.Name, exception.Text(cause.Err)
 			e.Contexts["error"] = details
 		}
 	}

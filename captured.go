@@ -8,6 +8,8 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/exception"
+	"github.com/autoservice/sentryconfig/internal/module"
 )
 
 type capturedError struct {
@@ -25,7 +27,7 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	if how.quiet {
 		return ""
 	}
-	pcs := callers()
+	pcs := exception.Callers()
 	again, earlier := raisedByFinish(pcs)
 	if again || earlier {
 		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
@@ -56,7 +58,7 @@ func raisedByFinish(pcs []uintptr) (again, earlier bool) {
 			continue
 		}
 		name := f.Name()
-		if inPanic && name == ownPackage+".(*TaskSpan).Finish" {
+		if inPanic && name == module.Path+".(*TaskSpan).Finish" {
 			return panics == 1, true
 		}
 		if inPanic = name == "runtime.gopanic"; inPanic {

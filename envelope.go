@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -16,13 +17,13 @@ const maxAttachmentShare = 4
 
 // thisModule is what sdk.packages says of this module, beside what it says of sentry-go.
 var thisModule = sync.OnceValue(func() sentry.SdkPackage {
-	p := sentry.SdkPackage{Name: "go:" + ownPackage, Version: "(devel)"} // as the go command calls a local folder
+	p := sentry.SdkPackage{Name: "go:" + module.Path, Version: "(devel)"} // as the go command calls a local folder
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return p
 	}
 	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path != ownPackage {
+		if m.Path != module.Path {
 			continue
 		}
 		if m.Replace != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
 // unexpected returns what Options.Expected leaves of err, nil if nothing, and makes a breadcrumb of each error that it
@@ -20,7 +21,7 @@ func (c *Client) unexpected(ctx context.Context, err error) error {
 	var rest []error
 	for _, part := range parts {
 		if c.expects(expected, part, maxTaskLevels) {
-			c.addBreadcrumb(ctx, &sentry.Breadcrumb{Type: "default", Category: "task", Message: errorText(part),
+			c.addBreadcrumb(ctx, &sentry.Breadcrumb{Type: "default", Category: "task", Message: exception.Text(part),
 				Level: sentry.LevelInfo})
 		} else {
 			rest = append(rest, part)

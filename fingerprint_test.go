@@ -1,7 +1,6 @@
 package sentryconfig
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -26,15 +25,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"text/template"
 	"time"
-	"unicode/utf8"
 
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
@@ -646,9 +644,6 @@ func TestFingerprintHelper(t *testing.T) {
 	switch os.Getenv(helperVariable) {
 	case "exit":
 		os.Exit(3)
-	case "stderr":
-		fmt.Fprintf(os.Stderr, "first line\n%s\nlast line\n", bytes.Repeat([]byte("x"), 20_000))
-		os.Exit(4)
 	case "wait":
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -659,9 +654,6 @@ func TestClassOfNil(t *testing.T) {
 	t.Parallel()
 	if c := classOf(nil, func(error) string { return "x" }, nil); c.Name != "" || c.Condition != "" {
 		t.Errorf("classOf(nil) = %+v", c)
-	}
-	if errorDetails(nil) != nil {
-		t.Error("details of nil")
 	}
 }
 
@@ -806,7 +798,7 @@ func TestClassOfHostileErrors(t *testing.T) {
 			if got := classOf(tt.err, nil, nil); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
-			_ = errorDetails(tt.err)
+			_ = exception.Details(tt.err, panicValue)
 			// Without an end to the walk it would take ages, a walk takes milliseconds, and more on a busy machine.
 			if d := time.Since(start); d > time.Minute {
 				t.Errorf("took %v", d)
@@ -889,94 +881,16 @@ func TestMessagesStayApart(t *testing.T) {
 	}
 }
 
-func TestErrorDetails(t *testing.T) {
+// TestPanicDetails: what a panic was called with goes by its type, unless it is an error, which has details of its own.
+func TestPanicDetails(t *testing.T) {
 	t.Parallel()
-	_, output := helper("stderr").Output()
-	certificate := get(t, http.DefaultClient, context.Background(), tlsServer(t).URL)
-	address := closedAddress(t)
-	tests := []struct {
-		name string
-		err  error
-		want map[string]any // those that matter; nil: there are none at all
-	}{
-		{"text", errors.New("x"), nil},
-		{"path", fmt.Errorf("x: %w", &fs.PathError{Op: "open", Path: "/a", Err: syscall.ENOENT}),
-			map[string]any{"op": "open", "path": "/a", "errno": int64(syscall.ENOENT)}},
-		{"link", &os.LinkError{Op: "rename", Old: "/a", New: "/b", Err: fs.ErrExist}, map[string]any{"op": "rename", "old_path": "/a", "new_path": "/b"}},
-		{"request", get(t, http.DefaultClient, context.Background(), "http://"+address+"/x?y=1"),
-			map[string]any{"op": "Get", "url": "http://" + address + "/x?y=1", "op_2": "dial", "net": "tcp", "addr": address}},
-		{"exit", output, map[string]any{"exit_code": int64(4)}},
-		{"DNS", &net.DNSError{Name: "a.invalid", Server: "127.0.0.1:53", IsNotFound: true},
-			map[string]any{"host": "a.invalid", "dns_server": "127.0.0.1:53", "not_found": true}},
-		{"JSON", json.Unmarshal([]byte("[1,"), new(any)), map[string]any{"offset": int64(3)}},
-		{"JSON type", json.Unmarshal([]byte(`{"a":"x"}`), new(struct {
-			A int `json:"a"`
-		})), map[string]any{"field": "a", "value": "string", "want": "int"}},
-		{"certificate", certificate, map[string]any{"certificate_subject": "O=Acme Co", "certificate_names": "example.com *.example.com"}},
-		{"code", &codeError{code: "A", err: stateError("42")}, map[string]any{"code": "A", "sqlstate": "42"}},
-		{"panic", &PanicError{Value: 7}, map[string]any{"panic_value_type": "int"}},
-		{"long", &fs.PathError{Op: "open", Path: strings.Repeat("é", 5000), Err: fs.ErrExist}, map[string]any{"op": "open"}},
-		{"invalid", &fs.PathError{Op: "a\xffb"}, map[string]any{"op": "a�b"}},
-		{"nil", (*fs.PathError)(nil), nil},
-		{"nil fields", errors.Join(&net.OpError{}, &exec.ExitError{}, x509.UnknownAuthorityError{}, &tls.CertificateVerificationError{}), nil},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got := errorDetails(tt.err)
-			if tt.want == nil && got != nil {
-				t.Fatalf("got %v, want none", got)
-			}
-			for key, want := range tt.want {
-				if got[key] != want {
-					t.Errorf("%s = %#v, want %#v (%v)", key, got[key], want, got)
-				}
-			}
-			if _, ok := got["type"]; ok {
-				t.Error("has the reserved key type")
-			}
-			encoded, err := json.Marshal(got)
-			if err != nil {
-				t.Error(err)
-			}
-			if len(encoded) > 8<<10 {
-				t.Errorf("%d bytes", len(encoded))
-			}
-			for key, value := range got {
-				switch v := value.(type) {
-				case string:
-					if !utf8.ValidString(v) {
-						t.Errorf("%s is invalid UTF-8", key)
-					}
-				case int64, bool:
-				default:
-					t.Errorf("%s is a %T", key, value)
-				}
-			}
-		})
-	}
-	stderr, _ := errorDetails(fmt.Errorf("x: %w", output))["stderr"].(string)
-	if !strings.HasPrefix(stderr, "first line\nxxx") || !strings.HasSuffix(stderr, "xxx\nlast line") || !strings.Contains(stderr, "bytes cut") ||
-		len(stderr) < maxStderrBytes || len(stderr) > maxStderrBytes+50 {
-		t.Errorf("stderr is %d bytes: %.20q", len(stderr), stderr)
-	}
-}
-
-func TestErrorDetailsAreBounded(t *testing.T) { // not parallel: it measures what is allocated
-	var many []error
-	for i := range 1000 {
-		many = append(many, &fs.PathError{Op: strconv.Itoa(i), Path: strconv.Itoa(i), Err: syscall.Errno(i)})
-	}
-	if got := errorDetails(errors.Join(many...)); len(got) != maxDetailKeys {
-		t.Errorf("%d keys", len(got))
-	}
-	huge := &exec.ExitError{Stderr: bytes.Repeat([]byte("x"), 64<<20)}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_ = errorDetails(huge)
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
-		t.Errorf("%d bytes allocated for 64 MiB of stderr", n)
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{{7, "map[panic_value_type:int]"}, {&fs.PathError{Op: "open"}, "map[op:open]"}} {
+		if got := fmt.Sprint(exception.Details(&PanicError{Value: tt.value}, panicValue)); got != tt.want {
+			t.Errorf("details of a panic with %v: %s, want %s", tt.value, got, tt.want)
+		}
 	}
 }
 
@@ -1002,7 +916,7 @@ func BenchmarkClassify(b *testing.B) {
 		b.Run(bb.name+"/details", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = errorDetails(bb.err)
+				_ = exception.Details(bb.err, panicValue)
 			}
 		})
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -257,7 +259,7 @@ func capturedBeforeCrash(report crash.Report) bool {
 			continue
 		}
 		for _, f := range g.Frames {
-			if f.Package == ownPackage && f.Function == "(*TaskSpan).Finish" {
+			if f.Package == module.Path && f.Function == "(*TaskSpan).Finish" {
 				return true
 			}
 		}
@@ -330,10 +332,10 @@ func crashStack(g crash.Goroutine) *sentry.Stacktrace {
 	var frames []sentry.Frame
 	for _, f := range g.Frames {
 		frame := sentry.Frame{Function: f.Function, Module: f.Package, AbsPath: f.File, Lineno: f.Line}
-		if completeFrame(&frame) {
+		if exception.Complete(&frame) {
 			frames = append([]sentry.Frame{frame}, frames...)
 		}
-		if len(frames) == maxFrames {
+		if len(frames) == exception.MaxFrames {
 			break
 		}
 	}

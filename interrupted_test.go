@@ -16,6 +16,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
@@ -147,7 +148,7 @@ func TestDeadForLong(t *testing.T) {
 // of.
 func TestCrashThreads(t *testing.T) {
 	const host = "main.work(...)\n\t/src/main.go:5 +0x1d\n"
-	ours := ownPackage + ".(*outbox).run(0xc0)\n\t/src/outbox.go:7 +0x1d\n"
+	ours := module.Path + ".(*outbox).run(0xc0)\n\t/src/outbox.go:7 +0x1d\n"
 	const parked = "runtime.gopark(0x0)\n\t/go/src/runtime/proc.go:1 +0x1d\n"
 	for _, test := range []struct {
 		name, output string

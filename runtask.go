@@ -10,6 +10,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
 // A Task names one task for [RunTask]. Its fields are read, and copied, when the task begins.
@@ -51,12 +52,21 @@ type PanicError struct {
 }
 
 // Error returns "panic: " and the value: what it says of itself, or its fields as JSON.
-func (e *PanicError) Error() string { return "panic: " + valueText(e.Value) }
+func (e *PanicError) Error() string { return "panic: " + exception.ValueText(e.Value) }
 
 // Unwrap returns e.Value when that is an error, otherwise nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
+}
+
+// panicValue returns what a panic was called with, for the error that stands for one.
+func panicValue(err error) (value any, is bool) {
+	p, is := err.(*PanicError) //nolint:errorlint // the walk asks what err wraps
+	if is {
+		value = p.Value
+	}
+	return value, is
 }
 
 // shown is the error that stands for the panic in an event: the value where it is one.
@@ -182,7 +192,7 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		e.EventID = ""
 		return
 	}
-	e.EventID = c.reportRest(ctx, e.Task, rest, taskFunction(run), how)
+	e.EventID = c.reportRest(ctx, e.Task, rest, exception.Function(run), how)
 }
 
 // reportRest captures each failure in err, and what is left then as one exception. It returns the first event's ID.
@@ -196,7 +206,7 @@ func (c *Client) reportRest(ctx context.Context, task Task, err error, function 
 	for err != nil {
 		failure, ok := errtree.As[*TaskFailure](err)
 		if !ok || failure == nil {
-			first(c.captureException(ctx, err, task.Type, task.Data, nil, callers(function), how))
+			first(c.captureException(ctx, err, task.Type, task.Data, nil, exception.Callers(function), how))
 			return id
 		}
 		first(c.captureFailure(ctx, task.Type, failure.Reason, task.Data, failure.Extra, failure, how))

@@ -3,6 +3,8 @@ package sentryconfig
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
 // Stats counts envelopes since a Client was made; for health pages and tests. It marshals to JSON by the names of its
@@ -50,7 +52,7 @@ func (s Stats) MarshalJSON() ([]byte, error) {
 		told.OldestPending = &s.OldestPending
 	}
 	if s.LastError != nil {
-		text := errorText(s.LastError)
+		text := exception.Text(s.LastError)
 		told.LastError = &text
 	}
 	return json.Marshal(told)

@@ -15,6 +15,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/module"
 )
 
 // A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The
@@ -229,7 +230,7 @@ func (g *goroutine) runs(function string) bool {
 // carries reports whether a function of this package on g's stack was called with the given pointer.
 func (g *goroutine) carries(pointer string) bool {
 	for line := range strings.Lines(g.text) {
-		if strings.HasPrefix(line, ownPackage+".") && strings.Contains(line, pointer) {
+		if strings.HasPrefix(line, module.Path+".") && strings.Contains(line, pointer) {
 			return true
 		}
 	}
@@ -308,7 +309,7 @@ func (t *TaskSpan) function() string {
 	}
 	for frames, more := runtime.CallersFrames(born.callers[:]), true; more; {
 		var f runtime.Frame
-		if f, more = frames.Next(); f.Function != "" && !strings.HasPrefix(f.Function, ownPackage+".") {
+		if f, more = frames.Next(); f.Function != "" && !strings.HasPrefix(f.Function, module.Path+".") {
 			return f.Function
 		}
 	}

@@ -1,4 +1,4 @@
-package sentryconfig
+package exception
 
 import (
 	"errors"

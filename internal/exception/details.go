@@ -1,4 +1,4 @@
-package sentryconfig
+package exception
 
 import (
 	"bytes"
@@ -30,11 +30,12 @@ const (
 	maxCertificates = 5       // names of a certificate
 )
 
-// errorDetails returns what the errors in err's tree keep out of their messages, or say in them unsorted: the context
+// Details returns what the errors in err's tree keep out of their messages, or say in them unsorted: the context
 // error. Values are strings, ints, int64s and bools. Where two errors use the same key, the inner one's gets a number.
-// It returns nil when there is nothing to tell.
-func errorDetails(err error) map[string]any {
-	var d details
+// It returns nil when there is nothing to tell. panicked returns what a panic was called with, for the error that
+// stands for one.
+func Details(err error, panicked func(error) (value any, is bool)) map[string]any {
+	d := details{panicked: panicked}
 	left := maxDetailNodes
 	for n := range errtree.All(err) {
 		d.look(n.Err)
@@ -46,7 +47,8 @@ func errorDetails(err error) map[string]any {
 }
 
 type details struct {
-	found map[string]any
+	panicked func(error) (value any, is bool)
+	found    map[string]any
 }
 
 func (d *details) put(key string, value any) {
@@ -136,11 +138,13 @@ func (d *details) look(err error) {
 	case *time.ParseError:
 		d.text("value", e.Value)
 		d.text("layout", e.Layout)
-	case *PanicError:
-		if _, is := e.Value.(error); !is {
-			d.text("panic_value_type", fmt.Sprintf("%T", e.Value))
-		}
 	default:
+		if value, is := d.panicked(err); is {
+			if _, is := value.(error); !is {
+				d.text("panic_value_type", fmt.Sprintf("%T", value))
+			}
+			return
+		}
 		d.verification(err)
 		d.methods(err)
 	}

@@ -1,4 +1,4 @@
-package sentryconfig
+package exception
 
 import (
 	"context"
@@ -10,24 +10,23 @@ import (
 	"sync"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/module"
 )
 
-// maxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
-const maxFrames = 100
+// MaxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
+const MaxFrames = 100
 
-// ownPackage is the import path of this package, taken from a type of it so that a fork needs no edit.
-var ownPackage = reflect.TypeFor[Options]().PkgPath()
-
-// callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
-func callers(inner ...uintptr) []uintptr {
-	pcs := make([]uintptr, maxFrames)
+// Callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
+func Callers(inner ...uintptr) []uintptr {
+	pcs := make([]uintptr, MaxFrames)
 	n := copy(pcs, inner)
 	return pcs[:n+runtime.Callers(2, pcs[n:])]
 }
 
-// taskFunction returns a program counter that stands for a task's function in a list of callers: the function itself
+// Function returns a program counter that stands for a task's function in a list of callers: the function itself
 // has returned. Its frame is where the function begins, and goes into frameCache at once.
-func taskFunction(run func(context.Context) error) uintptr {
+func Function(run func(context.Context) error) uintptr {
 	if run == nil {
 		return 0
 	}
@@ -49,17 +48,17 @@ func taskFunction(run func(context.Context) error) uintptr {
 		frame.Filename = ""
 	}
 	var kept []sentry.Frame
-	if f.Function != "" && frame.Module != "reflect" && completeFrame(&frame) { // reflect.MakeFunc makes all of one
+	if f.Function != "" && frame.Module != "reflect" && Complete(&frame) { // reflect.MakeFunc makes all of one
 		kept = []sentry.Frame{frame}
 	}
 	frameCache.Store(pc, kept)
 	return pc
 }
 
-// stacktraceOf returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
+// Stacktrace returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
 // a panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing
 // is left.
-func stacktraceOf(pcs []uintptr, panicked bool) *sentry.Stacktrace {
+func Stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
 	}
@@ -97,7 +96,7 @@ func framesOf(pc uintptr) []sentry.Frame {
 	frames := runtime.CallersFrames([]uintptr{pc})
 	for {
 		f, more := frames.Next()
-		if frame := sentry.NewFrame(f); f.Function != "" && completeFrame(&frame) {
+		if frame := sentry.NewFrame(f); f.Function != "" && Complete(&frame) {
 			kept = append(kept, frame)
 		}
 		if !more {
@@ -108,8 +107,8 @@ func framesOf(pc uintptr) []sentry.Frame {
 	return kept
 }
 
-// completeFrame fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
-func completeFrame(f *sentry.Frame) bool {
+// Complete fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
+func Complete(f *sentry.Frame) bool {
 	file := f.AbsPath
 	if file == "" {
 		file = f.Filename
@@ -117,7 +116,7 @@ func completeFrame(f *sentry.Frame) bool {
 	switch {
 	case isWithin(f.Module, "runtime"), isWithin(f.Module, "internal/runtime"), f.Module == "testing":
 		return false
-	case f.Module == ownPackage && !strings.HasSuffix(file, "_test.go"):
+	case f.Module == module.Path && !strings.HasSuffix(file, "_test.go"):
 		return false
 	case isWithin(f.Module, "github.com/getsentry/sentry-go") && !strings.HasSuffix(f.Module, "_test"):
 		return false
@@ -140,7 +139,7 @@ var hostModules = sync.OnceValue(func() (modules []string) {
 		modules = append(modules, info.Main.Path)
 	}
 	for _, dep := range info.Deps {
-		if dep.Replace != nil && dep.Replace.Version == "" && dep.Path != ownPackage {
+		if dep.Replace != nil && dep.Replace.Version == "" && dep.Path != module.Path {
 			modules = append(modules, dep.Path)
 		}
 	}
@@ -155,8 +154,8 @@ func inApp(pkg string) bool {
 	}
 	pkg = strings.TrimSuffix(pkg, "_test")
 	modules := hostModules()
-	for _, module := range modules {
-		if isWithin(pkg, module) {
+	for _, host := range modules {
+		if isWithin(pkg, host) {
 			return true
 		}
 	}
@@ -185,15 +184,15 @@ func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	}
 	kept := st.Frames[:0]
 	for i := range st.Frames {
-		if completeFrame(&st.Frames[i]) {
+		if Complete(&st.Frames[i]) {
 			kept = append(kept, st.Frames[i])
 		}
 	}
 	if len(kept) == 0 {
 		return nil
 	}
-	if len(kept) > maxFrames {
-		kept = kept[len(kept)-maxFrames:]
+	if len(kept) > MaxFrames {
+		kept = kept[len(kept)-MaxFrames:]
 	}
 	st.Frames = kept
 	return st

@@ -1,4 +1,4 @@
-package sentryconfig
+package exception
 
 import (
 	"encoding/json"
@@ -16,10 +16,10 @@ import (
 // millions.
 const maxExceptions = 50
 
-// exceptionsOf returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
+// Of returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
 // errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they
 // don't say gets a stand-in.
-func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
+func Of(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
 	seen := make(map[error]struct{}, 4) // against cycles
 	var path []int                      // IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {
@@ -53,8 +53,8 @@ func exceptionsOf(err error, title string, stack func() *sentry.Stacktrace) (lis
 	return list, carried
 }
 
-// leafOf is the innermost exception of a list in which the outermost is the last: of joined ones within the first.
-func leafOf(list []sentry.Exception) *sentry.Exception {
+// Leaf is the innermost exception of a list in which the outermost is the last: of joined ones within the first.
+func Leaf(list []sentry.Exception) *sentry.Exception {
 	i := len(list) - 1
 	for i > 0 && list[i].Mechanism != nil && list[i-1].Mechanism.ParentID != nil &&
 		*list[i-1].Mechanism.ParentID == list[i].Mechanism.ExceptionID {
@@ -76,28 +76,28 @@ func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
 	}
 	return sentry.Exception{
 		Type:       reflect.TypeOf(n.Err).String(),
-		Value:      errorText(n.Err),
+		Value:      Text(n.Err),
 		Stacktrace: carriedStacktrace(n.Err),
 		Mechanism:  mechanism,
 	}
 }
 
-// maxErrorText is what is kept of one error's message, in bytes; Sentry cuts at 8,192 characters.
-const maxErrorText = 8 << 10
+// MaxText is what is kept of one error's message, in bytes; Sentry cuts at 8,192 characters.
+const MaxText = 8 << 10
 
-// errorText is err.Error() of an error that may not be fit for it.
-func errorText(err error) (text string) {
+// Text is err.Error() of an error that may not be fit for it.
+func Text(err error) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
 			text = fmt.Sprintf("<%T: its Error method panicked>", err)
 		}
 	}()
-	return safe.CutText(err.Error(), maxErrorText)
+	return safe.CutText(err.Error(), MaxText)
 }
 
-// valueText is a value as a line of text: names stay beside the values of a struct, so that secrets are recognised.
-func valueText(v any) string {
-	switch v := safe.Value(v, maxErrorText).(type) {
+// ValueText is a value as a line of text: names stay beside the values of a struct, so that secrets are recognised.
+func ValueText(v any) string {
+	switch v := safe.Value(v, MaxText).(type) {
 	case map[string]any, []any:
 		text, err := json.Marshal(v)
 		if err != nil { // safe.Value made it
