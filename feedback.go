@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/envelope"
 )
 
 // Feedback is what a person says of the program, or of one of its errors.
@@ -24,9 +26,6 @@ type Feedback struct {
 
 // maxFeedbackChars is the length of a feedback's message: Sentry drops one that is longer.
 const maxFeedbackChars = 4096
-
-// feedbackContext is the context that holds what was said.
-const feedbackContext = "feedback"
 
 // CaptureFeedback sends f to Sentry's User Feedback page, through the outbox, so that it may be given offline. The
 // message is scrubbed as every text is. With a task in ctx the feedback has the task's tags and trace. f and its
@@ -59,10 +58,10 @@ func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID
 		add("contact_email", f.Email)
 	}
 	e := &sentry.Event{
-		Type:        string(itemFeedback),
+		Type:        string(envelope.Feedback),
 		Level:       sentry.LevelInfo,
 		Tags:        make(map[string]string, 4),
-		Contexts:    map[string]sentry.Context{feedbackContext: said},
+		Contexts:    map[string]sentry.Context{envelope.FeedbackContext: said},
 		Attachments: slices.Clone(f.Attachments),
 	}
 	t := c.taskOf(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
@@ -185,7 +186,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			return nil
 		}
 		if c.transport != nil {
-			system.reclaim(e)
+			system.Reclaim(e)
 		}
 	}
 	if e.ServerName == withheld || e.ServerName == c.host {
@@ -195,12 +196,12 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		}
 	}
 	e.EventID = fitID(e.EventID)
-	p.scrubber.EventBut(e, system.marks())
-	if itemTypeOf(e) == itemEvent && !details.ofDead() && c.holdBack(e, p) {
+	p.scrubber.EventBut(e, system.Marks())
+	if envelope.TypeOf(e) == envelope.Event && !details.ofDead() && c.holdBack(e, p) {
 		if details != nil {
 			details.held = true
 		}
-		unmark(e)
+		envelope.Unmark(e)
 		return nil
 	}
 	if details != nil && c.transport != nil {
@@ -211,12 +212,12 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 
 // complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint and
 // the user. hooked says that a hook of the user's comes next.
-func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *systemContexts) {
+func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *envelope.Shared) {
 	moveOrigin(e)
 	c.addCommonTags(e)
 	if !details.ofDead() { // else finishDead has added what holds for the dead process
 		system = c.systemContexts(p)
-		system.addTo(e, hooked || c.transport == nil)
+		system.AddTo(e, hooked || c.transport == nil)
 	}
 	if details != nil && len(e.Fingerprint) == 0 {
 		e.Fingerprint = details.fingerprint

@@ -11,6 +11,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
@@ -30,7 +31,7 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
 		UserAgent: "sentry.go/" + sentry.SDKVersion,
-		SDK:       sdkHeader(),
+		SDK:       envelope.SDKHeader(),
 		NoReports: co.DisableClientReports,
 		Client:    client,
 		CloseIdle: closeIdle,

@@ -1,4 +1,4 @@
-package sentryconfig
+package envelope
 
 import (
 	"bytes"
@@ -84,12 +84,12 @@ func appendByReflection(b []byte, e *sentry.Event) ([]byte, error) {
 		w.Threads.Values = append(w.Threads.Values, &e.Threads[i])
 	}
 	if e.Request != nil {
-		w.Request = &wireRequest{Request: e.Request, URL: strings.ReplaceAll(e.Request.URL, withheld, "host")}
+		w.Request = &wireRequest{Request: e.Request, URL: strings.ReplaceAll(e.Request.URL, hostMark, "host")}
 	}
 	if !e.User.IsEmpty() {
 		w.User = &e.User
 	}
-	if itemTypeOf(e) == itemTransaction {
+	if TypeOf(e) == Transaction {
 		spans := make([]*plainSpan, len(e.Spans))
 		for i, s := range e.Spans {
 			spans[i] = (*plainSpan)(s)
@@ -279,7 +279,7 @@ func TestEncoder(t *testing.T) {
 	scrubber := scrub.New(scrub.Config{})
 	snapshot := map[string]sentry.Context{"os": {"name": "Linux"}, "system": {"collected_at": "today"},
 		"disks": {"/": map[string]any{"free_gb": 1.5}}}
-	system := newSystemContexts(snapshot, scrubber)
+	system := NewShared(scrubber.Contexts(snapshot))
 	event := func(contexts map[string]sentry.Context) *sentry.Event {
 		e := filledEvent(1)
 		e.Contexts = contexts
@@ -287,30 +287,30 @@ func TestEncoder(t *testing.T) {
 	}
 	check := func(e *sentry.Event, name string, marked bool) {
 		t.Helper()
-		if (systemOf(e) == system) != marked {
+		if (SharedOf(e) == system) != marked {
 			t.Errorf("%s: the machine's bytes are used: %v", name, !marked)
 		}
 		sameJSON(t, e)
-		scrubber.EventBut(e, system.marks())
-		if (systemOf(e) == system) != marked {
+		scrubber.EventBut(e, system.Marks())
+		if (SharedOf(e) == system) != marked {
 			t.Errorf("%s: after scrubbing, the machine's bytes are used: %v", name, !marked)
 		}
 		sameJSON(t, e)
 	}
 	for _, contexts := range []map[string]sentry.Context{nil, {}, {"task": {"n": 1}, "zoo": {"x": "y"}}} {
 		e := event(contexts)
-		system.addTo(e, false)
+		system.AddTo(e, false)
 		check(e, "alone", true)
 		e = event(contexts)
 		delete(e.Contexts, markName)
-		system.addTo(e, true)
+		system.AddTo(e, true)
 		sameJSON(t, e)
-		system.reclaim(e)
+		system.Reclaim(e)
 		check(e, "after a hook that changed nothing", true)
 	}
 	for name, c := range map[string]sentry.Context{"os": {"name": "CP/M"}, "system": {"x": 1}, "disks": nil} {
 		e := event(map[string]sentry.Context{name: c})
-		system.addTo(e, false)
+		system.AddTo(e, false)
 		check(e, "with a context "+name+" of the host's", false)
 		if want := map[string]any{"os": "CP/M", "system": "Linux", "disks": "Linux"}[name]; e.Contexts["os"]["name"] != want {
 			t.Errorf("contexts %v", e.Contexts)
@@ -324,9 +324,9 @@ func TestEncoder(t *testing.T) {
 		"all gone":      func(e *sentry.Event) { e.Contexts = nil },
 	} {
 		e := event(nil)
-		system.addTo(e, true)
+		system.AddTo(e, true)
 		change(e)
-		system.reclaim(e)
+		system.Reclaim(e)
 		check(e, "after a hook: "+name, false)
 	}
 }

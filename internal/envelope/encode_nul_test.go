@@ -1,4 +1,4 @@
-package sentryconfig
+package envelope
 
 import (
 	"encoding/json"

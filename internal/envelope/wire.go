@@ -1,4 +1,4 @@
-package sentryconfig
+package envelope
 
 import (
 	"encoding/hex"
@@ -143,20 +143,20 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	if !e.User.IsEmpty() {
 		w.user(&e.User)
 	}
-	switch itemTypeOf(e) {
-	case itemTransaction:
+	switch TypeOf(e) {
+	case Transaction:
 		w.transaction(e)
-	case itemFeedback:
+	case Feedback:
 		w.text("type", e.Type)
 	}
 	// Last, and with the machine's at their end, since all events share these: see wire.Parts.
-	w.contexts(e.Contexts, systemOf(e))
+	w.contexts(e.Contexts, SharedOf(e))
 	w.bracket('}')
 	return w.b, w.err
 }
 
 // contexts writes m and, in the place of their mark, the bytes of system.
-func (w *wire) contexts(m map[string]sentry.Context, system *systemContexts) {
+func (w *wire) contexts(m map[string]sentry.Context, system *Shared) {
 	if len(m) == 0 {
 		return
 	}
@@ -404,12 +404,15 @@ func (w *wire) frame(f *sentry.Frame) {
 	w.bracket('}')
 }
 
+// hostMark is what the scrubber puts in the place of this machine's name.
+const hostMark = "[host]"
+
 // request has its cookies among the headers alone: servers with a schema refuse a text of them. Its URL is one: with
 // the brackets of what stands for this machine's name it would have no valid host.
 func (w *wire) request(r *sentry.Request) {
 	w.key("request")
 	w.bracket('{')
-	w.text("url", strings.ReplaceAll(r.URL, withheld, "host"))
+	w.text("url", strings.ReplaceAll(r.URL, hostMark, "host"))
 	w.text("method", r.Method)
 	w.text("data", r.Data)
 	w.text("query_string", r.QueryString)

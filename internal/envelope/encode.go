@@ -1,4 +1,4 @@
-package sentryconfig
+package envelope
 
 import (
 	"bytes"
@@ -19,12 +19,12 @@ func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 			err = fmt.Errorf("encoding panicked: %v", v)
 		}
 	}()
-	switch itemTypeOf(e) {
-	case itemLog:
+	switch TypeOf(e) {
+	case Log:
 		b, err = appendJSON(b, wireBatch[sentry.Log]{e.Logs})
-	case itemMetric:
+	case Metric:
 		b, err = appendJSON(b, wireBatch[sentry.Metric]{e.Metrics})
-	case itemCheckIn:
+	case CheckIn:
 		b, err = appendCheckIn(b, e)
 	default:
 		b, err = appendEvent(b, e)
@@ -106,15 +106,15 @@ func replaceNULs(b []byte) []byte {
 	return append(out, rest...)
 }
 
-// bareEvent keeps of an event what can't fail to encode.
-func bareEvent(e *sentry.Event, err error) *sentry.Event {
+// Bare keeps of an event what can't fail to encode.
+func Bare(e *sentry.Event, err error) *sentry.Event {
 	bare := sentry.NewEvent()
 	bare.EventID, bare.Timestamp, bare.StartTime, bare.Type = e.EventID, e.Timestamp, e.StartTime, e.Type
 	bare.Level, bare.Message, bare.Platform = e.Level, e.Message, e.Platform
 	bare.Environment, bare.Release, bare.Transaction = e.Environment, e.Release, e.Transaction
 	bare.TransactionInfo, bare.Fingerprint, bare.Tags, bare.Sdk = e.TransactionInfo, e.Fingerprint, e.Tags, e.Sdk
 	bare.Contexts["error"] = sentry.Context{"encoding": err.Error()}
-	if trace := e.Contexts["trace"]; itemTypeOf(e) == itemTransaction {
+	if trace := e.Contexts["trace"]; TypeOf(e) == Transaction {
 		bare.Contexts["trace"] = sentry.Context{
 			"trace_id": trace["trace_id"], "span_id": trace["span_id"], "op": trace["op"]}
 	}

@@ -1,6 +1,9 @@
-package sentryconfig
+// Package envelope makes the envelopes that Sentry takes of sentry-go's events: encoded once, in the forms that all
+// servers agree on, and cut to what Sentry takes.
+package envelope
 
 import (
+	"log/slog"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -12,8 +15,49 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// maxAttachmentShare of the outbox is what an event's attachments may take; larger ones would push out other events.
-const maxAttachmentShare = 4
+// An Encoder makes envelopes of events. Its fields aren't written to while it is used, by many goroutines at once.
+type Encoder struct {
+	Scrubber        Scrubber
+	AttachmentBytes int64 // what an event's attachments may take together; the others are left out, with a warning
+	Logger          *slog.Logger
+}
+
+// A Scrubber cuts an event that is too large, and removes what is secret or personal from what goes with an event.
+type Scrubber interface {
+	Shrink(e *sentry.Event, maxBytes int)
+	TraceHeader(entries map[string]string)
+	Payload(a *sentry.Attachment) []byte
+}
+
+// A Buffer is memory to encode in.
+type Buffer struct {
+	Envelope []byte // what Encode has made, without sent_at, until the next Encode or Release
+	payload  []byte
+}
+
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+// NewBuffer returns a Buffer that is to be released.
+func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
+
+// maxBuffer is the largest memory that is kept for the next envelope: one giant must not stay for ever.
+const maxBuffer = 1 << 20
+
+// Release ends the use of b and its Envelope.
+func (b *Buffer) Release() {
+	if cap(b.Envelope)+cap(b.payload) <= maxBuffer {
+		buffers.Put(b)
+	}
+}
+
+// Encode makes b.Envelope the envelope of e. It cuts e, in place, until Sentry takes it.
+func (enc *Encoder) Encode(b *Buffer, e *sentry.Event) (err error) {
+	if b.payload, err = enc.fittingPayload(b.payload[:0], e); err != nil {
+		return err
+	}
+	b.Envelope, err = enc.appendEnvelope(b.Envelope[:0], e, b.payload)
+	return err
+}
 
 // thisModule is what sdk.packages says of this module, beside what it says of sentry-go.
 var thisModule = sync.OnceValue(func() sentry.SdkPackage {
@@ -36,8 +80,8 @@ var thisModule = sync.OnceValue(func() sentry.SdkPackage {
 	return p
 })
 
-// sdkHeader is what the header of each envelope says of the SDK, as a JSON object.
-var sdkHeader = sync.OnceValue(func() string {
+// SDKHeader returns what the header of each envelope says of the SDK, as a JSON object.
+var SDKHeader = sync.OnceValue(func() string {
 	w := wire{b: []byte{'{'}}
 	w.sdk(sentry.SdkInfo{})
 	return strings.TrimPrefix(string(w.b), `{"sdk":`)
@@ -45,42 +89,42 @@ var sdkHeader = sync.OnceValue(func() string {
 
 // appendEnvelope makes of b, which is empty, the envelope of e: a header without sent_at, which the sender writes, an
 // item with payload and one for each attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
-func (t *transport) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([]byte, error) {
+func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([]byte, error) {
 	var contentType string
 	var items int
-	switch itemTypeOf(e) {
-	case itemLog:
+	switch TypeOf(e) {
+	case Log:
 		contentType, items = "application/vnd.sentry.items.log+json", len(e.Logs)
-	case itemMetric:
+	case Metric:
 		contentType, items = "application/vnd.sentry.items.trace-metric+json", len(e.Metrics)
 	}
 	id := e.EventID
 	if items > 0 {
 		id = "" // it is no event
 	}
-	b, err := t.appendHeader(b, e, id)
+	b, err := enc.appendHeader(b, e, id)
 	if err != nil {
 		return b, err
 	}
-	b = append(append(append(b, "\n"+`{"type":"`...), itemTypeOf(e)...), '"')
+	b = append(append(append(b, "\n"+`{"type":"`...), TypeOf(e)...), '"')
 	if items > 0 {
 		b = append(append(append(b, `,"content_type":"`...), contentType...), '"')
 		b = strconv.AppendInt(append(b, `,"item_count":`...), int64(items), 10)
 	}
 	b = strconv.AppendInt(append(b, `,"length":`...), int64(len(payload)), 10)
 	b = append(append(append(b, "}\n"...), payload...), '\n')
-	return t.appendAttachments(b, e)
+	return enc.appendAttachments(b, e)
 }
 
 // appendHeader appends the header of an envelope, whose event has an id, if any.
-func (t *transport) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) ([]byte, error) {
+func (enc *Encoder) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) ([]byte, error) {
 	b = append(b, '{')
 	if id != "" {
 		b = append(safe.AppendString(append(b, `"event_id":`...), string(id)), ',')
 	}
-	b = append(append(b, `"sdk":`...), sdkHeader()...)
+	b = append(append(b, `"sdk":`...), SDKHeader()...)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
-		t.client.policy.Load().scrubber.TraceHeader(trace)
+		enc.Scrubber.TraceHeader(trace)
 		var err error
 		if b, err = safe.AppendJSON(append(b, `,"trace":`...), trace); err != nil {
 			return b, err
@@ -89,18 +133,18 @@ func (t *transport) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) (
 	return append(replaceNULs(b), '}'), nil
 }
 
-func (t *transport) appendAttachments(b []byte, e *sentry.Event) ([]byte, error) {
-	room := t.client.outboxBytes / maxAttachmentShare
+func (enc *Encoder) appendAttachments(b []byte, e *sentry.Event) ([]byte, error) {
+	room := enc.AttachmentBytes
 	for _, a := range e.Attachments {
 		if a == nil {
 			continue
 		}
 		payload := a.Payload
 		if int64(len(payload)) <= room {
-			payload = t.client.policy.Load().scrubber.Payload(a)
+			payload = enc.Scrubber.Payload(a)
 		}
 		if room -= int64(len(payload)); room < 0 {
-			t.client.logger.Warn("sentryconfig: an attachment is left out: "+
+			enc.Logger.Warn("sentryconfig: an attachment is left out: "+
 				"the attachments of an event may take a quarter of Options.OutboxBytes",
 				"filename", a.Filename, "bytes", len(a.Payload))
 			continue
