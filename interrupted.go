@@ -3,7 +3,6 @@ package sentryconfig
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -273,11 +272,11 @@ func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadT
 	if kind == "" {
 		kind = "crash"
 	}
-	exception := sentry.Exception{
+	x := sentry.Exception{
 		Type: kind, Value: report.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled},
 	}
-	if exception.Value == "" {
-		exception.Value = report.Header
+	if x.Value == "" {
+		x.Value = report.Header
 	}
 	death := c.deathContext(dead)
 	var names []string
@@ -296,51 +295,7 @@ func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadT
 			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
 		}
 	}
-	e.Threads = crashThreads(report, &exception)
-	e.Exception = []sentry.Exception{exception}
+	e.Threads = exception.CrashThreads(report.Goroutines, &x)
+	e.Exception = []sentry.Exception{x}
 	return e
-}
-
-// crashThreads returns the goroutines of a crash that have a frame to show. The stack of the one that crashed goes to
-// x, which names its thread.
-func crashThreads(report crash.Report, x *sentry.Exception) (threads []sentry.Thread) {
-	told := make(map[int]bool)
-	for _, g := range report.Goroutines {
-		st := crashStack(g)
-		if st == nil || told[g.ID] || len(threads) == maxThreads {
-			continue
-		}
-		if g.Crashed {
-			x.Stacktrace, st = st, nil
-			if g.ID <= 0 {
-				continue // the runtime's own stack alone: 0 is no ID that an exception could name
-			}
-			x.ThreadID = uint64(g.ID)
-		}
-		told[g.ID] = true
-		id := strconv.Itoa(g.ID)
-		threads = append(threads, sentry.Thread{ID: id, Name: "goroutine " + id + " [" + g.State + "]",
-			Crashed: g.Crashed, Current: g.Crashed, Stacktrace: st})
-	}
-	return threads
-}
-
-// maxThreads is how many goroutines of a crash are reported. The runtime prints the crashing one first.
-const maxThreads = 100
-
-func crashStack(g crash.Goroutine) *sentry.Stacktrace {
-	var frames []sentry.Frame
-	for _, f := range g.Frames {
-		frame := sentry.Frame{Function: f.Function, Module: f.Package, AbsPath: f.File, Lineno: f.Line}
-		if exception.Complete(&frame) {
-			frames = append([]sentry.Frame{frame}, frames...)
-		}
-		if len(frames) == exception.MaxFrames {
-			break
-		}
-	}
-	if frames == nil {
-		return nil
-	}
-	return &sentry.Stacktrace{Frames: frames}
 }

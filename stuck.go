@@ -15,6 +15,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/module"
 )
 
@@ -238,24 +239,12 @@ func (g *goroutine) carries(pointer string) bool {
 }
 
 // threadsOf returns the goroutines of t, its own first and then those that they made: all, where that can't be told.
-func (d goroutineDump) threadsOf(t *TaskSpan) (threads []sentry.Thread) {
+func (d goroutineDump) threadsOf(t *TaskSpan) []sentry.Thread {
 	var text strings.Builder
 	for _, g := range d.goroutinesOf(t) {
 		text.WriteString(g.text + "\n\n")
 	}
-	for _, g := range crash.Parse([]byte(text.String())).Goroutines {
-		st := crashStack(g)
-		if st == nil {
-			continue
-		}
-		id := strconv.Itoa(g.ID)
-		threads = append(threads, sentry.Thread{ID: id, Name: "goroutine " + id + " [" + g.State + "]",
-			Current: len(threads) == 0, Stacktrace: st})
-		if len(threads) == maxThreads {
-			break
-		}
-	}
-	return threads
+	return exception.Threads(crash.Parse([]byte(text.String())).Goroutines)
 }
 
 func (d goroutineDump) goroutinesOf(t *TaskSpan) goroutineDump {

@@ -14,12 +14,12 @@ import (
 	"github.com/autoservice/sentryconfig/internal/module"
 )
 
-// MaxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
-const MaxFrames = 100
+// maxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
+const maxFrames = 100
 
 // Callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
 func Callers(inner ...uintptr) []uintptr {
-	pcs := make([]uintptr, MaxFrames)
+	pcs := make([]uintptr, maxFrames)
 	n := copy(pcs, inner)
 	return pcs[:n+runtime.Callers(2, pcs[n:])]
 }
@@ -48,7 +48,7 @@ func Function(run func(context.Context) error) uintptr {
 		frame.Filename = ""
 	}
 	var kept []sentry.Frame
-	if f.Function != "" && frame.Module != "reflect" && Complete(&frame) { // reflect.MakeFunc makes all of one
+	if f.Function != "" && frame.Module != "reflect" && complete(&frame) { // reflect.MakeFunc makes all of one
 		kept = []sentry.Frame{frame}
 	}
 	frameCache.Store(pc, kept)
@@ -96,7 +96,7 @@ func framesOf(pc uintptr) []sentry.Frame {
 	frames := runtime.CallersFrames([]uintptr{pc})
 	for {
 		f, more := frames.Next()
-		if frame := sentry.NewFrame(f); f.Function != "" && Complete(&frame) {
+		if frame := sentry.NewFrame(f); f.Function != "" && complete(&frame) {
 			kept = append(kept, frame)
 		}
 		if !more {
@@ -107,8 +107,8 @@ func framesOf(pc uintptr) []sentry.Frame {
 	return kept
 }
 
-// Complete fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
-func Complete(f *sentry.Frame) bool {
+// complete fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
+func complete(f *sentry.Frame) bool {
 	file := f.AbsPath
 	if file == "" {
 		file = f.Filename
@@ -184,15 +184,15 @@ func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	}
 	kept := st.Frames[:0]
 	for i := range st.Frames {
-		if Complete(&st.Frames[i]) {
+		if complete(&st.Frames[i]) {
 			kept = append(kept, st.Frames[i])
 		}
 	}
 	if len(kept) == 0 {
 		return nil
 	}
-	if len(kept) > MaxFrames {
-		kept = kept[len(kept)-MaxFrames:]
+	if len(kept) > maxFrames {
+		kept = kept[len(kept)-maxFrames:]
 	}
 	st.Frames = kept
 	return st
