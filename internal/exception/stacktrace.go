@@ -116,7 +116,7 @@ func complete(f *sentry.Frame) bool {
 	switch {
 	case isWithin(f.Module, "runtime"), isWithin(f.Module, "internal/runtime"), f.Module == "testing":
 		return false
-	case f.Module == module.Path && !strings.HasSuffix(file, "_test.go"):
+	case module.Own(f.Module) && !strings.HasSuffix(file, "_test.go"):
 		return false
 	case isWithin(f.Module, "github.com/getsentry/sentry-go") && !strings.HasSuffix(f.Module, "_test"):
 		return false
