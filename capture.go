@@ -117,16 +117,8 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 			shown = p.shown()
 		}
 	}
-	var carried bool
-	e.Exception, carried = exception.Of(shown, title, func() *sentry.Stacktrace { return exception.Stacktrace(pcs, isPanic) })
-	var made, raised *sentry.Stacktrace
-	if carried {
-		made = exception.Leaf(e.Exception).Stacktrace
-	}
-	if isPanic {
-		raised = exception.Stacktrace(pcs, true)
-		markPanic(&e.Exception[len(e.Exception)-1], raised)
-	}
+	chain := exception.Of(shown, title, pcs, isPanic)
+	e.Exception = chain.List
 	e.Tags["error_type"] = class.Name
 	if class.Condition != "" {
 		e.Tags["error_condition"] = class.Condition
@@ -135,25 +127,13 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 		e.Contexts["error"] = details
 	}
 	how.apply(e)
-	id := c.send(ctx, t, e, fingerprintOf(taskType, class, made, raised), err)
+	id := c.send(ctx, t, e, fingerprintOf(taskType, class, chain.Made, chain.Raised), err)
 	status := sentry.SpanStatusInternalError
 	if !isPanic {
 		status = exceptionStatus(end, err, class)
 	}
 	t.noteCaptured(err, id, status)
 	return toldID(id)
-}
-
-// markPanic makes the outermost exception that of a panic that was raised there.
-func markPanic(x *sentry.Exception, raised *sentry.Stacktrace) {
-	if x.Mechanism == nil {
-		x.Mechanism = &sentry.Mechanism{}
-	}
-	handled := false
-	x.Mechanism.Type, x.Mechanism.Handled = "panic", &handled
-	if x.Stacktrace == nil { // an error that carries a stack may have been made long before
-		x.Stacktrace = raised
-	}
 }
 
 // exceptionStatus is the status of a task that err, of that class, has ended.

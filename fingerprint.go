@@ -2,10 +2,6 @@ package sentryconfig
 
 import (
 	"reflect"
-	"slices"
-	"strings"
-
-	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
@@ -40,39 +36,19 @@ func isOwnError(err error) bool {
 // fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and
 // of a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of
 // where it was made, has that function in place of the text: words that vary can't scatter it.
-func fingerprintOf(taskType string, c grouping.Class, made, raised *sentry.Stacktrace) []string {
+func fingerprintOf(taskType string, c grouping.Class, made, raised string) []string {
 	name := c.Name
-	if maker := functionOf(made); c.Text && maker != "" && raised == nil {
-		name = maker
+	if c.Text && made != "" && raised == "" {
+		name = made
 	}
 	fingerprint := []string{taskType, name}
 	if c.Condition != "" {
 		fingerprint = append(fingerprint, c.Condition)
 	}
-	if raiser := functionOf(raised); raiser != "" {
-		fingerprint = append(fingerprint, raiser)
+	if raised != "" {
+		fingerprint = append(fingerprint, raised)
 	}
 	return fingerprint
-}
-
-// functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
-// main.(*Scanner).parse; "" without a stack trace.
-func functionOf(st *sentry.Stacktrace) string {
-	if st == nil || len(st.Frames) == 0 {
-		return ""
-	}
-	f := &st.Frames[len(st.Frames)-1]
-	for i := range slices.Backward(st.Frames) {
-		if st.Frames[i].InApp {
-			f = &st.Frames[i]
-			break
-		}
-	}
-	pkg := f.Module[strings.LastIndexByte(f.Module, '/')+1:]
-	if pkg == "" {
-		return f.Function
-	}
-	return pkg + "." + f.Function
 }
 
 // titleOf is the exception type that an issue gets its title from.

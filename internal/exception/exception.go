@@ -16,10 +16,51 @@ import (
 // millions.
 const maxExceptions = 50
 
-// Of returns err and all it wraps as Sentry wants them, the outermost last, with the stack traces that the
-// errors carry; where none does, which carried tells, the outermost gets stack's. Its methods may panic: what they
-// don't say gets a stand-in.
-func Of(err error, title string, stack func() *sentry.Stacktrace) (list []sentry.Exception, carried bool) {
+// A Chain is an error and all it wraps, as Sentry wants them.
+type Chain struct {
+	List   []sentry.Exception // the outermost last
+	Made   string             // the function that made the innermost error, when that carries its stack
+	Raised string             // the function that the panic was raised in, when it is one
+}
+
+// Of returns the chain of err, with the stack traces that the errors carry; where none does, the outermost gets that of
+// pcs. Its type is title. Methods of the errors may panic: what they don't say gets a stand-in.
+func Of(err error, title string, pcs []uintptr, panicked bool) Chain {
+	list, carried := listOf(err)
+	c := Chain{List: list}
+	outermost := &list[0]
+	outermost.Type = title
+	if len(list) == 1 {
+		outermost.Mechanism = nil // it only tells how exceptions hang together
+	}
+	if carried {
+		c.Made = functionOf(leafOf(list).Stacktrace)
+	}
+	if panicked || !carried {
+		st := stacktrace(pcs, panicked)
+		if panicked {
+			c.Raised = functionOf(st)
+			markPanic(outermost)
+		}
+		if outermost.Stacktrace == nil { // an error that carries a stack may have been made long before
+			outermost.Stacktrace = st
+		}
+	}
+	slices.Reverse(list)
+	return c
+}
+
+// markPanic says of an exception that it is a panic.
+func markPanic(x *sentry.Exception) {
+	if x.Mechanism == nil {
+		x.Mechanism = &sentry.Mechanism{}
+	}
+	handled := false
+	x.Mechanism.Type, x.Mechanism.Handled = "panic", &handled
+}
+
+// listOf returns err and all it wraps, the outermost first, and whether one of them carries a stack.
+func listOf(err error) (list []sentry.Exception, carried bool) {
 	seen := make(map[error]struct{}, 4) // against cycles
 	var path []int                      // IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {
@@ -41,24 +82,15 @@ func Of(err error, title string, stack func() *sentry.Stacktrace) (list []sentry
 		path = append(path, len(list))
 		list = append(list, x)
 	}
-	outermost := &list[0]
-	outermost.Type = title
-	if !carried {
-		outermost.Stacktrace = stack()
-	}
-	if len(list) == 1 {
-		outermost.Mechanism = nil // it only tells how exceptions hang together
-	}
-	slices.Reverse(list)
 	return list, carried
 }
 
-// Leaf is the innermost exception of a list in which the outermost is the last: of joined ones within the first.
-func Leaf(list []sentry.Exception) *sentry.Exception {
-	i := len(list) - 1
-	for i > 0 && list[i].Mechanism != nil && list[i-1].Mechanism.ParentID != nil &&
-		*list[i-1].Mechanism.ParentID == list[i].Mechanism.ExceptionID {
-		i--
+// leafOf is the innermost exception of a list in which the outermost is the first: of joined ones within the first.
+func leafOf(list []sentry.Exception) *sentry.Exception {
+	i := 0
+	for i < len(list)-1 && list[i].Mechanism != nil && list[i+1].Mechanism.ParentID != nil &&
+		*list[i+1].Mechanism.ParentID == list[i].Mechanism.ExceptionID {
+		i++
 	}
 	return &list[i]
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -55,10 +56,10 @@ func Function(run func(context.Context) error) uintptr {
 	return pc
 }
 
-// Stacktrace returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
+// stacktrace returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
 // a panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing
 // is left.
-func Stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
+func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
 	}
@@ -69,9 +70,7 @@ func Stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if len(frames) == 0 {
 		return nil
 	}
-	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 { // Sentry wants the outermost first
-		frames[i], frames[j] = frames[j], frames[i]
-	}
+	slices.Reverse(frames) // Sentry wants the outermost first
 	return &sentry.Stacktrace{Frames: frames}
 }
 
@@ -82,6 +81,26 @@ func afterPanic(pcs []uintptr) []uintptr {
 		}
 	}
 	return pcs
+}
+
+// functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
+// main.(*Scanner).parse; "" without a stack trace.
+func functionOf(st *sentry.Stacktrace) string {
+	if st == nil || len(st.Frames) == 0 {
+		return ""
+	}
+	f := &st.Frames[len(st.Frames)-1]
+	for i := range slices.Backward(st.Frames) {
+		if st.Frames[i].InApp {
+			f = &st.Frames[i]
+			break
+		}
+	}
+	pkg := f.Module[strings.LastIndexByte(f.Module, '/')+1:]
+	if pkg == "" {
+		return f.Function
+	}
+	return pkg + "." + f.Function
 }
 
 // frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined,
