@@ -10,6 +10,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/envelope"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // Feedback is what a person says of the program, or of one of its errors.
@@ -58,7 +59,7 @@ func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID
 		add("contact_email", f.Email)
 	}
 	e := &sentry.Event{
-		Type:        string(envelope.Feedback),
+		Type:        protocol.Feedback.Type,
 		Level:       sentry.LevelInfo,
 		Tags:        make(map[string]string, 4),
 		Contexts:    map[string]sentry.Context{envelope.FeedbackContext: said},

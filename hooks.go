@@ -12,6 +12,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -197,7 +198,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	}
 	e.EventID = fitID(e.EventID)
 	p.scrubber.EventBut(e, system.Marks())
-	if envelope.TypeOf(e) == envelope.Event && !details.ofDead() && c.holdBack(e, p) {
+	if envelope.ItemOf(e) == protocol.Event && !details.ofDead() && c.holdBack(e, p) {
 		if details != nil {
 			details.held = true
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -182,7 +183,7 @@ const originKey = "sentry.origin"
 func moveOrigin(e *sentry.Event) {
 	trace := e.Contexts["trace"]
 	data, _ := trace["data"].(map[string]any)
-	if origin := data[originKey]; origin != nil && envelope.TypeOf(e) == envelope.Transaction {
+	if origin := data[originKey]; origin != nil && envelope.ItemOf(e) == protocol.Transaction {
 		data = maps.Clone(data) // the span's own
 		delete(data, originKey)
 		trace["data"], trace["origin"] = data, origin

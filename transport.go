@@ -9,6 +9,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // transport is the seam between sentry-go and the outbox: it encodes an event into an envelope, once, in the goroutine
@@ -73,23 +74,19 @@ func (t *transport) SendEvent(e *sentry.Event) {
 
 // record is what the outbox has to know of e beside its envelope.
 func (t *transport) record(e *sentry.Event) outbox.Record {
+	item := envelope.ItemOf(e)
 	rec := outbox.Record{
 		Time:     time.Now(),
-		EventID:  string(e.EventID),
-		Category: outbox.CategoryError,
-		Items:    1,
+		Category: item.Category,
+		Items:    uint32(envelope.Count(e)),
 		PII:      t.client.policy.Load().pii,
 		Urgent:   e.Level == sentry.LevelFatal,
 	}
-	switch envelope.TypeOf(e) {
-	case envelope.Transaction:
-		rec.Category, rec.Spans = outbox.CategoryTransaction, uint32(len(e.Spans))
-	case envelope.CheckIn:
-		rec.Category, rec.EventID = outbox.CategoryMonitor, ""
-	case envelope.Log:
-		rec.Category, rec.Items, rec.EventID = outbox.CategoryLog, uint32(len(e.Logs)), ""
-	case envelope.Metric:
-		rec.Category, rec.Items, rec.EventID = outbox.CategoryMetric, uint32(len(e.Metrics)), ""
+	if item.Event {
+		rec.EventID = string(e.EventID)
+	}
+	if item == protocol.Transaction {
+		rec.Spans = uint32(len(e.Spans))
 	}
 	return rec
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that
@@ -19,12 +21,12 @@ func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 			err = fmt.Errorf("encoding panicked: %v", v)
 		}
 	}()
-	switch TypeOf(e) {
-	case Log:
+	switch ItemOf(e) {
+	case protocol.Log:
 		b, err = appendJSON(b, wireBatch[sentry.Log]{e.Logs})
-	case Metric:
+	case protocol.Metric:
 		b, err = appendJSON(b, wireBatch[sentry.Metric]{e.Metrics})
-	case CheckIn:
+	case protocol.CheckIn:
 		b, err = appendCheckIn(b, e)
 	default:
 		b, err = appendEvent(b, e)
@@ -114,7 +116,7 @@ func Bare(e *sentry.Event, err error) *sentry.Event {
 	bare.Environment, bare.Release, bare.Transaction = e.Environment, e.Release, e.Transaction
 	bare.TransactionInfo, bare.Fingerprint, bare.Tags, bare.Sdk = e.TransactionInfo, e.Fingerprint, e.Tags, e.Sdk
 	bare.Contexts["error"] = sentry.Context{"encoding": err.Error()}
-	if trace := e.Contexts["trace"]; TypeOf(e) == Transaction {
+	if trace := e.Contexts["trace"]; ItemOf(e) == protocol.Transaction {
 		bare.Contexts["trace"] = sentry.Context{
 			"trace_id": trace["trace_id"], "span_id": trace["span_id"], "op": trace["op"]}
 	}

@@ -90,26 +90,18 @@ var SDKHeader = sync.OnceValue(func() string {
 // appendEnvelope makes of b, which is empty, the envelope of e: a header without sent_at, which the sender writes, an
 // item with payload and one for each attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
 func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([]byte, error) {
-	var contentType string
-	var items int
-	switch TypeOf(e) {
-	case Log:
-		contentType, items = "application/vnd.sentry.items.log+json", len(e.Logs)
-	case Metric:
-		contentType, items = "application/vnd.sentry.items.trace-metric+json", len(e.Metrics)
-	}
-	id := e.EventID
-	if items > 0 {
+	item, id := ItemOf(e), e.EventID
+	if item.Batch != "" {
 		id = "" // it is no event
 	}
 	b, err := enc.appendHeader(b, e, id)
 	if err != nil {
 		return b, err
 	}
-	b = append(append(append(b, "\n"+`{"type":"`...), TypeOf(e)...), '"')
-	if items > 0 {
-		b = append(append(append(b, `,"content_type":"`...), contentType...), '"')
-		b = strconv.AppendInt(append(b, `,"item_count":`...), int64(items), 10)
+	b = append(append(append(b, "\n"+`{"type":"`...), item.Type...), '"')
+	if item.Batch != "" {
+		b = append(append(append(b, `,"content_type":"`...), item.Batch...), '"')
+		b = strconv.AppendInt(append(b, `,"item_count":`...), int64(Count(e)), 10)
 	}
 	b = strconv.AppendInt(append(b, `,"length":`...), int64(len(payload)), 10)
 	b = append(append(append(b, "}\n"...), payload...), '\n')

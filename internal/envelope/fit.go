@@ -17,7 +17,7 @@ const (
 // fittingPayload makes of b, which is empty, the payload of e. It cuts e, in place, until Sentry takes it.
 func (enc *Encoder) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	b, err := appendPayload(b, e)
-	if of := TypeOf(e); err != nil || of != Event && of != Transaction && of != Feedback {
+	if err != nil || !ItemOf(e).Event {
 		return b, err
 	}
 	limit := payloadLimit(b)

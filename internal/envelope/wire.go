@@ -9,6 +9,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -143,10 +144,10 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	if !e.User.IsEmpty() {
 		w.user(&e.User)
 	}
-	switch TypeOf(e) {
-	case Transaction:
+	switch ItemOf(e) {
+	case protocol.Transaction:
 		w.transaction(e)
-	case Feedback:
+	case protocol.Feedback:
 		w.text("type", e.Type)
 	}
 	// Last, and with the machine's at their end, since all events share these: see wire.Parts.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
@@ -89,7 +90,7 @@ func appendByReflection(b []byte, e *sentry.Event) ([]byte, error) {
 	if !e.User.IsEmpty() {
 		w.User = &e.User
 	}
-	if TypeOf(e) == Transaction {
+	if ItemOf(e) == protocol.Transaction {
 		spans := make([]*plainSpan, len(e.Spans))
 		for i, s := range e.Spans {
 			spans[i] = (*plainSpan)(s)

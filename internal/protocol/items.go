@@ -24,14 +24,14 @@ const (
 
 // An Item is a kind of item that an envelope holds.
 type Item struct {
-	Type     string   // in the item's header, and sentry-go's type of such an event; "" is an event too
+	Type     string   // in the item's header, and sentry-go's type of such an event
 	Category Category // in the outbox
 	// Limits are the names that X-Sentry-Rate-Limits has for the category; client reports use the first. A limit in
 	// bytes limits what it counts the bytes of.
 	Limits []string
 	MaxAge time.Duration // what is older is dropped
 	Batch  string        // content type of items that hold a list; "" for those that hold one thing
-	Event  bool          // the envelope's header has the event's ID, and the limits of events hold
+	Event  bool          // it has the ID of an event, and the limits of events hold
 }
 
 // Items has a row for each kind of item, and one for all others, which is the last.
@@ -46,15 +46,15 @@ var Items = [...]Item{
 	{Category: CategoryOther, Limits: []string{"default"}, MaxAge: maxOtherAge},
 }
 
-// ItemOf returns the row of a type of item; that of all others for one that has none.
-func ItemOf(itemType string) Item {
-	for _, item := range Items {
-		if item.Type == itemType {
-			return item
-		}
-	}
-	return Items[len(Items)-1]
-}
+// The kinds that an event of sentry-go's may become.
+var (
+	Event       = &Items[0]
+	Transaction = &Items[1]
+	CheckIn     = &Items[2]
+	Log         = &Items[3]
+	Metric      = &Items[4]
+	Feedback    = &Item{Type: "feedback", Category: CategoryError, Event: true} // limited as events are
+)
 
 // Item returns the row of c, which may have been written by a newer version.
 func (c Category) Item() Item {
