@@ -8,7 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
-	"github.com/autoservice/sentryconfig/internal/exception"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -35,7 +35,7 @@ func (c *Client) recordBreadcrumb(ctx context.Context, message, category string,
 	c.addBreadcrumb(ctx, &sentry.Breadcrumb{
 		Type:     "default",
 		Category: category,
-		Message:  safe.CutText(message, exception.MaxText),
+		Message:  safe.CutText(message, protocol.MaxMessageChars),
 		Level:    level,
 		Data:     safe.Map(data, maxBreadcrumbData),
 	})
@@ -115,7 +115,7 @@ func (h *logHandler) breadcrumb(rec slog.Record) *sentry.Breadcrumb {
 	b := &sentry.Breadcrumb{
 		Type:      "default",
 		Category:  "log",
-		Message:   safe.CutText(rec.Message, exception.MaxText),
+		Message:   safe.CutText(rec.Message, protocol.MaxMessageChars),
 		Level:     levelOf(rec.Level),
 		Timestamp: rec.Time,
 	}

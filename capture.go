@@ -156,7 +156,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	if reason == "" {
 		reason = "failed"
 	}
-	e.Message = taskType + ": " + safe.CutText(reason, exception.MaxText)
+	e.Message = taskType + ": " + safe.CutText(reason, protocol.MaxMessageChars)
 	e.Tags["failure_type"] = "task_status_failure"
 	fingerprint := []string{taskType, "task_failure"}
 	var original error

@@ -4,7 +4,6 @@ package envelope
 
 import (
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,25 +59,9 @@ func (enc *Encoder) Encode(b *Buffer, e *sentry.Event) (err error) {
 }
 
 // thisModule is what sdk.packages says of this module, beside what it says of sentry-go.
-var thisModule = sync.OnceValue(func() sentry.SdkPackage {
-	p := sentry.SdkPackage{Name: "go:" + module.Path, Version: "(devel)"} // as the go command calls a local folder
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return p
-	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path != module.Path {
-			continue
-		}
-		if m.Replace != nil {
-			m = m.Replace
-		}
-		if m.Version != "" {
-			p.Version = m.Version
-		}
-	}
-	return p
-})
+func thisModule() sentry.SdkPackage {
+	return sentry.SdkPackage{Name: "go:" + module.Path, Version: module.Version()}
+}
 
 // SDKHeader returns what the header of each envelope says of the SDK, as a JSON object.
 var SDKHeader = sync.OnceValue(func() string {

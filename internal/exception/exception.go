@@ -1,3 +1,4 @@
+// Package exception makes Sentry's exceptions, stack traces, threads and details of errors, callers and goroutines.
 package exception
 
 import (
@@ -9,6 +10,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
@@ -114,22 +116,19 @@ func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
 	}
 }
 
-// MaxText is what is kept of one error's message, in bytes; Sentry cuts at 8,192 characters.
-const MaxText = 8 << 10
-
-// Text is err.Error() of an error that may not be fit for it.
+// Text returns err's message, as many bytes of it as Sentry keeps characters. A method that panics gets a stand-in.
 func Text(err error) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
 			text = fmt.Sprintf("<%T: its Error method panicked>", err)
 		}
 	}()
-	return safe.CutText(err.Error(), MaxText)
+	return safe.CutText(err.Error(), protocol.MaxMessageChars)
 }
 
-// ValueText is a value as a line of text: names stay beside the values of a struct, so that secrets are recognised.
+// ValueText returns v as a line of text: names stay beside the values of a struct, so that secrets are recognised.
 func ValueText(v any) string {
-	switch v := safe.Value(v, MaxText).(type) {
+	switch v := safe.Value(v, protocol.MaxMessageChars).(type) {
 	case map[string]any, []any:
 		text, err := json.Marshal(v)
 		if err != nil { // safe.Value made it
