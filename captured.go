@@ -2,7 +2,6 @@ package sentryconfig
 
 import (
 	"context"
-	"runtime"
 	"slices"
 
 	"github.com/getsentry/sentry-go"
@@ -17,6 +16,9 @@ type capturedError struct {
 	id  sentry.EventID // "" for a panic whose event was dropped
 }
 
+// finishName is the function that raises again what it has captured, as a stack has it.
+var finishName = module.Path + ".(*TaskSpan).Finish"
+
 // capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
 // deferred function that recovered p.
 func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
@@ -28,7 +30,7 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 		return ""
 	}
 	pcs := exception.Callers()
-	again, earlier := raisedByFinish(pcs)
+	again, earlier := exception.RaisedBy(finishName, pcs)
 	if again || earlier {
 		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
 		// itself can't be told from others, and counts as captured.
@@ -46,26 +48,6 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	}
 	ctx := context.WithValue(context.Background(), taskKey{}, t)
 	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs, how)
-}
-
-// raisedByFinish reports whether a Finish has captured the panic that unwinds this stack and raised it again, or one
-// that was unwinding when the newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
-func raisedByFinish(pcs []uintptr) (again, earlier bool) {
-	panics, inPanic := 0, false
-	for _, pc := range pcs {
-		f := runtime.FuncForPC(pc - 1)
-		if f == nil {
-			continue
-		}
-		name := f.Name()
-		if inPanic && name == module.Path+".(*TaskSpan).Finish" {
-			return panics == 1, true
-		}
-		if inPanic = name == "runtime.gopanic"; inPanic {
-			panics++
-		}
-	}
-	return false, false
 }
 
 // capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where

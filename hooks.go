@@ -211,8 +211,8 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	return e
 }
 
-// complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint and
-// the user. hooked says that a hook of the user's comes next.
+// complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint
+// and the user. hooked says that a hook of the user's comes next.
 func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *envelope.Shared) {
 	moveOrigin(e)
 	c.addCommonTags(e)

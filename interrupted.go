@@ -12,7 +12,6 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
-	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -258,7 +257,7 @@ func capturedBeforeCrash(report crash.Report) bool {
 			continue
 		}
 		for _, f := range g.Frames {
-			if f.Package == module.Path && f.Function == "(*TaskSpan).Finish" {
+			if f.Package+"."+f.Function == finishName {
 				return true
 			}
 		}

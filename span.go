@@ -10,6 +10,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/engine"
+	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
@@ -319,8 +320,8 @@ func (t *TaskSpan) Finish() {
 	if t.none() || t.finished.Load() {
 		return
 	}
-	switch unwinding() {
-	case unwindPanic:
+	switch exception.Unwound() {
+	case exception.Panic:
 		v := recover() // nil when this call wasn't deferred itself: then the panic goes on by itself
 		if v == nil {
 			t.imply(sentry.SpanStatusInternalError)
@@ -329,7 +330,7 @@ func (t *TaskSpan) Finish() {
 		t.capturePanic(&PanicError{Value: v}, verdict{})
 		t.finish()
 		panic(v)
-	case unwindGoexit:
+	case exception.Goexit:
 		t.imply(sentry.SpanStatusAborted)
 	}
 	t.finish()

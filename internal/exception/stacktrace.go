@@ -74,15 +74,6 @@ func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	return &sentry.Stacktrace{Frames: frames}
 }
 
-func afterPanic(pcs []uintptr) []uintptr {
-	for i, pc := range pcs {
-		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.gopanic" {
-			return pcs[i+1:]
-		}
-	}
-	return pcs
-}
-
 // functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
 // main.(*Scanner).parse; "" without a stack trace.
 func functionOf(st *sentry.Stacktrace) string {
