@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/settings"
 )
 
 // An Alert is a limit on the share of runs that fail, of the runs of one task type that ended within a window. When
@@ -35,12 +37,12 @@ func (a Alert) check(name string) error {
 	if a.MinRuns < 0 {
 		return fmt.Errorf("sentryconfig: %s.MinRuns is %d, want a number of runs", name, a.MinRuns)
 	}
-	return checkRate(name+".MaxFailureRate", a.MaxFailureRate)
+	return settings.CheckRate(name+".MaxFailureRate", a.MaxFailureRate)
 }
 
-// alertsField reads a list of alerts. An unknown name in one of them is an error: without what it was meant for, the
+// readAlerts reads a list of alerts. An unknown name in one of them is an error: without what it was meant for, the
 // alert would be another.
-func (o *Options) alertsField(raw json.RawMessage) error {
+func (o *Options) readAlerts(raw json.RawMessage) error {
 	var list []struct {
 		TaskType       string          `json:"task_type"`
 		Window         json.RawMessage `json:"window"`
@@ -50,13 +52,13 @@ func (o *Options) alertsField(raw json.RawMessage) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&list); err != nil {
-		return plainJSONError(err)
+		return err
 	}
 	alerts := make([]Alert, 0, len(list))
 	for i, w := range list {
 		a := Alert{TaskType: w.TaskType, MinRuns: w.MinRuns, MaxFailureRate: w.MaxFailureRate}
 		if w.Window != nil {
-			if err := durationField(&a.Window)(w.Window); err != nil {
+			if err := settings.Duration(&a.Window)(w.Window); err != nil {
 				return fmt.Errorf("window of alert %d: %w", i, err)
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
+	"github.com/autoservice/sentryconfig/internal/settings"
 )
 
 // A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
@@ -26,7 +27,7 @@ import (
 // A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a
 // task of its own beside that one. What one Client has captured, another may capture too.
 type Client struct {
-	settings
+	fixed
 	policy atomic.Pointer[policy]
 	state  atomic.Uint32 // bits: see switchedOff
 	offs   atomic.Uint64 // how often reporting went off, so that a task can tell whether it was off in between
@@ -97,7 +98,7 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{settings: s.settings, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
+	c := &Client{fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
 		noise: newNoise(), stuck: stuck{suspended: suspended},
 		ready: make(chan struct{}), background: context.Background()}
 	c.state.Store(isMade)
@@ -145,7 +146,7 @@ func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 			co.Dsn = c.dsn // else sentry-go would report to nobody, without a word
 		}
 		if co.Dsn != "" {
-			if err := checkDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
+			if err := settings.CheckDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
 				return nil, err
 			}
 		}

@@ -1,86 +1,9 @@
 package sentryconfig
 
-import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"unicode/utf8"
-)
+import "github.com/autoservice/sentryconfig/internal/settings"
 
 // DetectEnvironment names the environment this program runs in: $AUTOSERVICE_ENV, then $SENTRY_ENVIRONMENT, then by the
 // executable's path (below target/debug: development; below target/release or dist: production), then "development".
 // The names dev, prod and stage mean development, production and staging. A name that Sentry doesn't take is made fit
 // for it: feature/x becomes feature-x.
-func DetectEnvironment() string {
-	for _, name := range []string{"AUTOSERVICE_ENV", "SENTRY_ENVIRONMENT"} {
-		env := canonicalEnvironment(fitEnvironment(os.Getenv(name)))
-		if env != "" && checkEnvironment(env) == nil {
-			return env
-		}
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return environmentDevelopment
-	}
-	if real, err := filepath.EvalSymlinks(exe); err == nil {
-		exe = real
-	}
-	return environmentOfPath(exe)
-}
-
-const (
-	environmentDevelopment = "development"
-	environmentProduction  = "production"
-	environmentStaging     = "staging"
-
-	// maxEnvironmentLength is Sentry's limit, in characters.
-	maxEnvironmentLength = 64
-)
-
-func canonicalEnvironment(name string) string {
-	name = strings.TrimSpace(name)
-	switch strings.ToLower(name) {
-	case "dev":
-		return environmentDevelopment
-	case "prod":
-		return environmentProduction
-	case "stage":
-		return environmentStaging
-	}
-	return name
-}
-
-// fitEnvironment makes a name from the process's environment fit for Sentry.
-func fitEnvironment(name string) string {
-	return strings.Join(strings.Fields(fitName(name, maxEnvironmentLength)), "-")
-}
-
-// environmentOfPath looks at the folders of exe, with either slash on every system: a path may come from another one.
-func environmentOfPath(exe string) string {
-	folders := strings.FieldsFunc(strings.ToLower(exe), func(r rune) bool { return r == '/' || r == '\\' })
-	if len(folders) > 0 {
-		folders = folders[:len(folders)-1] // the file itself
-	}
-	production := false
-	for i, folder := range folders {
-		inTarget := i > 0 && folders[i-1] == "target"
-		switch {
-		case inTarget && folder == "debug":
-			return environmentDevelopment
-		case inTarget && folder == "release", folder == "dist":
-			production = true
-		}
-	}
-	if production {
-		return environmentProduction
-	}
-	return environmentDevelopment
-}
-
-func checkEnvironment(name string) error {
-	if utf8.RuneCountInString(name) > maxEnvironmentLength || strings.ContainsAny(name, "/\\ \t\r\n") || name == "None" || !utf8.ValidString(name) {
-		return fmt.Errorf("sentryconfig: environment %q: Sentry wants at most %d characters, no slash, no space, no line break, and not \"None\"; set Options.Environment, $AUTOSERVICE_ENV or $SENTRY_ENVIRONMENT", name, maxEnvironmentLength)
-	}
-	return nil
-}
+func DetectEnvironment() string { return settings.DetectEnvironment() }

@@ -1,16 +1,12 @@
 package sentryconfig
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/settings"
 )
 
 // Options configures [Init] and [New]. The zero value reports to the project of $SENTRY_DSN, with personal data and
@@ -83,50 +79,27 @@ type Options struct {
 // and case, or holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not
 // pass for consent. Other unknown names are ignored, with a warning on Options.Logger at Init.
 func (o *Options) UnmarshalJSON(data []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return fmt.Errorf("sentryconfig: options: %w", objectError(err))
-	}
 	n := *o
-	n.unknown = nil
-	known := []struct {
-		name string
-		set  func(json.RawMessage) error
-	}{
-		{"dsn", plainField(&n.DSN)},
-		{"environment", plainField(&n.Environment)}, // before the sample rate, which may depend on it
-		{"release", plainField(&n.Release)},
-		{"outbox_dir", plainField(&n.OutboxDir)},
-		{"outbox_bytes", plainField(&n.OutboxBytes)},
-		{"enabled", optionField(&n.Enabled)},
-		{"send_default_pii", optionField(&n.SendPII)},
-		{"send_system_info", optionField(&n.SendSystemInfo)},
-		{"crash_reports", plainField(&n.CrashReports)},
-		{"secret_keys", plainField(&n.SecretKeys)},
-		{"traces_sample_rate", n.sampleRateField},
-		{"max_per_minute", plainField(&n.MaxPerMinute)},
-		{"stuck_after", durationField(&n.StuckAfter)},
-		{"alerts", n.alertsField},
+	unknown, err := settings.ReadFields(data, []settings.Field{
+		{Name: "dsn", Set: settings.Plain(&n.DSN)},
+		{Name: "environment", Set: settings.Plain(&n.Environment)}, // before the sample rate, which may depend on it
+		{Name: "release", Set: settings.Plain(&n.Release)},
+		{Name: "outbox_dir", Set: settings.Plain(&n.OutboxDir)},
+		{Name: "outbox_bytes", Set: settings.Plain(&n.OutboxBytes)},
+		{Name: "enabled", Set: settings.Option(&n.Enabled)},
+		{Name: "send_default_pii", Set: settings.Option(&n.SendPII)},
+		{Name: "send_system_info", Set: settings.Option(&n.SendSystemInfo)},
+		{Name: "crash_reports", Set: settings.Plain(&n.CrashReports)},
+		{Name: "secret_keys", Set: settings.Plain(&n.SecretKeys)},
+		{Name: "traces_sample_rate", Set: settings.Rate(&n.TracesSampleRate, &n.Environment)},
+		{Name: "max_per_minute", Set: settings.Plain(&n.MaxPerMinute)},
+		{Name: "stuck_after", Set: settings.Duration(&n.StuckAfter)},
+		{Name: "alerts", Set: n.readAlerts},
+	})
+	if err != nil {
+		return err
 	}
-	names := make([]string, 0, len(known))
-	for _, f := range known {
-		names = append(names, f.name)
-		raw, ok := fields[f.name]
-		delete(fields, f.name)
-		if !ok || string(raw) == "null" {
-			continue
-		}
-		if err := f.set(raw); err != nil {
-			return fmt.Errorf("sentryconfig: options: field %q: %w", f.name, plainJSONError(err))
-		}
-	}
-	for name := range fields {
-		if isMistyped(name, names) {
-			return fmt.Errorf("sentryconfig: options: unknown field %q: did you mean %q?", name, closestName(name, names))
-		}
-		n.unknown = append(n.unknown, name)
-	}
-	slices.Sort(n.unknown)
+	n.unknown = unknown
 	*o = n
 	return nil
 }
@@ -138,145 +111,17 @@ func (c *Client) noticeUnknownNames(o Options) {
 	}
 }
 
-// sampleRateField reads a rate, or rates by environment: those of the options' own environment, else of the detected
-// one.
-func (o *Options) sampleRateField(raw json.RawMessage) error {
-	if raw[0] != '{' {
-		return optionField(&o.TracesSampleRate)(raw)
-	}
-	var rates map[string]float64
-	if err := json.Unmarshal(raw, &rates); err != nil {
-		return err
-	}
-	environment := canonicalEnvironment(o.Environment)
-	if environment == "" {
-		environment = DetectEnvironment()
-	}
-	chosen, found := 1.0, false
-	for name, rate := range rates {
-		if err := checkRate("the rate of "+name, rate); err != nil {
-			return err
-		}
-		if canonicalEnvironment(name) == environment {
-			chosen, found = rate, true
-		}
-	}
-	if every, ok := rates["*"]; ok && !found {
-		chosen = every
-	}
-	o.TracesSampleRate = sentry.Set(chosen)
-	return nil
-}
-
-func plainField[T any](p *T) func(json.RawMessage) error {
-	return func(raw json.RawMessage) error {
-		var v T // decoded apart, so that a slice doesn't share memory with the old one
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return err
-		}
-		*p = v
-		return nil
-	}
-}
-
-func optionField[T any](p *sentry.Option[T]) func(json.RawMessage) error {
-	return func(raw json.RawMessage) error {
-		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return err
-		}
-		*p = sentry.Set(v)
-		return nil
-	}
-}
-
-// durationField reads a duration as Go writes it: "10m", "1h30m".
-func durationField(p *time.Duration) func(json.RawMessage) error {
-	return func(raw json.RawMessage) error {
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return fmt.Errorf("%w, such as \"10m\"", plainJSONError(err))
-		}
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("%q is no duration, such as \"10m\"", text)
-		}
-		*p = d
-		return nil
-	}
-}
-
-// objectError says what there is where a JSON object was wanted.
-func objectError(err error) error {
-	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
-		return fmt.Errorf("want a JSON object, not a JSON %s", te.Value)
-	}
-	return fmt.Errorf("want a JSON object: %w", err)
-}
-
-// plainJSONError words a type error without Go's terms for JSON values.
-func plainJSONError(err error) error {
-	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
-		return fmt.Errorf("is a JSON %s, want a %s", te.Value, te.Type)
-	}
-	return err
-}
-
 // LoadOptions reads an app_settings.json: {"sentry_enabled": bool, "sentry": {the JSON names of [Options]}}. Other
 // names are the program's own, but for misspellings of sentry_enabled (case, _ and -, one letter), which are errors.
 // With an error the Options returned are disabled: an unreadable file must not undo an opt-out.
 func LoadOptions(path string) (Options, error) {
-	o, err := loadOptions(path)
+	var o Options
+	enabled, err := settings.ReadFile(path, o.UnmarshalJSON)
 	if err != nil {
 		return Options{Enabled: sentry.Set(false)}, err
 	}
-	return o, nil
-}
-
-// The names of a settings file that are ours.
-const (
-	enabledName = "sentry_enabled"
-	sectionName = "sentry"
-)
-
-func loadOptions(path string) (o Options, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return o, fmt.Errorf("sentryconfig: load options: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("sentryconfig: load options from %s: %w", path, err)
-		}
-	}()
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows editors write one
-	if string(data) == "null" {
-		return o, errors.New("want a JSON object, not null")
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return o, objectError(err)
-	}
-	for name := range fields {
-		if ours := misspelt(name); ours != "" {
-			return o, fmt.Errorf("unknown field %q: did you mean %q?", name, ours)
-		}
-	}
-	if raw, ok := fields[sectionName]; ok && string(raw) != "null" {
-		if err := o.UnmarshalJSON(raw); err != nil {
-			return o, err
-		}
-	}
-	if raw, ok := fields[enabledName]; ok && string(raw) != "null" {
-		var on bool
-		if err := json.Unmarshal(raw, &on); err != nil {
-			return o, fmt.Errorf("field %q: %w", enabledName, plainJSONError(err))
-		}
-		if !on || !o.Enabled.IsSet {
-			o.Enabled = sentry.Set(on) // either of the two switches is enough for an opt-out
-		}
+	if enabled.IsSet && (!enabled.Or(true) || !o.Enabled.IsSet) {
+		o.Enabled = enabled // either of the two switches is enough for an opt-out
 	}
 	return o, nil
 }

@@ -21,7 +21,7 @@ func (c *Client) Reconfigure(opts Options) error {
 	}
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
-	if name := c.asked.differs(n.settings); name != "" {
+	if name := c.asked.differs(n.fixed); name != "" {
 		return fmt.Errorf("sentryconfig: Reconfigure: %s can't be changed while the Client is open; "+
 			"Close it and make another", name)
 	}
@@ -55,14 +55,14 @@ func (c *Client) permitted(p *policy) policy {
 func (c *Client) agrees(other resolved) error {
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
-	if c.asked.differs(other.settings) != "" || !c.asked.policy.equal(&other.policy) {
+	if c.asked.differs(other.fixed) != "" || !c.asked.policy.equal(&other.policy) {
 		return ErrInitialized
 	}
 	return nil
 }
 
 // differs names the first option that s and other differ in, and "" when there is none.
-func (s *settings) differs(other settings) string {
+func (s *fixed) differs(other fixed) string {
 	for _, o := range []struct {
 		name string
 		same bool

@@ -1,0 +1,88 @@
+package settings
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// DetectEnvironment names the environment this program runs in, as sentryconfig.DetectEnvironment says.
+func DetectEnvironment() string {
+	for _, name := range []string{"AUTOSERVICE_ENV", "SENTRY_ENVIRONMENT"} {
+		env := CanonicalEnvironment(fitEnvironment(os.Getenv(name)))
+		if env != "" && CheckEnvironment(env) == nil {
+			return env
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return environmentDevelopment
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return environmentOfPath(exe)
+}
+
+const (
+	environmentDevelopment = "development"
+	environmentProduction  = "production"
+	environmentStaging     = "staging"
+
+	// maxEnvironmentLength is Sentry's limit, in characters.
+	maxEnvironmentLength = 64
+)
+
+// CanonicalEnvironment writes out the short names of environments.
+func CanonicalEnvironment(name string) string {
+	name = strings.TrimSpace(name)
+	switch strings.ToLower(name) {
+	case "dev":
+		return environmentDevelopment
+	case "prod":
+		return environmentProduction
+	case "stage":
+		return environmentStaging
+	}
+	return name
+}
+
+// fitEnvironment makes a name from the process's environment fit for Sentry.
+func fitEnvironment(name string) string {
+	return strings.Join(strings.Fields(fitName(name, maxEnvironmentLength)), "-")
+}
+
+// environmentOfPath looks at the folders of exe, with either slash on every system: a path may come from another one.
+func environmentOfPath(exe string) string {
+	folders := strings.FieldsFunc(strings.ToLower(exe), func(r rune) bool { return r == '/' || r == '\\' })
+	if len(folders) > 0 {
+		folders = folders[:len(folders)-1] // the file itself
+	}
+	production := false
+	for i, folder := range folders {
+		inTarget := i > 0 && folders[i-1] == "target"
+		switch {
+		case inTarget && folder == "debug":
+			return environmentDevelopment
+		case inTarget && folder == "release", folder == "dist":
+			production = true
+		}
+	}
+	if production {
+		return environmentProduction
+	}
+	return environmentDevelopment
+}
+
+// CheckEnvironment finds a name that Sentry doesn't take. The empty name passes: it stands for no choice.
+func CheckEnvironment(name string) error {
+	if utf8.RuneCountInString(name) > maxEnvironmentLength || strings.ContainsAny(name, "/\\ \t\r\n") || name == "None" ||
+		!utf8.ValidString(name) {
+		return fmt.Errorf("sentryconfig: environment %q: Sentry wants at most %d characters, no slash, no space, "+
+			"no line break, and not \"None\"; set Options.Environment, $AUTOSERVICE_ENV or $SENTRY_ENVIRONMENT",
+			name, maxEnvironmentLength)
+	}
+	return nil
+}
