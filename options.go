@@ -76,8 +76,9 @@ type Options struct {
 
 // UnmarshalJSON reads the JSON names of [Options] into o. A field that data doesn't name, or names as null, keeps its
 // value. A wrong type is an error that names the field. An unknown name that is close to a known one (equal but for _
-// and case, or holding "enabled", "pii" or "send") is an error that names the closest: a mistyped opt-out must not
-// pass for consent. Other unknown names are ignored, with a warning on Options.Logger at Init.
+// and case, or holding "enabled", "pii" or "send", or one edit away from an opt-out) is an error that names the
+// closest: a mistyped opt-out must not pass for consent. Other unknown names are ignored, with a warning on
+// Options.Logger at Init and Reconfigure.
 func (o *Options) UnmarshalJSON(data []byte) error {
 	n := *o
 	unknown, err := settings.ReadFields(data, []settings.Field{

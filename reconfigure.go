@@ -19,6 +19,7 @@ func (c *Client) Reconfigure(opts Options) error {
 	if err != nil {
 		return err
 	}
+	c.noticeUnknownNames(opts)
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
 	if name := c.asked.differs(n.fixed); name != "" {

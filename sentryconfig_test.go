@@ -370,6 +370,7 @@ func TestLoadOptions(t *testing.T) {
 		{"mistyped switch", `{"sentry_enable": false}`, `did you mean "sentry_enabled"`},
 		{"switch in another case", `{"Sentry-Enabled": false}`, `did you mean "sentry_enabled"`},
 		{"switch with a letter changed", `{"sentry_enebled": false}`, `did you mean "sentry_enabled"`},
+		{"switch with two letters swapped", `{"sentry_enabeld": false}`, `did you mean "sentry_enabled"`},
 		{"section in another case", `{"Sentry": {"enabled": false}}`, `did you mean "sentry"`},
 		{"mistyped in the section", `{"sentry": {"send_pii": false}}`, `"send_pii": did you mean "send_default_pii"`},
 		{"another notation", `{"sentry": {"sendDefaultPii": false}}`, `did you mean "send_default_pii"`},
@@ -378,6 +379,9 @@ func TestLoadOptions(t *testing.T) {
 		{"a list", `[]`, "want a JSON object, not a JSON array"},
 		{"a section that is a list", `{"sentry": [1]}`, "want a JSON object, not a JSON array"},
 		{"the switch within", `{"sentry": {"sentry_enabled": false}}`, `did you mean "enabled"`},
+		{"letters swapped in the section", `{"sentry": {"enabeld": false}}`, `"enabeld": did you mean "enabled"`},
+		{"a letter short in the section", `{"sentry": {"enable": false}}`, `"enable": did you mean "enabled"`},
+		{"an opt-out's letters swapped", `{"sentry": {"sned_system_info": false}}`, `did you mean "send_system_info"`},
 		{"a case", `{"sentry": {"Outbox_Dir": "/o"}}`, `did you mean "outbox_dir"`},
 		{"null, but mistyped", `{"sentry": {"pii": null}}`, `did you mean "send_default_pii"`},
 		{"a part of the system", `{"sentry": {"send_system": false}}`, `did you mean "send_system_info"`},
@@ -434,9 +438,18 @@ func TestUnknownSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.Close(0)
+	defer client.Close(0)
 	if said := log.text(); !strings.Contains(said, "retries") || strings.Contains(said, "theme") {
 		t.Errorf("logged %q", said)
+	}
+	if err := opts.UnmarshalJSON([]byte(`{"max_age": 3}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Reconfigure(opts); err != nil {
+		t.Fatal(err)
+	}
+	if said := log.text(); !strings.Contains(said, "max_age") {
+		t.Errorf("Reconfigure logged %q", said)
 	}
 }
 

@@ -11,6 +11,9 @@ func plainKey(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
+// optOuts are the names that switch something off which is on by default.
+var optOuts = []string{"enabled", "send_default_pii", "send_system_info"}
+
 // isMistyped reports whether an unknown name is likely meant for one of the known ones: taken for somebody else's, a
 // mistyped opt-out would be ignored.
 func isMistyped(name string, known []string) bool {
@@ -20,7 +23,8 @@ func isMistyped(name string, known []string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(known, func(k string) bool { return plainKey(k) == plain })
+	return slices.ContainsFunc(optOuts, func(k string) bool { return editDistance(plain, plainKey(k)) <= 1 }) ||
+		slices.ContainsFunc(known, func(k string) bool { return plainKey(k) == plain })
 }
 
 // misspelt returns the name of a settings file that an unknown one is a misspelling of, and "" for any other name.
@@ -61,26 +65,27 @@ func sharedWords(words []string, known string) (n int) {
 	return n
 }
 
-// editDistance is the number of letters to add, remove or change that make b of a (Levenshtein). Long names are cut: no
-// name of ours is longer.
+// editDistance is the number of edits that make b of a: a letter added, removed or changed, or two neighbours swapped.
+// Long names are cut: no name of ours is longer.
 func editDistance(a, b string) int {
 	const longest = 64
 	x, y := []rune(a[:min(len(a), longest)]), []rune(b[:min(len(b), longest)])
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
+	var edits [longest + 1][longest + 1]int // from the first i letters of x to the first j of y
+	for i := range edits {
+		edits[i][0], edits[0][i] = i, i
 	}
 	for i := range x {
-		diagonal := row[0]
-		row[0] = i + 1
 		for j := range y {
-			cost := diagonal
+			change := edits[i][j]
 			if x[i] != y[j] {
-				cost++
+				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			least := min(change, edits[i][j+1]+1, edits[i+1][j]+1)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				least = min(least, edits[i-1][j-1]+1)
+			}
+			edits[i+1][j+1] = least
 		}
 	}
-	return row[len(y)]
+	return edits[len(x)][len(y)]
 }
