@@ -13,6 +13,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
@@ -47,8 +48,7 @@ type Client struct {
 	types     taskTypes
 	noise     noise
 	stuck     stuck
-	began     time.Time          // what now is since
-	turned    atomic.Int64       // now at the keeper's last turn
+	clock     *clock.Clock       // turned by the keeper
 	keeper    *resident.Resident // nil without a DSN
 	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
@@ -98,8 +98,8 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(), began: time.Now(),
-		noise: newNoise(), stuck: stuck{suspended: suspended},
+	c := &Client{fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(), clock: clock.New(clock.Suspended),
+		noise: newNoise(),
 		ready: make(chan struct{}), background: context.Background()}
 	c.state.Store(isMade)
 	c.noticeUnknownNames(opts)

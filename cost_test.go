@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/clock"
 )
 
 // BenchmarkMaxPerMinute times what the limit adds to a capture that passes.
@@ -20,7 +22,7 @@ func BenchmarkMaxPerMinute(b *testing.B) {
 		of   int
 	}{{"one", 1}, {"many", len(events)}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := &Client{began: time.Now(), noise: newNoise()}
+			c := &Client{clock: clock.New(clock.Suspended), noise: newNoise()}
 			i := 0
 			for b.Loop() {
 				c.holdBack(events[i%bench.of], p)
@@ -37,7 +39,7 @@ func BenchmarkTaskStats(b *testing.B) {
 		alerts []Alert
 	}{{"alone", nil}, {"alert", []Alert{{Window: time.Hour, MinRuns: 10, MaxFailureRate: 0.5}}}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := &Client{began: time.Now()}
+			c := &Client{clock: clock.New(clock.Suspended)}
 			c.policy.Store(&policy{alerts: bench.alerts})
 			for b.Loop() {
 				t := c.types.begin("backup")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
@@ -48,7 +49,7 @@ type noise struct {
 	mu   sync.Mutex
 	sets *[noiseSets][noiseWays]loudness // nil until there is a limit
 	kept int                             // events that are kept
-	due  time.Duration                   // when to look for events to send; never while none is kept
+	due  time.Duration                   // when to look for events to send; clock.Never while none is kept
 }
 
 // A loudness is what is known of one fingerprint. A key of 0 is a place that is free.
@@ -67,7 +68,7 @@ type keptEvent struct {
 	held     int  // when it goes out
 }
 
-func newNoise() noise { return noise{seed: maphash.MakeSeed(), due: never} }
+func newNoise() noise { return noise{seed: maphash.MakeSeed(), due: clock.Never} }
 
 // holdBack reports whether e is over the limit and held back. If not, and others were before it, e gets their number.
 func (c *Client) holdBack(e *sentry.Event, p *policy) bool {
@@ -75,7 +76,7 @@ func (c *Client) holdBack(e *sentry.Event, p *policy) bool {
 		return false
 	}
 	n := &c.noise
-	key, now := n.key(e), c.now()
+	key, now := n.key(e), c.clock.Now()
 	n.mu.Lock()
 	l, pushedOut := n.find(key, now)
 	hold := int(l.passed) >= p.maxPerMinute
@@ -223,7 +224,7 @@ func (n *noise) turn(c *Client, now time.Duration) time.Duration {
 
 // takeDue takes out the events that are due by now, and sets when the next are. n.mu is held.
 func (n *noise) takeDue(now time.Duration) (kept []*keptEvent) {
-	n.due = never
+	n.due = clock.Never
 	if n.kept == 0 {
 		return nil
 	}
@@ -248,7 +249,7 @@ func (n *noise) takeDue(now time.Duration) (kept []*keptEvent) {
 func (n *noise) takeAll() []*keptEvent {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.takeDue(never)
+	return n.takeDue(clock.Never)
 }
 
 // dropKept drops the events that are kept, as PurgeOutbox does with those that wait in the outbox.

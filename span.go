@@ -9,6 +9,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
@@ -29,8 +30,8 @@ type TaskSpan struct {
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
 	kind     *taskType
-	began    atomic.Int64 // by the Client's awake, in nanoseconds; or beganUnknown
-	reported atomic.Bool  // as stuck
+	began    clock.Start
+	reported atomic.Bool // as stuck
 	finished atomic.Bool
 	attempt  *attempt // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
 
@@ -109,7 +110,7 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	t.noted = tags
 	t.noteStart()
 	t.kind = c.types.begin(t.taskType)
-	t.began.Store(c.beginning())
+	t.began.Set(c.clock)
 	c.tasks.add(t)
 	c.collector.TaskStarted()
 	if adapters != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/module"
@@ -25,44 +25,7 @@ import (
 
 // stuck says when to look.
 type stuck struct {
-	armed     atomic.Bool          // the keeper has a timer, or is told to set one
-	suspended func() time.Duration // see there
-	asleep    atomic.Int64         // what it said when it last changed by more than a moment, in nanoseconds
-}
-
-// awake is now without the time that the machine was suspended.
-func (c *Client) awake() time.Duration { return c.now() - c.stuck.slept() }
-
-// beganUnknown is when a task has begun by a clock that isn't the Client's: see now. The keeper reads its own.
-const beganUnknown = math.MinInt64
-
-// beginning is when a task begins that begins now.
-func (c *Client) beginning() int64 {
-	now := time.Since(c.began)
-	if now < 0 {
-		return beganUnknown
-	}
-	return int64(now - c.stuck.slept())
-}
-
-// age is for how long t has been running, by the keeper's clock.
-func (t *TaskSpan) age(awake time.Duration) time.Duration {
-	began := time.Duration(t.began.Load())
-	if began == beganUnknown || began > awake {
-		t.began.Store(int64(awake))
-		return 0
-	}
-	return awake - began
-}
-
-// slept is how long the machine was suspended. The clocks that tell it tick apart: less than a second is no sleep.
-func (s *stuck) slept() time.Duration {
-	known, now := time.Duration(s.asleep.Load()), s.suspended()
-	if (now - known).Abs() < time.Second {
-		return known
-	}
-	s.asleep.Store(int64(now))
-	return now
+	armed atomic.Bool // the keeper has a timer, or is told to set one
 }
 
 // A birthplace is how the goroutine of a task is known.
@@ -88,7 +51,7 @@ func (t *TaskSpan) watchStuck(run uintptr) {
 	t.mu.Lock()
 	t.born = place
 	t.mu.Unlock()
-	if !s.armed.Load() && !s.armed.Swap(true) || t.began.Load() == beganUnknown {
+	if !s.armed.Load() && !s.armed.Swap(true) || !t.began.Known() {
 		t.client.keeper.Kick()
 	}
 }
@@ -98,12 +61,12 @@ func (s *stuck) turn(c *Client, now time.Duration) time.Duration {
 	after := c.policy.Load().stuckAfter
 	s.armed.Store(false) // before the look at the tasks: one that begins after it arms it again
 	if after == 0 {
-		return never
+		return clock.Never
 	}
-	due, awake := never, c.awake()
+	due, awake := clock.Never, c.clock.Awake()
 	var late []*TaskSpan
 	for _, t := range c.runningTasks() {
-		age := t.age(awake)
+		age := t.began.Age(awake)
 		switch {
 		case t.reported.Load() || t.finished.Load() || t.offs != c.offs.Load():
 		case age < after:
@@ -115,7 +78,7 @@ func (s *stuck) turn(c *Client, now time.Duration) time.Duration {
 	if len(late) > 0 {
 		c.keeper.Go(func() { c.reportStuck(late, after) })
 	}
-	if due != never {
+	if due != clock.Never {
 		s.armed.Store(true)
 	}
 	return due

@@ -87,7 +87,7 @@ func (c *Client) watchRate(t *taskType, status sentry.SpanStatus) {
 	if t == nil || len(alerts) == 0 {
 		return
 	}
-	for _, change := range t.rates.count(t.name, alerts, c.now(), isFailure(status)) {
+	for _, change := range t.rates.count(t.name, alerts, c.clock.Now(), isFailure(status)) {
 		c.reportRate(t.name, change)
 	}
 }

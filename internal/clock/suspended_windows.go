@@ -1,4 +1,4 @@
-package sentryconfig
+package clock
 
 import (
 	"time"
@@ -9,9 +9,9 @@ import (
 
 var procQueryUnbiasedInterruptTime = windows.NewLazySystemDLL("kernel32.dll").NewProc("QueryUnbiasedInterruptTime")
 
-// suspended returns how long the machine has been suspended since its start, as far as Go's monotonic clock counts
+// Suspended returns how long the machine has been suspended since its start, as far as Go's monotonic clock counts
 // that. On Windows it does: it reads the interrupt time, which goes on while the machine sleeps.
-func suspended() time.Duration {
+func Suspended() time.Duration {
 	var units uint64 // of 100 ns
 	if procQueryUnbiasedInterruptTime.Find() != nil {
 		return 0
