@@ -16,6 +16,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/noise"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
@@ -46,7 +47,7 @@ type Client struct {
 	hooks     hooks
 	tasks     tasks
 	types     taskTypes
-	noise     noise
+	noise     *noise.Limiter
 	stuck     stuck
 	clock     *clock.Clock       // turned by the keeper
 	keeper    *resident.Resident // nil without a DSN
@@ -99,7 +100,7 @@ func New(opts Options) (*Client, error) {
 
 func newClient(opts Options, s resolved) (*Client, error) {
 	c := &Client{fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(), clock: clock.New(clock.Suspended),
-		noise: newNoise(),
+		noise: noise.New(),
 		ready: make(chan struct{}), background: context.Background()}
 	c.state.Store(isMade)
 	c.noticeUnknownNames(opts)
@@ -275,7 +276,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 	}
 	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
 	begun := time.Now()
-	c.sendKept(c.noise.takeAll()...)
+	c.sendKept(c.noise.All()...)
 	ok := c.flush(timeout)
 	c.keeper.Run(c.client.Close)
 	c.keeper.Close(keeperPatience)

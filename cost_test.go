@@ -8,6 +8,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/clock"
+	"github.com/autoservice/sentryconfig/internal/noise"
 )
 
 // BenchmarkMaxPerMinute times what the limit adds to a capture that passes.
@@ -22,7 +23,7 @@ func BenchmarkMaxPerMinute(b *testing.B) {
 		of   int
 	}{{"one", 1}, {"many", len(events)}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := &Client{clock: clock.New(clock.Suspended), noise: newNoise()}
+			c := &Client{clock: clock.New(clock.Suspended), noise: noise.New()}
 			i := 0
 			for b.Loop() {
 				c.holdBack(events[i%bench.of], p)
