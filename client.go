@@ -21,6 +21,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/resident"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 	"github.com/autoservice/sentryconfig/internal/settings"
+	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
 // A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
@@ -46,7 +47,7 @@ type Client struct {
 	host      string // this machine's name
 	hooks     hooks
 	tasks     tasks
-	types     taskTypes
+	types     tally.Types
 	noise     *noise.Limiter
 	stuck     stuck
 	clock     *clock.Clock       // turned by the keeper

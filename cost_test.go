@@ -9,6 +9,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/noise"
+	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
 // BenchmarkMaxPerMinute times what the limit adds to a capture that passes.
@@ -37,15 +38,15 @@ func BenchmarkMaxPerMinute(b *testing.B) {
 func BenchmarkTaskStats(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
-		alerts []Alert
-	}{{"alone", nil}, {"alert", []Alert{{Window: time.Hour, MinRuns: 10, MaxFailureRate: 0.5}}}} {
+		alerts []tally.Alert
+	}{{"alone", nil}, {"alert", []tally.Alert{{Window: time.Hour, MinRuns: 10, MaxFailureRate: 0.5}}}} {
 		b.Run(bench.name, func(b *testing.B) {
 			c := &Client{clock: clock.New(clock.Suspended)}
 			c.policy.Store(&policy{alerts: bench.alerts})
 			for b.Loop() {
-				t := c.types.begin("backup")
-				t.end(sentry.SpanStatusOK, "")
-				c.watchRate(t, sentry.SpanStatusOK)
+				t := c.types.Begin("backup")
+				t.End(isFailure(sentry.SpanStatusOK), isSuccess(sentry.SpanStatusOK, ""))
+				c.watchRate("backup", t, sentry.SpanStatusOK)
 			}
 		})
 	}

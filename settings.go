@@ -10,6 +10,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/scrub"
 	"github.com/autoservice/sentryconfig/internal/settings"
+	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
 // A fixed is what stays as it is while a Client is open: Options with every default filled in and checked.
@@ -37,7 +38,7 @@ type policy struct {
 
 	maxPerMinute int           // 0: no limit
 	stuckAfter   time.Duration // 0: never
-	alerts       []Alert
+	alerts       []tally.Alert
 
 	expected   func(error) bool
 	errorClass func(error) string
@@ -79,7 +80,7 @@ func (o *Options) resolve() (resolved, error) {
 
 			maxPerMinute: o.MaxPerMinute,
 			stuckAfter:   o.StuckAfter,
-			alerts:       slices.Clone(o.Alerts),
+			alerts:       alertsOf(o.Alerts),
 		},
 	}
 	if err := r.policy.check(); err != nil {
@@ -113,7 +114,7 @@ func (p *policy) check() error {
 		return fmt.Errorf("sentryconfig: StuckAfter is %v, want 0 for never or a duration", p.stuckAfter)
 	}
 	for i, a := range p.alerts {
-		if err := a.check(fmt.Sprintf("Alerts[%d]", i)); err != nil {
+		if err := a.Check(fmt.Sprintf("Alerts[%d]", i)); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
 // A TaskSpan is a running task: a transaction in Sentry, or a span of the task it runs in. A nil *TaskSpan takes every
@@ -29,7 +30,7 @@ type TaskSpan struct {
 	total    int    // 0: neither it nor index is known
 	data     any    // safe; nil when the task has none
 	offs     uint64 // offs when it began
-	kind     *taskType
+	kind     *tally.Type
 	began    clock.Start
 	reported atomic.Bool // as stuck
 	finished atomic.Bool
@@ -109,7 +110,7 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	}
 	t.noted = tags
 	t.noteStart()
-	t.kind = c.types.begin(t.taskType)
+	t.kind = c.types.Begin(t.taskType)
 	t.began.Set(c.clock)
 	c.tasks.add(t)
 	c.collector.TaskStarted()
@@ -349,7 +350,7 @@ func (t *TaskSpan) finish() {
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
-		t.kind.drop()
+		t.kind.Drop()
 		return // switched off half-way: dropped whole
 	}
 	t.mu.Lock()
@@ -369,10 +370,10 @@ func (t *TaskSpan) finish() {
 		outcome = t.attempt.outcome
 	}
 	t.mu.Unlock()
-	t.kind.end(status, outcome)
+	t.kind.End(isFailure(status), isSuccess(status, outcome))
 	t.sendCheckIn()
 	t.end(status, outcome)
-	t.client.watchRate(t.kind, status)
+	t.client.watchRate(t.taskType, t.kind, status)
 }
 
 // end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures

@@ -28,7 +28,7 @@ func (c *Client) stats() Stats {
 	return Stats{
 		Captured: s.Captured, Delivered: s.Delivered, Dropped: s.Dropped, DroppedBy: s.DroppedBy,
 		Pending: s.Pending, PendingBytes: s.PendingBytes, OldestPending: s.OldestPending, LastError: s.LastError,
-		HeldBack: c.noise.Total(), Tasks: c.types.stats(),
+		HeldBack: c.noise.Total(), Tasks: c.taskStats(),
 	}
 }
 

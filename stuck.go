@@ -17,6 +17,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/module"
+	"github.com/autoservice/sentryconfig/internal/settings"
 )
 
 // A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The
@@ -112,7 +113,7 @@ func (c *Client) reportStuck(tasks []*TaskSpan, after time.Duration) {
 		e.Tags["failure_type"] = "task_stuck"
 		task := e.Contexts["task"]
 		task["began"] = t.span.StartTime.UTC().Format(time.RFC3339)
-		task["stuck_after"] = shortDuration(after)
+		task["stuck_after"] = settings.DurationText(after)
 		if inner := t.innerTasks(); len(inner) > 0 {
 			task["running"] = inner
 		}

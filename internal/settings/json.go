@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -85,6 +86,18 @@ func Duration(p *time.Duration) func(json.RawMessage) error {
 		*p = d
 		return nil
 	}
+}
+
+// DurationText is d as Duration reads it, without parts that are 0: "15m" for "15m0s".
+func DurationText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // Rate reads a rate, or rates by environment: those of the environment that environment names when Rate's result is
