@@ -49,7 +49,7 @@ type Client struct {
 	tasks     tasks
 	types     tally.Types
 	noise     *noise.Limiter
-	stuck     stuck
+	armed     atomic.Bool        // the keeper has a timer for tasks that may be stuck, or is told to set one
 	clock     *clock.Clock       // turned by the keeper
 	keeper    *resident.Resident // nil without a DSN
 	badSlugs  sync.Map           // string -> true: of monitors, that were warned of

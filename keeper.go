@@ -20,7 +20,7 @@ func (c *Client) keep() time.Duration {
 		return resident.Never
 	}
 	now := c.clock.Turn()
-	due := min(c.noiseTurn(now), c.stuck.turn(c, now))
+	due := min(c.noiseTurn(now), c.stuckTurn(now))
 	if due == clock.Never {
 		return resident.Never
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/stuck"
 	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
@@ -37,7 +38,7 @@ type TaskSpan struct {
 	attempt  *attempt // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
 
 	mu       sync.Mutex
-	born     birthplace
+	born     stuck.Place
 	slot     outbox.Slot       // in the journal
 	lastStep string            // the newest breadcrumb's message, until it is noted there
 	children []*TaskSpan       // running now
