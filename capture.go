@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A TaskFailure is an error that says a task ran to its end and found things not as they should be: Sentry gets a
@@ -200,7 +200,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 			task["parent"] = p.asParent()
 		}
 	}
-	taskType = taskTypeOrUnknown(taskType)
+	taskType = work.TypeName(taskType)
 	task["task_type"] = taskType
 	if taskData != nil {
 		task["data"] = safe.Value(taskData, maxTaskDataBytes)
@@ -298,18 +298,4 @@ func extraContext(key string, value any) (string, sentry.Context) {
 		m[free] = kind
 	}
 	return name, m
-}
-
-// maxTaskType is the length of a task type, in bytes: it is part of a tag, which Sentry limits to 200 characters.
-const maxTaskType = 190
-
-// taskTypeOrUnknown makes a task type fit for a tag and a transaction name.
-func taskTypeOrUnknown(taskType string) string {
-	if strings.ContainsAny(taskType, "\r\n\t") || !utf8.ValidString(taskType) {
-		taskType = strings.Join(strings.Fields(strings.ToValidUTF8(taskType, "�")), " ")
-	}
-	if taskType = strings.TrimSpace(taskType); taskType == "" {
-		return "unknown"
-	}
-	return safe.CutText(taskType, maxTaskType)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A deadTask is an interrupted task that isn't part of another one that was running, with those that ran inside it, the
@@ -95,7 +96,7 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 		release: e.Release, tags: maps.Clone(e.Tags), sameBoot: sure && !restarted, inTask: inTask, op: "task",
 	}}
 	if t != nil && t.Job != nil {
-		details.dead.op = opQueueProcess
+		details.dead.op = work.OpProcess
 	}
 	return c.captureDead(e, scope, details) == nil || details.stored // a hook that drops it has decided
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/scrub"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // Every event passes here between sentry-go's scope and the transport: first this package adds what is its own, then
@@ -72,21 +73,6 @@ func newID() sentry.EventID {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return sentry.EventID(hex.EncodeToString(id[:]))
-}
-
-// maxSlug is the length of a monitor's slug at Sentry.
-const maxSlug = 50
-
-// fitSlug writes a monitor's slug as Sentry takes it: a-z, 0-9, _ and -.
-func fitSlug(slug string) string {
-	words := strings.FieldsFunc(strings.ToLower(slug), func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
-	})
-	for i := range words {
-		words[i] = strings.Trim(words[i], "-")
-	}
-	slug = strings.Join(words, "-")
-	return slug[:min(len(slug), maxSlug)]
 }
 
 // chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend
@@ -152,11 +138,11 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 		return nil
 	}
 	checkIn := *e.CheckIn // the caller's
-	checkIn.MonitorSlug = fitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
+	checkIn.MonitorSlug = work.FitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
 	checkIn.ID, checkIn.Duration = fitID(checkIn.ID), max(checkIn.Duration, 0)
 	e.CheckIn = &checkIn
 	if e.MonitorConfig != nil {
-		if e.MonitorConfig = fitConfig(*e.MonitorConfig); e.MonitorConfig == nil {
+		if e.MonitorConfig = work.FitConfig(*e.MonitorConfig); e.MonitorConfig == nil {
 			c.warnOfSchedule(checkIn.MonitorSlug)
 		}
 	}
@@ -214,7 +200,9 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 // complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint
 // and the user. hooked says that a hook of the user's comes next.
 func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *envelope.Shared) {
-	moveOrigin(e)
+	if envelope.ItemOf(e) == protocol.Transaction {
+		work.MoveOrigin(e)
+	}
 	c.addCommonTags(e)
 	if !details.ofDead() { // else finishDead has added what holds for the dead process
 		system = c.systemContexts(p)

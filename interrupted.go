@@ -14,6 +14,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of
@@ -55,8 +56,9 @@ func (t *TaskSpan) noteStart() {
 	if t.parent != nil {
 		note.Outer = t.parent.span.SpanID.String()
 	}
-	if job := t.job(); job != nil {
-		note.Job = job.note(t.attempt.identity)
+	if t.job() != nil {
+		job := t.attempt.facts().Job
+		note.Job = &job
 	}
 	if len(t.noted) > 0 {
 		note.Tags, _ = t.client.policy.Load().scrubber.Value(t.noted).(map[string]string)
@@ -183,11 +185,11 @@ func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
 		}
 	}
 	if t.Job != nil {
-		job := jobOf(t.Job)
-		if id := job.interruptedID(t.Job.Identity); id != "" {
+		job := work.Job{Job: *t.Job}
+		if id := job.InterruptedID(); id != "" {
 			e.EventID = sentry.EventID(id)
 		}
-		setInterruptedLevel(e, job.Queue, job.retriable())
+		setInterruptedLevel(e, job)
 	}
 	return e
 }
@@ -206,28 +208,23 @@ func newInterrupted(taskType string, task, death sentry.Context) *sentry.Event {
 func interruptedFingerprint(taskType string) []string { return []string{taskType, "task_interrupted"} }
 
 // setInterruptedLevel says in the event of an attempt at a job whether the engine tries again.
-func setInterruptedLevel(e *sentry.Event, queue string, retriable bool) {
-	if queue != "" {
-		e.Tags["queue"] = queue
+func setInterruptedLevel(e *sentry.Event, job work.Job) {
+	if job.Queue != "" {
+		e.Tags["queue"] = job.Queue
 	}
-	if retriable {
-		verdict{willRetry: true, eventID: string(e.EventID)}.apply(e)
+	if job.Retriable() {
+		work.MarkRetried(e)
 	}
-}
-
-// jobOf is what the journal notes of a job.
-func jobOf(j *outbox.Job) *Job {
-	return &Job{System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts}
 }
 
 // deadTaskContext is what the context task says of a task, its data aside.
 func deadTaskContext(t outbox.Task) sentry.Context {
-	task := sentry.Context{"task_type": taskTypeOrUnknown(t.Type)}
+	task := sentry.Context{"task_type": work.TypeName(t.Type)}
 	if t.Total > 0 {
 		task["index"], task["total"] = t.Index, t.Total
 	}
 	if t.Job != nil {
-		jobOf(t.Job).describe(task)
+		work.Job{Job: *t.Job}.Describe(task)
 	}
 	return task
 }
@@ -280,7 +277,7 @@ func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadT
 	death := c.deathContext(dead)
 	var names []string
 	for _, t := range tasks {
-		names = append(names, taskTypeOrUnknown(t.Type))
+		names = append(names, work.TypeName(t.Type))
 	}
 	e := &sentry.Event{
 		EventID:  sentry.EventID(dead.CrashID),

@@ -18,6 +18,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/work"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -244,7 +245,7 @@ func TestManyTasksInside(t *testing.T) {
 	}
 	dead := outbox.Dead{LastAlive: now, Tasks: []outbox.Interrupted{task("outer", "s", "")}}
 	for i := range 1000 {
-		dead.Tasks = append(dead.Tasks, task(strings.Repeat("t", maxTaskType-5)+fmt.Sprint(i), fmt.Sprint(i), "s"))
+		dead.Tasks = append(dead.Tasks, task(strings.Repeat("t", work.MaxTypeName-5)+fmt.Sprint(i), fmt.Sprint(i), "s"))
 	}
 	if !current.Load().reportDead(dead) {
 		t.Fatal("not reported")
@@ -338,8 +339,8 @@ func TestInterruptedJob(t *testing.T) {
 	defer Close(time.Minute)
 	var noted []outbox.Interrupted
 	for attempt := 2; attempt <= 3; attempt++ {
-		job := &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: attempt, MaxAttempts: 3}
-		task := outbox.Task{Type: "send", Job: job.note(""), Tags: map[string]string{"shop": "x", "task_type": "mine"},
+		job := &outbox.Job{System: "asynq", Queue: "mail", ID: "17", Attempt: attempt, MaxAttempts: 3}
+		task := outbox.Task{Type: "send", Job: job, Tags: map[string]string{"shop": "x", "task_type": "mine"},
 			TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)}
 		noted = append(noted, outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: task})
 	}

@@ -2,21 +2,14 @@ package sentryconfig
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/engine"
-	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/outbox"
-	"github.com/autoservice/sentryconfig/internal/protocol"
-	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A Job is what a task engine says of the task that it has handed to this process. [RunTask] makes its transaction a
@@ -63,13 +56,10 @@ func (o Outcome) String() string {
 	return "failed"
 }
 
-// retriable reports whether the engine hands j out again after this attempt.
-func (j *Job) retriable() bool { return j.MaxAttempts <= 0 || j.Attempt < j.MaxAttempts }
-
 // byAttempt is the outcome of an error where only the attempt is known.
-func (j *Job) byAttempt() Outcome {
+func byAttempt(j work.Job) Outcome {
 	switch {
-	case !j.retriable():
+	case !j.Retriable():
 		return OutcomeFailed
 	case j.Attempt <= 1:
 		return OutcomeRetried
@@ -78,8 +68,8 @@ func (j *Job) byAttempt() Outcome {
 }
 
 // classify asks for the outcome of err.
-func (c *Client) classify(ctx context.Context, j *Job, err error) Outcome {
-	outcome := j.byAttempt()
+func (c *Client) classify(ctx context.Context, a *attempt, err error) Outcome {
+	outcome, j := byAttempt(a.facts()), a.job
 	if j.Classify == nil {
 		return outcome
 	}
@@ -89,125 +79,6 @@ func (c *Client) classify(ctx context.Context, j *Job, err error) Outcome {
 		}
 	})
 	return outcome
-}
-
-// eventID returns an ID for something that happens once to a job, the same in every process that tells of it; "" where
-// nothing names the job.
-func (j *Job) eventID(identity, what string, attempt int) string {
-	if identity == "" && j.ID == "" {
-		return ""
-	}
-	parts := []string{what, j.System, j.Queue, j.ID}
-	if identity != "" {
-		parts = []string{what, j.System, identity}
-	}
-	var key []byte
-	for _, part := range parts {
-		key = binary.AppendUvarint(key, uint64(len(part))) // so that no two jobs make the same key
-		key = append(key, part...)
-	}
-	sum := sha256.Sum256(binary.AppendVarint(key, int64(attempt)))
-	return hex.EncodeToString(sum[:16])
-}
-
-// interruptedID is the ID of the event for an attempt that never came back.
-func (j *Job) interruptedID(identity string) string {
-	return j.eventID(identity, "interrupted", j.Attempt)
-}
-
-const (
-	maxEarlierErrors = 10  // that are sent
-	maxEarlierError  = 500 // bytes that are kept of each: a context holds 8 KiB
-)
-
-// describe adds what the context task says of a job.
-func (j *Job) describe(c sentry.Context) {
-	if j.Queue != "" {
-		c["queue"] = j.Queue
-	}
-	if j.ID != "" {
-		c["id"] = j.ID
-	}
-	if j.Attempt > 0 {
-		c["attempt"] = j.Attempt
-	}
-	if j.MaxAttempts > 0 {
-		c["max_attempts"] = j.MaxAttempts
-	}
-	if n := len(j.EarlierErrors); n > 0 {
-		earlier := make([]any, 0, maxEarlierErrors)
-		for _, text := range j.EarlierErrors[max(0, n-maxEarlierErrors):] {
-			earlier = append(earlier, safe.CutText(text, maxEarlierError))
-		}
-		c["earlier_errors"] = earlier
-	}
-}
-
-const opQueueProcess = "queue.process"
-
-// startSpan makes s what Sentry's Queues page reads.
-// See https://develop.sentry.dev/sdk/telemetry/traces/modules/queues/.
-func (j *Job) startSpan(s *sentry.Span) {
-	s.Op = opQueueProcess
-	if s.Data == nil {
-		s.Data = make(map[string]any, 8)
-	}
-	s.Data["messaging.message.retry.count"] = max(j.Attempt-1, 0)
-	if j.System != "" {
-		s.Data["messaging.system"] = j.System
-	}
-	if j.Queue != "" {
-		s.Data["messaging.destination.name"] = j.Queue
-	}
-	if j.ID != "" {
-		s.Data["messaging.message.id"] = j.ID
-	}
-	if j.Size > 0 {
-		s.Data["messaging.message.body.size"] = j.Size
-	}
-	if j.Wait > 0 {
-		s.Data["messaging.message.receive.latency"] = float64(j.Wait) / float64(time.Millisecond)
-	}
-	if s.IsTransaction() {
-		s.Data[originKey] = j.origin()
-	} else {
-		s.Origin = sentry.SpanOrigin(j.origin())
-	}
-}
-
-// originKey is where a transaction's data holds its origin until moveOrigin: sentry-go sends none of a transaction, and
-// Span.Origin would be that of the spans within it, too.
-const originKey = "sentry.origin"
-
-// moveOrigin puts the origin of a transaction where Sentry reads it.
-func moveOrigin(e *sentry.Event) {
-	trace := e.Contexts["trace"]
-	data, _ := trace["data"].(map[string]any)
-	if origin := data[originKey]; origin != nil && envelope.ItemOf(e) == protocol.Transaction {
-		data = maps.Clone(data) // the span's own
-		delete(data, originKey)
-		trace["data"], trace["origin"] = data, origin
-	}
-}
-
-// origin names the engine as Sentry takes it: parts of letters, digits and _.
-func (j *Job) origin() string {
-	system := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
-			return r
-		}
-		return '_'
-	}, strings.ToLower(j.System))
-	if system == "" {
-		return "auto.queue"
-	}
-	return "auto.queue." + system
-}
-
-// note is what the journal of running tasks holds of a job.
-func (j *Job) note(identity string) *outbox.Job {
-	return &outbox.Job{System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
-		Identity: identity}
 }
 
 // An attempt is how a task stands that has a Job, a Monitor, or both. Its fields but for job and identity are guarded
@@ -223,6 +94,13 @@ type attempt struct {
 	status  sentry.SpanStatus // decided by the outcome; it wins over what follows from what was captured
 }
 
+// facts is what is known of a's job, all but what it means to this process.
+func (a *attempt) facts() work.Job {
+	j := a.job
+	return work.Job{Size: j.Size, Wait: j.Wait, EarlierErrors: j.EarlierErrors, Job: outbox.Job{
+		System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, Identity: a.identity}}
+}
+
 // A verdict says how the end of an attempt is reported. The zero verdict is that of tasks without a Job.
 type verdict struct {
 	silent    bool   // nothing is reported, and no status follows from the error
@@ -234,8 +112,7 @@ type verdict struct {
 func (v verdict) apply(e *sentry.Event) {
 	e.EventID = sentry.EventID(v.eventID)
 	if v.willRetry {
-		e.Level = sentry.LevelWarning
-		e.Tags["will_retry"] = "true"
+		work.MarkRetried(e)
 	}
 }
 
@@ -251,7 +128,7 @@ func (t *TaskSpan) judge(ctx context.Context, err error) verdict {
 	if t.isSettled() {
 		return verdict{silent: true}
 	}
-	outcome := t.client.classify(ctx, t.attempt.job, err)
+	outcome := t.client.classify(ctx, t.attempt, err)
 	v := verdict{quiet: outcome == OutcomeRetriedQuietly, willRetry: outcome == OutcomeRetried}
 	checkIn, status := sentry.CheckInStatusError, sentry.SpanStatusUndefined
 	switch outcome {
@@ -319,7 +196,7 @@ func (t *TaskSpan) overdue(ctx context.Context, err error) {
 	if v.quiet || !t.client.reporting() || t.client.offs.Load() != t.offs {
 		return
 	}
-	v.eventID = t.attempt.job.interruptedID(t.attempt.identity) // another process may find it lost, and tell so, too
+	v.eventID = t.attempt.facts().InterruptedID() // another process may find it lost, and tell so, too
 	t.client.captureException(ctx, err, t.taskType, nil, nil, nil, v)
 }
 

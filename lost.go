@@ -10,6 +10,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // CaptureInterrupted reports that an attempt at task never came back: for engines that tell so afterwards, to another
@@ -23,7 +24,7 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	if !c.reporting() {
 		return ""
 	}
-	taskType := taskTypeOrUnknown(task.Type)
+	taskType := work.TypeName(task.Type)
 	shown := sentry.Context{"task_type": taskType}
 	if task.Job == nil && task.Total > 0 {
 		shown["index"], shown["total"] = task.Index, task.Total
@@ -39,13 +40,14 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	}
 	var trace deadTask
 	if job := task.Job; job != nil {
-		job.describe(shown)
-		identity := ""
+		lost := attempt{job: job}
 		if a := engine.From(ctx); a != nil {
-			identity = a.Identity
+			lost.identity = a.Identity
 		}
-		e.EventID = sentry.EventID(job.interruptedID(identity))
-		setInterruptedLevel(e, job.Queue, job.retriable())
+		facts := lost.facts()
+		facts.Describe(shown)
+		e.EventID = sentry.EventID(facts.InterruptedID())
+		setInterruptedLevel(e, facts)
 		if parent, ok := sentry.ParseTraceParentContext([]byte(job.Trace)); ok {
 			trace.TraceID, trace.SpanID = parent.TraceID.String(), parent.ParentSpanID.String()
 		}
@@ -54,7 +56,7 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	e.Timestamp, e.Environment = time.Now(), c.environment
 	scope, inTask := c.deadScope(outbox.Process{Environment: c.environment}, &trace)
 	details := &captureDetails{fingerprint: interruptedFingerprint(taskType),
-		dead: &deadDetails{tags: maps.Clone(e.Tags), inTask: inTask, op: opQueueProcess, elsewhere: true}}
+		dead: &deadDetails{tags: maps.Clone(e.Tags), inTask: inTask, op: work.OpProcess, elsewhere: true}}
 	id := c.captureDead(e, scope, details)
 	if id == nil || c.transport != nil && !details.stored {
 		return ""

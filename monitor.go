@@ -1,14 +1,13 @@
 package sentryconfig
 
 import (
-	"encoding/json"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/engine"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A Monitor makes check-ins for Sentry Crons of a task: in_progress when it begins, then ok or error with its duration.
@@ -43,7 +42,7 @@ type monitoring struct {
 
 // monitor returns what the check-ins of a task need, nil for a monitor that Sentry would refuse.
 func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
-	if fitSlug(m.Slug) != m.Slug || m.Slug == "" {
+	if m.Slug == "" || work.FitSlug(m.Slug) != m.Slug {
 		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
 			return nil
 		}
@@ -57,44 +56,12 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 		running.Config = &config
 	}
 	if a.job != nil {
-		running.id = sentry.EventID(a.job.eventID(a.identity, "check-in", 0))
+		running.id = sentry.EventID(a.facts().EventID("check-in", 0))
 	}
 	if running.id == "" {
 		running.id = newID()
 	}
 	return running
-}
-
-var scheduleUnits = []string{"minute", "hour", "day", "week", "month", "year"}
-
-// fitConfig returns what Relay takes of a monitor's configuration, nil without a schedule: for one that it can't read,
-// or a number below 0, Relay drops the check-in.
-func fitConfig(config sentry.MonitorConfig) *sentry.MonitorConfig {
-	var schedule struct {
-		Type  string `json:"type"`
-		Value any    `json:"value"`
-		Unit  string `json:"unit"`
-	}
-	raw, err := json.Marshal(config.Schedule)
-	if err != nil || json.Unmarshal(raw, &schedule) != nil {
-		return nil
-	}
-	switch value := schedule.Value.(type) {
-	case string:
-		if value == "" {
-			return nil
-		}
-	case float64:
-		if value < 1 || !slices.Contains(scheduleUnits, schedule.Unit) {
-			return nil
-		}
-	default:
-		return nil
-	}
-	config.CheckInMargin, config.MaxRuntime = max(config.CheckInMargin, 0), max(config.MaxRuntime, 0)
-	config.FailureIssueThreshold = max(config.FailureIssueThreshold, 0)
-	config.RecoveryThreshold = max(config.RecoveryThreshold, 0)
-	return &config
 }
 
 // warnOfSchedule warns once of a monitor whose configuration is left out.

@@ -11,6 +11,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/exception"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A Task names one task for [RunTask]. Its fields are read, and copied, when the task begins.
@@ -116,7 +117,7 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 		return nil
 	}
 	if task.Type == "" {
-		result.Task.Type = taskTypeOrUnknown("")
+		result.Task.Type = work.TypeName("")
 	}
 	failed := result // so that success costs no allocation
 	return &failed

@@ -16,6 +16,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/stuck"
 	"github.com/autoservice/sentryconfig/internal/tally"
+	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // A TaskSpan is a running task: a transaction in Sentry, or a span of the task it runs in. A nil *TaskSpan takes every
@@ -82,7 +83,7 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 
 // startTask begins a task. The adapter's attempt is nil where there is none.
 func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Attempt) (context.Context, *TaskSpan) {
-	t := &TaskSpan{client: c, taskType: taskTypeOrUnknown(task.Type), index: task.Index, total: max(task.Total, 0),
+	t := &TaskSpan{client: c, taskType: work.TypeName(task.Type), index: task.Index, total: max(task.Total, 0),
 		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx), attempt: c.newAttempt(task, adapters)}
 	if t.job() != nil {
 		t.index, t.total = 0, 0 // a queue has no end to count to
@@ -233,8 +234,8 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	} else {
 		s.Data = task
 	}
-	if job := t.job(); job != nil {
-		job.startSpan(s)
+	if t.job() != nil {
+		t.attempt.facts().StartSpan(s)
 	}
 }
 
@@ -247,8 +248,8 @@ func (t *TaskSpan) describe(c sentry.Context) {
 	if t.data != nil {
 		c["data"] = t.data
 	}
-	if job := t.job(); job != nil {
-		job.describe(c)
+	if t.job() != nil {
+		t.attempt.facts().Describe(c)
 	}
 }
 

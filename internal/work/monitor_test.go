@@ -1,4 +1,4 @@
-package sentryconfig
+package work
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func TestFitSlug(t *testing.T) {
 		strings.Repeat("ab", 40): strings.Repeat("ab", 25),
 		"":                       "",
 	} {
-		if got := fitSlug(slug); got != want {
+		if got := FitSlug(slug); got != want {
 			t.Errorf("%q: %q, want %q", slug, got, want)
 		}
 	}
