@@ -1,7 +1,6 @@
 package sentryconfig
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/postmortem"
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
@@ -111,10 +111,10 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 		return false
 	}
 	done := true
-	tasks := deadTasks(dead.Tasks)
+	tasks := postmortem.Tasks(dead.Tasks)
 	for _, t := range tasks {
-		e := c.interruptedEvent(dead, t)
-		done = c.sendDead(e, interruptedFingerprint(e.Tags["task_type"]), dead, &t) && done
+		e := t.Event(dead, c.policy.Load().pii)
+		done = c.sendDead(e, postmortem.Fingerprint(e.Tags["task_type"]), dead, &t) && done
 	}
 	if len(dead.Crash) == 0 {
 		return done
@@ -123,123 +123,12 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 	if capturedBeforeCrash(report) {
 		return done
 	}
-	var only *deadTask // which the crash has interrupted
+	var only *postmortem.Task // which the crash has interrupted
 	if len(tasks) == 1 {
 		only = &tasks[0]
 	}
 	e := c.crashEvent(dead, report, tasks)
 	return c.sendDead(e, []string{"process_crash", c.crashClass(report)}, dead, only) && done
-}
-
-// maxRunning is how many of the tasks inside an interrupted one its event names.
-const maxRunning = 50
-
-// runningTasks names the tasks inside an interrupted one.
-func runningTasks(inside []outbox.Interrupted) []any {
-	running := make([]any, 0, min(len(inside), maxRunning))
-	for _, inner := range inside[:cap(running)] {
-		named := deadTaskContext(inner.Task)
-		if !inner.Started.IsZero() {
-			named["began"] = inner.Started.UTC().Format(time.RFC3339Nano)
-		}
-		running = append(running, named)
-	}
-	return running
-}
-
-func (c *Client) interruptedEvent(dead outbox.Dead, t deadTask) *sentry.Event {
-	task := deadTaskContext(t.Task)
-	taskType := task["task_type"].(string)
-	if len(t.running) > 0 {
-		task["running"] = runningTasks(t.running)
-	}
-	known := c.policy.Load().pii || !t.PII // what was noted with personal data in it isn't sent without
-	if len(t.Data) > 0 {
-		var data any
-		if known && json.Unmarshal(t.Data, &data) == nil {
-			task["data"] = data
-		}
-	}
-	death := c.deathContext(dead)
-	death["began"] = t.Started.UTC().Format(time.RFC3339Nano)
-	if !t.Time.IsZero() {
-		death["last_alive"] = t.Time.UTC().Format(time.RFC3339Nano)
-	}
-	if t.Breadcrumb != "" && known {
-		death["last_breadcrumb"] = t.Breadcrumb
-	}
-	for name, bytes := range map[string]uint64{
-		"memory_size": t.MemoryTotal, "free_memory": t.MemoryAvailable, "app_memory": t.AppMemory,
-	} {
-		if bytes > 0 {
-			death[name] = bytes
-		}
-	}
-	e := newInterrupted(taskType, task, death)
-	e.EventID = sentry.EventID(t.EventID)
-	if known {
-		for key, value := range t.Tags {
-			if _, own := e.Tags[key]; !own {
-				e.Tags[key] = value
-			}
-		}
-	}
-	if t.Job != nil {
-		job := work.Job{Job: *t.Job}
-		if id := job.InterruptedID(); id != "" {
-			e.EventID = sentry.EventID(id)
-		}
-		setInterruptedLevel(e, job)
-	}
-	return e
-}
-
-// newInterrupted makes the event for a task that never came back.
-func newInterrupted(taskType string, task, death sentry.Context) *sentry.Event {
-	return &sentry.Event{
-		Level:       sentry.LevelFatal,
-		Message:     taskType + ": interrupted",
-		Transaction: "task." + taskType,
-		Tags:        map[string]string{"task_type": taskType, "failure_type": "task_interrupted"},
-		Contexts:    map[string]sentry.Context{"task": task, "interrupted": death},
-	}
-}
-
-func interruptedFingerprint(taskType string) []string { return []string{taskType, "task_interrupted"} }
-
-// setInterruptedLevel says in the event of an attempt at a job whether the engine tries again.
-func setInterruptedLevel(e *sentry.Event, job work.Job) {
-	if job.Queue != "" {
-		e.Tags["queue"] = job.Queue
-	}
-	if job.Retriable() {
-		work.MarkRetried(e)
-	}
-}
-
-// deadTaskContext is what the context task says of a task, its data aside.
-func deadTaskContext(t outbox.Task) sentry.Context {
-	task := sentry.Context{"task_type": work.TypeName(t.Type)}
-	if t.Total > 0 {
-		task["index"], task["total"] = t.Index, t.Total
-	}
-	if t.Job != nil {
-		work.Job{Job: *t.Job}.Describe(task)
-	}
-	return task
-}
-
-// deathContext is what is known of a process's end.
-func (c *Client) deathContext(dead outbox.Dead) sentry.Context {
-	death := sentry.Context{
-		"pid":             dead.Process.PID,
-		"process_started": dead.Process.Started.UTC().Format(time.RFC3339),
-		"last_alive":      dead.LastAlive.UTC().Format(time.RFC3339Nano),
-	}
-	if restarted, known := machine.Restarted(dead.Process.Boot); known {
-		death["machine_restarted"] = restarted
-	}
-	return death
 }
 
 func (c *Client) crashClass(report crash.Report) string {
@@ -263,7 +152,7 @@ func capturedBeforeCrash(report crash.Report) bool {
 }
 
 // crashEvent makes the event of a crash that has interrupted tasks.
-func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadTask) *sentry.Event {
+func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []postmortem.Task) *sentry.Event {
 	kind, handled := report.Type, false
 	if kind == "" {
 		kind = "crash"
@@ -274,7 +163,7 @@ func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []deadT
 	if x.Value == "" {
 		x.Value = report.Header
 	}
-	death := c.deathContext(dead)
+	death := postmortem.Context(dead)
 	var names []string
 	for _, t := range tasks {
 		names = append(names, work.TypeName(t.Type))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/postmortem"
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
@@ -32,13 +33,13 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	if task.Data != nil {
 		shown["data"] = safe.Value(task.Data, maxTaskDataBytes)
 	}
-	e := newInterrupted(taskType, shown, sentry.Context{"reported_by": "task engine"})
+	e := postmortem.Interrupted(taskType, shown, sentry.Context{"reported_by": "task engine"})
 	for key, value := range task.Tags {
 		if key != "" {
 			e.Tags[key] = value
 		}
 	}
-	var trace deadTask
+	var trace postmortem.Task
 	if job := task.Job; job != nil {
 		lost := attempt{job: job}
 		if a := engine.From(ctx); a != nil {
@@ -47,15 +48,15 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 		facts := lost.facts()
 		facts.Describe(shown)
 		e.EventID = sentry.EventID(facts.InterruptedID())
-		setInterruptedLevel(e, facts)
+		postmortem.SetLevel(e, facts)
 		if parent, ok := sentry.ParseTraceParentContext([]byte(job.Trace)); ok {
 			trace.TraceID, trace.SpanID = parent.TraceID.String(), parent.ParentSpanID.String()
 		}
 	}
 	c.commonTags(e.Tags)
 	e.Timestamp, e.Environment = time.Now(), c.environment
-	scope, inTask := c.deadScope(outbox.Process{Environment: c.environment}, &trace)
-	details := &captureDetails{fingerprint: interruptedFingerprint(taskType),
+	scope, inTask := postmortem.Scope(c.client, outbox.Process{Environment: c.environment}, &trace)
+	details := &captureDetails{fingerprint: postmortem.Fingerprint(taskType),
 		dead: &deadDetails{tags: maps.Clone(e.Tags), inTask: inTask, op: work.OpProcess, elsewhere: true}}
 	id := c.captureDead(e, scope, details)
 	if id == nil || c.transport != nil && !details.stored {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/clock"
 	"github.com/autoservice/sentryconfig/internal/exception"
+	"github.com/autoservice/sentryconfig/internal/postmortem"
 	"github.com/autoservice/sentryconfig/internal/settings"
 	"github.com/autoservice/sentryconfig/internal/stuck"
 )
@@ -109,7 +110,7 @@ func (t *TaskSpan) place() stuck.Place {
 func (t *TaskSpan) innerTasks() (names []any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, child := range t.children[:min(len(t.children), maxRunning)] {
+	for _, child := range t.children[:min(len(t.children), postmortem.MaxRunning)] {
 		names = append(names, child.asParent())
 	}
 	return names
