@@ -1,0 +1,169 @@
+// Package crumb makes breadcrumbs of log records.
+package crumb
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/protocol"
+	"github.com/autoservice/sentryconfig/internal/safe"
+)
+
+// A Scope is one WithGroup or WithAttrs of a logger, linked to those before it. It is immutable; nil is that of a logger
+// without any.
+type Scope struct {
+	outer *Scope
+	group string
+	attrs []slog.Attr // when group is ""
+}
+
+// WithAttrs returns the Scope within s of a logger with attrs.
+func (s *Scope) WithAttrs(attrs []slog.Attr) *Scope { return &Scope{outer: s, attrs: attrs} }
+
+// WithGroup returns the Scope within s of a logger with a group.
+func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: name} }
+
+// Breadcrumb makes a breadcrumb of a record of the logger that s is of. Its category is "log", or the value of an
+// attribute named category.
+func (s *Scope) Breadcrumb(rec slog.Record) *sentry.Breadcrumb {
+	b := &sentry.Breadcrumb{
+		Type:      "default",
+		Category:  "log",
+		Message:   safe.CutText(rec.Message, protocol.MaxMessageChars),
+		Level:     levelOf(rec.Level),
+		Timestamp: rec.Time,
+	}
+	if b.Timestamp.IsZero() {
+		b.Timestamp = time.Now()
+	}
+	if rec.NumAttrs() == 0 && s == nil {
+		return b
+	}
+	c := attrCollector{breadcrumb: b, room: protocol.MaxCrumbBytes}
+	var root attrLevel
+	inner := s.collect(&c, &root)
+	rec.Attrs(func(a slog.Attr) bool {
+		c.add(inner, a)
+		return true
+	})
+	b.Data = root.data
+	return b
+}
+
+func levelOf(level slog.Level) sentry.Level {
+	switch {
+	case level < slog.LevelInfo:
+		return sentry.LevelDebug
+	case level < slog.LevelWarn:
+		return sentry.LevelInfo
+	case level < slog.LevelError:
+		return sentry.LevelWarning
+	}
+	return sentry.LevelError
+}
+
+// An attrCollector turns the attributes of a record into the data of a breadcrumb.
+type attrCollector struct {
+	breadcrumb *sentry.Breadcrumb
+	room       int // bytes of data left
+}
+
+// An attrLevel is a group of a record, or the record itself. Its map is made, and enters that of the group around it,
+// with the first attribute: groups without any are left out, as slog wants it.
+type attrLevel struct {
+	outer *attrLevel
+	name  string
+	data  map[string]any
+}
+
+// collect adds the attributes of s and those before it, from the outermost on, and returns the innermost group.
+func (s *Scope) collect(c *attrCollector, root *attrLevel) *attrLevel {
+	if s == nil {
+		return root
+	}
+	level := s.outer.collect(c, root)
+	if s.group != "" {
+		return &attrLevel{outer: level, name: s.group}
+	}
+	for _, a := range s.attrs {
+		c.add(level, a)
+	}
+	return level
+}
+
+func (l *attrLevel) put(key string, value any) {
+	if l.data == nil {
+		l.data = make(map[string]any, 4)
+		if l.outer != nil {
+			l.outer.put(l.name, l.data)
+		}
+	}
+	l.data[key] = value
+}
+
+func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
+	v := resolve(a.Value)
+	if v.Kind() == slog.KindGroup {
+		if a.Key != "" {
+			level = &attrLevel{outer: level, name: a.Key}
+		}
+		for _, member := range v.Group() {
+			c.add(level, member)
+		}
+		return
+	}
+	if a.Key == "" && v.Any() == nil { // slog's empty Attr
+		return
+	}
+	if a.Key == "category" && level.outer == nil && v.Kind() == slog.KindString {
+		c.breadcrumb.Category = safe.CutText(v.String(), 200)
+		return
+	}
+	if c.room <= 0 {
+		level.put("…", "more attributes were cut")
+		return
+	}
+	value := c.value(v)
+	c.room -= len(a.Key) + safe.Size(value)
+	level.put(a.Key, value)
+}
+
+// maxLogValues is how many LogValuers may lead to one another, as in slog.
+const maxLogValues = 100
+
+// resolve is slog.Value.Resolve, which makes a stack trace of a LogValuer that panics.
+func resolve(v slog.Value) (resolved slog.Value) {
+	if v.Kind() != slog.KindLogValuer {
+		return v
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			resolved = slog.StringValue(fmt.Sprintf("<panic in %T.LogValue: %v>", v.Any(), p))
+		}
+	}()
+	for range maxLogValues {
+		if v = v.LogValuer().LogValue(); v.Kind() != slog.KindLogValuer {
+			return v
+		}
+	}
+	return slog.StringValue(fmt.Sprintf("<%T.LogValue leads to itself>", v.Any()))
+}
+
+func (c *attrCollector) value(v slog.Value) any {
+	switch v.Kind() {
+	case slog.KindString:
+		return safe.CutText(v.String(), max(c.room, 64))
+	case slog.KindInt64:
+		return v.Int64()
+	case slog.KindUint64:
+		return v.Uint64()
+	case slog.KindBool:
+		return v.Bool()
+	case slog.KindDuration:
+		return v.Duration().String()
+	}
+	return safe.Value(v.Any(), max(c.room, 64))
+}
