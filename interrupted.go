@@ -5,16 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/getsentry/sentry-go"
-
 	"github.com/autoservice/sentryconfig/internal/crash"
-	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/postmortem"
 	"github.com/autoservice/sentryconfig/internal/safe"
-	"github.com/autoservice/sentryconfig/internal/work"
 )
 
 // watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of
@@ -120,67 +116,18 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 		return done
 	}
 	report := crash.Parse(dead.Crash)
-	if capturedBeforeCrash(report) {
-		return done
+	if report.CrashedIn(finishName) {
+		return done // a deferred Finish has captured the panic before it went on to end the process
 	}
 	var only *postmortem.Task // which the crash has interrupted
 	if len(tasks) == 1 {
 		only = &tasks[0]
 	}
-	e := c.crashEvent(dead, report, tasks)
+	e := postmortem.Crash(dead, report, tasks)
 	return c.sendDead(e, []string{"process_crash", c.crashClass(report)}, dead, only) && done
 }
 
 func (c *Client) crashClass(report crash.Report) string {
 	reason, _, _ := strings.Cut(report.Reason, "\n")
 	return grouping.Text(c.cleanMessage(reason))
-}
-
-// capturedBeforeCrash reports whether a deferred Finish captured the panic before it went on to end the process.
-func capturedBeforeCrash(report crash.Report) bool {
-	for _, g := range report.Goroutines {
-		if !g.Crashed {
-			continue
-		}
-		for _, f := range g.Frames {
-			if f.Package+"."+f.Function == finishName {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// crashEvent makes the event of a crash that has interrupted tasks.
-func (c *Client) crashEvent(dead outbox.Dead, report crash.Report, tasks []postmortem.Task) *sentry.Event {
-	kind, handled := report.Type, false
-	if kind == "" {
-		kind = "crash"
-	}
-	x := sentry.Exception{
-		Type: kind, Value: report.Reason, Mechanism: &sentry.Mechanism{Type: "crash", Handled: &handled},
-	}
-	if x.Value == "" {
-		x.Value = report.Header
-	}
-	death := postmortem.Context(dead)
-	var names []string
-	for _, t := range tasks {
-		names = append(names, work.TypeName(t.Type))
-	}
-	e := &sentry.Event{
-		EventID:  sentry.EventID(dead.CrashID),
-		Level:    sentry.LevelFatal,
-		Tags:     map[string]string{"failure_type": "process_crash"},
-		Contexts: map[string]sentry.Context{"crash": death},
-	}
-	if len(names) > 0 {
-		death["interrupted_tasks"] = names
-		if len(names) == 1 {
-			e.Tags["task_type"], e.Transaction = names[0], "task."+names[0]
-		}
-	}
-	e.Threads = exception.CrashThreads(report.Goroutines, &x)
-	e.Exception = []sentry.Exception{x}
-	return e
 }

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,6 +19,16 @@ type Report struct {
 	// Goroutines are in the order of print: the crashing one first. There is none when the output was cut short, or
 	// GOTRACEBACK=none.
 	Goroutines []Goroutine
+}
+
+// CrashedIn reports whether a call of function, as "github.com/a/b.(*T).Run", is on the stack that crashed.
+func (r Report) CrashedIn(function string) bool {
+	for _, g := range r.Goroutines {
+		if g.Crashed && slices.ContainsFunc(g.Frames, func(f Frame) bool { return f.Package+"."+f.Function == function }) {
+			return true
+		}
+	}
+	return false
 }
 
 // A Goroutine is one of a Report. ID 0 is the runtime's own stack.

@@ -1,10 +1,14 @@
 package postmortem
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/module"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
@@ -60,6 +64,52 @@ func TestDeadTasks(t *testing.T) {
 			}
 			if strings.Join(got, " ") != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestCrashThreads: goroutines without a frame of the program's are left out, and the exception names the thread it is
+// of.
+func TestCrashThreads(t *testing.T) {
+	const host = "main.work(...)\n\t/src/main.go:5 +0x1d\n"
+	ours := module.Path + ".(*outbox).run(0xc0)\n\t/src/outbox.go:7 +0x1d\n"
+	const parked = "runtime.gopark(0x0)\n\t/go/src/runtime/proc.go:1 +0x1d\n"
+	for _, test := range []struct {
+		name, output string
+		threads      []string // ID, crashed and whether it has frames
+		id           uint64   // of the exception's thread
+		frames       int      // of the exception
+	}{
+		{"a panic", "panic: x\n\ngoroutine 7 [running]:\n" + host + "\ngoroutine 1 [select]:\n" + parked +
+			"\ngoroutine 3 [select]:\n" + ours + "\ngoroutine 4 [sleep]:\n" + parked + host,
+			[]string{"7 true false", "4 false true"}, 7, 1},
+		{"in the runtime", "fatal error: x\n\nruntime stack:\n" + parked + "\ngoroutine 7 [running]:\n" + parked +
+			"\ngoroutine 4 [sleep]:\n" + host, []string{"4 false true"}, 0, 0},
+		{"the runtime's own stack alone", "fatal error: x\n\nruntime stack:\n" + host, nil, 0, 1},
+		{"on a stack of the system's", "SIGSEGV: x\n\nruntime stack:\n" + host + "\ngoroutine 9 [syscall]:\n" + host,
+			[]string{"0 false true", "9 true false"}, 9, 1},
+		{"printed twice", "panic: x\n\ngoroutine 7 [running]:\n" + host + "\ngoroutine 4 [select]:\n" + host +
+			"\ngoroutine 4 [select]:\n" + host, []string{"7 true false", "4 false true"}, 7, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := Crash(outbox.Dead{}, crash.Parse([]byte(test.output)), nil)
+			var threads []string
+			for _, thread := range e.Threads {
+				if thread.Crashed != thread.Current {
+					t.Errorf("thread %s: crashed %v, current %v", thread.ID, thread.Crashed, thread.Current)
+				}
+				threads = append(threads, fmt.Sprint(thread.ID, " ", thread.Crashed, " ", thread.Stacktrace != nil))
+			}
+			if !slices.Equal(threads, test.threads) {
+				t.Errorf("threads %q, want %q", threads, test.threads)
+			}
+			x, frames := e.Exception[0], 0
+			if x.Stacktrace != nil {
+				frames = len(x.Stacktrace.Frames)
+			}
+			if x.ThreadID != test.id || frames != test.frames {
+				t.Errorf("exception in thread %d with %d frames, want %d with %d", x.ThreadID, frames, test.id, test.frames)
 			}
 		})
 	}
