@@ -7,6 +7,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/ending"
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
@@ -102,7 +103,7 @@ func captureOf(hint *sentry.EventHint) *captureDetails {
 
 func (c *Client) captureException(ctx context.Context, err error, taskType string, taskData any, extra map[string]any,
 	pcs []uintptr, how verdict) sentry.EventID {
-	end := endingOf(ctx)
+	end := ending.Of(ctx)
 	class := c.classOf(end, err)
 	e, t := c.newEvent(ctx, taskType, taskData, extra)
 	taskType = e.Tags["task_type"]
@@ -137,12 +138,12 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 }
 
 // exceptionStatus is the status of a task that err, of that class, has ended.
-func exceptionStatus(end ending, err error, class grouping.Class) sentry.SpanStatus {
+func exceptionStatus(end ending.Ending, err error, class grouping.Class) sentry.SpanStatus {
 	if class.Condition == grouping.Timeout {
 		return sentry.SpanStatusDeadlineExceeded
 	}
-	if end.done() && !end.late() {
-		if rest, _ := errtree.Sift(err, end.caused); rest == nil {
+	if end.Done() && !end.Late() {
+		if rest, _ := errtree.Sift(err, end.Caused); rest == nil {
 			return sentry.SpanStatusCanceled
 		}
 	}
@@ -171,7 +172,7 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 			if details == nil {
 				details = make(sentry.Context, 2)
 			}
-			class := c.classOf(endingOf(ctx), cause.Err)
+			class := c.classOf(ending.Of(ctx), cause.Err)
 			details["class"], details["message"] = class.Name, exception.Text(cause.Err)
 			e.Contexts["error"] = details
 		}

@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"reflect"
 
+	"github.com/autoservice/sentryconfig/internal/ending"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
@@ -10,16 +11,16 @@ import (
 
 // classOf is the class of err, in a context that has ended so: past its deadline, what follows from that has the
 // condition timeout.
-func (c *Client) classOf(end ending, err error) grouping.Class {
+func (c *Client) classOf(end ending.Ending, err error) grouping.Class {
 	rules := rulesFor(end, c.policy.Load().errorClass, c.cleanMessage)
 	return rules.Class(err)
 }
 
 // rulesFor are the rules for errors in a context that has ended so. user and clean may be nil.
-func rulesFor(end ending, user func(error) string, clean func(string) string) grouping.Rules {
+func rulesFor(end ending.Ending, user func(error) string, clean func(string) string) grouping.Rules {
 	r := grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
-	if end.late() {
-		r.Late = end.caused
+	if end.Late() {
+		r.Late = end.Caused
 	}
 	return r
 }

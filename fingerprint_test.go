@@ -32,13 +32,14 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/autoservice/sentryconfig/internal/ending"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
 // classOf is the class of err where no context has ended.
 func classOf(err error, user func(error) string, clean func(string) string) grouping.Class {
-	rules := rulesFor(ending{}, user, clean)
+	rules := rulesFor(ending.Ending{}, user, clean)
 	return rules.Class(err)
 }
 

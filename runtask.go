@@ -8,6 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/ending"
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/exception"
@@ -163,7 +164,7 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 
 // report captures what the task returned, if that is worth an event and isn't one already, and fills in the event's ID.
 func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Context) error) {
-	c, end := t.client, endingOf(ctx)
+	c, end := t.client, ending.Of(ctx)
 	rest := c.unexpected(ctx, e.Err)
 	if rest == nil {
 		e.expected = true
@@ -179,8 +180,8 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 		t.imply(c.statusOf(end, trouble))
 		return
 	}
-	if end.done() && !end.late() {
-		if rest, _ = errtree.Sift(rest, end.caused); rest == nil {
+	if end.Done() && !end.Late() {
+		if rest, _ = errtree.Sift(rest, end.Caused); rest == nil {
 			t.imply(sentry.SpanStatusCanceled)
 			t.handBack()
 			return
@@ -221,7 +222,7 @@ func (c *Client) reportRest(ctx context.Context, task Task, err error, function 
 }
 
 // statusOf is the status of a task that ended with err, which was reported in a task within it.
-func (c *Client) statusOf(end ending, err error) sentry.SpanStatus {
+func (c *Client) statusOf(end ending.Ending, err error) sentry.SpanStatus {
 	if failure, ok := errtree.As[*TaskFailure](err); ok && failure != nil {
 		return sentry.SpanStatusFailedPrecondition
 	}

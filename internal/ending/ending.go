@@ -1,4 +1,5 @@
-package sentryconfig
+// Package ending tells which errors follow from the end of a task's context, rather than from what the task did.
+package ending
 
 import (
 	"context"
@@ -10,26 +11,28 @@ import (
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
 
-// An ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
+// An Ending is how a task's context has ended. The zero value is that of a context that hasn't: nothing follows from
 // it.
-type ending struct{ err, cause error }
+type Ending struct{ err, cause error }
 
-func endingOf(ctx context.Context) ending {
+// Of returns how ctx has ended.
+func Of(ctx context.Context) Ending {
 	if ctx == nil || ctx.Err() == nil {
-		return ending{}
+		return Ending{}
 	}
-	return ending{ctx.Err(), context.Cause(ctx)}
+	return Ending{ctx.Err(), context.Cause(ctx)}
 }
 
-func (e ending) done() bool { return e.err != nil }
+// Done reports whether the context has ended.
+func (e Ending) Done() bool { return e.err != nil }
 
-// late reports whether the context was past its deadline, as opposed to cancelled.
-func (e ending) late() bool { return errors.Is(e.err, context.DeadlineExceeded) }
+// Late reports whether the context was past its deadline, as opposed to cancelled.
+func (e Ending) Late() bool { return errors.Is(e.err, context.DeadlineExceeded) }
 
-// caused reports whether err itself follows from the end of the context. What err wraps is not asked.
-func (e ending) caused(err error) bool {
+// Caused reports whether err itself follows from the end of the context. What err wraps is not asked.
+func (e Ending) Caused(err error) bool {
 	switch {
-	case !e.done():
+	case !e.Done():
 		return false
 	case errtree.Same(err, e.err), errtree.Same(err, e.cause):
 		return true
@@ -40,7 +43,7 @@ func (e ending) caused(err error) bool {
 }
 
 // admitted asks err's own Is method.
-func (e ending) admitted(err error) bool {
+func (e Ending) admitted(err error) bool {
 	is, ok := err.(interface{ Is(error) bool })
 	return ok && (is.Is(e.err) || is.Is(e.cause))
 }
@@ -61,8 +64,8 @@ const (
 )
 
 // refusedByGRPC asks err for its gRPC status.
-func (e ending) refusedByGRPC(err error) bool {
+func (e Ending) refusedByGRPC(err error) bool {
 	code := grouping.GRPCCode(reflect.ValueOf(err))
 	return code.IsValid() && code.CanUint() &&
-		(code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.late())
+		(code.Uint() == grpcCanceled || code.Uint() == grpcDeadlineExceeded && e.Late())
 }
