@@ -67,7 +67,7 @@ func (o *Options) resolve() (resolved, error) {
 		fixed: fixed{
 			detected:     settings.DetectEnvironment(),
 			crashReports: o.CrashReports,
-			logger:       guardedLogger(o.Logger),
+			logger:       settings.Logger(o.Logger),
 		},
 		policy: policy{
 			enabled:    o.Enabled.Or(true),

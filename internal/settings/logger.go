@@ -1,4 +1,4 @@
-package sentryconfig
+package settings
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 // discardLogger is what a nil Options.Logger means.
 var discardLogger = slog.New(slog.DiscardHandler)
 
-// guardedLogger is the user's logger, whose handler is other people's code: a panic in it must not reach the program by
+// Logger returns the user's logger, whose handler is other people's code: a panic in it must not reach the program by
 // way of ours.
-func guardedLogger(l *slog.Logger) *slog.Logger {
+func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return discardLogger
 	}
