@@ -1,6 +1,7 @@
 package sentryconfig_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -111,23 +112,31 @@ func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event 
 	t.Helper()
 	server := start(t, opts)
 	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "read", 0, 1, nil)
-	for deadline := time.Now().Add(time.Minute); ; {
-		sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
-		flush(t)
-		events := server.Events()
-		missing := missingValues(events[len(events)-1])
-		if len(missing) == 0 || opts.SendSystemInfo.IsSet {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("missing still: %q", missing)
-		}
-	}
+	captureUntil(t, server, ctx, func(e sentrytest.Event) bool {
+		return opts.SendSystemInfo.IsSet || len(missingValues(e)) == 0
+	})
 	sentryconfig.CaptureTaskFailure(ctx, "", "y", nil, nil)
 	span.Finish()
 	flush(t)
 	events := server.Events()
 	return append(events[len(events)-2:], server.WaitTransactions(1, time.Minute)...)
+}
+
+// captureUntil captures an error until its event, which it returns, is as ok wants it.
+func captureUntil(t *testing.T, server *sentrytest.Server, ctx context.Context, ok func(sentrytest.Event) bool) sentrytest.Event {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+		flush(t)
+		events := server.Events()
+		e := events[len(events)-1]
+		if ok(e) {
+			return e
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not yet as wanted: %v; missing: %q", e.Contexts, missingValues(e))
+		}
+	}
 }
 
 func TestContextTable(t *testing.T) {
@@ -230,10 +239,11 @@ func TestContextOfTheHostWins(t *testing.T) {
 	hub := sentry.GetHubFromContext(ctx)
 	hub.Scope().SetContext("device", theirs)
 	hub.Scope().SetUser(sentry.User{Username: "operator"})
-	sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
+	event := captureUntil(t, server, ctx, func(e sentrytest.Event) bool { // the machine is read in parts
+		return e.Contexts["device"]["processor_count"] != nil
+	})
 	span.Finish()
-	flush(t)
-	for _, e := range append(server.WaitEvents(1, time.Minute), server.WaitTransactions(1, time.Minute)...) {
+	for _, e := range append(server.WaitTransactions(1, time.Minute), event) {
 		device := e.Contexts["device"]
 		if device["arch"] != "abacus" || device["model"] != "desk" || device["processor_count"] != float64(runtime.NumCPU()) {
 			t.Errorf("%s: device %v", e.Type, device)
