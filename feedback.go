@@ -51,9 +51,7 @@ func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID
 		return ""
 	}
 	add("url", f.URL)
-	if id := strings.ToLower(strings.ReplaceAll(string(f.EventID), "-", "")); isEventID(id) {
-		add("associated_event_id", id)
-	}
+	add("associated_event_id", string(envelope.PlainID(f.EventID)))
 	if p.pii {
 		add("name", f.Name)
 		add("contact_email", f.Email)
@@ -70,11 +68,6 @@ func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID
 		e.Tags["task_type"], e.Transaction = t.taskType, "task."+t.taskType
 	}
 	return c.send(ctx, t, e, nil, nil)
-}
-
-// isEventID reports whether id is an event's ID as Sentry writes it.
-func isEventID(id string) bool {
-	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 // cutChars cuts s to at most limit characters and says so.

@@ -1,8 +1,6 @@
 package sentryconfig
 
 import (
-	"reflect"
-
 	"github.com/autoservice/sentryconfig/internal/ending"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 )
@@ -69,33 +67,7 @@ const panicTitle = "panic"
 // messageOf is the text by which err is grouped.
 func messageOf(err error) string {
 	if p, is := err.(*PanicError); is { //nolint:errorlint // what it wraps has been asked
-		return panicMessage(p.Value)
+		return grouping.Panic(p.Value)
 	}
 	return err.Error()
-}
-
-// panicMessage stands for a panic whose value is no error. Values without a text of their own go by their type: what
-// they hold differs from panic to panic, and may be huge.
-func panicMessage(value any) string {
-	var text string
-	switch v := value.(type) {
-	case string:
-		text = v
-	case interface{ String() string }:
-		text = v.String()
-	case nil:
-		text = "nil"
-	default:
-		switch t := reflect.TypeOf(value); t.Kind() {
-		case reflect.String:
-			text = reflect.ValueOf(value).String()
-		case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
-			reflect.Float32, reflect.Float64:
-			text = t.String() + " 0"
-		default:
-			text = t.String()
-		}
-	}
-	return "panic: " + text
 }

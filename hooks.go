@@ -1,9 +1,6 @@
 package sentryconfig
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"math"
 	"strings"
@@ -51,28 +48,6 @@ func (c *Client) sampler(given float64) sentry.TracesSampler {
 		}
 		return rate
 	}
-}
-
-// fitID returns the ID of an event or a check-in as Sentry takes it: it drops what has another. The same text becomes
-// the same ID, so that the check-ins of one run stay together.
-func fitID(id sentry.EventID) sentry.EventID {
-	if isEventID(string(id)) {
-		return id
-	}
-	if plain := strings.ToLower(strings.ReplaceAll(string(id), "-", "")); isEventID(plain) {
-		return sentry.EventID(plain)
-	}
-	if id == "" {
-		return newID()
-	}
-	sum := sha256.Sum256([]byte(id))
-	return sentry.EventID(hex.EncodeToString(sum[:16]))
-}
-
-func newID() sentry.EventID {
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return sentry.EventID(hex.EncodeToString(id[:]))
 }
 
 // chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend
@@ -139,7 +114,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	}
 	checkIn := *e.CheckIn // the caller's
 	checkIn.MonitorSlug = work.FitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
-	checkIn.ID, checkIn.Duration = fitID(checkIn.ID), max(checkIn.Duration, 0)
+	checkIn.ID, checkIn.Duration = envelope.FitID(checkIn.ID), max(checkIn.Duration, 0)
 	e.CheckIn = &checkIn
 	if e.MonitorConfig != nil {
 		if e.MonitorConfig = work.FitConfig(*e.MonitorConfig); e.MonitorConfig == nil {
@@ -182,7 +157,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			e.ServerName = c.host
 		}
 	}
-	e.EventID = fitID(e.EventID)
+	e.EventID = envelope.FitID(e.EventID)
 	p.scrubber.EventBut(e, system.Marks())
 	if envelope.ItemOf(e) == protocol.Event && !details.ofDead() && c.holdBack(e, p) {
 		if details != nil {

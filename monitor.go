@@ -7,6 +7,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/engine"
+	"github.com/autoservice/sentryconfig/internal/envelope"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
@@ -59,7 +60,7 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 		running.id = sentry.EventID(a.facts().EventID("check-in", 0))
 	}
 	if running.id == "" {
-		running.id = newID()
+		running.id = envelope.NewID()
 	}
 	return running
 }

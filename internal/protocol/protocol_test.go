@@ -24,10 +24,10 @@ func TestItems(t *testing.T) {
 	if got := Category(200).String(); got != "default" {
 		t.Errorf("a newer version's category is called %s", got)
 	}
-	for item, want := range map[*Item]string{Event: "event", Transaction: "transaction", CheckIn: "check_in", Log: "log",
-		Metric: "trace_metric", Feedback: "feedback"} {
-		if item.Type != want {
-			t.Errorf("%s is called %s", want, item.Type)
+	kinds := []*Item{Event, Transaction, CheckIn, Log, Metric, Feedback}
+	for i, want := range []string{"event", "transaction", "check_in", "log", "trace_metric", "feedback"} {
+		if kinds[i].Type != want {
+			t.Errorf("%s is called %s", want, kinds[i].Type)
 		}
 	}
 }
