@@ -77,6 +77,7 @@ type timing struct {
 	hangRetry   time.Duration // nor one that doesn't answer, while something waits in memory
 	diskIdle    time.Duration // nor later
 	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
+	tell        time.Duration // between two times that others are told of drops and errors
 	closeWait   time.Duration // Close waits for goroutines; longer ones hang in the operating system
 	poisonProof time.Duration // how long the server's taking one envelope proves that it would take others
 	poisonTime  time.Duration // answers that give an envelope up are spread over at least this: what is random passes
@@ -101,6 +102,7 @@ var defaultTiming = timing{
 	hangRetry:   100 * time.Millisecond,
 	diskIdle:    30 * time.Second,
 	adopt:       30 * time.Second,
+	tell:        time.Second,
 	closeWait:   2 * time.Second,
 	poisonProof: time.Minute,
 	poisonTime:  10 * time.Minute,
@@ -163,6 +165,7 @@ type Outbox struct {
 	turnAt      time.Duration // when there is something to do again
 	adoptAt     time.Duration // when to look for what dead processes left
 	reports     reports
+	health      health
 
 	flushes      []*flush
 	flushTries   int    // failures since the newest Flush began
@@ -309,7 +312,7 @@ func (o *Outbox) turn() time.Duration {
 		})
 	}
 	o.calm = o.sending >= o.senders(now) || now < o.upstream.until
-	next := min(o.turnAt, o.adoptAt)
+	next := min(o.turnAt, o.adoptAt, o.tellHealth(now))
 	for _, f := range o.flushes {
 		if f.limited {
 			next = min(next, f.end)
@@ -533,6 +536,9 @@ func (o *Outbox) lose(reason string, c Category, items, spans uint32) {
 
 // count counts a dropped envelope. mu is held.
 func (o *Outbox) count(reason string, c Category, items, spans uint32) {
+	if o.stats.Dropped == o.health.dropped {
+		o.calm = false // the resident tells others
+	}
 	o.stats.Dropped++
 	o.stats.DroppedBy[reason]++
 	o.report(reason, c, items, spans)
@@ -609,8 +615,13 @@ func (o *Outbox) Stats() Stats {
 			s.OldestPending = t
 		}
 	})
-	s.LastError = joinErrors(o.disk.err, o.disk.adoptErr, o.disk.readErr, o.upstream.err)
+	s.LastError = o.lastError()
 	return s
+}
+
+// lastError is what troubles the outbox now. mu is held.
+func (o *Outbox) lastError() error {
+	return joinErrors(o.disk.err, o.disk.adoptErr, o.disk.readErr, o.upstream.err)
 }
 
 // Close is Flush, and then stops every goroutine, timer and connection of the outbox and closes its store: what waits

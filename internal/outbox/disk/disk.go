@@ -55,9 +55,10 @@ type Store struct {
 	segmentSize   int64
 	writes, reads *hand // make the calls that somebody waits for
 
-	waiting     tally        // of ours
-	others      atomic.Int64 // payload bytes of other living processes, when last looked
-	unreadBytes atomic.Int64 // of ours that could not be read
+	health      atomic.Pointer[store.Health] // to be written down; nil: nothing new
+	waiting     tally                        // of ours
+	others      atomic.Int64                 // payload bytes of other living processes, when last looked
+	unreadBytes atomic.Int64                 // of ours that could not be read
 
 	unreadMu sync.Mutex // nothing else is taken, or waited for, under it
 	unread   store.Unread

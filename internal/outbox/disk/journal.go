@@ -67,8 +67,8 @@ type Interrupted struct {
 	at int64 // of its slot
 }
 
-// A journal is a file of slots. The first tells of the process, each other of one running task: the task at its
-// beginning, the last note behind it.
+// A journal is a file of slots. The first tells of the process: what it is, behind it how it is doing (health.go), at its
+// end how much waits (room.go). Each other tells of one running task: the task at its beginning, the last note behind it.
 //
 //	part = sum:u32 length:u32 data length:u32 sequence:u64 json data    sum: CRC32C of all behind it
 //
@@ -340,14 +340,14 @@ func (j *Journal) start(f File) error {
 	return err
 }
 
-// tell notes how much waits, for others to read. It says false when the disk didn't take it.
-func (j *Journal) tell(t told) bool {
+// tell writes what the process says of itself for others to read. It says false when the disk didn't take it.
+func (j *Journal) tell(b []byte, at int64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
 		return false
 	}
-	_, err := j.file.WriteAt(appendTold(t), toldOffset)
+	_, err := j.file.WriteAt(b, at)
 	return err == nil
 }
 

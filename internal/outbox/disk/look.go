@@ -36,6 +36,11 @@ type Left struct {
 	Dead
 	Name  string // of its files
 	Ended bool   // in good order: its journal is empty
+
+	Health    store.Health // what it said of its delivery a moment ago; zero: nothing
+	Envelopes int64        // that wait in its files, as it says itself
+	Bytes     int64        // theirs
+	Tells     bool         // it has said so: programs of before don't
 }
 
 // Look reads what waits in dir and what runs there, while processes use it. It changes nothing and takes no lock, so
@@ -164,7 +169,9 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 	}
 	l.Ended = info.Size() == 0
 	process, tasks, err := readJournal(f, info.Size(), l.Name)
-	l.Tasks = tasks
+	l.Tasks, l.Health = tasks, readHealth(f)
+	told := readTold(f)
+	l.Envelopes, l.Bytes, l.Tells = told.records, told.bytes, told.ok
 	if process.PID != 0 {
 		l.Process = process
 	}

@@ -80,7 +80,7 @@ func (d *Store) tell() {
 // tellNow tells others how much waits. A disk that fails costs their knowledge, and no more. mu is held.
 func (d *Store) tellNow() {
 	now := told{records: max(0, d.waiting.records.Load()), bytes: max(0, d.waiting.bytes.Load())}
-	if d.journal.tell(now) {
+	if d.journal.tell(appendTold(now), toldOffset) {
 		d.toldBytes, d.toldRecords = now.bytes, now.records
 	}
 }

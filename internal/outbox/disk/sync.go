@@ -52,6 +52,7 @@ func (d *Store) turn() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	b, now := d.next, time.Now()
+	b.wanted = b.wanted || d.health.Load() != nil
 	if !b.wanted {
 		return resident.Never
 	}
@@ -89,6 +90,7 @@ func (d *Store) syncAll() {
 			_ = d.check() // the next Put meets the same error
 		}
 		d.tellNow()
+		d.tellHealth()
 		d.reclaim()
 		files, folders := d.takeDirty()
 		d.mu.Unlock()

@@ -74,6 +74,9 @@ func (m *Memory) Recount() {}
 // Forget implements Store.
 func (m *Memory) Forget() int { return 0 }
 
+// Tell implements Store. Nobody else can read memory.
+func (m *Memory) Tell(Health) {}
+
 // Log implements Store. Memory has nothing to say.
 func (m *Memory) Log() {}
 

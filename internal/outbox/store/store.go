@@ -113,6 +113,8 @@ type Store interface {
 	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
 	Sync() error
+	// Tell has others read how this process is doing, soon and as long as it lives. It waits for nothing.
+	Tell(h Health)
 	// Log logs what the store has noted meanwhile. It is called with no lock held, for a Logger may come back.
 	Log()
 	// Close releases every file and lock; what waits stays for a later process.
@@ -137,6 +139,14 @@ func (u *Unread) Add(bytes int64, err error) {
 	u.Count++
 	u.Bytes += bytes
 	u.Err = err
+}
+
+// Health is what a process has lost since it began, and its last trouble.
+type Health struct {
+	Dropped map[string]uint64 `json:"dropped,omitempty"` // envelopes by reason, as in client reports; not changed any more
+	Error   string            `json:"error,omitempty"`   // the last, "" if there was none
+	ErrorAt time.Time         `json:"error_at,omitzero"` // when it was met first
+	Solved  time.Time         `json:"solved,omitzero"`   // since when all works again; zero: it doesn't
 }
 
 // ErrHangs says that the disk doesn't answer. It may at any moment.
