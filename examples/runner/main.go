@@ -61,7 +61,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	}
 	flags, err := parseFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
-		_, _ = io.WriteString(stderr, usage)
+		_, _ = io.WriteString(stdout, usage) // asked for: so that it can be paged
 		return exitWell
 	}
 	if err != nil {

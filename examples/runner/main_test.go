@@ -396,8 +396,7 @@ func TestNotRun(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	cmd := command(t, "-h")
-	out, err := cmd.CombinedOutput()
+	out, err := command(t, "-h").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,5 +57,9 @@ func showSkipped(w io.Writer, r *report) {
 	if shown > maxShown {
 		fmt.Fprintf(&b, "  … and %d more\n", shown-maxShown)
 	}
-	_, _ = fmt.Fprintf(w, "\n%d of %d tasks were skipped:\n%s", shown, len(r.Results), b.String())
+	were := "were"
+	if shown == 1 {
+		were = "was"
+	}
+	_, _ = fmt.Fprintf(w, "\n%d of %s %s skipped:\n%s", shown, count(len(r.Results), "task"), were, b.String())
 }

@@ -123,7 +123,7 @@ func TestProgressOnANarrowTerminal(t *testing.T) {
 		got := written.String()
 		p.mu.Unlock()
 		// 49 columns have become three rows, and 28 two.
-		if !strings.HasPrefix(got, "\r\x1b[5A\x1b[J/ 0123456789012345…\n") {
+		if !strings.HasPrefix(got, "\r\x1b[5A\x1b[J/ 012345678…  0.1 s\n") {
 			t.Errorf("%q", got)
 		}
 		for line := range strings.Lines(strings.TrimPrefix(got, "\r\x1b[5A\x1b[J")) {
@@ -215,6 +215,25 @@ func TestProgressMarkersAreOneLine(t *testing.T) {
 	want := []string{"TASK_START:0:a TASK_OK:7:b - one  two three\n", "TASK_FAIL:0:a TASK_OK:7:b - one  two three\n"}
 	if strings.Join(markers, "") != strings.Join(want, "") {
 		t.Errorf("%q, want %q", markers, want)
+	}
+}
+
+// TestNarrowLines: what is said of a task stays to be seen, and as much of its title as there is room for.
+func TestNarrowLines(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		width             int
+		title, text, want string
+	}{
+		{30, "Router", "0.3 s", "✓ Router  0.3 s"},
+		{30, strings.Repeat("w", 40), "0.3 s", "✓ " + strings.Repeat("w", 19) + "…  0.3 s"},
+		{30, strings.Repeat("w", 40), "skipped: unknown task type", "✓ " + strings.Repeat("w", 13) + "…  skipped: u…"},
+		{30, "打开文件打开文件打开文件", "10.3 s", "✓ 打开文件打开文件打…  10.3 s"},
+		{30, "Router", strings.Repeat("y", 40), "✓ Router  " + strings.Repeat("y", 18) + "…"},
+	} {
+		if got := newLive(func() int { return c.width }).titled("✓", c.title, c.text); got != c.want {
+			t.Errorf("%q, %q: %q, want %q", c.title, c.text, got, c.want)
+		}
 	}
 }
 

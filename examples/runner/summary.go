@@ -21,7 +21,7 @@ func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
 	details := flags.events
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
-	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n", len(issues))
+	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %s\n", count(len(issues), "issue"))
 	for i, issue := range issues {
 		if i == maxShown {
 			fmt.Fprintf(&b, "    … and %d more\n", len(issues)-maxShown)
@@ -30,7 +30,7 @@ func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
 		fmt.Fprintf(&b, "    %3d x  %s\n           grouped by [%s]\n", len(issue.Events),
 			cut(oneLine(issue.Title), 100), cut(oneLine(strings.Join(issue.Fingerprint, ", ")), 150))
 	}
-	fmt.Fprintf(&b, "\n  %d transactions\n", len(transactions))
+	fmt.Fprintf(&b, "\n  %s\n", count(len(transactions), "transaction"))
 	for i, t := range transactions {
 		if i == maxShown {
 			fmt.Fprintf(&b, "    … and %d more\n", len(transactions)-maxShown)
@@ -51,6 +51,13 @@ func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
 	}
 	b.WriteString("  In your own project: add -dsn 'https://<key>@<host>/<project>'\n")
 	_, _ = io.WriteString(w, b.String())
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // keepEvents writes events as JSON.

@@ -112,7 +112,7 @@ func (p *progress) draw() string {
 	}
 	var b strings.Builder
 	line := func(text string) {
-		text = cutColumns(text, p.live.width()-1) // writing the last column would move to the next line
+		text = cutColumns(text, p.live.width()-1)
 		p.live.drawn = append(p.live.drawn, columnsOf(text))
 		b.WriteString(text + "\n")
 	}
@@ -121,7 +121,7 @@ func (p *progress) draw() string {
 			line(fmt.Sprintf("  … and %d more", len(p.running)-maxMoving))
 			break
 		}
-		line(fmt.Sprintf("%s %s  %s", frames[(p.live.frame+i)%len(frames)], r.title, elapsed(time.Since(r.since))))
+		line(p.live.titled(frames[(p.live.frame+i)%len(frames)], r.title, elapsed(time.Since(r.since))))
 	}
 	line(fmt.Sprintf("  %d of %d done, %d left  %s", p.completed, p.total, p.total-p.completed, elapsed(time.Since(p.begin))))
 	return b.String()
@@ -136,12 +136,19 @@ func (p *progress) taskLine(r *result) string {
 	case statusSkipped:
 		mark, colour, text = "-", "33", "skipped: "+text
 	}
-	line := fmt.Sprintf("%s %s  %s", mark, r.title(), cut(text, maxMarked))
+	text = cut(text, maxMarked)
 	if p.live == nil {
-		return line
+		return mark + " " + r.title() + "  " + text
 	}
-	line = cutColumns(line, p.live.width()-1)
-	return "\x1b[" + colour + "m" + mark + "\x1b[0m" + strings.TrimPrefix(line, mark)
+	return "\x1b[" + colour + "m" + mark + "\x1b[0m" + strings.TrimPrefix(p.live.titled(mark, r.title(), text), mark)
+}
+
+// titled is the line of a task. On a narrow terminal its title gives way to what is said of it, down to half a line.
+func (l *live) titled(mark, title, text string) string {
+	room := l.width() - 1 // writing the last column would move to the next line
+	over := columnsOf(mark+" "+title+"  "+text) - room
+	title = cutColumns(title, max(columnsOf(title)-max(over, 0), room/2))
+	return cutColumns(mark+" "+title+"  "+text, room)
 }
 
 // maxTitle is how much of a label a line of a terminal shows, in columns: what went wrong stands behind it.
@@ -208,7 +215,7 @@ const maxSlowest = 3
 func showSummary(w io.Writer, r *report) {
 	var b strings.Builder
 	n := r.Counts
-	fmt.Fprintf(&b, "\n%d tasks in %s: %d well, %d failed, %d skipped", len(r.Results), elapsedSeconds(r.Duration),
+	fmt.Fprintf(&b, "\n%s in %s: %d well, %d failed, %d skipped", count(len(r.Results), "task"), elapsedSeconds(r.Duration),
 		n[statusSuccess], n[statusFailure]+n[statusError], n[statusSkipped])
 	if n[statusCancelled] > 0 {
 		fmt.Fprintf(&b, ", %d interrupted", n[statusCancelled])
