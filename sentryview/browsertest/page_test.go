@@ -335,6 +335,9 @@ func TestLive(t *testing.T) {
 	}
 	b.do(chromedp.Click("#pause"))
 	b.until(`document.querySelectorAll(".issues tbody tr").length === 3`)
+	if text := eval[string](b, `Array.from(document.querySelectorAll(".fresh"), row => row.innerText).join()`); !strings.Contains(text, "paper jam") || strings.Contains(text, "spooler") {
+		t.Errorf("what looks new is %q", text)
+	}
 
 	server.Close()
 	b.until(`document.getElementById("state").textContent === "Ended"`)
@@ -390,6 +393,27 @@ func TestKeyboard(t *testing.T) {
 		t.Errorf("Enter opens %q", h1)
 	}
 	b.quiet("keyboard")
+}
+
+// TestCopy: an event can be copied, and a browser that refuses it says so.
+func TestCopy(t *testing.T) {
+	server := sentrytest.NewServer(nil)
+	defer server.Close()
+	if err := sample.One(server, "no connection to the spooler"); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, sentryview.Server(server))
+	b.leave(chromedp.Click(".issues a.title"))
+	eval[bool](b, `(navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }, true)`)
+	b.do(chromedp.Click("[data-copy$=text]"))
+	b.until(`document.querySelector("[data-copy$=text]").textContent === "Copied"`)
+	if text := eval[string](b, `window.copied`); !strings.Contains(text, "no connection to the spooler") {
+		t.Errorf("copied %q", text)
+	}
+	eval[bool](b, `(navigator.clipboard.writeText = () => Promise.reject(new Error("no")), true)`)
+	b.do(chromedp.Click("[data-copy$=json]"))
+	b.until(`document.querySelector("[data-copy$=json]").textContent.includes("won't")`)
+	b.quiet("copy")
 }
 
 // TestWithoutScript: the page shows and filters all the same.
