@@ -195,7 +195,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t, source)
-			if err := browser.Look(b, 320, 640, 1, false); err != nil {
+			if err := browser.Look(b, browser.View{Width: 320, Height: 640}); err != nil {
 				t.Fatal(err)
 			}
 			n := b.pages(20, func(url string) {
@@ -273,20 +273,22 @@ func TestLooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := open(t, source)
 			for _, look := range []struct {
-				width, height int64
-				zoom          float64
-				dark          bool
-				some          int
-			}{{1280, 900, 1, false, 12}, {1280, 900, 1, true, 3}, {320, 640, 1, false, 3}, {640, 450, 2, true, 2}} {
-				if err := browser.Look(b, look.width, look.height, look.zoom, look.dark); err != nil {
+				browser.View
+				some int
+			}{
+				{browser.View{Width: 1280}, 12}, {browser.View{Width: 1280, Dark: true}, 3}, {browser.View{Width: 768}, 2},
+				{browser.View{Width: 320}, 3}, {browser.View{Width: 640, Zoom: 2, Dark: true}, 2},
+				{browser.View{Width: 718, Print: true, Dark: true}, 2}, // A4
+			} {
+				if err := browser.Look(b, look.View); err != nil {
 					t.Fatal(err)
 				}
 				b.pages(look.some, func(url string) {
 					b.do(chromedp.WaitReady("main"))
 					eval[int](b, `document.querySelectorAll("details").forEach(d => { d.open = true; }) || 0`)
-					b.fits(url, int(look.width))
+					b.fits(url, int(look.Width))
 					for _, text := range eval[[]string](b, faint) {
-						t.Errorf("%s, dark %v: contrast %s", url, look.dark, text)
+						t.Errorf("%s, %+v: contrast %s", url, look.View, text)
 					}
 					if n := eval[int](b, `document.querySelectorAll("h1").length`); n != 1 {
 						t.Errorf("%s: %d h1", url, n)

@@ -39,28 +39,40 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 	return tab, stop, nil
 }
 
-// Look sets the size of the window, in CSS pixels, how much they are enlarged, and the colours that the user prefers.
-// Nothing moves.
-func Look(tab context.Context, width, height int64, zoom float64, dark bool) error {
-	colours := "light"
-	if dark {
-		colours = "dark"
+// A View is how a page is looked at.
+type View struct {
+	Width, Height int64   // of the window, in CSS pixels; no Height: a usual one
+	Zoom          float64 // how much pixels are enlarged; 0: not at all
+	Dark          bool    // the colours that the user prefers
+	Print         bool    // as it is printed, on paper of that width
+}
+
+// Look sets how pages are looked at. Nothing moves.
+func Look(tab context.Context, v View) error {
+	if v.Height == 0 {
+		v.Height = 800
 	}
-	if err := Resize(tab, width, height, zoom); err != nil {
+	if v.Zoom == 0 {
+		v.Zoom = 1
+	}
+	_, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: v.Width, Height: v.Height, DeviceScaleFactor: v.Zoom,
+	})
+	if err != nil {
 		return err
 	}
-	_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	colours, media := "light", "screen"
+	if v.Dark {
+		colours = "dark"
+	}
+	if v.Print {
+		media = "print"
+	}
+	_, err = chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: media,
 		Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
 		},
-	})
-	return err
-}
-
-// Resize sets the size of the window.
-func Resize(tab context.Context, width, height int64, zoom float64) error {
-	_, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: height, DeviceScaleFactor: zoom,
 	})
 	return err
 }

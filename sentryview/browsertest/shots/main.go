@@ -1,7 +1,7 @@
 // Command shots makes pictures of the page over made-up events:
 //
 //	go run ./shots                 those of the documentation, in docs/images of the module
-//	go run ./shots -all DIR        every page in light, dark, 320 pixels wide and printed, to be looked at
+//	go run ./shots -all DIR        every page in light and dark, in three widths, enlarged and printed, to be looked at
 package main
 
 import (
@@ -71,7 +71,7 @@ func shoot(all, module string) error {
 			continue
 		}
 		file := filepath.Join(module, "docs", "images", p.picture+".png")
-		if err := p.shoot(tab, file, 1280, p.height, p.dark, false); err != nil {
+		if err := p.shoot(tab, file, browser.View{Width: 1280, Height: p.height, Dark: p.dark}, false); err != nil {
 			return err
 		}
 	}
@@ -174,12 +174,15 @@ func plain(text string) string {
 func every(tab context.Context, pages []shot, dir string) error {
 	for _, p := range pages {
 		for _, look := range []struct {
-			name  string
-			width int64
-			dark  bool
-		}{{"light", 1280, false}, {"dark", 1280, true}, {"320", 320, false}} {
+			name string
+			view browser.View
+		}{
+			{"light", browser.View{Width: 1280}}, {"dark", browser.View{Width: 1280, Dark: true}},
+			{"768", browser.View{Width: 768}}, {"320", browser.View{Width: 320}},
+			{"200", browser.View{Width: 640, Zoom: 2}}, {"print", browser.View{Width: 718, Print: true}}, // A4
+		} {
 			name := filepath.Join(dir, p.name+"-"+look.name+".png")
-			if err := p.shoot(tab, name, look.width, 800, look.dark, true); err != nil {
+			if err := p.shoot(tab, name, look.view, true); err != nil {
 				return err
 			}
 		}
@@ -187,21 +190,21 @@ func every(tab context.Context, pages []shot, dir string) error {
 	return nil
 }
 
-// shoot makes a picture of a page, of all of it or of as much as the height shows.
-func (s shot) shoot(tab context.Context, file string, width, height int64, dark, all bool) error {
-	if err := browser.Look(tab, width, height, 1, dark); err != nil {
+// shoot makes a picture of a page, of all of it or of as much as the window shows.
+func (s shot) shoot(tab context.Context, file string, view browser.View, all bool) error {
+	if err := browser.Look(tab, view); err != nil {
 		return err
 	}
-	err := chromedp.Do(tab, chromedp.Navigate(s.url), chromedp.WaitVisible(`#state[data-mode="on"]`))
+	err := chromedp.Do(tab, chromedp.Navigate(s.url), chromedp.WaitReady(`#state[data-mode="on"]`))
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	if all {
-		full, err := chromedp.Run(tab, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
+		view.Height, err = chromedp.Run(tab, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
 		if err != nil {
 			return err
 		}
-		if err := browser.Resize(tab, width, max(full, height), 1); err != nil {
+		if err := browser.Look(tab, view); err != nil {
 			return err
 		}
 	}
