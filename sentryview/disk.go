@@ -13,6 +13,7 @@ type (
 	outboxProject = disk.Project
 	outboxWaiting = disk.Waiting
 	outboxLeft    = disk.Left
+	outboxProcess = disk.Process
 )
 
 const categoryTransaction = protocol.CategoryTransaction

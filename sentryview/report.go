@@ -2,6 +2,7 @@ package sentryview
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,13 +84,41 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 		_, _ = fmt.Fprintf(b, "Process %d is at work: %s running\n", l.PID, plural(len(l.Tasks), "task"))
 	}
 	for _, row := range p.Projects {
-		_, _ = fmt.Fprintf(b, "Project %s: %s (%s), %s, since %s\n", row.Name, plural(row.Count, "envelope"), row.Kinds,
-			size(float64(row.Bytes)), newMoment(row.Since).text())
+		_, _ = fmt.Fprintf(b, "Project %s: ", row.Name)
+		if row.Count > 0 {
+			_, _ = fmt.Fprintf(b, "%s (%s), %s, since %s\n", plural(row.Count, "envelope"), row.Kinds,
+				size(float64(row.Bytes)), newMoment(row.Since).text())
+		} else {
+			b.WriteString("nothing waits\n")
+		}
+		writeHealth(b, &row.Health)
 		for _, trouble := range row.Trouble {
 			_, _ = fmt.Fprintf(b, "  trouble: %s\n", indent(trouble, "    "))
 		}
 	}
 	_, _ = fmt.Fprintf(b, "\nTo take it to another machine: %s\n", o.command())
+}
+
+func writeHealth(b *bytes.Buffer, h *Health) {
+	if !h.Told {
+		b.WriteString("  last error, and what was dropped: no process says\n")
+		return
+	}
+	if h.Error == "" {
+		b.WriteString("  last error: none\n")
+	} else {
+		_, _ = fmt.Fprintf(b, "  last error, of process %d, since %s: %s\n", h.PID, newMoment(h.ErrorAt).text(),
+			indent(h.Error, "    "))
+	}
+	if !h.Solved.IsZero() {
+		_, _ = fmt.Fprintf(b, "    works again since %s\n", newMoment(h.Solved).text())
+	}
+	for _, d := range h.Dropped {
+		_, _ = fmt.Fprintf(b, "  dropped: %d %s (%s)\n", d.N, indent(d.Reason, "    "), cmp.Or(d.Meaning, "a reason unknown here"))
+	}
+	if len(h.Dropped) == 0 {
+		b.WriteString("  dropped: nothing\n")
+	}
 }
 
 // writeEvent writes an event, with how often its issue has come.

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/sentrytest"
 	"github.com/autoservice/sentryconfig/sentryview/internal/sample"
 )
@@ -81,7 +84,7 @@ func TestOutboxPages(t *testing.T) {
 	for _, want := range []string{
 		"in the middle of a task", "crashed", "backup_photos", "index_files", "index out of range",
 		fmt.Sprintf("Process %d is at work", os.Getpid()), "long_task", "2 of 3", "copied 11,904 of 18,231 files",
-		"-export waiting.tar", "waiting.tar", sample.Release,
+		"-export waiting.tar", "waiting.tar", sample.Release, "no such host", "not solved", "12 × no room on disk",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the page", want)
@@ -95,10 +98,75 @@ func TestOutboxPages(t *testing.T) {
 	report := page(t, h, "/report.txt")
 	for _, want := range []string{
 		"interrupted: backup_photos", "crashed (panic", "is at work", "fs.PathError", "C:\\Users",
+		"  last error, of process ", "no such host\n", "  dropped: 12 cache_overflow (no room on disk, or too old)\n",
 	} {
 		if !strings.Contains(report, want) {
 			t.Errorf("no %q in the report", want)
 		}
+	}
+}
+
+// TestHealth: of several processes the last error that isn't over is told, and what all of them have dropped.
+func TestHealth(t *testing.T) {
+	at := time.Unix(1e9, 0)
+	process := func(pid int, h store.Health) outboxLeft {
+		return outboxLeft{Dead: disk.Dead{Process: outboxProcess{PID: pid}}, Health: h, Tells: true}
+	}
+	old := process(1, store.Health{Error: "old", ErrorAt: at, Dropped: map[string]uint64{"send_error": 2, "new": 1}})
+	newer := process(2, store.Health{Error: "newer", ErrorAt: at.Add(2), Dropped: map[string]uint64{"send_error": 1}})
+	solved := process(3, store.Health{Error: "solved", ErrorAt: at.Add(9), Solved: at.Add(10)})
+	for name, test := range map[string]struct {
+		left                    []outboxLeft
+		page, text, notInReport string
+	}{
+		"no process":  {nil, "no process says", "last error, and what was dropped: no process says", "dropped: nothing"},
+		"of before":   {[]outboxLeft{{}}, "no process says", "no process says", "dropped: nothing"},
+		"all is well": {[]outboxLeft{process(1, store.Health{})}, "<td>none</td>", "last error: none\n  dropped: nothing", "send_error"},
+		"two errors":  {[]outboxLeft{newer, old}, "newer", "process 2", "process 1"},
+		"one is over": {[]outboxLeft{solved, old}, "not solved", "process 1, since 9 Sep 2001", "works again"},
+		"all over":    {[]outboxLeft{solved}, "works again", "works again since 9 Sep 2001", "dropped: 1"},
+		"dropped":     {[]outboxLeft{old, newer}, "3 × the server refused it", "dropped: 3 send_error (the server refused it)", "dropped: nothing"},
+		"newer words": {[]outboxLeft{old}, "1 × <code class=\"t\">new</code>", "dropped: 1 new (a reason unknown here)", "dropped: nothing"},
+	} {
+		source := &outboxSource{dir: t.TempDir()}
+		r := &reading{outbox: &waiting{dir: source.dir, projects: []*project{{outboxProject: outboxProject{Left: test.left}}}}}
+		h := Handler(fixed{source, r})
+		if body := page(t, h, "/waiting"); !strings.Contains(body, test.page) {
+			t.Errorf("%s: no %q in %s", name, test.page, body)
+		}
+		if text := page(t, h, "/report.txt"); !strings.Contains(text, test.text) || strings.Contains(text, test.notInReport) {
+			t.Errorf("%s: %q and no %q is not what this says: %s", name, test.text, test.notInReport, text)
+		}
+	}
+}
+
+// A fixed source has been read.
+type fixed struct {
+	Source
+	reading *reading
+}
+
+func (f fixed) read() (*reading, error) { return f.reading, nil }
+
+// TestFolderOfAnotherMachine: a process of it isn't taken for one of this machine that has its number.
+func TestFolderOfAnotherMachine(t *testing.T) {
+	if _, known := machine.Restarted("another"); !known {
+		t.Skip("boots can't be told apart here")
+	}
+	dir := t.TempDir()
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: dir, DSN: "http://key@127.0.0.1:1/7", Process: outbox.Process{Boot: "another"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = disk.Close() }()
+	disk.Journal().Begin(outbox.Task{Type: "backup", Started: time.Now()})
+	if err := disk.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if body := page(t, Handler(Outbox(dir)), "/waiting"); !strings.Contains(body, "in the middle of a task") || strings.Contains(body, "is at work") {
+		t.Errorf("%.3000s", body)
 	}
 }
 

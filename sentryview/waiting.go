@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/machine"
 )
 
 type waitingPage struct {
@@ -57,6 +60,17 @@ type projectRow struct {
 	Bytes       int64
 	Since       time.Time
 	Trouble     []string
+	Health
+}
+
+// Health is what the processes of a project that run, or were killed, have said of their delivery.
+type Health struct {
+	Told    bool   // one has
+	Error   string // the last that isn't over, else the last; "": none
+	PID     int    // whose error it is
+	ErrorAt time.Time
+	Solved  time.Time // zero: the error isn't over
+	Dropped []discardedRow
 }
 
 // A waitingRow is an envelope on its way.
@@ -122,7 +136,7 @@ func (p *waitingPage) processes(left []outboxLeft) {
 		}
 		switch {
 		case kind == "" && l.Ended:
-		case kind == "" && processExists(l.Process.PID):
+		case kind == "" && alive(l.Process):
 			p.Living = append(p.Living, livingProcess{l.Process.PID, l.Process.Started, l.Process.Release, tasks})
 		case kind != "" || len(tasks) > 0:
 			p.Dead = append(p.Dead, deadProcess{l.Process.PID, l.LastAlive, kind, reason, tasks, l.Process.Release})
@@ -130,8 +144,46 @@ func (p *waitingPage) processes(left []outboxLeft) {
 	}
 }
 
+// alive says whether a process runs, as far as its number and the machine's boot can tell: a folder may come from another
+// machine, where the number was another process's.
+func alive(p outboxProcess) bool {
+	elsewhere, _ := machine.Restarted(p.Boot)
+	return !elsewhere && processExists(p.PID)
+}
+
+// newHealth puts together what processes say of themselves.
+func newHealth(left []outboxLeft) (h Health) {
+	dropped := map[string]int{}
+	for _, l := range left {
+		h.Told = h.Told || l.Tells || l.Health.Error != "" || len(l.Health.Dropped) > 0
+		for reason, n := range l.Health.Dropped {
+			dropped[reason] += int(min(n, math.MaxInt32))
+		}
+		broken := l.Health.Solved.IsZero()
+		switch was := h.Solved.IsZero(); {
+		case l.Health.Error == "":
+		case h.Error == "", broken && !was, broken == was && l.Health.ErrorAt.After(h.ErrorAt):
+			h.Error, h.PID, h.ErrorAt, h.Solved = l.Health.Error, l.Process.PID, l.Health.ErrorAt, l.Health.Solved
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(dropped)) {
+		h.Dropped = append(h.Dropped, discardedRow{Reason: reason, Meaning: reasons[reason], N: dropped[reason]})
+	}
+	return h
+}
+
+// State says whether the last error is over.
+func (h *Health) State() status {
+	if h.Solved.IsZero() {
+		return status{Word: "not solved", Class: "bad"}
+	}
+	return status{Word: "works again", Class: "good"}
+}
+
 func newProjectRow(p *project) *projectRow {
-	row := &projectRow{Name: p.Name, Kinds: p.kinds(), Count: len(p.Waiting), Bytes: p.bytes}
+	row := &projectRow{
+		Name: p.Name, Kinds: p.kinds(), Count: len(p.Waiting), Bytes: p.bytes, Health: newHealth(p.Left),
+	}
 	if len(p.Waiting) > 0 {
 		row.Since = p.Waiting[0].Captured()
 	}

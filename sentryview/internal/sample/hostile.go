@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -189,6 +191,14 @@ func HostileOutbox(dir string) (close func() error, err error) {
 		}
 		slot := disk.Journal().Begin(outbox.Task{Type: text, Index: -1, Total: 3, Data: data})
 		slot.Note(outbox.Note{Breadcrumb: text, MemoryAvailable: 1 << 63})
+	}
+	dropped := map[string]uint64{}
+	for _, text := range texts[:9] {
+		dropped[text] = math.MaxUint64
+	}
+	disk.Tell(store.Health{Dropped: dropped, Error: strings.Join(texts[:10], " "), ErrorAt: time.Unix(-1<<40, 0)})
+	if err := disk.Sync(); err != nil {
+		return disk.Close, err
 	}
 	crash := "panic: " + strings.Join(texts, "\n") + "\n\ngoroutine 1 [running]:\n" +
 		"main.<script>alert(1)</script>()\n\t/x.go:1\n"

@@ -17,6 +17,7 @@ import (
 
 	"github.com/autoservice/sentryconfig"
 	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -45,6 +46,11 @@ func child(role, dir, dsn string) error {
 	}
 	client, err := sentryconfig.New(sentryconfig.Options{
 		DSN: dsn, OutboxDir: dir, Release: Release, Environment: "production", CrashReports: true,
+		ClientOptions: func(o *sentry.ClientOptions) {
+			if dsn == unreachable {
+				o.HTTPTransport = offline{}
+			}
+		},
 	})
 	if err != nil {
 		return err
@@ -73,6 +79,13 @@ func beKilled(dir, dsn string) error {
 		Time: now, Breadcrumb: "copied 11,904 of 18,231 files", MemoryTotal: 16 << 30, MemoryAvailable: 412 << 20,
 		AppMemory: 96 << 20,
 	})
+	disk.Tell(store.Health{
+		Dropped: map[string]uint64{"cache_overflow": 12}, ErrorAt: now.Add(-26 * time.Hour),
+		Error: `Post "https://sentry.workshop.example/api/42/envelope/": dial tcp: lookup sentry.workshop.example: no such host`,
+	})
+	if err := disk.Sync(); err != nil {
+		return err
+	}
 	fmt.Println("running")
 	select {} // until it is killed
 }
