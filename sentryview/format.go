@@ -20,6 +20,7 @@ var functions = template.FuncMap{
 	"when":   newMoment,
 	"plural": plural,
 	"lines":  foldText,
+	"short":  short,
 	"percent": func(part, whole float64) string {
 		return coordinate(100 * part / max(whole, math.SmallestNonzeroFloat64))
 	},
@@ -213,6 +214,19 @@ func foldText(text string) folded {
 		return folded{Beginning: text, Length: n}
 	}
 	return folded{string([]rune(text)[:foldFrom]) + "…", text, n}
+}
+
+// maxShort is how many characters of a name or a title are shown. Raw JSON has all of it.
+const maxShort = 400
+
+func short(text string) string {
+	n := 0
+	for i := range text {
+		if n++; n > maxShort {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 // A pair is a name and its value, both as received.

@@ -171,8 +171,11 @@ func traceID(e *record) string {
 	return id
 }
 
-// taskType returns the type of an event's task, or the name of a transaction that is none.
-func taskType(e *record) string {
+// taskType returns the type of an event's task, or the name of a transaction that is none. It is short enough for an
+// address.
+func taskType(e *record) string { return short(fullTaskType(e)) }
+
+func fullTaskType(e *record) string {
 	if t, _ := e.Contexts["task"]["task_type"].(string); t != "" {
 		return t
 	}

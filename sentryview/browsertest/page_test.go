@@ -215,6 +215,37 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestLarge: 2,000 events are shown, and texts of a megabyte, at every width.
+func TestLarge(t *testing.T) {
+	dir := t.TempDir()
+	if err := sample.LargeOutbox(dir, 2000); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, sentryview.Outbox(dir))
+	for _, width := range []int64{320, 768, 1280} {
+		if err := browser.Look(b, browser.View{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"", "?page=20", "waiting", fmt.Sprintf("issue/%032x", 2001)} {
+			b.do(chromedp.Navigate(b.base + path))
+			b.fits(path, int(width))
+			b.quiet(path)
+			if n := eval[int](b, `document.documentElement.innerHTML.length`); n > 10<<20 {
+				t.Errorf("%q: %d characters", path, n)
+			}
+		}
+		if n := eval[int](b, `document.querySelectorAll("main details").length`); n < 5 {
+			t.Errorf("%d folded texts", n)
+		}
+		if high := eval[int](b, `document.documentElement.scrollHeight`); high > 12_000 {
+			t.Errorf("%d pixels high at a width of %d", high, width)
+		}
+	}
+	if text := eval[string](b, `document.querySelector("#foot").innerText`); !strings.Contains(text, "1 older one left out") {
+		t.Errorf("the foot says %q", text)
+	}
+}
+
 // fits fails the test when the page is wider than the window.
 func (b *tab) fits(url string, width int) {
 	b.t.Helper()

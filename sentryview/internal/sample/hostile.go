@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -162,6 +163,31 @@ func Hostile(server *sentrytest.Server) (taken int, err error) {
 		}
 	}
 	return taken, nil
+}
+
+// LargeOutbox leaves in dir n events of as many kinds, and a newer one with texts of a megabyte, without a space to break
+// them at.
+func LargeOutbox(dir string, n int) error {
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable})
+	if err != nil {
+		return err
+	}
+	for i := range n + 1 {
+		text := fmt.Sprintf("trouble %d", i)
+		if i == n {
+			text = strings.Repeat("W", 1<<20)
+		}
+		id := fmt.Sprintf("%032x", i+1)
+		record := outbox.Record{Time: time.Now(), EventID: id, Payload: seal(id, "event", map[string]any{
+			"message": text, "fingerprint": []string{text}, "tags": map[string]string{"task_type": text},
+			"contexts":    map[string]any{"task": map[string]any{"task_type": text, "data": map[string]any{text: text}}},
+			"breadcrumbs": map[string]any{"values": []any{map[string]any{"message": text, "timestamp": 1}}},
+		}, nil, "")}
+		if _, err := disk.Put(&record); err != nil {
+			return errors.Join(err, disk.Close())
+		}
+	}
+	return disk.Close()
 }
 
 // HostileOutbox leaves in dir what an attacker would. Here everything is taken: nobody looks at it before it is sent.
