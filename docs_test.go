@@ -2,6 +2,7 @@ package sentryconfig_test
 
 import (
 	"fmt"
+	"html"
 	"io/fs"
 	"os"
 	"path"
@@ -222,9 +223,14 @@ func TestReadmeIsShort(t *testing.T) {
 	if len(labels) == 0 {
 		t.Fatal("the sample list has no labels")
 	}
+	const terminal = "docs/images/terminal.svg"
+	picture, err := os.ReadFile(filepath.FromSlash(terminal))
+	if err != nil || !strings.Contains(string(text), "("+terminal+")") {
+		t.Fatalf("README.md doesn't show %s: %v", terminal, err)
+	}
 	for _, m := range labels {
-		if !strings.Contains(string(text), m[1]) {
-			t.Errorf("README.md shows no task %q, which the sample list has", m[1])
+		if !strings.Contains(html.UnescapeString(string(picture)), m[1]) {
+			t.Errorf("%s shows no task %q, which the sample list has; go run ./shots makes it again", terminal, m[1])
 		}
 	}
 }

@@ -66,14 +66,14 @@ func show() error {
 	}
 	defer func() { _ = os.RemoveAll(outbox) }()
 
-	fmt.Println("1. The server is away. A worker runs with an outbox.")
+	fmt.Println("1. The server is unreachable. A worker runs with an outbox.")
 	captured, err := runWorker(roleOffline, server.DSN(), outbox)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("   It was killed in the middle of %s. The server has got %d events.\n\n", lostTask, len(server.Events()))
 	if len(server.Events()) > 0 {
-		return errors.New("the server was away and got events all the same")
+		return errors.New("the server was unreachable and got events all the same")
 	}
 
 	away.Store(false)

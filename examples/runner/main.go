@@ -220,7 +220,7 @@ func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
 	showDelivery(p, stats, w.opts.OutboxDir)
 	showSkipped(p, r)
 	if w.flags.list == "" {
-		_, _ = io.WriteString(p, "\nThis was the sample list, which shows each way in which a task can end. "+
+		_, _ = io.WriteString(p, "\nThis was the sample list, which shows each way in which a task can end.\n"+
 			"Your own: runner LIST.json; runner -h has the tasks.\n")
 	}
 }

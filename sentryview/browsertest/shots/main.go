@@ -1,4 +1,4 @@
-// Command shots makes pictures of the page over made-up events:
+// Command shots makes pictures of the page over made-up events, and of the runner at a terminal:
 //
 //	go run ./shots                 those of the documentation, in docs/images of the module
 //	go run ./shots -all DIR        every page in light and dark, in three widths, enlarged and printed, to be looked at
@@ -75,7 +75,7 @@ func shoot(all, module string) error {
 			return err
 		}
 	}
-	return nil
+	return recordRunner(dir, module, filepath.Join(module, "docs", "images", "terminal.svg"))
 }
 
 // demo starts the demo and returns the URL that it prints. It runs in the module's folder, where its source is.
