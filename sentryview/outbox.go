@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -208,7 +209,20 @@ func (w *waiting) command() string {
 	return "go run ./examples/runner -outbox " + strconv.Quote(w.dir) + " -export waiting.tar"
 }
 
-func outboxExists(dir string) bool {
-	info, err := os.Stat(dir)
-	return err == nil && info.IsDir()
+// nothing says why no envelope is found.
+func (w *waiting) nothing() string {
+	entries, err := os.ReadDir(w.dir)
+	switch {
+	case err != nil:
+		return "The folder doesn’t exist: no process has used it yet."
+	case slices.ContainsFunc(w.projects, func(p *project) bool { return p.Unread != nil || p.Newer > 0 }):
+		return "What waits can’t be read, see above."
+	case len(w.projects) > 0:
+		return "Nothing waits: all that was captured has been delivered."
+	case len(entries) == 0:
+		return "Nothing waits: the folder is empty."
+	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".seg") }):
+		return "This is the folder of one project: look at the one around it, " + filepath.Dir(w.dir) + "."
+	}
+	return "This is no outbox, although it has other files: an outbox has a folder of 16 hexadecimal digits for each project."
 }

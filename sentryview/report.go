@@ -83,20 +83,24 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 	for _, l := range p.Living {
 		_, _ = fmt.Fprintf(b, "Process %d is at work: %s running\n", l.PID, plural(len(l.Tasks), "task"))
 	}
+	if p.Nothing != "" {
+		_, _ = fmt.Fprintln(b, p.Nothing)
+	}
 	for _, row := range p.Projects {
-		_, _ = fmt.Fprintf(b, "Project %s: ", row.Name)
+		_, _ = fmt.Fprintf(b, "Project %s", row.Name)
 		if row.Count > 0 {
-			_, _ = fmt.Fprintf(b, "%s (%s), %s, since %s\n", plural(row.Count, "envelope"), row.Kinds,
+			_, _ = fmt.Fprintf(b, ": %s (%s), %s, since %s", plural(row.Count, "envelope"), row.Kinds,
 				size(float64(row.Bytes)), newMoment(row.Since).text())
-		} else {
-			b.WriteString("nothing waits\n")
 		}
+		b.WriteString("\n")
 		writeHealth(b, &row.Health)
 		for _, trouble := range row.Trouble {
 			_, _ = fmt.Fprintf(b, "  trouble: %s\n", indent(trouble, "    "))
 		}
 	}
-	_, _ = fmt.Fprintf(b, "\nTo take it to another machine: %s\n", o.command())
+	if p.Nothing == "" {
+		_, _ = fmt.Fprintf(b, "\nTo take it to another machine: %s\n", o.command())
+	}
 }
 
 func writeHealth(b *bytes.Buffer, h *Health) {
@@ -114,7 +118,8 @@ func writeHealth(b *bytes.Buffer, h *Health) {
 		_, _ = fmt.Fprintf(b, "    works again since %s\n", newMoment(h.Solved).text())
 	}
 	for _, d := range h.Dropped {
-		_, _ = fmt.Fprintf(b, "  dropped: %d %s (%s)\n", d.N, indent(d.Reason, "    "), cmp.Or(d.Meaning, "a reason unknown here"))
+		_, _ = fmt.Fprintf(b, "  dropped: %d %s (%s)\n", d.N, indent(d.Reason, "    "),
+			cmp.Or(d.Meaning, "a reason unknown here"))
 	}
 	if len(h.Dropped) == 0 {
 		b.WriteString("  dropped: nothing\n")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,40 @@ func TestNoOutbox(t *testing.T) {
 	status, body, _ := get(t, Handler(Outbox(file)), "/waiting")
 	if status != 500 || !strings.Contains(body, "can&#39;t be read") || !strings.Contains(body, file) {
 		t.Errorf("status %d: %.2000s", status, body)
+	}
+}
+
+// TestWhyNothingIsShown: somebody who was given a folder learns that it is the wrong one, or can't be read.
+func TestWhyNothingIsShown(t *testing.T) {
+	dir := t.TempDir()
+	project := filepath.Join(dir, "0123456789abcdef")
+	for _, name := range []string{project, filepath.Join(dir, "other")} {
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{filepath.Join(project, "x.000001.seg"), filepath.Join(dir, "other", "x.txt")} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see := func(dir, want string) {
+		t.Helper()
+		h := Handler(Outbox(dir))
+		for _, path := range []string{"/waiting", "/report.txt"} {
+			if body := page(t, h, path); !strings.Contains(body, want) || strings.Contains(body, "-export waiting.tar") {
+				t.Errorf("%s: no %q, or a way to take nothing along: %s", path, want, body)
+			}
+		}
+	}
+	see(dir, "all that was captured has been delivered")
+	see(project, "look at the one around it, "+dir)
+	see(filepath.Join(dir, "other"), "This is no outbox")
+	if runtime.GOOS != "windows" { // whose folders have lists of who may write
+		if err := os.Chmod(project, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		see(dir, "What waits can’t be read")
 	}
 }
 

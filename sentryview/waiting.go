@@ -16,7 +16,7 @@ import (
 type waitingPage struct {
 	Outbox   bool
 	Dir      string
-	Missing  bool // the folder
+	Nothing  string // why nothing is shown; "": something is
 	Dead     []deadProcess
 	Living   []livingProcess
 	Projects []*projectRow
@@ -95,7 +95,7 @@ func (h *handler) waiting(r *request) {
 		p.Envelopes, p.Duplicates, p.Discarded = d.envelopes, d.duplicates, discardedRows(d.discarded)
 	}
 	if o := r.view.reading.outbox; o != nil {
-		p.Outbox, p.Dir, p.Command, p.Missing = true, o.dir, o.command(), !outboxExists(o.dir)
+		p.Outbox, p.Dir, p.Command = true, o.dir, o.command()
 		p.look(o, r.filter())
 	}
 	h.show(r, 200, "waiting", "Waiting", "waiting", p)
@@ -113,6 +113,9 @@ func (p *waitingPage) look(o *waiting, f filter) {
 	}
 	slices.SortStableFunc(rows, func(a, b *waitingRow) int { return b.Captured.Compare(a.Captured) })
 	p.List = cut(rows, f)
+	if len(rows) == 0 {
+		p.Nothing = o.nothing()
+	}
 }
 
 // processes tells the dead from the living. One that ended in good order has left what waits, and nothing to tell.
@@ -144,8 +147,8 @@ func (p *waitingPage) processes(left []outboxLeft) {
 	}
 }
 
-// alive says whether a process runs, as far as its number and the machine's boot can tell: a folder may come from another
-// machine, where the number was another process's.
+// alive says whether a process runs, as far as its number and the machine's boot can tell: a folder may come from
+// another machine, where the number was another process's.
 func alive(p outboxProcess) bool {
 	elsewhere, _ := machine.Restarted(p.Boot)
 	return !elsewhere && processExists(p.PID)

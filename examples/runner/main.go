@@ -303,10 +303,16 @@ func writeReport(r *report, stdout io.Writer, path string) error {
 	}))
 }
 
+// emptyArchive is the size of a tar file without files, in bytes: two blocks.
+const emptyArchive = 1024
+
 // export writes what waits in the outbox to a file, or to stdout when it is -.
 func export(dir, to string, stdout, stderr *os.File) error {
 	if dir == "" {
 		return errors.New("-export needs to know the outbox; remedy: add -outbox DIR")
+	}
+	if err := checkOutbox("-export", dir); err != nil {
+		return err
 	}
 	if to == "-" {
 		if isTerminal(stdout) {
@@ -316,6 +322,10 @@ func export(dir, to string, stdout, stderr *os.File) error {
 	}
 	if err := writeFile(to, func(w io.Writer) error { return sentryconfig.ExportOutbox(dir, w) }); err != nil {
 		return err
+	}
+	if info, err := os.Stat(to); err == nil && info.Size() <= emptyArchive {
+		_, _ = fmt.Fprintf(stderr, "Nothing waits in %s: %s is an empty archive.\n", dir, to)
+		return nil
 	}
 	// sentry-cli takes one path or pattern, so the shell must leave the pattern alone.
 	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. "+

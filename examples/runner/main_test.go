@@ -369,6 +369,7 @@ func TestNotRun(t *testing.T) {
 		"no folder for report":    {[]string{"-report", filepath.Join(missing, "x.json")}, "", []string{"-report", "remedy"}},
 		"wrong DSN":               {[]string{"-dsn", "nonsense"}, "", []string{"DSN", "remedy"}},
 		"export without outbox":   {[]string{"-export", "-"}, "", []string{"-outbox DIR"}},
+		"no outbox to export":     {[]string{"-export", "-", "-outbox", missing}, "", []string{"-export", missing, "remedy"}},
 		"nothing to view":         {[]string{"-view", "-dsn", server.DSN()}, "", []string{"-view", "-outbox DIR", "remedy"}},
 		"no outbox to view":       {[]string{"-view", "-outbox", missing}, "", []string{"-view", missing, "remedy"}},
 		"view without a run":      {[]string{"-view", "-check"}, "", []string{"-view", "-check", "remedy"}},

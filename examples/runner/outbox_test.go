@@ -64,6 +64,9 @@ func TestOutbox(t *testing.T) {
 		t.Errorf("arrived %s, want %s", events[0].ID, id)
 	}
 	server.WaitTransactions(2, time.Minute)
+	if out, err := command(t, "-outbox", outbox, "-export", archive).CombinedOutput(); err != nil || !strings.Contains(string(out), "Nothing waits") {
+		t.Errorf("-export of nothing: %v: %s", err, out)
+	}
 }
 
 func unpack(t *testing.T, stream []byte) (files []string) {

@@ -71,9 +71,8 @@ func (v *views) stay(ctx context.Context, restore func(), told io.Writer) {
 
 // viewOutbox runs nothing and shows an outbox until Ctrl-C.
 func viewOutbox(dir string, stderr io.Writer) error {
-	// A folder that isn't there would look like one in which nothing waits.
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("-view: there is no outbox %s; remedy: name the folder of a runner's -outbox", dir)
+	if err := checkOutbox("-view", dir); err != nil {
+		return err
 	}
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer restore()
@@ -83,6 +82,14 @@ func viewOutbox(dir string, stderr io.Writer) error {
 		return err
 	}
 	v.stay(ctx, restore, stderr)
+	return nil
+}
+
+// checkOutbox finds a folder that isn't there: it would look like one in which nothing waits.
+func checkOutbox(flag, dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no outbox %s; remedy: name the folder of a runner's -outbox", flag, dir)
+	}
 	return nil
 }
 
