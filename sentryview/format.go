@@ -241,11 +241,15 @@ func pairs(values map[string]any) []pair {
 	return list
 }
 
-// unit is a value as text, with the unit that its name promises.
+// unit is a value as text, with the unit that its name promises; a time as all times of the page.
 func unit(name string, v any) string {
 	n, ok := v.(float64)
 	if !ok {
-		return plain(v)
+		text := plain(v)
+		if t, err := time.Parse(time.RFC3339, text); err == nil && isTime(name) {
+			return newMoment(t).text()
+		}
+		return text
 	}
 	switch {
 	case strings.HasSuffix(name, "memory_size"), strings.HasSuffix(name, "_memory"), strings.HasSuffix(name, "_storage"),
@@ -261,6 +265,12 @@ func unit(name string, v any) string {
 		return plain(v) + " %"
 	}
 	return plain(v)
+}
+
+// isTime says whether the library calls a time so.
+func isTime(name string) bool {
+	return strings.HasSuffix(name, "_time") || strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "_started") ||
+		name == "began" || name == "last_alive"
 }
 
 // plain is a value as text: one of JSON's as people write it.

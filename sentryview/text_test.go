@@ -70,6 +70,8 @@ func TestUnits(t *testing.T) {
 		{unit("percent_used", 3.5), "3.5 %"},
 		{unit("frequency_current_mhz", 2596.13), "2596.13 MHz"}, {unit("pid", 1e6), "1000000"},
 		{unit("memory_mb", 3.), "3 MiB"},
+		{unit("boot_time", "2026-11-26T04:14:33Z"), newMoment(time.Unix(1795666473, 0)).text()},
+		{unit("began", "today"), "today"}, {unit("bought", "2026-11-26T04:14:33Z"), "2026-11-26T04:14:33Z"},
 		{before(1500 * time.Millisecond), "−1.50 s"}, {before(3 * time.Millisecond), "−0.003 s"},
 		{before(200 * time.Second), "−200 s"},
 	} {

@@ -79,7 +79,7 @@ func keepEvents(path string, events []sentrytest.Event) error {
 // showDelivery tells what has arrived and what waits. s is of the end of the run.
 func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Sentry: %d captured, %d delivered, %d waiting, %d dropped",
+	fmt.Fprintf(&b, "\nSentry: %d captured, %d delivered, %d waiting, %d dropped",
 		s.Captured, s.Delivered, s.Pending, s.Dropped)
 	for _, reason := range slices.Sorted(maps.Keys(s.DroppedBy)) {
 		fmt.Fprintf(&b, "; %s: %d", reason, s.DroppedBy[reason])

@@ -81,7 +81,8 @@ func beKilled(dir, dsn string) error {
 	})
 	disk.Tell(store.Health{
 		Dropped: map[string]uint64{"cache_overflow": 12}, ErrorAt: now.Add(-26 * time.Hour),
-		Error: `Post "https://sentry.workshop.example/api/42/envelope/": dial tcp: lookup sentry.workshop.example: no such host`,
+		Error: `outbox: send: Post "https://sentry.workshop.example/api/42/envelope/": ` +
+			`dial tcp: lookup sentry.workshop.example: no such host`,
 	})
 	if err := disk.Sync(); err != nil {
 		return err
