@@ -224,5 +224,5 @@ func (w *waiting) nothing() string {
 	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".seg") }):
 		return "This is the folder of one project: look at the one around it, " + filepath.Dir(w.dir) + "."
 	}
-	return "This is no outbox, although it has other files: an outbox has a folder of 16 hexadecimal digits for each project."
+	return "This is no outbox: that has a folder of 16 hexadecimal digits for each project, and nothing else."
 }
