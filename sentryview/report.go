@@ -76,8 +76,10 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 		}
 		_, _ = fmt.Fprintf(b, "Process %d %s, last sign of life %s\n", d.PID, what, newMoment(d.LastAlive).text())
 		for _, t := range d.Tasks {
-			_, _ = fmt.Fprintf(b, "  interrupted: %s %s, began %s; last step: %s\n", t.Type, t.Place,
-				newMoment(t.Began).text(), indent(t.Step, "    "))
+			_, _ = fmt.Fprintf(b, "  interrupted: %s %s, began %s\n", t.Type, t.Place, newMoment(t.Began).text())
+			if t.Step != "" {
+				_, _ = fmt.Fprintf(b, "    last step: %s\n", indent(t.Step, "      "))
+			}
 		}
 	}
 	for _, l := range p.Living {

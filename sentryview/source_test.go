@@ -105,6 +105,9 @@ func TestOutboxPages(t *testing.T) {
 			t.Errorf("no %q in the report", want)
 		}
 	}
+	if strings.Contains(report, "last step: \n") {
+		t.Error("a task without a step has one in the report")
+	}
 }
 
 // TestHealth: of several processes the last error that isn't over is told, and what all of them have dropped.
