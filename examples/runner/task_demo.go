@@ -12,7 +12,7 @@ func newDemoPanic(p *params) runFunc {
 	p.will("read element %d of a list of 3", index)
 	return func(ctx context.Context) (summary, error) {
 		drives := []string{"C:", "D:", "E:"}
-		slog.InfoContext(ctx, "looking at a drive", "index", index)
+		slog.InfoContext(ctx, "looking at a drive", "drive", index)
 		return summary{"drive": drives[index]}, nil
 	}
 }
