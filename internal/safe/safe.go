@@ -24,7 +24,6 @@
 package safe
 
 import (
-	"maps"
 	"reflect"
 	"runtime/debug"
 	"sync"
@@ -62,21 +61,50 @@ func Value(v any, max int) any {
 	return keep(v, max, maxLevels, false)
 }
 
-// Map is Value for a map: nil for nil, a map of its own otherwise. In a small map an int may stay one.
+// Map is Value for a map: nil for nil, a map of its own otherwise. In a small map an int may stay one. What m is made of
+// stays where it is, so that a caller's literal is no allocation.
 func Map(m map[string]any, max int) map[string]any {
 	if m == nil {
 		return nil
 	}
-	if len(m) <= maxSimple && len(m)*simpleBytes <= max {
-		if out := cloneSimple(m); out != nil {
-			return out
+	if len(m) > maxSorted && len(m) > max/minEntryBytes {
+		return keepMap(part(m, maxSorted), max, maxLevels, false)
+	}
+	simple := len(m) <= maxSimple && len(m)*simpleBytes <= max
+	out := make(map[string]any, len(m))
+	for key, v := range m {
+		simple = simple && isSimpleText(key) && isSimple(v)
+		out[key] = v
+	}
+	if simple {
+		return out
+	}
+	return keepMap(out, max, maxLevels, false)
+}
+
+// part returns n entries of m, which has more, and says how many are left out as a map that was cut does.
+func part(m map[string]any, n int) map[string]any {
+	out, hidden := make(map[string]any, n+1), len(m)-n
+	if s, ok := m[markerKey].(string); ok {
+		if before, ok := parseMore(s, "", moreKeysClose); ok {
+			hidden += before - 1
 		}
 	}
-	return keepMap(m, max, maxLevels, false)
+	for key, v := range m {
+		if len(out) == n {
+			break
+		}
+		if key != markerKey {
+			out[key] = v
+		}
+	}
+	out[markerKey] = count(hidden) + moreKeysClose
+	return out
 }
 
 const (
-	// maxSimple is how many entries a simple map has at most.
+	// maxSimple is how many entries a simple map has at most: a keeper would change nothing in it but make each int an
+	// int64. Most breadcrumbs have such data.
 	maxSimple = 8
 	// maxSimpleText is the longest key and string of a simple map, in bytes.
 	maxSimpleText = 64
@@ -84,28 +112,16 @@ const (
 	simpleBytes = 2*2*maxSimpleText + 8
 )
 
-// cloneSimple copies a map in which a keeper would change nothing but make each int an int64; it returns nil for any
-// other. Most breadcrumbs have such data, and this costs them a third of what a keeper does.
-func cloneSimple(m map[string]any) map[string]any {
-	for key, v := range m {
-		if !isSimpleText(key) {
-			return nil
-		}
-		switch v := v.(type) {
-		case bool:
-		case int:
-			if v > 1<<53 || v < -1<<53 {
-				return nil
-			}
-		case string:
-			if !isSimpleText(v) {
-				return nil
-			}
-		default:
-			return nil
-		}
+func isSimple(v any) bool {
+	switch v := v.(type) {
+	case bool:
+		return true
+	case int:
+		return v <= 1<<53 && v >= -1<<53
+	case string:
+		return isSimpleText(v)
 	}
-	return maps.Clone(m) // which hashes no key
+	return false
 }
 
 // isSimpleText says whether s is short, printable ASCII.

@@ -410,6 +410,15 @@ func TestCutCounts(t *testing.T) {
 	if !ok || len(m)-1+more != 5000 {
 		t.Errorf("map cut twice: %v with %d keys", m[markerKey], len(m))
 	}
+	m = map[string]any{markerKey: "1,000 more keys"}
+	for i := range 5000 {
+		m[fmt.Sprint(i)] = i
+	}
+	m = Map(m, 1000)
+	more, ok = parseMore(m[markerKey].(string), "", moreKeysClose)
+	if !ok || len(m)-1+more != 6000 {
+		t.Errorf("large map that was cut before: %v with %d keys", m[markerKey], len(m))
+	}
 }
 
 func TestValueIsACopy(t *testing.T) {
