@@ -22,7 +22,7 @@ func (c *Client) AddBreadcrumb(ctx context.Context, message, category string, le
 
 func (c *Client) recordBreadcrumb(ctx context.Context, message, category string, level sentry.Level,
 	data map[string]any) {
-	if !c.reporting() {
+	if !c.reporting() || c.maxBreadcrumbs < 0 {
 		return
 	}
 	if level == "" {
@@ -37,6 +37,7 @@ func (c *Client) recordBreadcrumb(ctx context.Context, message, category string,
 	})
 }
 
+// addBreadcrumb is sentry-go's Hub.AddBreadcrumb, which asks the hub for its client and that for the limit.
 func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 	t := c.taskOf(ctx)
 	hub := c.hubOf(ctx, t)
@@ -46,7 +47,14 @@ func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
 		root.lastStep = b.Message
 		root.mu.Unlock()
 	}
-	c.call("ClientOptions.BeforeBreadcrumb", func() { hub.AddBreadcrumb(b, nil) })
+	if hook := c.hooks.beforeBreadcrumb; hook != nil {
+		if !c.call("ClientOptions.BeforeBreadcrumb", func() { b = hook(b, &sentry.BreadcrumbHint{}) }) || b == nil {
+			return
+		}
+	}
+	if scope := hub.Scope(); scope != nil {
+		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
+	}
 }
 
 // NewLogHandler returns a handler that makes each record of level INFO and above a breadcrumb of its task (the
@@ -90,8 +98,8 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 
 func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
 	if rec.Level >= slog.LevelInfo {
-		if c := h.client(ctx); c.reporting() {
-			c.call("a logged value", func() { c.addBreadcrumb(ctx, h.scope.Breadcrumb(rec)) })
+		if c := h.client(ctx); c.reporting() && c.maxBreadcrumbs >= 0 {
+			c.call("a logged value", func() { c.addBreadcrumb(ctx, h.scope.Breadcrumb(&rec)) })
 		}
 	}
 	if !h.next.Enabled(ctx, rec.Level) {

@@ -33,6 +33,55 @@ func TestBreadcrumbIsACopy(t *testing.T) {
 	}
 }
 
+// The options of sentry-go that concern breadcrumbs hold for ours.
+func TestBreadcrumbOptions(t *testing.T) {
+	type hook = func(*sentry.Breadcrumb, *sentry.BreadcrumbHint) *sentry.Breadcrumb
+	for _, test := range []struct {
+		name string
+		most int
+		hook hook
+		want string
+	}{
+		{"default", 0, nil, "[a b c]"},
+		{"the newest", 2, nil, "[b c]"},
+		{"none", -1, nil, "[]"},
+		{"changed", 2, func(b *sentry.Breadcrumb, hint *sentry.BreadcrumbHint) *sentry.Breadcrumb {
+			(*hint)["key"] = "a hint can be written to"
+			b.Message += "!"
+			return b
+		}, "[b! c!]"},
+		{"dropped", 0, func(b *sentry.Breadcrumb, _ *sentry.BreadcrumbHint) *sentry.Breadcrumb {
+			if b.Message == "a" {
+				return nil
+			}
+			return b
+		}, "[b c]"},
+		{"panicking", 0, func(b *sentry.Breadcrumb, _ *sentry.BreadcrumbHint) *sentry.Breadcrumb {
+			if b.Message == "a" {
+				panic("BeforeBreadcrumb")
+			}
+			return b
+		}, "[b c]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+				o.MaxBreadcrumbs, o.BeforeBreadcrumb = test.most, test.hook
+			}})
+			sentryconfig.AddBreadcrumb(t.Context(), "a", "", "", nil)
+			slog.New(sentryconfig.NewLogHandler(nil)).Info("b")
+			sentryconfig.AddBreadcrumb(t.Context(), "c", "", "", nil)
+			sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
+			got := []string{}
+			for _, b := range one(t, server).Breadcrumbs {
+				got = append(got, b.Message)
+			}
+			if fmt.Sprint(got) != test.want {
+				t.Errorf("breadcrumbs %v, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 type masked string
 
 func (masked) LogValue() slog.Value { return slog.StringValue("***") }
@@ -105,5 +154,45 @@ func TestLogHandlerSurvivesValues(t *testing.T) {
 	}
 	if n := len(e.Raw); n > 256<<10 {
 		t.Errorf("the event takes %d bytes", n)
+	}
+}
+
+// endless is a group that holds itself.
+type endless struct{}
+
+func (endless) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("", endless{}), slog.Any("again", endless{}), slog.Any("again", endless{}))
+}
+
+func TestLogHandlerEndlessGroup(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	slog.New(sentryconfig.NewLogHandler(nil)).Info("step", "n", 1, "v", endless{})
+	sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
+	if b := one(t, server).Breadcrumbs[0]; b.Message != "step" || b.Data["n"] != 1.0 {
+		t.Errorf("breadcrumb %+v", b)
+	}
+}
+
+// What a breadcrumb allocates is itself and its map: the literal that a caller makes for it is no allocation.
+func TestBreadcrumbAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates too")
+	}
+	start(t, sentryconfig.Options{})
+	ctx, logger := t.Context(), slog.New(sentryconfig.NewLogHandler(nil))
+	for _, test := range []struct {
+		name string
+		call func()
+		most float64
+	}{
+		{"without data", func() { sentryconfig.AddBreadcrumb(ctx, "step", "c", "", nil) }, 1},
+		{"data", func() {
+			sentryconfig.AddBreadcrumb(ctx, "step", "c", "", map[string]any{"n": 1, "path": "/x", "ok": true})
+		}, 3},
+		{"log record", func() { logger.Info("step", "n", 1, "path", "/x", "ok", true) }, 4}, // the text's header too
+	} {
+		if n := testing.AllocsPerRun(200, test.call); n > test.most {
+			t.Errorf("%s: %v allocations, want at most %v", test.name, n, test.most)
+		}
 	}
 }

@@ -54,6 +54,8 @@ type Client struct {
 	keeper    *resident.Resident // nil without a DSN
 	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
+	maxBreadcrumbs int // below 0: none are kept
+
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
 
@@ -74,6 +76,7 @@ const (
 // hooks are the user's own, from ClientOptions; they run after the package's.
 type hooks struct {
 	beforeSend, beforeSendTransaction func(*sentry.Event, *sentry.EventHint) *sentry.Event
+	beforeBreadcrumb                  func(*sentry.Breadcrumb, *sentry.BreadcrumbHint) *sentry.Breadcrumb
 	beforeSendLog                     func(*sentry.Log) *sentry.Log
 	beforeSendMetric                  func(*sentry.Metric) *sentry.Metric
 	integrations                      func([]sentry.Integration) []sentry.Integration

@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"strings"
@@ -19,8 +20,9 @@ import (
 
 // wrapHooks puts the package's hooks around the user's.
 func (c *Client) wrapHooks(co *sentry.ClientOptions) {
-	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeSendLog, co.BeforeSendMetric, co.Integrations,
-		co.TracesSampler}
+	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeBreadcrumb, co.BeforeSendLog, co.BeforeSendMetric,
+		co.Integrations, co.TracesSampler}
+	c.maxBreadcrumbs = cmp.Or(co.MaxBreadcrumbs, 100) // as in sentry-go
 	co.BeforeSend = func(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 		return c.finish(e, hint, c.hooks.beforeSend, "ClientOptions.BeforeSend")
 	}

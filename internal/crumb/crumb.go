@@ -4,7 +4,6 @@ package crumb
 import (
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/getsentry/sentry-go"
 
@@ -28,28 +27,20 @@ func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: n
 
 // Breadcrumb makes a breadcrumb of a record of the logger that s is of. Its category is "log", or the value of an
 // attribute named category.
-func (s *Scope) Breadcrumb(rec slog.Record) *sentry.Breadcrumb {
+func (s *Scope) Breadcrumb(rec *slog.Record) *sentry.Breadcrumb {
 	b := &sentry.Breadcrumb{
 		Type:      "default",
 		Category:  "log",
 		Message:   safe.CutText(rec.Message, protocol.MaxMessageChars),
 		Level:     levelOf(rec.Level),
-		Timestamp: rec.Time,
-	}
-	if b.Timestamp.IsZero() {
-		b.Timestamp = time.Now()
-	}
-	if rec.NumAttrs() == 0 && s == nil {
-		return b
+		Timestamp: rec.Time, // the zero time becomes that of the call
 	}
 	c := attrCollector{breadcrumb: b, room: protocol.MaxCrumbBytes}
-	var root attrLevel
-	inner := s.collect(&c, &root)
+	inner := s.collect(&c)
 	rec.Attrs(func(a slog.Attr) bool {
 		c.add(inner, a)
 		return true
 	})
-	b.Data = root.data
 	return b
 }
 
@@ -69,10 +60,11 @@ func levelOf(level slog.Level) sentry.Level {
 type attrCollector struct {
 	breadcrumb *sentry.Breadcrumb
 	room       int // bytes of data left
+	depth      int // of groups that add is in
 }
 
-// An attrLevel is a group of a record, or the record itself. Its map is made, and enters that of the group around it,
-// with the first attribute: groups without any are left out, as slog wants it.
+// An attrLevel is a group of a record; nil is the record itself. Its map is made, and enters that of the group around
+// it, with the first attribute: groups without any are left out, as slog wants it.
 type attrLevel struct {
 	outer *attrLevel
 	name  string
@@ -80,11 +72,11 @@ type attrLevel struct {
 }
 
 // collect adds the attributes of s and those before it, from the outermost on, and returns the innermost group.
-func (s *Scope) collect(c *attrCollector, root *attrLevel) *attrLevel {
+func (s *Scope) collect(c *attrCollector) *attrLevel {
 	if s == nil {
-		return root
+		return nil
 	}
-	level := s.outer.collect(c, root)
+	level := s.outer.collect(c)
 	if s.group != "" {
 		return &attrLevel{outer: level, name: s.group}
 	}
@@ -94,51 +86,63 @@ func (s *Scope) collect(c *attrCollector, root *attrLevel) *attrLevel {
 	return level
 }
 
-func (l *attrLevel) put(key string, value any) {
-	if l.data == nil {
-		l.data = make(map[string]any, 4)
-		if l.outer != nil {
-			l.outer.put(l.name, l.data)
+func (c *attrCollector) put(level *attrLevel, key string, value any) {
+	data := &c.breadcrumb.Data
+	if level != nil {
+		data = &level.data
+	}
+	if *data == nil {
+		*data = make(map[string]any, 4)
+		if level != nil {
+			c.put(level.outer, level.name, level.data)
 		}
 	}
-	l.data[key] = value
+	(*data)[key] = value
 }
 
 func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
-	v := resolve(a.Value)
-	if v.Kind() == slog.KindGroup {
-		if a.Key != "" {
-			level = &attrLevel{outer: level, name: a.Key}
-		}
-		for _, member := range v.Group() {
-			c.add(level, member)
-		}
+	v := a.Value
+	if v.Kind() == slog.KindLogValuer {
+		v = resolve(v)
+	}
+	group := v.Kind() == slog.KindGroup
+	if a.Key == "" && !group && v.Any() == nil { // slog's empty Attr
 		return
 	}
-	if a.Key == "" && v.Any() == nil { // slog's empty Attr
-		return
-	}
-	if a.Key == "category" && level.outer == nil && v.Kind() == slog.KindString {
+	if a.Key == "category" && level == nil && v.Kind() == slog.KindString {
 		c.breadcrumb.Category = safe.CutText(v.String(), 200)
 		return
 	}
 	if c.room <= 0 {
-		level.put("…", "more attributes were cut")
+		c.put(level, "…", "more attributes were cut")
+		return
+	}
+	if group && c.depth < maxLogGroups {
+		if a.Key != "" {
+			level = &attrLevel{outer: level, name: a.Key}
+		}
+		c.room -= len(a.Key) + len(`"":{},`)
+		c.depth++
+		for _, member := range v.Group() {
+			c.add(level, member)
+		}
+		c.depth--
 		return
 	}
 	value := c.value(v)
 	c.room -= len(a.Key) + safe.Size(value)
-	level.put(a.Key, value)
+	c.put(level, a.Key, value)
 }
+
+// maxLogGroups is how many groups of one another become levels of their own: the group of a LogValuer may hold that
+// LogValuer again. What lies deeper is safe.Value's, which has such a limit too.
+const maxLogGroups = 10
 
 // maxLogValues is how many LogValuers may lead to one another, as in slog.
 const maxLogValues = 100
 
-// resolve is slog.Value.Resolve, which makes a stack trace of a LogValuer that panics.
+// resolve is slog.Value.Resolve for a LogValuer; that one makes a stack trace of one that panics.
 func resolve(v slog.Value) (resolved slog.Value) {
-	if v.Kind() != slog.KindLogValuer {
-		return v
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			resolved = slog.StringValue(fmt.Sprintf("<panic in %T.LogValue: %v>", v.Any(), p))
