@@ -63,6 +63,16 @@ func wordEnd(s string) int {
 	return i
 }
 
+// isMadeOf reports whether s is of letters and digits, and of marks, only.
+func isMadeOf(s, marks string) bool {
+	for i := range len(s) {
+		if !isAlnum(s[i]) && strings.IndexByte(marks, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // tokenEnd returns where the token ends that begins at i.
 func tokenEnd(s string, i int) int {
 	for start := i; i < len(s); {
@@ -195,7 +205,7 @@ func nameEnd(s string, i, end int, colon bool) int {
 	for _, word := range words[:min(len(words), mostWords)] {
 		name := strings.TrimRight(word, ".!)")
 		if size := len(name) - 1 - strings.LastIndexByte(name, '.'); 0 < size && size <= 5 && size < len(name) &&
-			strings.Trim(name[len(name)-size:], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "" {
+			isMadeOf(name[len(name)-size:], "") {
 			return i + length + len(name)
 		}
 		length += len(word) + 1
@@ -251,15 +261,14 @@ func isHost(s, in string, i int) bool {
 	if host == "localhost" {
 		return true
 	}
-	if len(port) > 5 || digitsEnd(port, 0) < len(port) || host == "" || digitsEnd(host, 0) == len(host) ||
-		strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
+	dot := strings.LastIndexByte(host, '.')
+	if dot < 0 && port == "" || dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, ".-_") {
 		return false
 	}
-	dot := strings.LastIndexByte(host, '.')
 	if dot < 0 {
-		return len(port) > 1 && isLetter(host[0]) && isOneOf(wordBefore(in, i), hostWords)
+		return len(port) > 1 && isLetter(s[0]) && isOneOf(wordBefore(in, i), hostWords)
 	}
-	return dot > 0 && !isOneOf(host[dot+1:], extensions) && (port != "" || isOneOf(host[dot+1:], domains))
+	return lettersEnd(host, dot+1) == len(host) && !isOneOf(host[dot+1:], extensions) && (port != "" || isOneOf(host[dot+1:], domains))
 }
 
 // isPath reports whether s is a path by its beginning, two slashes, a pattern, or an escape of URLs. One slash between
@@ -282,15 +291,14 @@ func isPath(s string) bool {
 	return i >= 0 && strings.ContainsAny(s, "./") && (i > 0 || !isLetter(s[1])) // else a type: *os.File
 }
 
-// hasExtension reports whether s is the name of a file, perhaps with line and column, by its ending.
+// hasExtension reports whether s is the name of a file by its ending, perhaps with line and column: file.go:12:3.
 func hasExtension(s string) bool {
-	for range 2 { // file.go:12:3
-		if colon := strings.LastIndexByte(s, ':'); colon > 0 && digitsEnd(s, colon+1) == len(s) {
-			s = s[:colon]
-		}
-	}
 	dot := strings.LastIndexByte(s, '.')
-	return dot > 0 && isOneOf(s[dot+1:], extensions)
+	if dot <= 0 {
+		return false
+	}
+	ending, _, _ := strings.Cut(s[dot+1:], ":")
+	return isOneOf(ending, extensions)
 }
 
 // isHex reports whether s is a number in hex, after 0x or not.

@@ -156,7 +156,7 @@ func (n *normalizer) next(i int) int {
 	}
 	if isLetter(c) { // most words, at once
 		end := lettersEnd(n.in, i+1)
-		if end == len(n.in) || n.in[end] == ' ' || n.in[end] == ',' ||
+		if end == len(n.in) || n.in[end] <= ' ' || n.in[end] == ',' ||
 			n.in[end] == ':' && end > i+1 && (end+1 == len(n.in) || n.in[end+1] == ' ') {
 			return n.word(n.in, i, end)
 		}
@@ -226,6 +226,10 @@ func (n *normalizer) token(s string, i int) {
 
 // core takes a token without the punctuation behind it.
 func (n *normalizer) core(s string, i int) {
+	if lettersEnd(s, 0) == len(s) {
+		n.word(n.in, i, i+len(s))
+		return
+	}
 	if j := strings.Index(s, ":/"); j > 1 { // not C:/
 		n.core(s[:j], i)
 		n.put(":")
