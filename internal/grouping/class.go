@@ -138,19 +138,16 @@ func (w *classWalk) leaf(err error, timeout bool) {
 }
 
 // given is the class that err names itself, or that the user gives it.
-func (w *classWalk) given(err error) (name string) {
-	defer func() {
-		if recover() != nil { // a method on a nil receiver, or the user's function met an error it didn't expect
-			name = ""
+func (w *classWalk) given(err error) string {
+	return Name(safely(func() string {
+		if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
+			return e.ErrorClass()
 		}
-	}()
-	if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
-		return Name(e.ErrorClass(), MaxName)
-	}
-	if w.Named != nil {
-		return Name(w.Named(err), MaxName)
-	}
-	return ""
+		if w.Named != nil {
+			return w.Named(err)
+		}
+		return ""
+	}), MaxName)
 }
 
 type errorKind int
@@ -239,57 +236,36 @@ const MaxName = 200
 
 // Name makes a name fit for a tag: one line, no space around it, at most limit characters.
 func Name(s string, limit int) string {
-	if len(s) > limit*utf8.UTFMax {
-		s = s[:limit*utf8.UTFMax]
+	s = strings.ToValidUTF8(s[:min(len(s), limit*utf8.UTFMax)], "�")
+	breaks := func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+	if strings.ContainsFunc(s, breaks) {
+		s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return breaks(r) || unicode.IsSpace(r) }), " ")
 	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "�")
-	}
-	if strings.IndexFunc(s, unicode.IsControl) >= 0 || strings.ContainsAny(s, "\u2028\u2029") {
-		s = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-				return ' '
-			}
-			return r
-		}, s)
-		s = strings.Join(strings.Fields(s), " ")
-	}
-	s = strings.TrimSpace(s)
-	if len(s) > limit && utf8.RuneCountInString(s) > limit {
-		n := 0
-		for i := range s {
-			if n++; n > limit {
-				s = strings.TrimSpace(s[:i])
-				break
-			}
-		}
+	if s = strings.TrimSpace(s); len(s) > limit && utf8.RuneCountInString(s) > limit {
+		s = strings.TrimSpace(string([]rune(s)[:limit]))
 	}
 	return s
 }
 
 // textClass is the class of an error that is known by its message alone.
 func (w *classWalk) textClass(err error) string {
-	message, ok := w.messageOf(err)
-	if !ok {
+	message := safely(func() *string {
+		var text string
+		if w.Message != nil {
+			text = w.Message(err)
+		} else {
+			text = err.Error()
+		}
+		return &text
+	})
+	if message == nil {
 		return typeName(err)
 	}
 	if w.Clean != nil {
-		message = w.Clean(message)
+		*message = w.Clean(*message)
 	}
-	if class := Text(message); class != "" {
+	if class := Text(*message); class != "" {
 		return class
 	}
 	return NoText
-}
-
-func (r *Rules) messageOf(err error) (message string, ok bool) {
-	defer func() {
-		if recover() != nil {
-			message, ok = "", false
-		}
-	}()
-	if r.Message != nil {
-		return r.Message(err), true
-	}
-	return err.Error(), true
 }

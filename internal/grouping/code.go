@@ -95,28 +95,18 @@ func codeOf(err any) (code string, rank int) {
 	v := reflect.ValueOf(err)
 	c := coderOf(v)
 	for _, i := range c.methods {
-		if code := askCode(func() string { return methodCode(v, i) }); code != "" {
+		if code := safely(func() string { return methodCode(v, i) }); code != "" {
 			return code, i
 		}
 	}
 	rank = len(codeMethods)
 	if c.fields || len(c.answers) > 0 {
-		return askCode(func() string { return c.fieldCode(reflect.Indirect(v)) }), rank
+		return safely(func() string { return c.fieldCode(reflect.Indirect(v)) }), rank
 	}
 	if c.value {
-		return askCode(func() string { return valueCode(err, v) }), rank
+		return safely(func() string { return valueCode(err, v) }), rank
 	}
 	return "", rank
-}
-
-// askCode is ask(), or "" where that panics: methods of the error's, or a nil pointer.
-func askCode(ask func() string) (code string) {
-	defer func() {
-		if recover() != nil {
-			code = ""
-		}
-	}()
-	return ask()
 }
 
 func methodCode(v reflect.Value, i int) string {

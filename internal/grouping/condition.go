@@ -9,82 +9,57 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
-// condition is one of the ways in which errors of any class go wrong, in the order in which one wins over another.
-type condition uint
-
-const (
-	conditionNotExist condition = iota
-	conditionExist
-	conditionPermission
-	conditionTimeout
-	conditionCanceled
-	conditionClosed
-	conditionRefused
-	conditionReset
-	conditionUnreachable
-	conditionNoSpace
-	conditionNone
-)
-
-var conditionNames = [conditionNone]string{"not_exist", "exist", "permission", Timeout, "canceled", "closed",
-	"connection_refused", "connection_reset", "unreachable", "no_space"}
-
 // Timeout is the condition of what took too long.
 const Timeout = "timeout"
 
+// common are the conditions in which errors of any class go wrong, in the order in which one wins over another, and over
+// those that only system errors have.
+var common = [...]string{"not_exist", "exist", "permission", Timeout, "canceled", "closed", "connection_refused",
+	"connection_reset", "unreachable", "no_space"}
+
 // condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
-// code of an error that has one, else how a process ended, else the first condition of the list above. "" is none.
+// code of an error that has one, else how a process ended, else the first condition of the list above, else the name of
+// the outermost system error. "" is none.
 func (r *Rules) condition(err error) string {
 	w := conditionWalk{wrapper: r.Wrapper}
 	for n := range errtree.All(err) {
-		if w.look(n.Err); w.code != "" && w.rank == 0 { // nothing wins over the best code
+		if w.look(n.Err); w.code != "" && w.codeRank == 0 { // nothing wins over the best code
 			break
 		}
 	}
-	if w.code != "" {
+	switch {
+	case w.code != "":
 		return w.code
-	}
-	if w.exit != "" {
+	case w.exit != "":
 		return w.exit
 	}
-	for c := range conditionNone {
-		if w.set&(1<<c) != 0 {
-			return conditionNames[c]
-		}
-	}
-	return w.errno
+	return w.best
 }
 
 type conditionWalk struct {
 	wrapper func(error) bool // as in Rules
 
-	code  string // the best, of several the outermost
-	rank  int    // of the code
-	exit  string // the outermost
-	errno string // the name of the outermost system error that has no condition of the list
-	set   uint   // a bit for each condition
+	code     string // the best, of several the outermost
+	codeRank int
+	exit     string // the outermost
+	best     string // as code
+	bestRank int
 }
 
-func (w *conditionWalk) add(c condition) {
-	if c < conditionNone {
-		w.set |= 1 << c
+func (w *conditionWalk) add(condition string) {
+	rank := slices.Index(common[:], condition)
+	if rank < 0 {
+		rank = len(common)
 	}
-}
-
-func (w *conditionWalk) addErrno(e syscall.Errno) {
-	c := errnoCondition(e)
-	w.add(c)
-	if c != conditionNone || w.errno != "" || e == 0 {
-		return
-	}
-	if w.errno = nameOfErrno(e); w.errno == "" {
-		w.errno = "errno_" + strconv.FormatUint(uint64(e), 10)
+	if condition != "" && (w.best == "" || rank < w.bestRank) {
+		w.best, w.bestRank = condition, rank
 	}
 }
 
@@ -92,7 +67,7 @@ func (w *conditionWalk) addErrno(e syscall.Errno) {
 func (w *conditionWalk) look(err error) {
 	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case syscall.Errno:
-		w.addErrno(e)
+		w.add(nameOfErrno(e))
 		return
 	case *fs.PathError, *os.LinkError, *os.SyscallError, *net.OpError, *url.Error:
 		return // their Timeout only asks the error within, which comes next
@@ -103,90 +78,58 @@ func (w *conditionWalk) look(err error) {
 		return
 	case *net.DNSError:
 		if e != nil && e.IsNotFound { // the question behind errors.As(err, &dnsError): this name doesn't exist
-			w.add(conditionNotExist)
+			w.add("not_exist")
 		}
 	}
-	w.add(sentinelCondition(err))
-	w.askTimeout(err)
+	asker, _ := err.(interface{ Is(error) bool })
+	for i := range sentinels {
+		s := &sentinels[i]
+		if err == s.err || asker != nil && safely(func() bool { return asker.Is(s.err) }) { //nolint:errorlint // as above
+			w.add(s.condition)
+		}
+	}
+	if e, ok := err.(interface{ Timeout() bool }); ok && safely(e.Timeout) {
+		w.add(Timeout)
+	}
 	if w.wrapper == nil || !w.wrapper(err) { // its fields are the text's
 		w.askCode(err)
 	}
-	w.askIs(err)
+	if asker != nil {
+		for _, errno := range &askedErrnos {
+			if safely(func() bool { return asker.Is(errno) }) {
+				w.add(nameOfErrno(errno))
+			}
+		}
+	}
 	w.askAs(err)
 }
 
-// sentinelCondition is what errors.Is finds by comparing.
-func sentinelCondition(err error) condition {
-	switch err { //nolint:errorlint // the walk asks what err wraps
-	case fs.ErrNotExist, exec.ErrNotFound:
-		return conditionNotExist
-	case fs.ErrExist:
-		return conditionExist
-	case fs.ErrPermission:
-		return conditionPermission
-	case os.ErrDeadlineExceeded, context.DeadlineExceeded:
-		return conditionTimeout
-	case context.Canceled:
-		return conditionCanceled
-	case fs.ErrClosed, net.ErrClosed, io.ErrClosedPipe, http.ErrServerClosed:
-		return conditionClosed
-	}
-	return conditionNone
-}
-
-// askedTargets are what errors with an Is method are asked for, beside the platform's system errors.
-var askedTargets = [...]struct {
-	target error
-	means  condition
+// sentinels are errors that people compare with.
+var sentinels = [...]struct {
+	err       error
+	condition string
 }{
-	{fs.ErrNotExist, conditionNotExist},
-	{fs.ErrExist, conditionExist},
-	{fs.ErrPermission, conditionPermission},
-	{os.ErrDeadlineExceeded, conditionTimeout},
-	{context.DeadlineExceeded, conditionTimeout},
-	{context.Canceled, conditionCanceled},
-	{fs.ErrClosed, conditionClosed},
-	{net.ErrClosed, conditionClosed},
-	{io.ErrClosedPipe, conditionClosed},
+	{fs.ErrNotExist, "not_exist"}, {exec.ErrNotFound, "not_exist"}, {fs.ErrExist, "exist"},
+	{fs.ErrPermission, "permission"}, {os.ErrDeadlineExceeded, Timeout}, {context.DeadlineExceeded, Timeout},
+	{context.Canceled, "canceled"}, {fs.ErrClosed, "closed"}, {net.ErrClosed, "closed"}, {io.ErrClosedPipe, "closed"},
+	{http.ErrServerClosed, "closed"},
 }
 
-func (w *conditionWalk) askIs(err error) {
-	e, ok := err.(interface{ Is(error) bool })
-	if !ok {
-		return
-	}
-	for _, a := range &askedTargets {
-		if saysIs(e, a.target) {
-			w.add(a.means)
-		}
-	}
-	for _, errno := range &askedErrnos {
-		if saysIs(e, errno) {
-			w.add(errnoCondition(errno))
-		}
-	}
-}
-
-func saysIs(err interface{ Is(error) bool }, target error) (is bool) {
+// safely returns what ask returns, and the zero value if it panics: a method of the error's on a nil pointer, or a
+// function of the user's that met an error it didn't expect.
+func safely[T any](ask func() T) (answer T) {
 	defer func() {
 		if recover() != nil {
-			is = false
+			answer = *new(T)
 		}
 	}()
-	return err.Is(target)
-}
-
-func (w *conditionWalk) askTimeout(err error) {
-	defer func() { _ = recover() }()
-	if e, ok := err.(interface{ Timeout() bool }); ok && e.Timeout() {
-		w.add(conditionTimeout)
-	}
+	return ask()
 }
 
 // askCode asks err for a code. A better one, by where it stands, wins over the one of an outer error.
 func (w *conditionWalk) askCode(err any) {
-	if code, rank := codeOf(err); code != "" && (w.code == "" || rank < w.rank) {
-		w.code, w.rank = code, rank
+	if code, rank := codeOf(err); code != "" && (w.code == "" || rank < w.codeRank) {
+		w.code, w.codeRank = code, rank
 	}
 }
 
@@ -196,31 +139,23 @@ func (w *conditionWalk) askAs(err error) {
 	if !ok {
 		return
 	}
+	as := func(target any) bool { return safely(func() bool { return e.As(target) }) }
 	var coded interface{ ErrorCode() string }
-	if saysAs(e, &coded) {
+	if as(&coded) {
 		w.askCode(coded)
 	}
 	var state interface{ SQLState() string }
-	if w.code == "" && saysAs(e, &state) {
+	if w.code == "" && as(&state) {
 		w.askCode(state)
 	}
 	var exit *exec.ExitError
-	if w.exit == "" && saysAs(e, &exit) && exit != nil {
+	if w.exit == "" && as(&exit) && exit != nil {
 		w.exit = exitCondition(exit.ProcessState)
 	}
 	var errno syscall.Errno
-	if saysAs(e, &errno) {
-		w.addErrno(errno)
+	if as(&errno) {
+		w.add(nameOfErrno(errno))
 	}
-}
-
-func saysAs(err interface{ As(any) bool }, target any) (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	return err.As(target)
 }
 
 // exitCondition is how a process ended: exit_3, or signal_9 where the platform has signals.
@@ -237,9 +172,34 @@ func exitCondition(p *os.ProcessState) string {
 	return ""
 }
 
-// errnoNames are the conditions of system errors that have none of those above. Windows' own are in platformNames, by the
-// same names: for these package syscall invents numbers there.
+// nameOfErrno is the condition of a system error, whatever its Timeout method says: EAGAIN, which that calls a timeout,
+// is what a fork for want of processes returns.
+func nameOfErrno(e syscall.Errno) string {
+	switch {
+	case e == 0:
+		return ""
+	case e.Is(fs.ErrNotExist):
+		return "not_exist"
+	case e.Is(fs.ErrExist):
+		return "exist"
+	case e.Is(fs.ErrPermission):
+		return "permission"
+	case platformNames[e] != "":
+		return platformNames[e]
+	case errnoNames[e] != "":
+		return errnoNames[e]
+	}
+	return "errno_" + strconv.FormatUint(uint64(e), 10)
+}
+
+// errnoNames are the conditions of system errors. Windows' own are in platformNames, by the same names: for these package
+// syscall invents numbers there, which the system never returns, but other errors may.
 var errnoNames = map[syscall.Errno]string{
+	syscall.ETIMEDOUT: Timeout, syscall.ECANCELED: "canceled", syscall.EPIPE: "closed",
+	syscall.ECONNREFUSED: "connection_refused", syscall.ECONNRESET: "connection_reset",
+	syscall.ECONNABORTED: "connection_reset", syscall.ENETRESET: "connection_reset", syscall.ENETUNREACH: "unreachable",
+	syscall.EHOSTUNREACH: "unreachable", syscall.ENETDOWN: "unreachable", syscall.EHOSTDOWN: "unreachable",
+	syscall.ENOSPC: "no_space", syscall.EDQUOT: "no_space",
 	syscall.EMFILE: "too_many_open_files", syscall.ENFILE: "too_many_open_files", syscall.EROFS: "read_only",
 	syscall.EADDRINUSE: "address_in_use", syscall.EADDRNOTAVAIL: "address_not_available", syscall.EIO: "io_error",
 	syscall.EBUSY: "busy", syscall.ETXTBSY: "busy", syscall.EISDIR: "is_directory", syscall.ENOTDIR: "not_directory",
@@ -251,14 +211,7 @@ var errnoNames = map[syscall.Errno]string{
 	syscall.EMSGSIZE: "message_too_long", syscall.ENOTCONN: "not_connected", syscall.EISCONN: "already_connected",
 	syscall.EBADF: "bad_handle", syscall.ENOEXEC: "bad_executable", syscall.EDEADLK: "deadlock",
 	syscall.ENOBUFS: "no_buffers", syscall.ESRCH: "no_process", syscall.ECHILD: "no_child",
-	syscall.E2BIG:  "too_many_arguments",
-	syscall.ERANGE: "out_of_range", syscall.ESPIPE: "not_seekable", syscall.ENOTTY: "not_a_terminal",
-	syscall.EPROTO: "protocol_error", syscall.ENOLCK: "no_locks", syscall.EFAULT: "bad_address",
-}
-
-func nameOfErrno(e syscall.Errno) string {
-	if name := platformNames[e]; name != "" {
-		return name
-	}
-	return errnoNames[e]
+	syscall.E2BIG: "too_many_arguments", syscall.ERANGE: "out_of_range", syscall.ESPIPE: "not_seekable",
+	syscall.ENOTTY: "not_a_terminal", syscall.EPROTO: "protocol_error", syscall.ENOLCK: "no_locks",
+	syscall.EFAULT: "bad_address",
 }

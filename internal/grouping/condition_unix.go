@@ -11,34 +11,6 @@ import (
 var askedErrnos = [...]syscall.Errno{syscall.ETIMEDOUT, syscall.EPIPE, syscall.ECONNREFUSED, syscall.ECONNRESET,
 	syscall.ECONNABORTED, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENOSPC}
 
-// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. EAGAIN is no
-// timeout, whatever its Timeout method says: a fork that fails for want of processes returns it.
-func errnoCondition(e syscall.Errno) condition {
-	switch e {
-	case syscall.ENOENT:
-		return conditionNotExist
-	case syscall.EEXIST, syscall.ENOTEMPTY:
-		return conditionExist
-	case syscall.EACCES, syscall.EPERM:
-		return conditionPermission
-	case syscall.ETIMEDOUT:
-		return conditionTimeout
-	case syscall.ECANCELED:
-		return conditionCanceled
-	case syscall.EPIPE:
-		return conditionClosed
-	case syscall.ECONNREFUSED:
-		return conditionRefused
-	case syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ENETRESET:
-		return conditionReset
-	case syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN:
-		return conditionUnreachable
-	case syscall.ENOSPC, syscall.EDQUOT:
-		return conditionNoSpace
-	}
-	return conditionNone
-}
-
 // platformNames are the conditions of system errors that only this platform has.
 var platformNames map[syscall.Errno]string
 

@@ -1,7 +1,6 @@
 package grouping
 
 import (
-	"io/fs"
 	"os"
 	"syscall"
 
@@ -13,47 +12,24 @@ var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_
 	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH,
 	windows.ERROR_DISK_FULL}
 
-// errnoCondition is what errors.Is says of e, and of those that it doesn't know what their names say. Windows has
-// several numbers for most things: of winsock, of the redirector, of overlapped input and output. The names of package
-// syscall that look like unix ones are numbers that Go invented; the system never returns them, but other errors may.
-func errnoCondition(e syscall.Errno) condition {
-	switch e {
-	case syscall.ETIMEDOUT, windows.WSAETIMEDOUT, windows.WAIT_TIMEOUT, windows.ERROR_SEM_TIMEOUT, windows.ERROR_TIMEOUT:
-		return conditionTimeout
-	case syscall.ECANCELED, windows.ERROR_CANCELLED, windows.ERROR_OPERATION_ABORTED, windows.WSAECANCELLED,
-		windows.WSA_E_CANCELLED:
-		return conditionCanceled
-	case syscall.EPIPE, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED,
-		windows.WSAESHUTDOWN:
-		return conditionClosed
-	case syscall.ECONNREFUSED, windows.WSAECONNREFUSED, windows.ERROR_CONNECTION_REFUSED, windows.ERROR_PORT_UNREACHABLE:
-		return conditionRefused
-	case syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ENETRESET, windows.WSAECONNRESET, windows.WSAECONNABORTED,
-		windows.WSAENETRESET, windows.ERROR_NETNAME_DELETED, windows.ERROR_CONNECTION_ABORTED:
-		return conditionReset
-	case syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, windows.WSAENETUNREACH,
-		windows.WSAEHOSTUNREACH, windows.WSAENETDOWN, windows.WSAEHOSTDOWN, windows.ERROR_NETWORK_UNREACHABLE,
-		windows.ERROR_HOST_UNREACHABLE, windows.ERROR_PROTOCOL_UNREACHABLE, windows.ERROR_HOST_DOWN:
-		return conditionUnreachable
-	case syscall.ENOSPC, syscall.EDQUOT, windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL,
-		windows.ERROR_DISK_QUOTA_EXCEEDED, windows.WSAEDQUOT:
-		return conditionNoSpace
-	case windows.WSAEACCES, windows.ERROR_PRIVILEGE_NOT_HELD, windows.ERROR_ELEVATION_REQUIRED:
-		return conditionPermission
-	}
-	switch {
-	case e.Is(fs.ErrNotExist):
-		return conditionNotExist
-	case e.Is(fs.ErrExist):
-		return conditionExist
-	case e.Is(fs.ErrPermission):
-		return conditionPermission
-	}
-	return conditionNone
-}
-
-// platformNames are the conditions of Windows' own system errors.
+// platformNames are the conditions of Windows' own system errors. It has several numbers for most things: of winsock, of
+// the redirector, of overlapped input and output.
 var platformNames = map[syscall.Errno]string{
+	windows.WSAETIMEDOUT: Timeout, windows.WAIT_TIMEOUT: Timeout, windows.ERROR_SEM_TIMEOUT: Timeout,
+	windows.ERROR_TIMEOUT: Timeout, windows.ERROR_CANCELLED: "canceled", windows.ERROR_OPERATION_ABORTED: "canceled",
+	windows.WSAECANCELLED: "canceled", windows.WSA_E_CANCELLED: "canceled", windows.ERROR_BROKEN_PIPE: "closed",
+	windows.ERROR_NO_DATA: "closed", windows.ERROR_PIPE_NOT_CONNECTED: "closed", windows.WSAESHUTDOWN: "closed",
+	windows.WSAECONNREFUSED: "connection_refused", windows.ERROR_CONNECTION_REFUSED: "connection_refused",
+	windows.ERROR_PORT_UNREACHABLE: "connection_refused", windows.WSAECONNRESET: "connection_reset",
+	windows.WSAECONNABORTED: "connection_reset", windows.WSAENETRESET: "connection_reset",
+	windows.ERROR_NETNAME_DELETED: "connection_reset", windows.ERROR_CONNECTION_ABORTED: "connection_reset",
+	windows.WSAENETUNREACH: "unreachable", windows.WSAEHOSTUNREACH: "unreachable",
+	windows.WSAENETDOWN: "unreachable", windows.WSAEHOSTDOWN: "unreachable",
+	windows.ERROR_NETWORK_UNREACHABLE: "unreachable", windows.ERROR_HOST_UNREACHABLE: "unreachable",
+	windows.ERROR_PROTOCOL_UNREACHABLE: "unreachable", windows.ERROR_HOST_DOWN: "unreachable",
+	windows.ERROR_DISK_FULL: "no_space", windows.ERROR_HANDLE_DISK_FULL: "no_space",
+	windows.ERROR_DISK_QUOTA_EXCEEDED: "no_space", windows.WSAEDQUOT: "no_space", windows.WSAEACCES: "permission",
+	windows.ERROR_PRIVILEGE_NOT_HELD: "permission", windows.ERROR_ELEVATION_REQUIRED: "permission",
 	windows.ERROR_TOO_MANY_OPEN_FILES: "too_many_open_files", windows.WSAEMFILE: "too_many_open_files",
 	windows.ERROR_WRITE_PROTECT: "read_only", windows.WSAEADDRINUSE: "address_in_use",
 	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error", windows.ERROR_CRC: "io_error",
@@ -71,11 +47,9 @@ var platformNames = map[syscall.Errno]string{
 	windows.ERROR_FILE_TOO_LARGE: "file_too_large", windows.ERROR_NOT_READY: "no_device",
 	windows.ERROR_DEVICE_NOT_CONNECTED: "no_device", windows.WSAEMSGSIZE: "message_too_long",
 	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected",
-	windows.ERROR_INVALID_HANDLE: "bad_handle",
-	windows.ERROR_BAD_EXE_FORMAT: "bad_executable", windows.WSAENOBUFS: "no_buffers",
-	windows.ERROR_LOGON_FAILURE: "logon_failure",
-	windows.ERROR_BAD_NETPATH:   "unreachable", windows.ERROR_BAD_NET_NAME: "not_exist",
-	windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
+	windows.ERROR_INVALID_HANDLE: "bad_handle", windows.ERROR_BAD_EXE_FORMAT: "bad_executable",
+	windows.WSAENOBUFS: "no_buffers", windows.ERROR_LOGON_FAILURE: "logon_failure",
+	windows.ERROR_BAD_NET_NAME: "not_exist", windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
 }
 
 // Signal returns the signal that ended a process: Windows has none.
