@@ -2,6 +2,7 @@ package grouping
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,10 +35,9 @@ var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "Statu
 // A coder knows where errors of a type may have their code.
 type coder struct {
 	methods []int // indexes of codeMethods
-	fields  bool  // it has some of codeFields
-	answers []int // indexes of fields that hold a server's answer, which may have some
+	fields  bool  // it has some of codeFields, or one that holds a server's answer, which may have some
 	value   bool  // the error itself may be a code
-	reason  bool  // a number in the field Reason is a code
+	foreign bool  // not of the standard library, where numbers are offsets and details of x509's
 }
 
 var coders sync.Map // reflect.Type -> *coder
@@ -59,22 +59,16 @@ func coderOf(v reflect.Value) *coder {
 		t = t.Elem()
 	}
 	domain, _, _ := strings.Cut(t.PkgPath(), "/")
-	c.reason = strings.Contains(domain, ".") // in the standard library it is a detail of x509's
+	c.foreign = strings.Contains(domain, ".")
 	switch {
 	case t.Kind() == reflect.String:
 		c.value = true
-	case t.Kind() == reflect.Struct:
-		for _, name := range codeFields {
-			_, ok := t.FieldByName(name)
-			c.fields = c.fields || ok
-		}
-		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() && isAnswer(f.Type) {
-				c.answers = append(c.answers, i)
-			}
-		}
 	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64:
-		c.value = !pointer && c.reason // those of the standard library are offsets
+		c.value = !pointer && c.foreign
+	case t.Kind() == reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			c.fields = c.fields || slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
+		}
 	}
 	known, _ := coders.LoadOrStore(v.Type(), c)
 	return known.(*coder)
@@ -99,14 +93,15 @@ func codeOf(err any) (code string, rank int) {
 			return code, i
 		}
 	}
-	rank = len(codeMethods)
-	if c.fields || len(c.answers) > 0 {
-		return safely(func() string { return c.fieldCode(reflect.Indirect(v)) }), rank
-	}
-	if c.value {
-		return safely(func() string { return valueCode(err, v) }), rank
-	}
-	return "", rank
+	return safely(func() string {
+		switch {
+		case c.fields:
+			return fieldCode(reflect.Indirect(v), c.foreign)
+		case c.value:
+			return valueCode(err, v)
+		}
+		return ""
+	}), len(codeMethods)
 }
 
 func methodCode(v reflect.Value, i int) string {
@@ -136,18 +131,18 @@ func onlyResult(method reflect.Value) reflect.Value {
 }
 
 // fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
-// more than a status.
-func (c *coder) fieldCode(v reflect.Value) string {
-	if first, _ := codesIn(v, c.reason); first != "" {
+// more than a status. A number in the field Reason counts where reason is set.
+func fieldCode(v reflect.Value, reason bool) string {
+	if first, _ := codesIn(v, reason); first != "" {
 		return first
 	}
 	number := ""
-	for _, i := range c.answers {
+	for i := range v.NumField() {
 		f := v.Field(i)
+		if !v.Type().Field(i).IsExported() || !isAnswer(f.Type()) || f.Kind() == reflect.Slice && f.Len() == 0 {
+			continue
+		}
 		if f.Kind() == reflect.Slice {
-			if f.Len() == 0 {
-				continue
-			}
 			f = f.Index(0)
 		}
 		if f = reflect.Indirect(f); !f.IsValid() {
@@ -202,25 +197,22 @@ func codeText(v reflect.Value, longest int) string {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	number := ""
-	switch {
-	case !v.IsValid():
-		return ""
-	case v.Kind() == reflect.String:
+	if v.Kind() == reflect.String {
 		return v.String()
-	case v.CanInt() && v.Int() != 0:
-		number = strconv.FormatInt(v.Int(), 10)
-	case v.CanUint() && v.Uint() != 0:
-		number = strconv.FormatUint(v.Uint(), 10)
 	}
-	if number != "" && v.CanInterface() {
-		if named, ok := v.Interface().(interface{ String() string }); ok {
-			if name := named.String(); len(name) <= longest && oneWord(name) != "" {
-				return name
-			}
+	if !v.IsValid() || v.IsZero() || !v.CanInt() && !v.CanUint() {
+		return ""
+	}
+	if v.CanInterface() {
+		named, ok := v.Interface().(interface{ String() string })
+		if ok && len(named.String()) <= longest && oneWord(named.String()) != "" {
+			return named.String()
 		}
 	}
-	return number
+	if v.CanInt() {
+		return strconv.FormatInt(v.Int(), 10)
+	}
+	return strconv.FormatUint(v.Uint(), 10)
 }
 
 // oneWord returns s if it is one word of at most maxField characters.
