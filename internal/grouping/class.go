@@ -50,17 +50,13 @@ func (r *Rules) Class(err error) Class {
 	if c, ok := w.walk(err); ok {
 		return c
 	}
-	if w.told != nil {
-		return Class{Name: w.textClass(w.told), Text: true, Condition: w.condition}
-	}
-	return Class{Name: w.textClass(w.text), Text: true}
+	return Class{Name: w.textClass(w.text), Text: true, Condition: w.condition}
 }
 
 type classWalk struct {
 	Rules
-	text      error  // the first without a class
-	told      error  // the first without a class but with a condition,
-	condition string // which is this
+	text      error  // the first without a class but with a condition, else the first without
+	condition string // of text
 }
 
 // walk looks at err and what it wraps.
@@ -84,8 +80,10 @@ func (w *classWalk) walk(err error) (Class, bool) {
 		case kindSentinel:
 			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}, true
 		}
-		if n.Leaf {
-			w.leaf(n.Err, timeout)
+		if n.Leaf && w.condition == "" {
+			if condition := w.conditionOf(n.Err, timeout); condition != "" || w.text == nil {
+				w.text, w.condition = n.Err, condition
+			}
 		}
 	}
 	return Class{}, false
@@ -124,17 +122,6 @@ func (w *classWalk) carried(err error) string {
 		return inner.textClass(inner.text)
 	}
 	return ""
-}
-
-func (w *classWalk) leaf(err error, timeout bool) {
-	if w.text == nil {
-		w.text = err
-	}
-	if w.told == nil {
-		if condition := w.conditionOf(err, timeout); condition != "" {
-			w.told, w.condition = err, condition
-		}
-	}
 }
 
 // given is the class that err names itself, or that the user gives it.
@@ -196,15 +183,8 @@ func onlyWraps(b *errtree.Build) bool {
 // isErrorPackage reports whether a package is about errors by its name: errors, errs, xerrors, multierr, errorx.
 func isErrorPackage(b *errtree.Build) bool {
 	name, _, _ := strings.Cut(b.Name, ".")
-	if strings.HasPrefix(name, "err") {
-		return true
-	}
-	for _, ending := range [...]string{"err", "errs", "error", "errors"} {
-		if strings.HasSuffix(name, ending) {
-			return true
-		}
-	}
-	return false
+	singular := strings.TrimSuffix(name, "s")
+	return strings.HasPrefix(name, "err") || strings.HasSuffix(singular, "err") || strings.HasSuffix(singular, "error")
 }
 
 // standardKind knows the types of the standard library that are texts in disguise.

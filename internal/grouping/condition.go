@@ -19,8 +19,8 @@ import (
 // Timeout is the condition of what took too long.
 const Timeout = "timeout"
 
-// common are the conditions in which errors of any class go wrong, in the order in which one wins over another, and over
-// those that only system errors have.
+// common are the conditions in which errors of any class go wrong, in the order in which one wins over another, and
+// over those that only system errors have.
 var common = [...]string{"not_exist", "exist", "permission", Timeout, "canceled", "closed", "connection_refused",
 	"connection_reset", "unreachable", "no_space"}
 
@@ -192,8 +192,8 @@ func nameOfErrno(e syscall.Errno) string {
 	return "errno_" + strconv.FormatUint(uint64(e), 10)
 }
 
-// errnoNames are the conditions of system errors. Windows' own are in platformNames, by the same names: for these package
-// syscall invents numbers there, which the system never returns, but other errors may.
+// errnoNames are the conditions of system errors. Windows' own are in platformNames, by the same names: for these
+// package syscall invents numbers there, which the system never returns, but other errors may.
 var errnoNames = map[syscall.Errno]string{
 	syscall.ETIMEDOUT: Timeout, syscall.ECANCELED: "canceled", syscall.EPIPE: "closed",
 	syscall.ECONNREFUSED: "connection_refused", syscall.ECONNRESET: "connection_reset",

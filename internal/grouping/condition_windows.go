@@ -12,8 +12,8 @@ var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_
 	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH,
 	windows.ERROR_DISK_FULL}
 
-// platformNames are the conditions of Windows' own system errors. It has several numbers for most things: of winsock, of
-// the redirector, of overlapped input and output.
+// platformNames are the conditions of Windows' own system errors. It has several numbers for most things: of winsock,
+// of the redirector, of overlapped input and output.
 var platformNames = map[syscall.Errno]string{
 	windows.WSAETIMEDOUT: Timeout, windows.WAIT_TIMEOUT: Timeout, windows.ERROR_SEM_TIMEOUT: Timeout,
 	windows.ERROR_TIMEOUT: Timeout, windows.ERROR_CANCELLED: "canceled", windows.ERROR_OPERATION_ABORTED: "canceled",

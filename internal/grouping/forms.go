@@ -98,7 +98,7 @@ func tokenEnd(s string, i int) int {
 	return i
 }
 
-// span returns the end of a form that begins at i and may have spaces or brackets in it, and its placeholder; i for none.
+// span returns the end of a form that begins at i and may have spaces or brackets in it, and its placeholder; else i.
 func span(s string, i int) (end int, holder string) {
 	switch c := s[i]; {
 	case isLetter(c), c == '\\':
@@ -204,8 +204,8 @@ func nameEnd(s string, i, end int, colon bool) int {
 	length := 0
 	for _, word := range words[:min(len(words), mostWords)] {
 		name := strings.TrimRight(word, ".!)")
-		if size := len(name) - 1 - strings.LastIndexByte(name, '.'); 0 < size && size <= 5 && size < len(name) &&
-			isMadeOf(name[len(name)-size:], "") {
+		dot := strings.LastIndexByte(name, '.')
+		if size := len(name) - 1 - dot; dot >= 0 && 0 < size && size <= 5 && isMadeOf(name[dot+1:], "") {
 			return i + length + len(name)
 		}
 		length += len(word) + 1
@@ -268,7 +268,8 @@ func isHost(s, in string, i int) bool {
 	if dot < 0 {
 		return len(port) > 1 && isLetter(s[0]) && isOneOf(wordBefore(in, i), hostWords)
 	}
-	return lettersEnd(host, dot+1) == len(host) && !isOneOf(host[dot+1:], extensions) && (port != "" || isOneOf(host[dot+1:], domains))
+	ending := host[dot+1:]
+	return lettersEnd(ending, 0) == len(ending) && (port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))
 }
 
 // isPath reports whether s is a path by its beginning, two slashes, a pattern, or an escape of URLs. One slash between
@@ -294,11 +295,8 @@ func isPath(s string) bool {
 // hasExtension reports whether s is the name of a file by its ending, perhaps with line and column: file.go:12:3.
 func hasExtension(s string) bool {
 	dot := strings.LastIndexByte(s, '.')
-	if dot <= 0 {
-		return false
-	}
 	ending, _, _ := strings.Cut(s[dot+1:], ":")
-	return isOneOf(ending, extensions)
+	return dot > 0 && (wordEnd(ending) > 0 || ending == "7z") && isOneOf(ending, extensions)
 }
 
 // isHex reports whether s is a number in hex, after 0x or not.
@@ -317,7 +315,10 @@ func isHex(s string) bool {
 // hexDumpEnd returns the end of the bytes in hex, four or more with spaces between them, that begin at i, or i.
 func hexDumpEnd(s string, i int) int {
 	end := i
-	for j := i; j+2 <= len(s) && isHexDigit(s[j]) && isHexDigit(s[j+1]) && (j+2 == len(s) || !isWordByte(s[j+2])); j += 3 {
+	for j := i; j+2 <= len(s) && isHexDigit(s[j]) && isHexDigit(s[j+1]); j += len("00 ") {
+		if j+2 < len(s) && isWordByte(s[j+2]) {
+			break
+		}
 		if end = j + 2; end == len(s) || s[end] != ' ' {
 			break
 		}
@@ -341,46 +342,47 @@ var followers = [26]uint32{
 // letters that is rare in words. Half of the pairs are enough, but for short names, which may have acronyms in them.
 func isDrawn(s string) bool {
 	const shortest, short, shortestLetters = 5, 12, 16
-	digits, small, large, turns, pairs, breaks := 0, 0, 0, 0, 0, 0
+	const none, digit, small, large = 0, 1, 2, 3
+	var count [4]int
+	last, pairs, turns, breaks := none, 0, 0, 0
 	for i := range len(s) {
-		c := s[i]
+		c, kind := s[i], none
 		switch {
 		case isDigit(c):
-			digits++
+			kind = digit
 		case c >= 'a' && c <= 'z':
-			small++
+			kind = small
 		case c >= 'A' && c <= 'Z':
-			large++
+			kind = large
 		case strings.IndexByte("-_+/.", c) < 0 || i == 0 && (c == '/' || c == '.'):
 			return false
-		default:
-			continue
 		}
-		if i == 0 || !isAlnum(s[i-1]) || isDigit(s[i-1]) && isDigit(c) {
-			continue
+		count[kind]++
+		if last != none && kind != none && (last != digit || kind != digit) {
+			pairs++
+			switch {
+			case last == digit || kind == digit:
+				turns++
+			case last == small && kind == large, followers[s[i-1]|0x20-'a']>>(c|0x20-'a')&1 == 0:
+				breaks++
+			}
 		}
-		pairs++
-		switch before := s[i-1]; {
-		case isDigit(before) || isDigit(c):
-			turns++
-		case before >= 'a' && c < 'a', followers[before|0x20-'a']>>(c|0x20-'a')&1 == 0:
-			breaks++
-		}
+		last = kind
 	}
 	breaks += turns
-	switch chars := digits + small + large; {
-	case chars < shortest, digits == chars, 2*breaks < pairs:
+	switch chars := len(s) - count[none]; {
+	case chars < shortest, count[digit] == chars, 2*breaks < pairs:
 		return false
-	case digits == 0:
-		return chars >= shortestLetters && small > 0 && large > 0
+	case count[digit] == 0:
+		return chars >= shortestLetters && count[small] > 0 && count[large] > 0
 	case chars < short:
 		return turns >= 3 || breaks >= 5 && 20*breaks >= 11*pairs
 	}
 	return breaks >= 3
 }
 
-// isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels, so
-// that it makes no words.
+// isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels,
+// so that it makes no words.
 func isPodPart(s string, i, end int, drawn bool) bool {
 	const size = 5
 	if i == 0 || s[i-1] != '-' || end-i < size {

@@ -42,7 +42,7 @@ func Excerpt(message string) string {
 // break. Of a long message only the beginning and the end are read: as much as a class has room for.
 func Text(message string) string {
 	n := normalizer{in: strings.TrimSpace(message), lastAt: -1}
-	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 3*maxText))
+	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText+headText))
 	for i, long := 0, false; i < len(n.in); {
 		i = n.next(i)
 		if long || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
@@ -63,7 +63,7 @@ func Text(message string) string {
 
 // tailStart returns where the words begin that fill the end of a class, whatever becomes of them there.
 func tailStart(s string) int {
-	const wanted, perWord, longest = 72, 6, 256 // characters; of a word, which may become a placeholder; bytes of one
+	const wanted, perWord, longest = 70, 8, 256 // characters; of a word, which may become a placeholder; bytes of one
 	i := len(s)
 	for chars := 0; i > 0 && chars < wanted; {
 		from := max(0, i-longest)
@@ -241,10 +241,10 @@ func (n *normalizer) core(s string, i int) {
 	switch {
 	case digit < len(s) && says(n.in, s, i):
 		n.put(strings.ToLower(s))
-	case digit == 0 && digitsEnd(s, 0) == len(s), s[0] == '*' && strings.Trim(s, "*/0123456789,-") == "": // or */5
-		n.hold(holderNumber)
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1, isHost(s, n.in, i):
 		n.hold(holderAddr)
+	case (digit == 0 || s[0] == '*') && strings.Trim(s, "0123456789*.:/TZ+-") == "": // a time, or */5 of a schedule
+		n.hold(holderNumber)
 	case hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)
 	case n.drawn(s):

@@ -12,27 +12,27 @@ const (
 	openWords = " open read load stat lstat file path folder directory dir mkdir unlink chdir remove rename create "
 
 	// hostWords stand before a host of one word with a port.
-	hostWords = " dial tcp udp connect connecting connected to from at on host server broker node with via proxy reach lookup" +
-		" resolve ping endpoint addr address peer "
+	hostWords = " dial tcp udp connect connecting connected to from at on host server broker node with via proxy " +
+		"reach lookup resolve ping endpoint addr address peer "
 
 	// technical words have digits behind them that are part of a name: IPv6, sha256, x86.
-	technical = " ipv sha md x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h mp ext fat" +
-		" exfat usb python log ed rs hs es ps tcp udp "
+	technical = " ipv sha md x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h " +
+		"mp ext fat exfat usb python log ed rs hs es ps tcp udp "
 
 	// domains end the names of hosts, and are no words of programs: not name, info, id.
-	domains = " com net org edu gov mil io dev app cloud ai me co tv xyz eu uk de at ch fr nl it es pl se dk fi be cz ru ua cn" +
-		" jp kr hk tw sg br mx ar cl au nz ca us ie pt hu tr il za svc local lan home internal corp arpa localhost localdomain" +
-		" invalid example test "
+	domains = " com net org edu gov mil io dev app cloud ai me co tv xyz eu uk de at ch fr nl it es pl se dk fi be " +
+		"cz ru ua cn jp kr hk tw sg br mx ar cl au nz ca us ie pt hu tr il za svc local lan home internal corp arpa " +
+		"localhost localdomain invalid example test "
 
-	extensions = " txt log json jsonl ndjson yaml yml xml csv tsv ini conf cfg toml md html htm css js ts go py rs c h cpp java" +
-		" rb php sh bat cmd ps1 sql exe dll so dylib sys msi cab reg bin jar wasm zip gz tgz xz bz2 zst 7z rar tar iso img tmp" +
-		" temp bak old part lock pid sock dat db sqlite pem crt cer pfx p12 pdf doc docx xls xlsx ppt pptx odt rtf jpg jpeg" +
-		" png gif bmp svg ico webp tif tiff mp3 mp4 mkv wav avi mov evtx etl dmp lnk rpm deb apk dmg pkg vhd vhdx vmdk qcow2" +
-		" parquet avro orc service "
+	extensions = " txt log json jsonl ndjson yaml yml xml csv tsv ini conf cfg toml md html htm css js ts go py rs " +
+		"c h cpp java rb php sh bat cmd ps1 sql exe dll so dylib sys msi cab reg bin jar wasm zip gz tgz xz bz2 zst " +
+		"7z rar tar iso img tmp temp bak old part lock pid sock dat db sqlite pem crt cer pfx p12 pdf doc docx xls " +
+		"xlsx ppt pptx odt rtf jpg jpeg png gif bmp svg ico webp tif tiff mp3 mp4 mkv wav avi mov evtx etl dmp lnk " +
+		"rpm deb apk dmg pkg vhd vhdx vmdk qcow2 parquet avro orc service "
 )
 
-// isUnit reports whether s is what numbers count in: time, data, shares, the half of a day, the ending of an ordinal; or
-// stands behind them, as a zone does.
+// isUnit reports whether s is what numbers count in, or stands behind them: time, data, the half of a day, a zone, the
+// ending of an ordinal.
 func isUnit(s string) bool {
 	switch s {
 	case "ns", "us", "µs", "μs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
@@ -52,9 +52,9 @@ func isUnit(s string) bool {
 // isDate reports whether s is the name of a month or a day: a number or another of these beside it makes a date.
 func isDate(s string) bool {
 	switch s {
-	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "January", "February", "March",
-		"April", "June", "July", "August", "September", "October", "November", "December", "Mon", "Tue", "Wed", "Thu", "Fri",
-		"Sat", "Sun", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday":
+	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "January", "February",
+		"March", "April", "June", "July", "August", "September", "October", "November", "December", "Mon", "Tue", "Wed",
+		"Thu", "Fri", "Sat", "Sun", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday":
 		return true
 	}
 	return false
@@ -95,12 +95,12 @@ func wordBefore(s string, i int) string {
 	return s[start:end]
 }
 
-// namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before it.
+// namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before.
 func namesCode(s string, i int) bool {
 	word := wordBefore(s, i)
 	switch strings.ToLower(word) {
-	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult", "http",
-		"error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode":
+	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
+		"http", "error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode":
 		return true
 	}
 	return false
@@ -156,7 +156,7 @@ func says(in, s string, i int) bool {
 // isTechnical reports whether the digits in run, behind letters, are part of a name: IPv6, sha256, x86.
 func isTechnical(run string, letters int) bool {
 	digits := digitsEnd(run, letters) - letters
-	return digits <= 3 && (letters+digits == len(run) || digits <= 2) && isOneOf(run[:letters], technical)
+	return letters > 0 && digits <= 3 && (letters+digits == len(run) || digits <= 2) && isOneOf(run[:letters], technical)
 }
 
 // singular returns a word behind a number as it is behind 1.
@@ -171,7 +171,8 @@ func singular(s string) string {
 		switch stem := s[:len(s)-2]; {
 		case stem[len(stem)-1] == 'i':
 			return stem[:len(stem)-1] + "y"
-		case strings.HasSuffix(stem, "ch"), strings.HasSuffix(stem, "sh"), strings.HasSuffix(stem, "x"), strings.HasSuffix(stem, "ss"):
+		case strings.HasSuffix(stem, "ch"), strings.HasSuffix(stem, "sh"), strings.HasSuffix(stem, "x"),
+			strings.HasSuffix(stem, "ss"):
 			return stem
 		}
 	}

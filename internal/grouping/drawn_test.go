@@ -1,0 +1,93 @@
+package grouping
+
+import (
+	"encoding/base64"
+	"math/rand"
+	"strings"
+	"testing"
+)
+
+const (
+	smallLetters = "abcdefghijklmnopqrstuvwxyz"
+	capitals     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits       = "0123456789"
+	base62       = digits + capitals + smallLetters
+)
+
+// TestDrawnIdentifiers draws identifiers as they are drawn elsewhere. Of each kind nearly all must be one class: some
+// look like words by chance.
+func TestDrawnIdentifiers(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewSource(1))
+	draw := func(alphabet string, size int) string {
+		b := make([]byte, size)
+		for i := range b {
+			b[i] = alphabet[r.Intn(len(alphabet))]
+		}
+		return string(b)
+	}
+	bytes := func(size int) []byte {
+		b := make([]byte, size)
+		r.Read(b)
+		return b
+	}
+	for name, id := range map[string]func() string{
+		"nanoid":          func() string { return draw(base62+"_-", 21) },
+		"KSUID":           func() string { return draw(base62, 27) },
+		"ULID":            func() string { return "01" + draw("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24) },
+		"ULID, small":     func() string { return "01" + draw("0123456789abcdefghjkmnpqrstvwxyz", 24) },
+		"xid":             func() string { return draw(digits+"abcdefghijklmnopqrstuv", 20) },
+		"CUID":            func() string { return "c" + draw(digits+smallLetters, 24) },
+		"ObjectID":        func() string { return draw("0123456789abcdef", 24) },
+		"request of S3":   func() string { return draw(digits+capitals, 16) },
+		"host of S3":      func() string { return base64.StdEncoding.EncodeToString(bytes(57)) },
+		"base 64":         func() string { return base64.StdEncoding.EncodeToString(bytes(20)) },
+		"base 64 of URLs": func() string { return base64.RawURLEncoding.EncodeToString(bytes(32)) },
+		"base 64 of words": func() string {
+			return base64.StdEncoding.EncodeToString([]byte("user:" + draw(smallLetters, 8)))
+		},
+		"JWT": func() string {
+			claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"` + draw(base62, 8) + `"}`))
+			return "eyJhbGciOiJIUzI1NiJ9." + claims + "." + base64.RawURLEncoding.EncodeToString(bytes(32))
+		},
+		"with its kind": func() string { return "req_" + draw(base62, 24) },
+		"push ID":       func() string { return "-N" + draw(base62+"_-", 18) },
+		"pod": func() string {
+			const alphabet = "bcdfghjklmnpqrstvwxz2456789"
+			return "web-" + draw(alphabet, 9) + "-" + draw(alphabet, 5)
+		},
+		"serial number": func() string { return draw(digits+capitals, 14) },
+	} {
+		const drawn, wanted = 1000, 950
+		classes := make(map[string]int)
+		most, rest := "", ""
+		for range drawn {
+			class := Text("request " + id() + " is unknown")
+			if classes[class]++; classes[class] > classes[most] {
+				most, rest = class, most
+			} else if class != most {
+				rest = class
+			}
+		}
+		if classes[most] < wanted || !strings.Contains(most, holderNumber) {
+			t.Errorf("%s: %d of %d are %q, others as %q", name, classes[most], drawn, most, rest)
+		}
+	}
+}
+
+// TestNamesAreNotDrawn has names of programs that look like identifiers: with capitals, digits and acronyms in them.
+func TestNamesAreNotDrawn(t *testing.T) {
+	t.Parallel()
+	for _, name := range strings.Fields(`
+		maxOpenConnections connMaxLifetimeSeconds HandleHTTPRequest ServeGRPCStream XMLHttpRequest JSONWebToken
+		customer_billing_address_id ProvisionedThroughputExceededException SignatureDoesNotMatch MpsSvc nvlddmkm vmxnet
+		ERR_SSL_VERSION_OR_CIPHER_MISMATCH STATUS_ENTRYPOINT_NOT_FOUND PAGE_FAULT_IN_NONPAGED_AREA SSL_CTX_set_ciphersuites
+		CreateProcessAsUserW LookupPrivilegeValueW DisableAntiSpyware TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256
+		systemd-timesyncd x-www-form-urlencoded no-install-recommends float32Bytes MaxUint32 isIPv4 ECDSAWithSHA256
+		java.lang.NullPointerException spec.template.metadata.labels Netzwerkverbindungsfehler Speicherzugriffsfehler
+		CERTIFICATE_VERIFY_FAILED wuauserv TrustedInstaller CryptSvc hevc_nvenc libfdk_aac crypto/chacha20poly1305`) {
+		if got := Text("the name " + name + " is unknown"); strings.HasPrefix(got, "the name <") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
