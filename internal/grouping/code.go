@@ -186,7 +186,7 @@ func valueCode(err any, v reflect.Value) string {
 		return codeText(v, maxField)
 	}
 	word, _, _ := strings.Cut(v.String(), " ")
-	if len(word) < 3 || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != "" {
+	if len(word) < 3 || !isMadeOf(word, capitals+"_") {
 		return ""
 	}
 	return oneWord(word)

@@ -7,13 +7,6 @@ import (
 	"testing"
 )
 
-const (
-	smallLetters = "abcdefghijklmnopqrstuvwxyz"
-	capitals     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits       = "0123456789"
-	base62       = digits + capitals + smallLetters
-)
-
 // TestDrawnIdentifiers draws identifiers as they are drawn elsewhere. Of each kind nearly all must be one class: some
 // look like words by chance.
 func TestDrawnIdentifiers(t *testing.T) {
@@ -32,31 +25,31 @@ func TestDrawnIdentifiers(t *testing.T) {
 		return b
 	}
 	for name, id := range map[string]func() string{
-		"nanoid":          func() string { return draw(base62+"_-", 21) },
-		"KSUID":           func() string { return draw(base62, 27) },
+		"nanoid":          func() string { return draw(alnum+"_-", 21) },
+		"KSUID":           func() string { return draw(alnum, 27) },
 		"ULID":            func() string { return "01" + draw("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24) },
 		"ULID, small":     func() string { return "01" + draw("0123456789abcdefghjkmnpqrstvwxyz", 24) },
-		"xid":             func() string { return draw(digits+"abcdefghijklmnopqrstuv", 20) },
-		"CUID":            func() string { return "c" + draw(digits+smallLetters, 24) },
+		"xid":             func() string { return draw("0123456789"+"abcdefghijklmnopqrstuv", 20) },
+		"CUID":            func() string { return "c" + draw("0123456789"+small, 24) },
 		"ObjectID":        func() string { return draw("0123456789abcdef", 24) },
-		"request of S3":   func() string { return draw(digits+capitals, 16) },
+		"request of S3":   func() string { return draw("0123456789"+capitals, 16) },
 		"host of S3":      func() string { return base64.StdEncoding.EncodeToString(bytes(57)) },
 		"base 64":         func() string { return base64.StdEncoding.EncodeToString(bytes(20)) },
 		"base 64 of URLs": func() string { return base64.RawURLEncoding.EncodeToString(bytes(32)) },
 		"base 64 of words": func() string {
-			return base64.StdEncoding.EncodeToString([]byte("user:" + draw(smallLetters, 8)))
+			return base64.StdEncoding.EncodeToString([]byte("user:" + draw(small, 8)))
 		},
 		"JWT": func() string {
-			claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"` + draw(base62, 8) + `"}`))
+			claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"` + draw(alnum, 8) + `"}`))
 			return "eyJhbGciOiJIUzI1NiJ9." + claims + "." + base64.RawURLEncoding.EncodeToString(bytes(32))
 		},
-		"with its kind": func() string { return "req_" + draw(base62, 24) },
-		"push ID":       func() string { return "-N" + draw(base62+"_-", 18) },
+		"with its kind": func() string { return "req_" + draw(alnum, 24) },
+		"push ID":       func() string { return "-N" + draw(alnum+"_-", 18) },
 		"pod": func() string {
 			const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 			return "web-" + draw(alphabet, 9) + "-" + draw(alphabet, 5)
 		},
-		"serial number": func() string { return draw(digits+capitals, 14) },
+		"serial number": func() string { return draw("0123456789"+capitals, 14) },
 	} {
 		const drawn, wanted = 1000, 950
 		classes := make(map[string]int)

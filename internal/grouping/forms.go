@@ -63,10 +63,16 @@ func wordEnd(s string) int {
 	return i
 }
 
-// isMadeOf reports whether s is of letters and digits, and of marks, only.
-func isMadeOf(s, marks string) bool {
+const (
+	small    = "abcdefghijklmnopqrstuvwxyz"
+	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	alnum    = small + capitals + "0123456789"
+)
+
+// isMadeOf reports whether s has no other characters than those of set.
+func isMadeOf(s, set string) bool {
 	for i := range len(s) {
-		if !isAlnum(s[i]) && strings.IndexByte(marks, s[i]) < 0 {
+		if strings.IndexByte(set, s[i]) < 0 {
 			return false
 		}
 	}
@@ -205,7 +211,7 @@ func nameEnd(s string, i, end int, colon bool) int {
 	for _, word := range words[:min(len(words), mostWords)] {
 		name := strings.TrimRight(word, ".!)")
 		dot := strings.LastIndexByte(name, '.')
-		if size := len(name) - 1 - dot; dot >= 0 && 0 < size && size <= 5 && isMadeOf(name[dot+1:], "") {
+		if size := len(name) - 1 - dot; dot >= 0 && 0 < size && size <= 5 && isMadeOf(name[dot+1:], alnum) {
 			return i + length + len(name)
 		}
 		length += len(word) + 1
@@ -262,7 +268,7 @@ func isHost(s, in string, i int) bool {
 		return true
 	}
 	dot := strings.LastIndexByte(host, '.')
-	if dot < 0 && port == "" || dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, ".-_") {
+	if dot < 0 && port == "" || dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, alnum+".-_") {
 		return false
 	}
 	if dot < 0 {
@@ -388,5 +394,5 @@ func isPodPart(s string, i, end int, drawn bool) bool {
 	if i == 0 || s[i-1] != '-' || end-i < size {
 		return false
 	}
-	return drawn && end-i == size || strings.Trim(s[i:end], "bcdfghjklmnpqrstvwxz2456789") == "" && s[i:end] != "https"
+	return drawn && end-i == size || isMadeOf(s[i:end], "bcdfghjklmnpqrstvwxz2456789") && s[i:end] != "https"
 }

@@ -243,7 +243,7 @@ func (n *normalizer) core(s string, i int) {
 		n.put(strings.ToLower(s))
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1, isHost(s, n.in, i):
 		n.hold(holderAddr)
-	case (digit == 0 || s[0] == '*') && strings.Trim(s, "0123456789*.:/TZ+-") == "": // a time, or */5 of a schedule
+	case (digit == 0 || s[0] == '*') && isMadeOf(s, "0123456789*.:/TZ+-"): // a time, or */5 of a schedule
 		n.hold(holderNumber)
 	case hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)

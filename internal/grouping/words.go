@@ -110,24 +110,14 @@ func namesCode(s string, i int) bool {
 func isCode(s string) bool {
 	const longest = 12
 	s = strings.TrimPrefix(s, "-")
-	if len(s) == 0 || len(s) > longest {
-		return false
-	}
-	if len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' {
-		return isHex(s)
-	}
-	for i := range len(s) {
-		if !isDigit(s[i]) && (s[i] < 'A' || s[i] > 'Z') {
-			return false
-		}
-	}
-	return true
+	hex := strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X")
+	return s != "" && len(s) <= longest && (hex && isHex(s) || isMadeOf(s, capitals+"0123456789"))
 }
 
 // isOracle reports whether s[i:end] is the number of a code in the manner of Oracle: ORA-00942, TNS-12541.
 func isOracle(s string, i, end int) bool {
 	return end-i == 5 && i >= 4 && s[i-1] == '-' && i-1 <= 5 && digitsEnd(s, i) == end &&
-		strings.Trim(s[:i-1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+		isMadeOf(s[:i-1], capitals)
 }
 
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
