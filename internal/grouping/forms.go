@@ -34,12 +34,6 @@ func ideographsEnd(s string, i int) int {
 	return i
 }
 
-// inWord reports whether what begins at i goes on with a word before it.
-func inWord(s string, i int) bool {
-	r, _ := utf8.DecodeLastRuneInString(s[:i])
-	return unicode.IsLetter(r) && !isUnspaced(r) || '0' <= r && r <= '9'
-}
-
 func lettersEnd(s string, i int) int {
 	for i < len(s) && isLetter(s[i]) {
 		i++
@@ -94,7 +88,7 @@ func tokenEnd(s string, i int) int {
 			i += size
 			continue
 		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0,
-			c == '\'' && (i == start || i+1 == len(s) || !isWordByte(s[i-1]) || !isWordByte(s[i+1])),
+			c == '\'' && i == start,
 			c == '-' && i+1 < len(s) && s[i+1] == '>', // from one address to another
 			i > start && startsWindowsPath(s, i):
 			return i
@@ -128,12 +122,12 @@ var quotes = [...]struct{ open, close string }{
 	{"「", "」"}, {"『", "』"},
 }
 
-// quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe is a
-// quotation mark at the edge of a word only. Where a long text has no end, it has been cut.
+// quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe in a word
+// closes none. Where a long text has no end, it has been cut.
 func quotedEnd(s string, i int) int {
 	const long = 400
 	for _, q := range &quotes {
-		if !strings.HasPrefix(s[i:], q.open) || len(q.open) == 1 && q.open != `"` && inWord(s, i) {
+		if !strings.HasPrefix(s[i:], q.open) {
 			continue
 		}
 		for end := i + len(q.open); ; {
@@ -174,7 +168,7 @@ func startsWindowsPath(s string, i int) bool {
 		rest[0] == '\\' && rest[1] == '\\' && (isAlnum(rest[2]) || rest[2] == '?' || rest[2] == '.')) {
 		return false
 	}
-	return !inWord(s, i) && (i == 0 || s[i-1] != '\\')
+	return i == 0 || !isAlnum(s[i-1]) && s[i-1] != '\\'
 }
 
 // windowsPathEnd returns the end of the Windows path that begins at i, or i. Its folders may have spaces in their
@@ -225,7 +219,7 @@ func urlEnd(s string, i int) int {
 	for end < len(s) && (isAlnum(s[end]) || s[end] == '+' || s[end] == '-' || s[end] == '.') {
 		end++
 	}
-	if !strings.HasPrefix(s[end:], "://") || inWord(s, i) {
+	if !strings.HasPrefix(s[end:], "://") {
 		return i
 	}
 	for end < len(s) && s[end] > ' ' && strings.IndexByte("\"'`<>", s[end]) < 0 {

@@ -151,22 +151,17 @@ func isTechnical(run string, letters int) bool {
 
 // singular returns a word behind a number as it is behind 1.
 func singular(s string) string {
-	if len(s) < 4 || s[len(s)-1] != 's' || s == "does" {
+	stem, plural := strings.CutSuffix(s, "s")
+	switch {
+	case !plural || len(s) < 4 || s == "does" || strings.IndexByte("siu", stem[len(stem)-1]) >= 0:
 		return s
+	case strings.HasSuffix(stem, "ie"):
+		return stem[:len(stem)-len("ie")] + "y"
+	case strings.HasSuffix(stem, "che"), strings.HasSuffix(stem, "she"), strings.HasSuffix(stem, "xe"),
+		strings.HasSuffix(stem, "sse"):
+		return stem[:len(stem)-len("e")]
 	}
-	switch s[len(s)-2] {
-	case 's', 'u', 'i':
-		return s
-	case 'e':
-		switch stem := s[:len(s)-2]; {
-		case stem[len(stem)-1] == 'i':
-			return stem[:len(stem)-1] + "y"
-		case strings.HasSuffix(stem, "ch"), strings.HasSuffix(stem, "sh"), strings.HasSuffix(stem, "x"),
-			strings.HasSuffix(stem, "ss"):
-			return stem
-		}
-	}
-	return s[:len(s)-1]
+	return stem
 }
 
 // isDatePart reports whether the word in[i:end] is a month or a day with a number or another of these behind it.
