@@ -19,26 +19,19 @@ import (
 // Timeout is the condition of what took too long.
 const Timeout = "timeout"
 
-// common are the conditions in which errors of any class go wrong, in the order in which one wins over another, and
-// over those that only system errors have.
+// common are the conditions in which errors of any class go wrong, in the order in which one wins over another.
 var common = [...]string{"not_exist", "exist", "permission", Timeout, "canceled", "closed", "connection_refused",
 	"connection_reset", "unreachable", "no_space"}
 
 // condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
 // code of an error that has one, else how a process ended, else the first condition of the list above, else the name of
-// the outermost system error. "" is none.
+// a system error. Of several the outermost counts. "" is none.
 func (r *Rules) condition(err error) string {
 	w := conditionWalk{wrapper: r.Wrapper}
 	for n := range errtree.All(err) {
-		if w.look(n.Err); w.code != "" && w.codeRank == 0 { // nothing wins over the best code
+		if w.look(n.Err); w.best != "" && w.rank == 0 { // nothing wins over the best code
 			break
 		}
-	}
-	switch {
-	case w.code != "":
-		return w.code
-	case w.exit != "":
-		return w.exit
 	}
 	return w.best
 }
@@ -46,58 +39,67 @@ func (r *Rules) condition(err error) string {
 type conditionWalk struct {
 	wrapper func(error) bool // as in Rules
 
-	code     string // the best, of several the outermost
-	codeRank int
-	exit     string // the outermost
-	best     string // as code
-	bestRank int
+	best string
+	rank int // the lower, the better; those of codes come first
 }
 
-func (w *conditionWalk) add(condition string) {
-	rank := slices.Index(common[:], condition)
-	if rank < 0 {
-		rank = len(common)
+// Ranks behind those of codes.
+const (
+	rankExit = len(codeMethods) + 1 + iota
+	rankCommon
+	rankErrno = rankCommon + len(common)
+)
+
+func (w *conditionWalk) add(condition string, rank int) {
+	if condition != "" && (w.best == "" || rank < w.rank) {
+		w.best, w.rank = condition, rank
 	}
-	if condition != "" && (w.best == "" || rank < w.bestRank) {
-		w.best, w.bestRank = condition, rank
+}
+
+// addNamed adds one of the list above, or one that only system errors have.
+func (w *conditionWalk) addNamed(condition string) {
+	rank := rankErrno
+	if i := slices.Index(common[:], condition); i >= 0 {
+		rank = rankCommon + i
 	}
+	w.add(condition, rank)
 }
 
 // look asks one error, not what it wraps.
 func (w *conditionWalk) look(err error) {
 	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case syscall.Errno:
-		w.add(nameOfErrno(e))
+		w.addNamed(nameOfErrno(e))
 		return
 	case *fs.PathError, *os.LinkError, *os.SyscallError, *net.OpError, *url.Error:
 		return // their Timeout only asks the error within, which comes next
 	case *exec.ExitError:
-		if e != nil && w.exit == "" {
-			w.exit = exitCondition(e.ProcessState)
+		if e != nil {
+			w.add(exitCondition(e.ProcessState), rankExit)
 		}
 		return
 	case *net.DNSError:
 		if e != nil && e.IsNotFound { // the question behind errors.As(err, &dnsError): this name doesn't exist
-			w.add("not_exist")
+			w.addNamed("not_exist")
 		}
 	}
 	asker, _ := err.(interface{ Is(error) bool })
 	for i := range sentinels {
 		s := &sentinels[i]
 		if err == s.err || asker != nil && safely(func() bool { return asker.Is(s.err) }) { //nolint:errorlint // as above
-			w.add(s.condition)
+			w.addNamed(s.condition)
 		}
 	}
 	if e, ok := err.(interface{ Timeout() bool }); ok && safely(e.Timeout) {
-		w.add(Timeout)
+		w.addNamed(Timeout)
 	}
 	if w.wrapper == nil || !w.wrapper(err) { // its fields are the text's
-		w.askCode(err)
+		w.add(codeOf(err))
 	}
 	if asker != nil {
 		for _, errno := range &askedErrnos {
 			if safely(func() bool { return asker.Is(errno) }) {
-				w.add(nameOfErrno(errno))
+				w.addNamed(nameOfErrno(errno))
 			}
 		}
 	}
@@ -126,13 +128,6 @@ func safely[T any](ask func() T) (answer T) {
 	return ask()
 }
 
-// askCode asks err for a code. A better one, by where it stands, wins over the one of an outer error.
-func (w *conditionWalk) askCode(err any) {
-	if code, rank := codeOf(err); code != "" && (w.code == "" || rank < w.codeRank) {
-		w.code, w.codeRank = code, rank
-	}
-}
-
 // askAs asks an error with an As method for what it stands for.
 func (w *conditionWalk) askAs(err error) {
 	e, ok := err.(interface{ As(any) bool })
@@ -141,20 +136,20 @@ func (w *conditionWalk) askAs(err error) {
 	}
 	as := func(target any) bool { return safely(func() bool { return e.As(target) }) }
 	var coded interface{ ErrorCode() string }
-	if as(&coded) {
-		w.askCode(coded)
+	if as(&coded) && coded != nil {
+		w.add(codeOf(coded))
 	}
 	var state interface{ SQLState() string }
-	if w.code == "" && as(&state) {
-		w.askCode(state)
+	if as(&state) && state != nil {
+		w.add(codeOf(state))
 	}
 	var exit *exec.ExitError
-	if w.exit == "" && as(&exit) && exit != nil {
-		w.exit = exitCondition(exit.ProcessState)
+	if as(&exit) && exit != nil {
+		w.add(exitCondition(exit.ProcessState), rankExit)
 	}
 	var errno syscall.Errno
 	if as(&errno) {
-		w.add(nameOfErrno(errno))
+		w.addNamed(nameOfErrno(errno))
 	}
 }
 

@@ -130,15 +130,19 @@ func quotedEnd(s string, i int) int {
 		if !strings.HasPrefix(s[i:], q.open) {
 			continue
 		}
+		text := s
+		if q.open != `"` {
+			text = s[:min(len(s), i+long)]
+		}
 		for end := i + len(q.open); ; {
-			at := strings.IndexAny(s[end:], q.close)
+			at := strings.IndexAny(text[end:], q.close)
 			if at < 0 {
 				break
 			}
-			_, size := utf8.DecodeRuneInString(s[end+at:])
+			_, size := utf8.DecodeRuneInString(text[end+at:])
 			end += at + size
-			if escaped := s[end-2] == '\\' && q.open == `"`; !escaped &&
-				(q.open != "'" || end == len(s) || !isWordByte(s[end])) { // don't
+			escaped := q.open == `"` && s[end-2] == '\\'
+			if !escaped && (q.open != "'" || end == len(s) || !isWordByte(s[end])) { // don't
 				return end
 			}
 		}

@@ -42,23 +42,22 @@ func Excerpt(message string) string {
 // break. Of a long message only the beginning and the end are read: as much as a class has room for.
 func Text(message string) string {
 	n := normalizer{in: strings.TrimSpace(message), lastAt: -1}
-	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText+headText))
-	for i, long := 0, false; i < len(n.in); {
-		i = n.next(i)
-		if long || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
+	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText))
+	first := "" // the beginning of a text that is too long
+	for i := 0; i < len(n.in); {
+		if i = n.next(i); first != "" || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
 			continue
 		}
-		long = true
-		if tail := tailStart(n.in); tail > i {
-			i = tail
-			n.out = append(head(n.out), "…"...)
-			n.gap, n.lastAt, n.line = false, -1, len(n.out)
+		first = string(head(n.out))
+		if end := tailStart(n.in); end > i {
+			i = end
+			n.out, n.gap, n.lastAt, n.line = n.out[:0], false, -1, 0
 		}
 	}
-	if len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
+	if first == "" {
 		return string(n.out)
 	}
-	return string(head(n.out)) + "…" + string(tail(n.out))
+	return first + "…" + string(tail(n.out))
 }
 
 // tailStart returns where the words begin that fill the end of a class, whatever becomes of them there.
@@ -98,12 +97,13 @@ func head(text []byte) []byte {
 // tail returns the end of a long text for its class, without a part of a word or placeholder at its beginning.
 func tail(text []byte) []byte {
 	start := len(text)
-	for chars := 0; chars < maxText-headText; {
+	for chars := 0; start > 0 && chars < maxText-headText; {
 		if start--; utf8.RuneStart(text[start]) {
 			chars++
 		}
 	}
-	if space := bytes.IndexByte(text[start:], ' '); text[start-1] != ' ' && 0 <= space && space < len(holderQuoted) {
+	space := bytes.IndexByte(text[start:], ' ')
+	if start > 0 && text[start-1] != ' ' && 0 <= space && space < len(holderQuoted) {
 		start += space
 	}
 	return bytes.TrimLeft(text[start:], " ")

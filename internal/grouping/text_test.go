@@ -84,6 +84,15 @@ func TestText(t *testing.T) {
 		{"101 letters", strings.Repeat("xy", 50) + "z", strings.Repeat("xy", 19) + "x…" + strings.Repeat("yx", 29) + "yz"},
 		{"100 wide", strings.Repeat("é", 200), strings.Repeat("é", 39) + "…" + strings.Repeat("é", 60)},
 		{"placeholder over the edge", strings.Repeat("x y ", 24) + "a 0x12", strings.Repeat("x y ", 9) + "x y…" + strings.Repeat("y x ", 13) + "y a <n>"},
+		{"placeholder where the beginning ends",
+			strings.Repeat("word ", 7) + `"a" ` + strings.Repeat("more ", 14) + "end",
+			strings.Repeat("word ", 6) + "word…" + strings.Repeat("more ", 11) + "end"},
+		{"placeholder where the end begins",
+			strings.Repeat("word ", 14) + `"a" ` + strings.Repeat("more ", 10) + "ending",
+			strings.Repeat("word ", 7) + "word…" + strings.Repeat("more ", 10) + "ending"},
+		{"long, with a path in it",
+			strings.Repeat("word ", 30) + "/a/b/c: " + strings.Repeat("more ", 8) + "end",
+			strings.Repeat("word ", 7) + "word…word <path>: " + strings.Repeat("more ", 8) + "end"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,6 +123,25 @@ func checkNormalized(t *testing.T, message string) {
 	}
 	if again := Text(" " + message + "\n"); again != got {
 		t.Errorf("surrounding space changes %q to %q", got, again)
+	}
+}
+
+// BenchmarkText has texts of more than a class has room for: their beginning and their end cost what is read of them.
+func BenchmarkText(b *testing.B) {
+	for name, message := range map[string]string{
+		"short":  "no answer from 10.0.0.1:80 after 3 s",
+		"clean":  strings.Repeat("the printer is out of paper and nobody looks at it ", 3),
+		"chain":  strings.Repeat("could not finish what was begun: ", 13) + "permission denied",
+		"path":   "sync: upload: compress: open /var/lib/app/data/2024/03/01/customers-000123.csv.gz: too many open files",
+		"IDs":    "request 7f3e4c5a-1b2c-4d5e-8f90-123456789abc at 2024-03-01T10:11:12Z: req_8fK3jd9Q dGhpcyBpcyBhIA==",
+		"output": strings.Repeat("make: compiling things and more things\n", 100) + "ld: cannot find lib",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = Text(message)
+			}
+		})
 	}
 }
 
