@@ -3,6 +3,7 @@ package grouping
 import (
 	"encoding/base64"
 	"math/rand"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -82,5 +83,54 @@ func TestNamesAreNotDrawn(t *testing.T) {
 		if got := Text("the name " + name + " is unknown"); strings.HasPrefix(got, "the name <") {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// TestLongTextsOfOneProblem fills templates with paths, numbers and quoted text of any length. Nearly all fillings of
+// one must be one class, wherever that cuts.
+func TestLongTextsOfOneProblem(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewSource(1))
+	letters := func(most int) string {
+		b := make([]byte, 1+r.Intn(most))
+		for i := range b {
+			b[i] = small[r.Intn(len(small))]
+		}
+		return string(b)
+	}
+	fillings := []func() string{
+		func() string { return strings.Repeat("/"+letters(9), 1+r.Intn(9)) },
+		func() string { return strconv.Itoa(r.Intn(1 << (1 + r.Intn(30)))) },
+		func() string { return `"` + strings.Repeat(letters(9)+" ", r.Intn(9)) + `"` },
+		func() string { return "https://" + letters(9) + ".com/" + letters(99) },
+		func() string { return `C:\` + letters(9) + " " + letters(9) + `\` + letters(30) + ".txt:" },
+	}
+	words := strings.Fields("could not open the file because it was locked: upload failed: permission denied while saving")
+	const templates, wanted = 500, 475
+	stable := 0
+	for range templates {
+		var template []func() string
+		for range 5 + r.Intn(100) {
+			word := words[r.Intn(len(words))]
+			filling := func() string { return word }
+			if r.Intn(9) == 0 {
+				filling = fillings[r.Intn(len(fillings))]
+			}
+			template = append(template, filling)
+		}
+		classes := make(map[string]bool)
+		for range 5 {
+			var message []string
+			for _, filling := range template {
+				message = append(message, filling())
+			}
+			classes[Text(strings.Join(message, " "))] = true
+		}
+		if len(classes) == 1 {
+			stable++
+		}
+	}
+	if stable < wanted {
+		t.Errorf("%d of %d templates are one class", stable, templates)
 	}
 }

@@ -67,6 +67,11 @@ func tailStart(s string) int {
 	for chars := 0; i > 0 && chars < wanted; {
 		from := max(0, i-longest)
 		space := from + strings.LastIndexByte(s[from:i], ' ')
+		if space > from && strings.Count(s[space:i], `"`)%2 == 1 { // quoted words are one
+			if quote := strings.LastIndexByte(s[from:space], '"'); quote >= 0 {
+				space = from + strings.LastIndexByte(s[from:from+quote], ' ')
+			}
+		}
 		if space < from {
 			for !utf8.RuneStart(s[from]) && from < i-1 {
 				from++
