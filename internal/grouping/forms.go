@@ -122,8 +122,8 @@ var quotes = [...]struct{ open, close string }{
 	{"「", "」"}, {"『", "』"},
 }
 
-// quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe in a word
-// closes none. Where a long text has no end, it has been cut.
+// quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe in a
+// word closes none. Where a long text has no end, it has been cut.
 func quotedEnd(s string, i int) int {
 	const long = 400
 	for _, q := range &quotes {
@@ -266,7 +266,7 @@ func isHost(s, in string, i int) bool {
 		return true
 	}
 	dot := strings.LastIndexByte(host, '.')
-	if dot < 0 && port == "" || dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, alnum+".-_") {
+	if dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, alnum+".-_") {
 		return false
 	}
 	if dot < 0 {

@@ -175,8 +175,7 @@ func (n *normalizer) next(i int) int {
 		return end
 	}
 	if end := tokenEnd(n.in, i); end > i {
-		n.token(n.in[i:end], i)
-		return end
+		return n.token(n.in[i:end], i)
 	}
 	return n.char(i)
 }
@@ -210,47 +209,49 @@ func (n *normalizer) char(i int) int {
 	return i
 }
 
-// token takes what stands between spaces, brackets, commas and the like, at i.
-func (n *normalizer) token(s string, i int) {
+// token takes what stands between spaces, brackets, commas and the like, at i. It returns where to go on: behind a name
+// with a colon, load:/a/b, at what that is the name of.
+func (n *normalizer) token(s string, i int) int {
 	core := s
 	for core != "" && strings.IndexByte(".:!?", core[len(core)-1]) >= 0 {
 		core = core[:len(core)-1]
 	}
-	switch {
-	case core == "":
-	case len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && s[1:] == ":":
-		core = s
-		n.hold(holderPath) // a drive
-	default:
-		n.core(core, i)
+	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && s[j+1] != ':' &&
+		(s[j+1] == '/' || lettersEnd(s, 0) == j && !isHex(core[j+1:]) && !isAddress(core)) {
+		n.core(s[:j], i)
+		n.put(":")
+		return i + j + 1
 	}
+	if len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && s[1:] == ":" && !n.afterNumber() {
+		n.hold(holderPath) // a drive
+		return i + len(s)
+	}
+	n.core(core, i)
 	if len(core) < len(s) {
 		n.put(s[len(core):])
 	}
+	return i + len(s)
 }
 
 // core takes a token without the punctuation behind it.
 func (n *normalizer) core(s string, i int) {
+	if s == "" {
+		return
+	}
 	if lettersEnd(s, 0) == len(s) {
 		n.word(n.in, i, i+len(s))
 		return
 	}
-	if j := strings.Index(s, ":/"); j > 1 { // not C:/
-		n.core(s[:j], i)
-		n.put(":")
-		n.core(s[j+1:], i+j+1)
-		return
-	}
-	at := strings.LastIndexByte(s, '@')
-	digit := wordEnd(s)
+	at, digit, dotted := strings.IndexByte(s, '@'), wordEnd(s), strings.IndexByte(s, '.') >= 0
 	switch {
 	case digit < len(s) && says(n.in, s, i):
 		n.put(strings.ToLower(s))
-	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1, isHost(s, n.in, i):
+	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
+		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)
 	case (digit == 0 || s[0] == '*') && isMadeOf(s, "0123456789*.:/TZ+-"): // a time, or */5 of a schedule
 		n.hold(holderNumber)
-	case hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
+	case dotted && hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)
 	case n.drawn(s):
 	case isPath(s):
@@ -263,7 +264,7 @@ func (n *normalizer) core(s string, i int) {
 // drawn takes a token that was drawn by chance, behind words that weren't: req_8fK3jd9Q.
 func (n *normalizer) drawn(s string) bool {
 	words := 0
-	for end := lettersEnd(s, 0); end >= words+2 && end < len(s) && !isAlnum(s[end]); end = lettersEnd(s, words) {
+	for end := lettersEnd(s, 0); end >= words+3 && end < len(s) && !isAlnum(s[end]); end = lettersEnd(s, words) {
 		word := s[words:end]
 		if word != strings.ToLower(word) && word != strings.ToUpper(word) || isPodPart(s, words, end, false) {
 			break
@@ -297,7 +298,7 @@ func (n *normalizer) runs(s string, at int) {
 		run := s[i:end]
 		letters := wordEnd(run)
 		switch {
-		case letters == 0 && i > 0 && isCode(run) && namesCode(n.in, at+i), isOracle(s, i, end):
+		case isOracle(s, i, end):
 			n.put(run)
 			continue
 		case isPodPart(s, i, end, drawn), n.isHexPart(s, i, end):
@@ -306,8 +307,7 @@ func (n *normalizer) runs(s string, at int) {
 			drawn = false
 			n.word(n.in, at+i, at+end)
 			continue
-		case digitsEnd(run, 0) < len(run) &&
-			((letters == 0 || len(run) >= 4) && isHex(strings.TrimSuffix(run, "h")) || isDrawn(run)):
+		case digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run)):
 			n.hold(holderNumber)
 		default:
 			end = i + n.mixed(s[i:], run, letters)
