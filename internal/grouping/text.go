@@ -298,7 +298,7 @@ func (n *normalizer) runs(s string, at int) {
 		run := s[i:end]
 		letters := wordEnd(run)
 		switch {
-		case isOracle(s, i, end):
+		case letters < len(run) && isCode(run) && namesCode(n.in, at+i), isOracle(s, i, end):
 			n.put(run)
 			continue
 		case isPodPart(s, i, end, drawn), n.isHexPart(s, i, end):
