@@ -217,7 +217,7 @@ func (n *normalizer) token(s string, i int) int {
 		core = core[:len(core)-1]
 	}
 	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && s[j+1] != ':' &&
-		(s[j+1] == '/' || lettersEnd(s, 0) == j && !isHex(core[j+1:]) && !isAddress(core)) {
+		(s[j+1] == '/' || lettersEnd(s, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && !isAddress(core)) {
 		n.core(s[:j], i)
 		n.put(":")
 		return i + j + 1
@@ -298,7 +298,7 @@ func (n *normalizer) runs(s string, at int) {
 		run := s[i:end]
 		letters := wordEnd(run)
 		switch {
-		case letters < len(run) && isCode(run) && namesCode(n.in, at+i), isOracle(s, i, end):
+		case isOracle(s, i, end):
 			n.put(run)
 			continue
 		case isPodPart(s, i, end, drawn), n.isHexPart(s, i, end):
