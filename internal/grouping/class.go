@@ -151,18 +151,15 @@ func (r *Rules) kindOf(err error) errorKind {
 		return kindText
 	}
 	b := errtree.BuildOf(err)
-	if b.Standard {
-		if kind := standardKind(b, err); kind != kindNamed {
-			return kind
+	if kind := standardKind(b, err); b.Standard && kind != kindNamed {
+		return kind
+	}
+	if onlyWraps(b) {
+		if code, _ := codeOf(err); code == "" {
+			return kindText
 		}
 	}
-	if !onlyWraps(b) {
-		return kindNamed
-	}
-	if code, _ := codeOf(err); code != "" {
-		return kindNamed
-	}
-	return kindText
+	return kindNamed
 }
 
 // onlyWraps reports whether errors so built carry no more than another error, or a text.

@@ -50,7 +50,7 @@ func coderOf(v reflect.Value) *coder {
 	}
 	c := new(coder)
 	for i, method := range codeMethods {
-		if m := method(v); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
+		if method(v).IsValid() {
 			c.methods = append(c.methods, i)
 		}
 	}

@@ -141,8 +141,9 @@ func quotedEnd(s string, i int) int {
 			}
 			_, size := utf8.DecodeRuneInString(text[end+at:])
 			end += at + size
-			escaped := q.open == `"` && s[end-2] == '\\'
-			if !escaped && (q.open != "'" || end == len(s) || !isWordByte(s[end])) { // don't
+			backslashes := end - 1 - len(strings.TrimRight(s[:end-1], `\`))
+			if escaped := q.open == `"` && backslashes%2 == 1; !escaped &&
+				(q.open != "'" || end == len(s) || !isWordByte(s[end])) { // don't
 				return end
 			}
 		}
