@@ -133,7 +133,7 @@ func (n *normalizer) put(s string) {
 }
 
 // hold appends a placeholder, unless only a separator stands between it and the same one: a list, a range, the parts of
-// an ID. Columns are filled with spaces: there is none behind a bracket or an equals sign.
+// an ID. Columns are filled with spaces: none stays behind a bracket, or an equals sign behind a name.
 func (n *normalizer) hold(holder string) {
 	if n.lastAt >= 0 && n.last == holder {
 		between := n.out[n.lastAt:]
@@ -142,7 +142,8 @@ func (n *normalizer) hold(holder string) {
 			return
 		}
 	}
-	if i := len(n.out); i > 0 && strings.IndexByte("([=", n.out[i-1]) >= 0 && (i == 1 || n.out[i-2] != ' ') {
+	if i := len(n.out) - 1; i >= 0 && (n.out[i] == '(' || n.out[i] == '[' ||
+		n.out[i] == '=' && i > 0 && isWordByte(n.out[i-1])) {
 		n.gap = false
 	}
 	n.put(holder)
