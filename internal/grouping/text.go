@@ -414,9 +414,9 @@ func (n *normalizer) isHexPart(s string, i, end int) bool {
 	if size != 2 && size != 4 || !isHex(s[i:end]) {
 		return false
 	}
-	if n.last == holderNumber && n.lastAt == len(n.out)-1 && i > 0 {
+	if i > 0 && n.last == holderNumber && n.lastAt == len(n.out)-1 {
 		return strings.IndexByte(":-_.", s[i-1]) >= 0
 	}
-	next := min(end+1+size, len(s))
-	return end+1 < next && s[end] == ':' && isHex(s[end+1:next]) && lettersEnd(s, end+1) < next
+	next := end + 1
+	return next+size <= len(s) && s[end] == ':' && isHex(s[next:next+size])
 }
