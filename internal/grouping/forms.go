@@ -158,7 +158,7 @@ func quotedEnd(s string, i int) int {
 func bracketAddressEnd(s string, i int) int {
 	const longest = 64 // with a zone
 	end := i + strings.IndexByte(s[i:min(len(s), i+longest)], ']')
-	if end < i || !isAddress(s[i+1:end]) {
+	if end < i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end]) {
 		return i
 	}
 	if end++; strings.HasPrefix(s[end:], ":") && digitsEnd(s, end+1) > end+1 {
@@ -271,7 +271,7 @@ func isHost(s, in string, i int) bool {
 		return false
 	}
 	if dot < 0 {
-		return len(port) > 1 && isLetter(s[0]) && isOneOf(wordBefore(in, i), hostWords)
+		return len(port) > 1 && isLetter(s[0]) && host != "line" && isOneOf(wordBefore(in, i), hostWords)
 	}
 	ending := host[dot+1:]
 	return lettersEnd(ending, 0) == len(ending) && (port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))

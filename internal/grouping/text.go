@@ -229,9 +229,9 @@ func (n *normalizer) token(s string, i int) int {
 		n.put(":")
 		return i + j + 1
 	}
-	if len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && s[1:] == ":" && !n.afterNumber() {
+	if len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && strings.HasPrefix(s[1:], ":") && !n.afterNumber() {
 		n.hold(holderPath) // a drive
-		return i + len(s)
+		return i + len("C:")
 	}
 	n.core(core, i)
 	if len(core) < len(s) {

@@ -38,13 +38,17 @@ func isUnit(s string) bool {
 	case "ns", "us", "µs", "μs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
 		"h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks", "month", "months", "year", "years",
 		"millisecond", "milliseconds", "microseconds", "nanoseconds",
-		"B", "byte", "bytes", "kB", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "PiB", "K", "k", "M", "G", "T",
-		"Ki", "Mi", "Gi", "Ti", "bit", "bits", "bps", "kbit", "kbits", "kbps", "Kbps", "Mbps", "Gbps",
-		"Hz", "kHz", "MHz", "GHz", "px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA",
-		"AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z", "x",
+		"B", "byte", "bytes", "bit", "bits", "bps", "Hz", "K", "k", "M", "G", "T",
+		"px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z", "x",
 		"UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST", "EDT", "CST",
 		"CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
 		return true
+	}
+	if s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 {
+		switch s[1:] {
+		case "B", "iB", "i", "bit", "bits", "bps", "byte", "bytes", "Byte", "Bytes", "Hz":
+			return true
+		}
 	}
 	return isDate(s)
 }
@@ -98,6 +102,9 @@ func wordBefore(s string, i int) string {
 // namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before.
 func namesCode(s string, i int) bool {
 	word := wordBefore(s, i)
+	if word == "is" {
+		word = wordBefore(s, strings.LastIndex(s[:i], word))
+	}
 	switch strings.ToLower(word) {
 	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
 		"http", "error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode":
