@@ -200,16 +200,34 @@ func TestDiskHangsAtTheStart(t *testing.T) {
 	sameIDs(t, server.got(), 3)
 }
 
-// TestDiskHangsAtTheEnd: what a disk that hangs has been given counts once, whether it was written or not, and Close
-// comes back.
+// TestCloseOnADiskThatHangs: Close doesn't wait until it has waited long enough, whether or not it is known by then that
+// the disk hangs.
+func TestCloseOnADiskThatHangs(t *testing.T) {
+	t.Parallel()
+	s := &hangingSystem{System: disk.OS()}
+	open := func() *Outbox {
+		o := onHangingDisk(t, filepath.Join(t.TempDir(), "new"), s, &sink{})
+		o.mu.Lock()
+		o.timing.closeWait = time.Hour
+		o.mu.Unlock()
+		return o
+	}
+	o := open()
+	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	s.freeze()
+	inTime(t, "Close of one that is open", func() { o.Close(ended()) })
+	o = open()
+	inTime(t, "Close of one that never opened", func() { o.Close(ended()) })
+	s.answer()
+	eventually(t, "nothing hangs", func() bool { return s.hangs.Load() == 0 })
+}
+
+// TestDiskHangsAtTheEnd: what a disk that hangs has been given counts once, whether it was written or not.
 func TestDiskHangsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, server := &hangingSystem{System: disk.OS()}, &sink{}
 	o := onHangingDisk(t, dir, s, server)
-	o.mu.Lock()
-	o.timing.closeWait = 50 * time.Millisecond
-	o.mu.Unlock()
 	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
 	s.freeze()
 	if !o.Put(testRecord(0, 100)) {

@@ -637,7 +637,7 @@ func (o *Outbox) Close(ctx context.Context) bool {
 		return ok
 	}
 	o.closed, o.finished = true, finished
-	o.running++
+	o.running += 2
 	o.resident.Go(func() {
 		o.stopWork()
 		o.awaitAnswers()
@@ -645,10 +645,24 @@ func (o *Outbox) Close(ctx context.Context) bool {
 		o.closeIdle()
 		o.ended()
 	})
+	o.resident.Go(func() {
+		if o.diskHangs() { // it must not hang the program: what waits for it is left behind
+			finished()
+		}
+		o.ended()
+	})
 	o.unlock()
-	<-patience.Done() // a disk that hangs must not hang the program: what doesn't come back is left behind
+	<-patience.Done()
 	o.resident.Close(0)
 	return ok
+}
+
+// diskHangs asks the disk, for at most 100 ms.
+func (o *Outbox) diskHangs() bool {
+	o.mu.Lock()
+	main, opening := o.main, o.disk.busy && errors.Is(o.disk.err, errDiskHangs)
+	o.mu.Unlock()
+	return main == nil && opening || main != nil && !main.Answers()
 }
 
 // awaitAnswers gives the requests under way a moment: what is cut off is sent again by a later process.

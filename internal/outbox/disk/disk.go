@@ -310,6 +310,15 @@ func (d *Store) Probe() error {
 	return nil
 }
 
+// Answers implements [store.Store]: it tells others how much waits, which is the smallest write.
+func (d *Store) Answers() bool {
+	return !errors.Is(d.writes.do(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.tellNow()
+	}, nil, false), store.ErrHangs)
+}
+
 // part says which of the active segments a category's records go to. Errors have one of their own: a server may limit
 // them for weeks while it takes the rest, and each that waits keeps its whole segment on disk.
 func part(c store.Category) int {

@@ -83,6 +83,9 @@ func (m *Memory) Log() {}
 // Bytes implements Store.
 func (m *Memory) Bytes() int64 { return m.bytes.Load() }
 
+// Answers implements Store. Memory does.
+func (m *Memory) Answers() bool { return true }
+
 // Probe implements Store. Memory doesn't fail.
 func (m *Memory) Probe() error { return nil }
 

@@ -109,6 +109,8 @@ type Store interface {
 	Bytes() int64
 	// Recount looks how much other processes hold now, unless it did a moment ago. It returns within 100 ms.
 	Recount()
+	// Answers reports whether the store does at all, within 100 ms: false is a disk that hangs.
+	Answers() bool
 	// Probe tries whether a store that has failed works again. It keeps nothing.
 	Probe() error
 	// Sync makes everything stored before it safe from a power cut.
