@@ -217,13 +217,56 @@ func TestManyInterrupted(t *testing.T) {
 	}
 }
 
-// A countingSystem is the real system, and counts syncs of files.
+// TestCloseBesideABacklog: however many segments earlier processes left, Close neither opens, reads nor writes them.
+func TestCloseBesideABacklog(t *testing.T) {
+	t.Parallel()
+	const segments = 200
+	dir := t.TempDir()
+	for i := range segments {
+		dead, err := openTestDisk(dir)
+		must(t, err)
+		_, err = dead.Put(testRecord(i, 10))
+		must(t, err)
+		must(t, dead.Close())
+	}
+	sys := &countingSystem{System: disk.OS()}
+	s := &sink{}
+	s.respond(status(http.StatusServiceUnavailable))
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+		c.timing.retry, c.timing.retryMax = time.Hour, time.Hour // nothing is read to be sent any more
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{
+				Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: sys,
+			})
+		}
+	})
+	eventually(t, "the backlog is known", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.queue.count == segments && !o.disk.adopting && o.sending == 0
+	})
+	must(t, o.main.Sync()) // what adoption has asked for
+	opens, calls := sys.opens.Load(), sys.calls.Load()
+	o.Close(ended())
+	opens, calls = sys.opens.Load()-opens, sys.calls.Load()-calls
+	if opens > 0 || calls > 10 { // the journal is cut and told once more
+		t.Errorf("%d files opened, %d calls on files", opens, calls)
+	}
+	if names, _ := segmentFiles(t, dir); len(names) != segments {
+		t.Errorf("%d segments are left", len(names))
+	}
+}
+
+// A countingSystem is the real system, and counts what is done with files.
 type countingSystem struct {
 	disk.System
-	syncs atomic.Int32
+	opens, syncs atomic.Int32
+	calls        atomic.Int32 // reads, writes, cuts and syncs
 }
 
 func (s *countingSystem) Open(path string, flag int) (disk.File, error) {
+	s.opens.Add(1)
 	f, err := s.System.Open(path, flag)
 	if err != nil {
 		return nil, err
@@ -238,7 +281,23 @@ type countingFile struct {
 
 func (f countingFile) Sync() error {
 	f.s.syncs.Add(1)
+	f.s.calls.Add(1)
 	return f.File.Sync()
+}
+
+func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
+	f.s.calls.Add(1)
+	return f.File.ReadAt(b, off)
+}
+
+func (f countingFile) WriteAt(b []byte, off int64) (int, error) {
+	f.s.calls.Add(1)
+	return f.File.WriteAt(b, off)
+}
+
+func (f countingFile) Truncate(size int64) error {
+	f.s.calls.Add(1)
+	return f.File.Truncate(size)
 }
 
 // TestCutTail: what a process that was killed has lost by a cut segment counts as many as it noted to wait.
