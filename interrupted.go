@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func (t *TaskSpan) note(n outbox.Note) {
 
 // reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that
 // it may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
-func (c *Client) reportDead(dead outbox.Dead) bool {
+func (c *Client) reportDead(ctx context.Context, dead outbox.Dead) bool {
 	if !c.active() {
 		return false
 	}
@@ -109,6 +110,9 @@ func (c *Client) reportDead(dead outbox.Dead) bool {
 	done := true
 	tasks := postmortem.Tasks(dead.Tasks)
 	for _, t := range tasks {
+		if ctx.Err() != nil {
+			return false
+		}
 		e := t.Event(dead, c.policy.Load().pii)
 		done = c.sendDead(e, postmortem.Fingerprint(e.Tags["task_type"]), dead, &t) && done
 	}

@@ -93,6 +93,21 @@ func TestNotedLater(t *testing.T) {
 	waitForNote(t, file, "task_inside")
 }
 
+// TestNoTimeToReportTheDead: once Close has no more time, what is left of a dead process's tasks is for the next process.
+func TestNoTimeToReportTheDead(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	defer Close(time.Minute)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dead := outbox.Dead{LastAlive: time.Now(), Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: "1"}}}
+	if current.Load().reportDead(ctx, dead) || ReadStats().Captured > 0 {
+		t.Errorf("it is reported: %+v", ReadStats())
+	}
+}
+
 // TestDeadForLong: a task is reported whenever its process died, by whatever clock. Sentry, and so sentrytest, refuses
 // events of long ago and from the future.
 func TestDeadForLong(t *testing.T) {
@@ -109,7 +124,7 @@ func TestDeadForLong(t *testing.T) {
 		"00000000000000000000000000000004": {now.AddDate(3, 0, 0), now},
 	} {
 		dead := outbox.Dead{LastAlive: c.died, Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: id}}}
-		if !current.Load().reportDead(dead) || !Flush(time.Minute) {
+		if !current.Load().reportDead(context.Background(), dead) || !Flush(time.Minute) {
 			t.Errorf("%v isn't reported: %+v", c.died, ReadStats())
 		}
 		events := server.Events()
@@ -139,7 +154,7 @@ func TestManyTasksInside(t *testing.T) {
 	for i := range 1000 {
 		dead.Tasks = append(dead.Tasks, task(strings.Repeat("t", work.MaxTypeName-5)+fmt.Sprint(i), fmt.Sprint(i), "s"))
 	}
-	if !current.Load().reportDead(dead) {
+	if !current.Load().reportDead(context.Background(), dead) {
 		t.Fatal("not reported")
 	}
 	e := server.WaitEvents(1, time.Minute)[0]
@@ -161,7 +176,7 @@ func TestDeadOfAnEarlierVersion(t *testing.T) {
 		{EventID: strings.Repeat("1", 32), Task: outbox.Task{Type: "a"}},
 		{EventID: strings.Repeat("2", 32), Task: outbox.Task{Type: "b", TraceID: "zz", SpanID: strings.Repeat("f", 16)}},
 	}}
-	if !current.Load().reportDead(dead) {
+	if !current.Load().reportDead(context.Background(), dead) {
 		t.Fatal("not reported")
 	}
 	for _, e := range server.WaitEvents(2, time.Minute) {
@@ -205,7 +220,7 @@ func TestHooksOfTheHostSeeTheDead(t *testing.T) {
 		return e
 	})
 	dead := outbox.Dead{LastAlive: time.Now(), Crash: []byte("panic: x\n\ngoroutine 1 [running]:\n")}
-	if !c.reportDead(dead) {
+	if !c.reportDead(context.Background(), dead) {
 		t.Fatal("not reported")
 	}
 	e := server.WaitEvents(1, time.Minute)[0]
@@ -236,7 +251,7 @@ func TestInterruptedJob(t *testing.T) {
 			TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)}
 		noted = append(noted, outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: task})
 	}
-	if !current.Load().reportDead(outbox.Dead{LastAlive: time.Now(), Tasks: noted}) {
+	if !current.Load().reportDead(context.Background(), outbox.Dead{LastAlive: time.Now(), Tasks: noted}) {
 		t.Fatal("not reported")
 	}
 	for i, e := range server.WaitEvents(2, time.Minute) {

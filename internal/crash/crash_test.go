@@ -92,7 +92,7 @@ func runChild(name string) {
 	crashHere(crashes[name].crash)
 }
 
-func diskConfig(dir string, onDead func(outbox.Dead) bool) outbox.DiskConfig {
+func diskConfig(dir string, onDead func(context.Context, outbox.Dead) bool) outbox.DiskConfig {
 	return outbox.DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, OnDead: onDead}
 }
 
@@ -119,7 +119,7 @@ func TestCrashes(t *testing.T) {
 				t.Fatalf("it didn't crash: %s", out)
 			}
 			var dead []outbox.Dead
-			disk, err := outbox.OpenDisk(diskConfig(dir, func(d outbox.Dead) bool { dead = append(dead, d); return true }))
+			disk, err := outbox.OpenDisk(diskConfig(dir, func(_ context.Context, d outbox.Dead) bool { dead = append(dead, d); return true }))
 			if err != nil {
 				t.Fatal(err)
 			}

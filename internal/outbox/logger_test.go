@@ -165,7 +165,7 @@ func TestCallbacksPanic(t *testing.T) {
 			return serve.RoundTrip(r)
 		})}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(Dead) bool {
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(context.Context, Dead) bool {
 				<-ready
 				o.Load().Put(testRecord(10, 10))
 				o.Load().Stats()

@@ -1,20 +1,22 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
-	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // noisyRecord is an event that packing makes no smaller.
@@ -170,51 +172,120 @@ func (s *gatedSystem) Open(path string, flag int) (disk.File, error) {
 	return s.System.Open(path, flag)
 }
 
-// TestManyInterrupted: the reports of ten thousand interrupted tasks are not synced one by one, and each is made once.
+// TestManyInterrupted: ten thousand interrupted tasks cost no more than they must, from the dead process's journal to the
+// server: each is read once, written once and reported once, and they are synced together.
 func TestManyInterrupted(t *testing.T) {
 	t.Parallel()
-	dir, copied := t.TempDir(), t.TempDir()
-	const tasks = 1000
-	dead, err := openTestDisk(copied)
-	must(t, err)
-	for i := range tasks {
-		dead.(*Disk).Journal().Begin(Task{Type: fmt.Sprint(i), Started: time.Unix(int64(i), 0)})
-	}
-	must(t, os.CopyFS(dir, os.DirFS(copied)))
-	must(t, dead.Close())
-	must(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-		if info.IsDir() {
-			return os.Chmod(path, 0o700) //nolint:gosec // a folder
+	const tasks = 10_001
+	dir := leaveInterrupted(t, tasks)
+	sys, s := &countingSystem{System: disk.OS()}, &sink{}
+	var o *Outbox
+	opened := make(chan struct{})
+	o = openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Client = &http.Client{Transport: memoryTransport(s)}
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{
+				Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: sys,
+				OnDead: func(_ context.Context, dead Dead) bool {
+					<-opened
+					for _, task := range dead.Tasks {
+						r := testRecord(0, 100)
+						r.EventID, r.Urgent = task.EventID, true
+						r.Payload = bytes.ReplaceAll(r.Payload, []byte(eventIDOf(0)), []byte(task.EventID))
+						if !o.Put(r) {
+							return false
+						}
+					}
+					return true
+				},
+			})
 		}
-		return os.Chmod(path, 0o600)
-	}))
-	sys := &countingSystem{System: disk.OS()}
-	var d *Disk
-	reports := 0
-	d, err = OpenDisk(DiskConfig{
-		Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: sys,
-		OnDead: func(dead Dead) bool {
-			for _, task := range dead.Tasks {
-				r := testRecord(0, 100)
-				r.EventID, r.Urgent = task.EventID, true
-				if _, err := d.Put(r); err != nil {
-					return false
-				}
-				reports++
-			}
-			return true
-		},
 	})
-	must(t, err)
-	defer func() { _ = d.Close() }()
-	_, err = d.Adopt(context.Background(), func([]*store.Entry) {})
-	must(t, err)
-	if reports != tasks {
-		t.Errorf("%d reports", reports)
+	close(opened)
+	if !o.Flush(within(5 * time.Minute)) {
+		t.Errorf("Flush: false; %+v", o.Stats())
 	}
-	if n := sys.syncs.Load(); n == 0 || n > tasks/10 {
+	arrived := sorted(s.got())
+	if n := len(slices.Compact(arrived)); n != tasks || len(arrived) != tasks {
+		t.Errorf("%d arrived, %d of them different", len(arrived), n)
+	}
+	t.Logf("%d syncs, %d files opened, %d other calls on files", sys.syncs.Load(), sys.opens.Load(), sys.calls.Load())
+	if n := sys.syncs.Load(); n == 0 || n > tasks/100 {
 		t.Errorf("%d syncs", n)
 	}
+	if n := sys.opens.Load(); n > tasks/10 {
+		t.Errorf("%d files opened", n)
+	}
+	// A slot is read, a report written, what waits told, the payload read and marked as done.
+	if n := sys.calls.Load(); n > 8*tasks {
+		t.Errorf("%d calls on files", n)
+	}
+}
+
+// TestCloseWhileDeadAreReported: Close doesn't wait until all of a dead process's tasks are reported. The next process
+// reports them.
+func TestCloseWhileDeadAreReported(t *testing.T) {
+	t.Parallel()
+	const tasks = 100
+	dir := leaveInterrupted(t, tasks)
+	var all int
+	for _, inTime := range []bool{false, true} {
+		began, reported := make(chan struct{}), 0
+		o := openTest(t, "http://127.0.0.1:1/", func(c *Config) {
+			c.OpenStore = func() (Store, error) {
+				return OpenDisk(DiskConfig{
+					Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20,
+					OnDead: func(ctx context.Context, dead Dead) bool {
+						close(began)
+						for range dead.Tasks {
+							if !inTime {
+								<-ctx.Done()
+								return false
+							}
+							reported++
+						}
+						return true
+					},
+				})
+			}
+		})
+		<-began
+		if inTime {
+			eventually(t, "the look is over", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.disk.looks > 0 })
+		}
+		o.Close(ended())
+		all += reported
+	}
+	if all != tasks {
+		t.Errorf("%d reports", all)
+	}
+}
+
+// leaveInterrupted returns a folder in which a process was killed in the middle of tasks.
+func leaveInterrupted(t *testing.T, tasks int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	startChild(t, "in tasks", dir, "", tasks).killAfter(t, 1, 0)
+	return dir
+}
+
+func init() { otherRoles["in tasks"] = inTasks }
+
+// inTasks begins as many tasks as it is told to, and prints their number.
+func inTasks() {
+	d, err := openTestDisk(os.Getenv(childDir))
+	if err != nil {
+		panic(err)
+	}
+	tasks, err := strconv.Atoi(os.Getenv(childFrom))
+	if err != nil {
+		panic(err)
+	}
+	for i := range tasks {
+		d.(*Disk).Journal().Begin(Task{Type: fmt.Sprint(i), Started: time.Unix(int64(i), 0)})
+	}
+	fmt.Println(tasks)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or an orphan
 }
 
 // TestCloseBesideABacklog: however many segments earlier processes left, Close neither opens, reads nor writes them.

@@ -3,6 +3,7 @@ package outbox
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -354,7 +355,7 @@ func TestUnreadJournal(t *testing.T) {
 			s, told := &sickSystem{System: disk.OS()}, ""
 			s.spoil(c.bad)
 			d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s, Logger: slog.New(&logBook{}),
-				OnDead: func(dead Dead) bool {
+				OnDead: func(_ context.Context, dead Dead) bool {
 					for _, task := range dead.Tasks {
 						told += task.Type + " "
 					}

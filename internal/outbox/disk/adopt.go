@@ -186,7 +186,7 @@ func (d *Store) tellDead(a *adoption) {
 		}
 		told := d.cfg.OnDead == nil
 		if !told {
-			d.report(c, &told)
+			d.report(a.ctx, c, &told)
 		}
 		d.alone(func() { d.bury(c, told) })
 	}
@@ -195,7 +195,7 @@ func (d *Store) tellDead(a *adoption) {
 
 // report calls OnDead. The reports it makes are not synced one by one: until the journal is removed, which waits for
 // one sync of all, they would be made again.
-func (d *Store) report(c *corpse, told *bool) {
+func (d *Store) report(ctx context.Context, c *corpse, told *bool) {
 	reported := map[[16]byte]bool{}
 	note := func(eventID string) {
 		var id [16]byte
@@ -209,7 +209,7 @@ func (d *Store) report(c *corpse, told *bool) {
 	d.unreadMu.Lock()
 	d.reported = reported
 	d.unreadMu.Unlock()
-	d.call("OnDead", func() { *told = d.cfg.OnDead(c.Dead) })
+	d.call("OnDead", func() { *told = d.cfg.OnDead(ctx, c.Dead) })
 	d.unreadMu.Lock()
 	d.reported = nil
 	d.unreadMu.Unlock()
@@ -313,6 +313,10 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		_, _ = f.WriteAt(appendTold(toldNothing), toldOffset) // it is ours now, and we tell
 	}
 	c := d.examine(a, stem, f)
+	if a.ctx.Err() != nil { // it may not have been read whole
+		_ = f.Close()
+		return
+	}
 	if len(c.Tasks) == 0 && len(c.Crash) == 0 {
 		d.bury(c, true)
 		return
@@ -545,7 +549,7 @@ func (d *Store) examine(a *adoption, stem string, journal File) *corpse {
 	info, err := journal.Stat()
 	if err == nil && info.Size() > 0 {
 		c.LastAlive = info.ModTime()
-		c.Process, c.Tasks, err = readJournal(journal, info.Size(), stem)
+		c.Process, c.Tasks, err = readJournal(a.ctx, journal, info.Size(), stem)
 	}
 	if err != nil {
 		c.unread = fmt.Errorf("outbox: read %s.journal: %w", filepath.Join(d.dir, stem), err)

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,8 +28,9 @@ type Config struct {
 
 	// No lock is held while these are called.
 	// OnDead is called by Adopt for each dead process that has left running tasks or a crash. True: it is reported and
-	// may be forgotten. False: a later Adopt, of any process, tells it again. nil forgets. Put may be called from it.
-	OnDead     func(Dead) bool
+	// may be forgotten. False: a later Adopt, of any process, tells it again; there is no more time once ctx has ended.
+	// nil forgets. Put may be called from it.
+	OnDead     func(ctx context.Context, dead Dead) bool
 	System     System        // nil: the real one
 	Patience   time.Duration // for a call that somebody waits for, before the disk hangs; 0: so that nobody waits for 100 ms
 	CheckEvery time.Duration // Put looks whether the folder is still ours this often; 0: a second; < 0: always

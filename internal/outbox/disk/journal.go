@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -401,10 +402,10 @@ func (j *Journal) close(sys System) error {
 }
 
 // readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks,
-// which could not be read.
-func readJournal(r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
+// which could not be read, and there may be once ctx has ended.
+func readJournal(ctx context.Context, r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
 	buf := make([]byte, slotSize)
-	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots); i++ {
+	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots) && ctx.Err() == nil; i++ {
 		n, err := r.ReadAt(buf, i*slotSize) // the last slot is short
 		clear(buf[n:])
 		sequence, meta, data, ok := parsePart(buf[:noteOffset])

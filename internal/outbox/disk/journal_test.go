@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
@@ -16,7 +17,7 @@ func noted(t *testing.T, d *Store) (Process, []Interrupted) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, tasks, err := readJournal(bytes.NewReader(b), int64(len(b)), d.stem)
+	p, tasks, err := readJournal(context.Background(), bytes.NewReader(b), int64(len(b)), d.stem)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -168,7 +169,7 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 		return err
 	}
 	l.Ended = info.Size() == 0
-	process, tasks, err := readJournal(f, info.Size(), l.Name)
+	process, tasks, err := readJournal(context.Background(), f, info.Size(), l.Name)
 	l.Tasks, l.Health = tasks, readHealth(f)
 	told := readTold(f)
 	l.Envelopes, l.Bytes, l.Tells = told.records, told.bytes, told.ok

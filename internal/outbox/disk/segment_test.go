@@ -307,7 +307,7 @@ func FuzzReadJournal(f *testing.F) {
 		b := make([]byte, 2*slotSize)
 		copy(b[slotSize:slotSize+noteOffset], task)
 		copy(b[slotSize+noteOffset:], note)
-		_, tasks, _ := readJournal(bytes.NewReader(b), int64(len(b)), "stem")
+		_, tasks, _ := readJournal(context.Background(), bytes.NewReader(b), int64(len(b)), "stem")
 		if len(tasks) > 1 {
 			t.Errorf("%d tasks in one slot", len(tasks))
 		}
