@@ -310,7 +310,7 @@ func TestDiskComesBack(t *testing.T) {
 		t.Error("the disk isn't used again")
 	}
 	o.Close(ended())
-	if left, err := filepath.Glob(filepath.Join(dir, "*", "*")); err != nil || len(left) != 1 {
+	if left, err := filepath.Glob(filepath.Join(dir, "*", "*.seg")); err != nil || len(left) != 1 {
 		t.Errorf("left: %v, %v; want one segment", left, err)
 	}
 }

@@ -371,42 +371,52 @@ func (f countingFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
-// TestCutTail: what a process that was killed has lost by a cut segment counts as many as it noted to wait.
+// TestCutTail: what a cut segment has lost counts as many as its process noted to wait, whether it was killed or closed.
 func TestCutTail(t *testing.T) {
 	t.Parallel()
-	dir, copied := t.TempDir(), t.TempDir()
 	const events = 100
-	dead, err := openTestDisk(copied)
-	must(t, err)
-	for i := range events {
-		_, err := dead.Put(testRecord(i, 1000))
+	for _, killed := range []bool{false, true} {
+		dir := t.TempDir()
+		dead, err := openTestDisk(dir)
 		must(t, err)
-	}
-	must(t, dead.Sync())
-	must(t, os.CopyFS(dir, os.DirFS(copied)))
-	must(t, dead.Close())
-	must(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-		switch {
-		case info.IsDir():
-			return os.Chmod(path, 0o700) //nolint:gosec // a folder
-		case strings.HasSuffix(path, ".seg"):
-			must(t, os.Truncate(path, info.Size()/3))
+		for i := range events {
+			_, err := dead.Put(testRecord(i, 1000))
+			must(t, err)
 		}
-		return os.Chmod(path, 0o600)
-	}))
-	s := &sink{}
-	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
-		c.Client = &http.Client{Transport: memoryTransport(s)}
-		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
-	})
-	if o.Flush(within(time.Minute)) {
-		t.Error("the Flush that meets damage: true")
-	}
-	if !o.Flush(within(time.Minute)) {
-		t.Errorf("the next Flush: false; %+v", o.Stats())
-	}
-	if st := o.Stats(); st.Delivered == 0 || st.Delivered+st.DroppedBy[reasonDamaged] != events {
-		t.Errorf("%+v", st)
+		must(t, dead.Sync()) // which tells how many wait
+		left := dir
+		if killed {
+			left = t.TempDir() // a copy has no lock
+			must(t, os.CopyFS(left, os.DirFS(dir)))
+		}
+		must(t, dead.Close())
+		must(t, filepath.Walk(left, func(path string, info os.FileInfo, err error) error {
+			switch {
+			case info.IsDir():
+				return os.Chmod(path, 0o700) //nolint:gosec // a folder
+			case strings.HasSuffix(path, ".seg"):
+				must(t, os.Truncate(path, info.Size()/3))
+			}
+			return os.Chmod(path, 0o600)
+		}))
+		s := &sink{}
+		o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+			c.Client = &http.Client{Transport: memoryTransport(s)}
+			c.OpenStore = func() (Store, error) { return openTestDisk(left) }
+		})
+		if o.Flush(within(time.Minute)) {
+			t.Error("the Flush that meets damage: true")
+		}
+		if !o.Flush(within(time.Minute)) {
+			t.Errorf("the next Flush: false; %+v", o.Stats())
+		}
+		if st := o.Stats(); st.Delivered == 0 || st.Delivered+st.DroppedBy[reasonDamaged] != events {
+			t.Errorf("killed: %v: %+v", killed, st)
+		}
+		o.Close(ended())
+		if files, err := os.ReadDir(left); err != nil || len(files) > 0 {
+			t.Errorf("left behind: %v, %v", files, err)
+		}
 	}
 }
 

@@ -611,7 +611,7 @@ func (d *Store) Close() error {
 	if info, err := d.sys.Stat(d.path(".crash")); err == nil && info.Size() == 0 {
 		errs = append(errs, d.sys.Remove(d.path(".crash")))
 	}
-	errs = append(errs, d.journal.close(d.sys))
+	errs = append(errs, d.journal.close(d.sys, d.left()))
 	_ = d.sys.Remove(d.dir) // fails unless it is empty
 	return errors.Join(errs...)
 }

@@ -67,8 +67,8 @@ func TestHealth(t *testing.T) {
 	}
 	slot.End()
 	must(t, d.Close())
-	if left := lookAtOne(t, dir).Left; len(left) != 0 {
-		t.Errorf("after Close: %+v", left)
+	if l := lookAtOne(t, dir).Left[0]; !l.Ended || l.Health.Error != "" || len(l.Tasks) > 0 {
+		t.Errorf("after Close: %+v", l)
 	}
 }
 

@@ -387,15 +387,21 @@ func (j *Journal) deleted() bool {
 	return f != nil && f.Deleted()
 }
 
-// close removes the journal, for tasks that still run are cancelled and not interrupted, and gives up its lock.
-func (j *Journal) close(sys System) error {
+// close ends the journal, for tasks that still run are cancelled and not interrupted, and gives up its lock. It stays
+// only to tell what was left, by which the next process knows how much it misses.
+func (j *Journal) close(sys System, left told) (err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
 		return nil
 	}
 	_ = j.file.Truncate(0) // should it not be removed, it tells of no tasks
-	err := sys.Remove(j.path)
+	if left.records > 0 {
+		_, err = j.file.WriteAt(appendTold(left), toldOffset)
+	}
+	if left.records == 0 || err != nil {
+		err = sys.Remove(j.path)
+	}
 	_ = j.file.Close() // the lock goes last
 	j.file = nil
 	return err

@@ -36,7 +36,7 @@ type Waiting struct {
 type Left struct {
 	Dead
 	Name  string // of its files
-	Ended bool   // in good order: its journal is empty
+	Ended bool   // in good order: its journal says nothing of it any more
 
 	Health    store.Health // what it said of its delivery a moment ago; zero: nothing
 	Envelopes int64        // that wait in its files, as it says itself
@@ -168,11 +168,11 @@ func (l *Left) read(f File, info fs.FileInfo, kind kind) error {
 		}
 		return err
 	}
-	l.Ended = info.Size() == 0
 	process, tasks, err := readJournal(context.Background(), f, info.Size(), l.Name)
 	l.Tasks, l.Health = tasks, readHealth(f)
 	told := readTold(f)
 	l.Envelopes, l.Bytes, l.Tells = told.records, told.bytes, told.ok
+	l.Ended = process == Process{} && len(tasks) == 0 && err == nil
 	if process.PID != 0 {
 		l.Process = process
 	}

@@ -56,7 +56,7 @@ func TestLook(t *testing.T) {
 	}
 
 	must(t, d.Close())
-	if p := lookAtOne(t, dir); len(p.Waiting) != 3 || len(p.Left) != 0 {
+	if p := lookAtOne(t, dir); len(p.Waiting) != 3 || len(p.Left) != 1 || !p.Left[0].Ended || p.Left[0].Envelopes != 3 {
 		t.Errorf("after Close: %+v", p)
 	}
 	again, err := openTestDisk(dir)

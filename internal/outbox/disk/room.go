@@ -79,10 +79,15 @@ func (d *Store) tell() {
 
 // tellNow tells others how much waits. A disk that fails costs their knowledge, and no more. mu is held.
 func (d *Store) tellNow() {
-	now := told{records: max(0, d.waiting.records.Load()), bytes: max(0, d.waiting.bytes.Load())}
+	now := d.left()
 	if d.journal.tell(appendTold(now), toldOffset) {
 		d.toldBytes, d.toldRecords = now.bytes, now.records
 	}
+}
+
+// left is what waits of ours.
+func (d *Store) left() told {
+	return told{records: max(0, d.waiting.records.Load()), bytes: max(0, d.waiting.bytes.Load())}
 }
 
 // peers is what is known of other processes: which of them lived at the last look, and which were met there.
