@@ -1,23 +1,30 @@
 package sentryconfig_test
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -47,6 +54,14 @@ func runChild(role string) {
 	switch role {
 	case "killed":
 		fmt.Println(sentryconfig.CaptureTaskException(ctx, errors.New("before the end"), "", nil, nil))
+		time.Sleep(time.Minute) // until it is killed
+	case "in many tasks":
+		tasks, err := strconv.Atoi(os.Getenv("CHILD_TASKS"))
+		must(err)
+		for i := 1; i < tasks; i++ {
+			sentryconfig.CreateTaskSpan(context.Background(), "slow_task", i, 0, nil)
+		}
+		fmt.Println("begun")
 		time.Sleep(time.Minute) // until it is killed
 	case "goes off":
 		sentryconfig.SetEnabled(false)
@@ -132,6 +147,63 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	sentryconfig.Close(time.Minute)
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
 		t.Errorf("with nothing waiting there are files: %v", left)
+	}
+}
+
+// TestManyInterruptedTasks: each of ten thousand tasks that a killed process was in is reported, once.
+func TestManyInterruptedTasks(t *testing.T) {
+	tasks := 10_001
+	if testing.Short() || raceDetector {
+		tasks = 1000
+	}
+	dir, arrived := t.TempDir(), map[string]int{}
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		line, _ := bufio.NewReader(z).ReadString('\n')
+		_, _ = io.Copy(io.Discard, z)
+		mu.Lock()
+		defer mu.Unlock()
+		arrived[line[:strings.Index(line, ",")]]++ // the event ID comes first
+	}))
+	defer server.Close()
+	dsn := strings.Replace(server.URL, "//", "//key@", 1) + "/1"
+	cmd := child(t, "in many tasks", dsn, dir)
+	cmd.Env = append(cmd.Env, "CHILD_TASKS="+strconv.Itoa(tasks))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var begun string
+	_, err = fmt.Fscanln(out, &begun)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := disk.Look(dir)
+	if err != nil || len(left) != 1 || len(left[0].Left) != 1 {
+		t.Fatal(left, err)
+	}
+	noted := len(left[0].Left[0].Tasks) // a busy disk costs notes
+	began := time.Now()
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: dsn, OutboxDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	defer sentryconfig.Close(time.Second)
+	if !sentryconfig.Flush(5 * time.Minute) {
+		t.Errorf("Flush: false; %+v", sentryconfig.ReadStats())
+	}
+	t.Logf("%d tasks in %v", noted, time.Since(began).Round(time.Millisecond))
+	if s := sentryconfig.ReadStats(); len(arrived) != noted || s.Delivered != uint64(noted) {
+		t.Errorf("%d of %d tasks are reported: %+v", len(arrived), noted, s)
 	}
 }
 

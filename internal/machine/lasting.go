@@ -1,6 +1,9 @@
 package machine
 
-import "maps"
+import (
+	"maps"
+	"sync"
+)
 
 // Lasting returns what of a snapshot is about the machine itself and doesn't change while it runs: that holds for a
 // process that has died on it, too. sameBoot says that it died since the machine's last start. The caller owns the
@@ -34,9 +37,11 @@ func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	return contexts
 }
 
+var bootID = sync.OnceValues(BootID) // it lasts longer than the process
+
 // Restarted reports whether the machine has been restarted since BootID was boot, if that can be told.
 func Restarted(boot string) (restarted, known bool) {
-	now, sure := BootID()
+	now, sure := bootID()
 	if now == "" || boot == "" {
 		return false, false
 	}
