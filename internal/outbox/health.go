@@ -14,8 +14,8 @@ type health struct {
 	again   time.Duration // not before
 }
 
-// tellHealth tells the store what was dropped and what the last error is, if that has changed, so that a page that shows
-// the outbox has it. It returns when it wants to be called again. It is the resident's. mu is held.
+// tellHealth tells the store what was dropped and what the last error is, if that has changed: a page that shows the
+// outbox reads it there. It returns when it wants to be called again. It is the resident's. mu is held.
 func (o *Outbox) tellHealth(now time.Duration) time.Duration {
 	h := &o.health
 	text := ""

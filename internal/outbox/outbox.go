@@ -64,12 +64,12 @@ type timing struct {
 	stuck       time.Duration // a request older than this doesn't count as a sender: it may never be answered
 	suspect     time.Duration // how long after an envelope was accepted the next failure may be its envelope's doing
 	closeGrace  time.Duration // Close gives requests under way this long to be answered
-	slow        time.Duration // a request older than this doesn't hold back the few envelopes behind it any more
+	slow        time.Duration // after this long, a request no longer delays later envelopes
 	retry       time.Duration // after a failure, doubled each time
 	retryMax    time.Duration // at most; a server that has been down for hours is not asked more often
 	flushRetry  time.Duration // the same while a Flush waits: the program is about to end
 	flushMax    time.Duration
-	rejected    time.Duration // after an answer that speaks of the way or the key
+	rejected    time.Duration // after an answer about the route or the credentials
 	pace        time.Duration // between two envelopes of the backlog: a fleet that comes back must not storm its server
 	report      time.Duration // between two client reports
 	openWait    time.Duration // Open waits for the disk; longer is a disk in trouble, which must not delay the program
@@ -200,7 +200,8 @@ func Open(cfg Config) *Outbox {
 	o := &Outbox{
 		cfg: cfg, timing: defaultTiming, start: time.Now(),
 		overflow: store.NewMemory(), warned: make(map[string]bool),
-		stats: Stats{DroppedBy: make(map[string]uint64)}, turnAt: never, adoptAt: never, notes: store.Notebook{Logger: cfg.Logger},
+		stats:  Stats{DroppedBy: make(map[string]uint64)},
+		turnAt: never, adoptAt: never, notes: store.Notebook{Logger: cfg.Logger},
 	}
 	if cfg.timing != nil {
 		o.timing = *cfg.timing
@@ -225,7 +226,7 @@ func Open(cfg Config) *Outbox {
 // it has started: others may live by another clock.
 func (o *Outbox) now() time.Duration { return time.Since(o.start) }
 
-// unlock releases mu and then does what could wait, or call back: forgetting in the store, and logging.
+// unlock releases mu, then does the work that must not run under it: Store.Done calls and logging.
 func (o *Outbox) unlock() {
 	main := o.main
 	o.unlockQuietly()
@@ -245,7 +246,7 @@ func (o *Outbox) unlockQuietly() {
 	}
 }
 
-// forget has it's store forget it. One that can't is asked again when something else is done.
+// forget has the item's store forget it. One that can't is asked again when something else is done.
 func (o *Outbox) forget(it *item) {
 	if it.store.Done(it.entry) == nil {
 		return

@@ -115,7 +115,7 @@ func (q *queue) fly(it *item) {
 	q.flying = append(q.flying, it)
 }
 
-// spare returns an item that waits in memory for lack of a disk, in order of capture but for those delayed.
+// overflow returns an item that waits in memory for lack of a disk, in order of capture but for those delayed.
 func (q *queue) overflow() *item {
 	if it := q.first(laneOverflow, &wire.Limits{}, never); it != nil {
 		return it
@@ -214,7 +214,7 @@ func (q *queue) remove(it *item) {
 	q.forget(it)
 }
 
-// removeFunc forgets all that waits, isn't in flight, and that which says so, and returns it.
+// removeFunc forgets what waits and which selects, but for items in flight, and returns it.
 func (q *queue) removeFunc(which func(*item) bool) (removed []*item) {
 	take := func(it *item) bool {
 		if !which(it) {

@@ -43,7 +43,8 @@ func (o *Outbox) report(reason string, c Category, items, spans uint32) {
 	}
 	r.lost[wire.Discarded{Reason: reason, Category: c.String()}] += uint64(max(items, 1))
 	if c == CategoryTransaction {
-		r.lost[wire.Discarded{Reason: reason, Category: "span"}] += uint64(spans) + 1 // Sentry counts the transaction as a span too
+		// Sentry counts the transaction as a span too.
+		r.lost[wire.Discarded{Reason: reason, Category: "span"}] += uint64(spans) + 1
 	}
 }
 

@@ -9,14 +9,14 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 )
 
-// send sends it and then whatever comes next, until there is nothing. epoch is the way's when it was taken.
+// send sends it and then whatever comes next, until there is nothing. epoch is the upstream's when it was taken.
 func (o *Outbox) send(it *item, epoch uint64) {
 	s := &scratch{stored: wire.Buffer(), plain: wire.Buffer()}
 	defer s.release()
 	for it != nil {
 		a := o.deliver(it, s)
 		if outcomes[a.Verdict].leaves {
-			o.forget(it) // before anybody hears that it has arrived: it shall not be sent again
+			o.forget(it) // before anybody hears that it has arrived: it must not be sent again
 		}
 		o.mu.Lock()
 		o.settle(it, a, epoch)

@@ -224,7 +224,7 @@ func (o *Outbox) backOff(it *item, s settlement) {
 	it.retry = min(it.retry, max(o.upstream.until, s.now+o.timing.flushRetry/2))
 }
 
-// upstreamWorks notes that the server answers. mu is held.
+// upstreamWorks records that the server answers. mu is held.
 func (o *Outbox) upstreamWorks() {
 	if o.upstream.clear() {
 		return

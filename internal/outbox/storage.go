@@ -60,7 +60,7 @@ func (o *Outbox) openDisk() {
 
 var errDiskHangs = errors.New("opening it takes long")
 
-// diskFails notes that the disk can't be used. mu is held.
+// diskFails records that the disk can't be used. mu is held.
 func (o *Outbox) diskFails(err error) {
 	o.disk.failed, o.disk.fresh = true, true
 	o.disk.err = fmt.Errorf("outbox: %s can't be used, events wait in memory: %w", o.place(), err)
@@ -69,7 +69,7 @@ func (o *Outbox) diskFails(err error) {
 		"path", o.place(), "error", err)
 }
 
-// diskWorks notes that it can. mu is held.
+// diskWorks records that the disk is usable again. mu is held.
 func (o *Outbox) diskWorks() {
 	o.disk.failed, o.disk.err = false, nil
 	o.resolved("disk", "sentryconfig: the outbox can be used again")

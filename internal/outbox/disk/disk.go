@@ -32,7 +32,7 @@ type Config struct {
 	// nil forgets. Put may be called from it.
 	OnDead     func(ctx context.Context, dead Dead) bool
 	System     System        // nil: the real one
-	Patience   time.Duration // for a call that somebody waits for, before the disk hangs; 0: so that nobody waits for 100 ms
+	Patience   time.Duration // with a call that somebody waits for, before the disk hangs; 0: nobody waits for 100 ms
 	CheckEvery time.Duration // Put looks whether the folder is still ours this often; 0: a second; < 0: always
 }
 

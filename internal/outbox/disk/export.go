@@ -2,8 +2,6 @@ package disk
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/flate"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -69,7 +67,6 @@ type exporter struct {
 	events map[[16]byte]bool // IDs done: a segment that is adopted meanwhile changes its name
 	n      int
 	buf    []byte
-	plain  bytes.Buffer
 	unread error // of the newest that couldn't be read
 }
 
@@ -151,13 +148,9 @@ func (x *exporter) envelope(f File, e *store.Entry) error {
 	}
 	x.buf = payload
 	if e.Packed {
-		x.plain.Reset()
-		r := flate.NewReader(bytes.NewReader(payload))
-		n, err := io.Copy(&x.plain, io.LimitReader(r, maxPayload+1))
-		if err != nil || n > maxPayload {
+		if payload, err = unpack(payload, maxPayload); err != nil {
 			return nil
 		}
-		payload = x.plain.Bytes()
 	}
 	x.n++
 	id := "no-event"

@@ -23,8 +23,8 @@ const (
 
 // A hand makes the calls to the disk that somebody waits for, one after another, in a goroutine of its own: a system
 // call can't be interrupted, so whoever makes it himself hangs with it. When a round of calls takes longer than the
-// limit, all who wait are told store.ErrHangs, and so is everyone who comes before the disk answers: a disk that hangs holds
-// this one goroutine. The price is a switch of goroutines and back, less than a microsecond.
+// limit, all who wait are told store.ErrHangs, and so is everyone who comes before the disk answers: a disk that hangs
+// holds this one goroutine. The price is a switch of goroutines and back, less than a microsecond.
 //
 // Its methods may be called from many goroutines at once.
 type hand struct {
@@ -63,8 +63,8 @@ func newHand(limit time.Duration) *hand {
 	return h
 }
 
-// do makes a call and waits for it. With store.ErrHangs it may be under way still: late is called after it, and what it reads
-// and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
+// do makes a call and waits for it. With store.ErrHangs it may be under way still: late is called after it, and what it
+// reads and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
 func (h *hand) do(f, late func(), keep bool) error {
 	h.mu.Lock()
 	switch {

@@ -7,9 +7,9 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
-// A process says in its journal what it has lost and what troubles it, for a page that shows the outbox: as a part behind
-// that of the process. A reader that meets it half written sees that by its sum. Programs of before neither write nor
-// read it.
+// A process says in its journal what it has lost and what troubles it, for a page that shows the outbox: as a part
+// behind that of the process. A reader that meets it half written sees that by its sum. Programs of before neither
+// write nor read it.
 const (
 	healthOffset = noteOffset
 	healthSize   = toldOffset - healthOffset

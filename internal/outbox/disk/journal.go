@@ -68,8 +68,9 @@ type Interrupted struct {
 	at int64 // of its slot
 }
 
-// A journal is a file of slots. The first tells of the process: what it is, behind it how it is doing (health.go), at its
-// end how much waits (room.go). Each other tells of one running task: the task at its beginning, the last note behind it.
+// A journal is a file of slots. The first tells of the process: what it is, behind it how it is doing (health.go), at
+// its end how much waits (room.go). Each other tells of one running task: the task at its beginning, the last note
+// behind it.
 //
 //	part = sum:u32 length:u32 data length:u32 sequence:u64 json data    sum: CRC32C of all behind it
 //
@@ -409,7 +410,9 @@ func (j *Journal) close(sys System, left told) (err error) {
 
 // readJournal reads the journal of a dead process. stem makes its event IDs. With an error there may be more tasks,
 // which could not be read, and there may be once ctx has ended.
-func readJournal(ctx context.Context, r io.ReaderAt, size int64, stem string) (p Process, tasks []Interrupted, unread error) {
+func readJournal(
+	ctx context.Context, r io.ReaderAt, size int64, stem string,
+) (p Process, tasks []Interrupted, unread error) {
 	buf := make([]byte, slotSize)
 	for i := int64(0); i < min((size+slotSize-1)/slotSize, maxSlots) && ctx.Err() == nil; i++ {
 		n, err := r.ReadAt(buf, i*slotSize) // the last slot is short

@@ -209,6 +209,11 @@ func (w *Waiting) Envelope(limit int64) ([]byte, error) {
 	if err != nil || !w.Packed {
 		return payload, err
 	}
+	return unpack(payload, limit)
+}
+
+// unpack returns the plain form of a packed payload, of at most limit bytes.
+func unpack(payload []byte, limit int64) ([]byte, error) {
 	var plain bytes.Buffer
 	n, err := io.Copy(&plain, io.LimitReader(flate.NewReader(bytes.NewReader(payload)), limit+1))
 	switch {

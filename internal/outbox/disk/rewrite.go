@@ -96,7 +96,8 @@ func (d *Store) sparsest() (most *segment) {
 		return nil
 	}
 	for s := range d.segments {
-		if s.sparse() && !s.failed && !slices.Contains(d.active[:], s) && (most == nil || s.size-s.bytes > most.size-most.bytes) {
+		if s.sparse() && !s.failed && !slices.Contains(d.active[:], s) &&
+			(most == nil || s.size-s.bytes > most.size-most.bytes) {
 			most = s
 		}
 	}
