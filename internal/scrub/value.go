@@ -256,7 +256,7 @@ func (w *walker) list(l []any, level int, inList bool) ([]any, bool) {
 		}
 		hide = isText && w.s.SecretFlag(text)
 		nv, differs := w.value(v, level+1, true)
-		if filtered, ok := find.ListedArgument(&arguments, l, i); ok && nv != filtered {
+		if filtered, ok := w.s.Argument(&arguments, text); ok && nv != filtered {
 			nv, differs = filtered, true
 		}
 		if differs {
@@ -285,7 +285,7 @@ func (w *walker) stringList(l []string, inList bool) (any, bool) {
 		} else {
 			hide = w.s.SecretFlag(t)
 			nv = w.s.Text(t)
-			if filtered, ok := find.ListedArgument(&arguments, l, i); ok {
+			if filtered, ok := w.s.Argument(&arguments, t); ok {
 				nv = filtered
 			}
 		}

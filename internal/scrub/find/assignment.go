@@ -22,56 +22,62 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		sign--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, sign)
-	if name == "" {
-		return 0
-	}
-	if t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
-		return 0 // a host and its port
+	if name == "" || t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
+		return 0 // no name, or a host and its port
 	}
 	last := lastComponent(name)
-	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
 	k := i + 1
 	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
 		k++
 	}
+	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
 	if !s.names.secret(last) {
 		role := s.names.role(last)
 		if role == 0 {
 			return 0
 		}
-		return s.inRole(ed, role, i, k, rule, start+len(name))
+		if next, secret := s.inRole(ed, role, i, k, &rule, start+len(name)); !secret {
+			return next
+		}
 	}
 	rule.stand(t)
 	return s.value(ed, k, rule)
 }
 
-// inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role.
-func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule valueRule, end int) int {
+// inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role. secret
+// says that it is one here.
+func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, end int) (next int, secret bool) {
 	t, start := ed.text, rule.start
+	inQuery := start > 0 && (t[start-1] == '?' || t[start-1] == '&')
 	switch role {
 	case kindTail: // "API key: …" in several words
-		if rule.start = s.nameOfWords(ed, start, end); !rule.bare || rule.start < 0 {
-			return s.keyed(ed, i, k, rule, start)
+		if whole := s.nameOfWords(ed, start, end); rule.bare && whole >= 0 {
+			rule.start = whole
+			return 0, true
 		}
+		if inQuery && equalFold(rule.name, "key") { // a URL's
+			value := ed.span(k, min(len(t), k+maxLookBack), classToken|classDot|classSign)
+			return 0, isSecretive(t[k:value])
+		}
+		return s.pair(ed, i, rule.name), false
 	case kindPair:
-		return s.pair(ed, i, rule.name)
+		return s.pair(ed, i, rule.name), false
 	case kindSignature: // of an Azure URL
-		if start == 0 || t[start-1] != '?' && t[start-1] != '&' || len(t)-k < minSignature {
-			return 0
-		}
+		return 0, inQuery && len(t)-k >= minSignature
 	case kindPIN:
-		if from := ed.skipBlanks(k); ed.span(from, len(t), classDigit)-from < minPIN {
-			return 0
+		from := ed.skipBlanks(k)
+		return 0, ed.span(from, len(t), classDigit)-from >= minPIN
+	case kindLogin: // login: bob / password
+		user := ed.argument(ed.skipBlanks(k))
+		slash := ed.nextArgument(user.next)
+		if password := ed.nextArgument(slash.next); t[slash.from:slash.end] == "/" &&
+			isSecretive(t[password.from:password.end]) {
+			return ed.replace(password.from, password.end, Filtered), false
 		}
-	case kindLogin:
-		return ed.login(k)
 	case kindLines:
-		return ed.puttyLines(k)
-	default: // several roles at once are none
-		return 0
+		return ed.puttyLines(k), false
 	}
-	rule.stand(t)
-	return s.value(ed, k, rule)
+	return 0, false
 }
 
 const (
@@ -121,39 +127,6 @@ func (s *Finder) nameOfWords(ed *editor, start, end int) int {
 	return -1
 }
 
-// keyed handles the name "key", or the like, where it isn't part of a longer one: in a URL, of a wireless network, and
-// as the name of a pair.
-func (s *Finder) keyed(ed *editor, i, k int, rule valueRule, start int) int {
-	t := ed.text
-	if equalFold(rule.name, "key") && t[i] == '=' && start > 0 {
-		wireless := false
-		if t[start-1] == ' ' {
-			wireless = strings.Contains(t[max(0, start-maxLookBack):start], "wlan")
-			ed.steps += min(start, maxLookBack)
-		}
-		rule.start = start
-		rule.stand(t)
-		from, _, _ := ed.opening(k)
-		end := ed.span(from, min(len(t), from+maxLookBack), classToken|classDot|classSign)
-		if (rule.query || wireless) && isSecretive(t[from:end]) {
-			return ed.replace(from, end, Filtered)
-		}
-	}
-	return s.pair(ed, i, rule.name)
-}
-
-// login handles "login: bob / password", whose value begins at k.
-func (e *editor) login(k int) int {
-	from, end, next := e.nextWord(k)
-	if end == from || !strings.HasPrefix(e.text[next:], " / ") {
-		return 0
-	}
-	if from, end, _ = e.nextWord(next + len(" /")); end > from && isSecretive(e.text[from:end]) {
-		return e.replace(from, end, Filtered)
-	}
-	return 0
-}
-
 // pair handles a name given as a value: {"name": "password", "value": "…"}.
 func (s *Finder) pair(ed *editor, i int, what string) int {
 	t := ed.text
@@ -161,16 +134,12 @@ func (s *Finder) pair(ed *editor, i int, what string) int {
 		return 0
 	}
 	k := ed.skipBlanks(i + 1)
-	from, quote, escapes := ed.opening(k)
-	if quote == 0 {
-		return 0
-	}
-	end := ed.closing(from, min(len(t), from+maxLookBack), quote, escapes)
-	if end < 0 || !s.names.secret(t[from:end]) {
+	a := ed.argument(k)
+	if a.from == k || !s.names.secret(t[a.from:a.end]) {
 		return 0
 	}
 	for _, blank := range [...]string{"\r\n\r\n", "\n\n"} { // a part of a multipart form
-		if from := end + 1 + len(blank); strings.HasPrefix(t[end+1:], blank) {
+		if from := a.next + len(blank); strings.HasPrefix(t[a.next:], blank) {
 			to := ed.index(from, len(t), blank[:len(blank)/2]+"--")
 			if to < 0 {
 				to = len(t)
@@ -178,27 +147,16 @@ func (s *Finder) pair(ed *editor, i int, what string) int {
 			return ed.replace(from, to, Filtered)
 		}
 	}
-	k = end
-	for k < len(t) && (t[k] == quote || classes[t[k]]&(classBackslash|classComma|classWhitespace) != 0) {
-		k++
-	}
-	ed.steps += k - end
-	if from, q, _ := ed.opening(k); q != 0 {
-		k = from
-	}
+	const between = classQuote | classBackslash | classComma | classWhitespace
+	k = ed.span(a.next, len(t), between)
 	if !hasPrefixFold(t[k:], "value") {
 		return 0
 	}
-	k += len("value")
-	after := k
-	for k < len(t) && (t[k] == '\\' || t[k] == '"' || t[k] == '\'' || t[k] == ' ') {
-		k++
-	}
-	ed.steps += k - after
-	if k >= len(t) || t[k] != ':' && t[k] != '=' {
+	k = ed.span(k+len("value"), len(t), between)
+	if k == len(t) || t[k] != ':' && t[k] != '=' {
 		return 0
 	}
-	return s.value(ed, k+1, valueRule{name: t[from:end], sep: t[k]})
+	return s.value(ed, k+1, valueRule{name: t[a.from:a.end], sep: t[k]})
 }
 
 // nameBefore returns the name that ends before i, where it starts, and whether it stands in quotes. It doesn't look
@@ -327,113 +285,4 @@ func (e *editor) escapedUserinfo(k int, escape string) int {
 		i = next
 	}
 	return k
-}
-
-// A tag is where the last "<" was, and what was looked for behind it.
-type tag struct {
-	opened   int    // behind the "<"; 0 once it can't begin the tag of a secret
-	name     string // whose end wasn't found
-	noEndFor int    // before here
-}
-
-// element handles the ">" at i of <Password>…</Password>.
-func (s *Finder) element(ed *editor, i int) int {
-	t, open := ed.text, ed.tag.opened
-	if open <= max(ed.last, i-maxLookBack) {
-		return 0
-	}
-	end := open
-	for end < i && (isNameByte(t[end]) || t[end] == ':') {
-		end++
-	}
-	ed.steps += end - open
-	name := t[open:end]
-	if end == open {
-		if t[open] == '/' {
-			return s.namedElement(ed, i)
-		}
-		ed.tag.opened = 0 // nor will it begin one for a later ">"
-		return 0
-	}
-	if end < i && t[end] != ' ' || !s.names.secret(name[strings.LastIndexByte(name, ':')+1:]) {
-		ed.tag.opened = 0
-		if end < i && t[end] == ' ' && s.secretAttribute(ed, end, i) && t[i-1] != '/' {
-			return ed.elementText(i + 1)
-		}
-		return 0
-	}
-	if t[i-1] == '/' {
-		return 0
-	}
-	if end = ed.endTag(name, i+1); end < 0 {
-		return ed.elementText(i + 1)
-	}
-	return ed.replace(i+1, end, Filtered)
-}
-
-// secretAttribute reports whether the attributes in text[from:to] name a secret: <string name="password">.
-func (s *Finder) secretAttribute(ed *editor, from, to int) bool {
-	t := ed.text
-	ed.steps += to - from
-	for _, attribute := range [...]string{` name="`, ` key="`, ` id="`, ` Name="`, ` Key="`} {
-		if _, value, found := strings.Cut(t[from:to], attribute); found {
-			name, _, _ := strings.Cut(value, `"`)
-			return s.names.secret(name)
-		}
-	}
-	return false
-}
-
-// namedElement handles the ">" at i of <name>password</name><value>…</value>.
-func (s *Finder) namedElement(ed *editor, i int) int {
-	t, slash := ed.text, ed.tag.opened
-	if !equalFold(t[slash+1:i], "name") && !equalFold(t[slash+1:i], "key") {
-		return 0
-	}
-	name, _, quoted := ed.nameBefore(ed.last, slash-1)
-	if name == "" || quoted || !s.names.secret(name) {
-		return 0
-	}
-	return ed.elementText(i + 1)
-}
-
-// elementText replaces the text of the first element that has some, from k on, blanks and tags that open others left
-// out.
-func (e *editor) elementText(k int) int {
-	t := e.text
-	limit := min(len(t), k+maxLookAhead)
-	for range maxNameParts {
-		k = e.span(k, limit, classWhitespace)
-		if k == limit || t[k] != '<' {
-			break
-		}
-		if k+1 < limit && t[k+1] == '/' {
-			return 0
-		}
-		end := e.index(k, min(limit, k+maxLookBack), ">")
-		if end < 0 {
-			return 0
-		}
-		k = end + 1
-	}
-	end := e.index(k, limit, "<")
-	if end < 0 {
-		return 0
-	}
-	return e.replace(k, end, Filtered)
-}
-
-// endTag returns where the tag that ends the element name begins, from k on; -1 if it is too far away.
-func (e *editor) endTag(name string, k int) int {
-	limit, from := min(len(e.text), k+maxLookAhead), k
-	if name == e.tag.name {
-		from = max(k, e.tag.noEndFor-len("</"+name)+1) // it may have begun before
-	}
-	if from < limit {
-		if end := e.index(from, limit, "</"+name); end >= 0 {
-			return end
-		}
-	}
-	e.tag.name, e.tag.noEndFor = name, limit
-	return -1
 }

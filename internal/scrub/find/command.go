@@ -1,308 +1,352 @@
 package find
 
-import "strings"
-
-// A wordRule is a pattern that begins with letters of its own.
-type wordRule struct {
-	text    string
-	open    bool // it goes on in letters and digits, as AKIA does; otherwise it is a word
-	fold    bool // in any case
-	pattern wordPattern
-	row     int  // of the pattern's table
-	third   byte // of text, in lower case; 0 if it has none
-}
-
-type wordPattern int
-
-const (
-	wordJWT wordPattern = iota
-	wordBearer
-	wordBasic
-	wordNet
-	wordSetx
-	wordFormat  // row of letterFormats
-	wordCommand // row of commands
+import (
+	"slices"
+	"strings"
 )
 
-// wordRules has the rules of words by their first byte.
-var wordRules = func() (rules [256][]wordRule) {
-	add := func(r wordRule) {
-		if len(r.text) > 2 {
-			r.third = lowered(r.text[2])
-		}
-		rules[r.text[0]] = append(rules[r.text[0]], r)
-		if r.fold {
-			rules[r.text[0]^0x20] = append(rules[r.text[0]^0x20], r)
-		}
-	}
-	add(wordRule{text: "eyJ", open: true, pattern: wordJWT})
-	add(wordRule{text: "bearer", open: true, fold: true, pattern: wordBearer})
-	add(wordRule{text: "basic", open: true, fold: true, pattern: wordBasic})
-	add(wordRule{text: "net", fold: true, pattern: wordNet})
-	add(wordRule{text: "setx", fold: true, pattern: wordSetx})
-	for i, f := range letterFormats {
-		add(wordRule{text: f.prefix, open: true, pattern: wordFormat, row: i})
-	}
-	for i, c := range commands {
-		first, _, _ := strings.Cut(c.words, " ")
-		add(wordRule{text: first, fold: !c.exact, pattern: wordCommand, row: i})
-	}
-	return rules
-}()
-
-// found handles the pattern whose letters are ed.text[i:end].
-func (r *wordRule) found(s *Finder, ed *secretEditor, i, end int) int {
-	switch r.pattern {
-	case wordJWT:
-		return ed.jwt(i)
-	case wordBearer:
-		return ed.bearer(end)
-	case wordBasic:
-		return ed.basic(end)
-	case wordNet:
-		return s.netUse(ed, end)
-	case wordSetx:
-		return s.setx(ed, end)
-	case wordFormat:
-		return letterFormats[r.row].find(ed, i, end)
-	default:
-		return commands[r.row].find(ed, end)
-	}
-}
-
-// wordSeconds returns the second bytes of the words that begin with first.
-func wordSeconds(first byte) (seconds string) {
-	for _, r := range wordRules[first] {
-		if seconds += r.text[1:2]; r.fold {
-			seconds += strings.ToUpper(r.text[1:2]) + strings.ToLower(r.text[1:2])
-		}
-	}
-	return seconds
-}
-
-// word handles the pattern that begins with the letter at i.
-func (s *Finder) word(ed *secretEditor, i int) int {
-	t := ed.text
-	if i+2 >= len(t) || i > 0 && isAlnum(t[i-1]) && inWord(t, i) {
-		return 0
-	}
-	rules, third := wordRules[t[i]], lowered(t[i+2])
-	for n := range rules {
-		r := &rules[n]
-		if r.third != third && r.third != 0 { // most: it saves the comparison
-			continue
-		}
-		end := i + len(r.text)
-		if end > len(t) || t[i:end] != r.text && (!r.fold || !equalFold(t[i:end], r.text)) {
-			continue
-		}
-		if !r.open && (end < len(t) && isNameByte(t[end]) && !hasPrefixFold(t[end:], ".exe") || inWord(t, i)) {
-			continue
-		}
-		if next := r.found(s, ed, i, end); next > 0 {
-			return next
-		}
-	}
-	return 0
-}
-
-// A command takes a secret as an argument that no flag announces.
+// A command says where programs take a secret in their arguments, though no name tells.
 type command struct {
-	words string // the program and its subcommand
-	exact bool   // in this case only
-	at    int    // which of the arguments that are no flags it is
-	login bool   // it is the password of user/password
-	weak  bool   // only what looks like a secret is one
+	// programs are in lower case, and then known in any case, or not. "+" joins the words of one: other arguments may
+	// stand between them.
+	programs string
+	// flags stand before the secret. It may be joined to a flag of one letter, and behind ":" to one with a slash; to
+	// one that ends in "+" it always is: mysql -psecret.
+	flags  string
+	login  string // what stands between user and password; a user alone is no secret
+	at     int    // which argument that is no flag the secret is, the first is 1
+	behind string // what begins the argument behind which at counts
+	named  bool   // the secret is an argument behind the name of a secret
+	weak   bool   // only what looks like a secret is one
 }
 
 var commands = [...]command{
-	{words: "net user", at: 1},
-	{words: "rasdial", at: 2},
-	{words: "wpa_passphrase", at: 1},
-	{words: "net1 user", at: 1},
-	{words: "autologon", at: 2},
-	{words: "rabbitmqctl add_user", at: 1},
-	{words: "rabbitmqctl change_password", at: 1},
-	{words: "vault login", weak: true},
-	{words: "bw unlock", weak: true},
-	{words: "htpasswd", at: 2, weak: true},
-	{words: "ConvertTo-SecureString"},
-	{words: "sqlplus", login: true},
-	{words: "sqlldr", login: true},
-	{words: "imp", login: true},
-	{words: "exp", login: true},
-	{words: "impdp", login: true},
-	{words: "expdp", login: true},
-	{words: "AUTH PLAIN", exact: true, weak: true},
-	{words: "AUTH LOGIN", exact: true, weak: true},
-	{words: "AUTH CRAM-MD5", exact: true, weak: true},
-	{words: "PASS", exact: true, weak: true},
+	{programs: "curl", flags: "-u --user -U --proxy-user", login: ":"},
+	{programs: "http https xh", flags: "-a", login: ":"},
+	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
+	{programs: "lftp", flags: "-u --user", login: ","},
+	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
+		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftpget ncftpput certutil kinit " +
+		"cqlsh hdbsql racadm twine+upload", flags: "-p"},
+	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
+	{programs: "rar winrar", flags: "-hp+"},
+	{programs: "sqlcmd osql isql bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
+	{programs: "ssh-keygen", flags: "-N"},
+	{programs: "openssl", flags: "-k -K"},
+	{programs: "plink pscp psftp putty manage-bde", flags: "-pw -rp"},
+	{programs: "redis-cli", flags: "-a"},
+	{programs: "snmpget snmpwalk snmpset snmpbulkwalk snmptable", flags: "-A -X -c"},
+	{programs: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", flags: "-w"},
+	{programs: "security+add-generic-password security+add-internet-password", flags: "-w"},
+	{programs: "security+unlock-keychain security+create-keychain", flags: "-p"},
+	{programs: "schtasks veracrypt truecrypt signtool mstsc xfreerdp wfreerdp winrs wevtutil", flags: "/rp /p"},
+	{programs: "netdom", flags: "/pd /po"},
+	{programs: "sudo openconnect smbpasswd cryptsetup chpasswd kinit", flags: "<<<"},
+	{programs: "converttosecurestring convertto-securestring", flags: "-String", at: 1},
+	{programs: "networkcredential networkcredential]::new pscredential]::new pscredential", at: 2},
+	{programs: "net+use net1+use", behind: `\\`, at: 1},
+	{programs: "net+user net1+user", at: 2},
+	{programs: "rasdial autologon isql", at: 3},
+	{programs: "wpa_passphrase rabbitmqctl+add_user rabbitmqctl+change_password", at: 2},
+	{programs: "networksetup+-setairportnetwork htpasswd", at: 3, weak: true},
+	{programs: "htpasswd dscl+-passwd", at: 1, weak: true},
+	{programs: "identified+by", at: 1},
+	{programs: "crypto+isakmp+key snmp-server+community", at: 1},
+	{programs: "username+secret username+password", at: 1, weak: true},
+	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
+	{programs: "vault+login bw+unlock", at: 1, weak: true},
+	{programs: "sqlplus sqlldr imp exp impdp expdp rman+target", at: 1, login: "/", weak: true},
+	{programs: "AUTH AUTH+PLAIN AUTH+LOGIN AUTH+CRAM-MD5 PASS", at: 1, weak: true},
+	{programs: "setx nmcli aws+configure npm+config yarn+config git+config rclone+config", named: true},
+	{programs: "netsh", flags: "key="},
 }
 
-// maxArguments is how many arguments of a command are read.
-const maxArguments = 8
-
-// find handles the arguments of c, whose first word ends at k.
-func (c *command) find(ed *secretEditor, k int) int {
-	k = ed.programEnd(k)
-	if _, rest, more := strings.Cut(c.words, " "); more {
-		from, end, next := ed.nextWord(k)
-		if end < next && ed.text[end] == ':' || !equalFold(ed.text[from:end], rest) {
-			return 0
-		}
-		k = next
-	}
-	for n := 0; n <= c.at+maxArguments; {
-		from, end, next := ed.nextWord(k)
-		if end == from {
-			return 0
-		}
-		arg := ed.text[from:end]
-		if k = next; arg[0] == '-' || arg[0] == '/' {
-			continue
-		}
-		if n == c.at {
-			return c.secret(ed, from, end)
-		}
-		n++
-	}
-	return 0
+// An invocation is a program of a command, by its words.
+type invocation struct {
+	*command
+	words []string
+	flags []string
 }
 
-func (c *command) secret(ed *secretEditor, from, end int) int {
-	arg := ed.text[from:end]
+// invocations has the programs by the first of their words.
+var invocations = func() map[string][]*invocation {
+	list := make(map[string][]*invocation)
+	for i := range commands {
+		c := &commands[i]
+		for program := range strings.FieldsSeq(c.programs) {
+			words := strings.Split(program, "+")
+			list[words[0]] = append(list[words[0]], &invocation{c, words[1:], strings.Fields(c.flags)})
+		}
+	}
+	return list
+}()
+
+const (
+	maxCommand   = 512 // how far into a list of arguments programs are looked for, in bytes
+	maxProgram   = 32  // longer than any program's name, in bytes
+	maxRunning   = 8   // how many programs are followed in one command line
+	maxArguments = 24  // how many arguments behind a program are read
+)
+
+// Arguments follows the arguments of a command line, to know which of its programs takes a secret in the next one. The
+// zero value is the beginning of one.
+type Arguments struct {
+	prev    string
+	running [maxRunning]running
+	started int // how many programs were
+	steps   int // bytes read to find them
+}
+
+// A running program was named in a command line.
+type running struct {
+	*invocation
+	words int  // how many of its words were seen
+	begun bool // the argument behind was seen
+	args  int  // how many were counted
+}
+
+// Argument returns arg, the next argument of a command line, without the secret that a program takes in it, and whether
+// there is one.
+func (f *Finder) Argument(a *Arguments, arg string) (string, bool) {
+	from := a.next(f.names, arg)
+	if from < 0 {
+		return "", false
+	}
+	return arg[:from] + Filtered, true
+}
+
+// next returns where in arg, the next argument, a secret begins; -1 if there is none.
+func (a *Arguments) next(n *names, arg string) int {
+	secret := -1
+	for i := range min(a.started, maxRunning) {
+		if from := a.running[i].next(n, a.prev, arg); from >= 0 {
+			secret = from
+		}
+	}
+	if a.prev = arg; a.steps < maxCommand {
+		a.steps += min(len(arg), maxCommand)
+		for _, program := range invocationsOf(arg) {
+			a.running[a.started%maxRunning] = running{invocation: program}
+			a.started++
+		}
+	}
+	return secret
+}
+
+// invocationsOf returns the programs that the argument arg may run, which may have a path and an extension.
+func invocationsOf(arg string) []*invocation {
+	if len(arg) > maxCommand {
+		return nil
+	}
+	name := strings.TrimSuffix(arg[strings.LastIndexAny(arg, `/\`)+1:], "(")
+	if n := len(name) - len(".exe"); n > 0 && equalFold(name[n:], ".exe") {
+		name = name[:n]
+	}
+	var low [maxProgram]byte
+	if len(name) > len(low) {
+		return nil
+	}
+	for i := range len(name) {
+		low[i] = lowered(name[i])
+	}
+	if programs := invocations[string(low[:len(name)])]; programs != nil {
+		return programs
+	}
+	return invocations[name]
+}
+
+// next returns where in arg, behind prev, the program takes a secret; -1 if it doesn't.
+func (r *running) next(n *names, prev, arg string) int {
+	if r.words < len(r.invocation.words) {
+		if equalFold(arg, r.invocation.words[r.words]) {
+			r.words++
+		}
+		return -1
+	}
+	flag := arg == "" || arg[0] == '-' || arg[0] == '/'
+	from := r.joined(arg)
+	if !flag && (r.counts(arg) || r.named && n.secret(prev) || slices.ContainsFunc(r.flags, func(flag string) bool {
+		return prev == flag || flag[0] == '/' && equalFold(prev, flag)
+	})) {
+		from = 0
+	}
+	if from < 0 || !r.isSecret(arg[from:]) {
+		return -1
+	}
+	return from
+}
+
+// counts reports whether arg, which is no flag, is the one that at counts.
+func (r *running) counts(arg string) bool {
+	if !r.begun {
+		r.begun = strings.HasPrefix(arg, r.behind)
+		if r.behind != "" {
+			return false
+		}
+	}
+	r.args++
+	return r.args == r.at
+}
+
+// joined returns where in arg the secret begins that follows a flag; -1 if there is none.
+func (c *invocation) joined(arg string) int {
+	for _, flag := range c.flags {
+		name := strings.TrimSuffix(flag, "+")
+		if n := len(name); len(arg) > n && hasPrefixFold(arg, name) {
+			switch exact := arg[:n] == name; {
+			case flag[n-1] == '=':
+				return n // key=secret
+			case flag[0] == '/' && arg[n] == ':', exact && c.login != "" && arg[n] == '=':
+				return n + 1 // /p:secret, --user=bob:secret
+			case exact && flag[0] == '-' && (n < len(flag) || n == len("-p")):
+				return n
+			}
+		}
+	}
+	return -1
+}
+
+// isSecret reports whether a value is what the program takes for a secret.
+func (c *command) isSecret(value string) bool {
+	if c.login != "" {
+		_, value, _ = strings.Cut(value, c.login)
+	}
+	if c.weak && !isSecretive(value) && !strings.HasSuffix(value, "=") {
+		return false
+	}
+	return value != "" && value != "*" && !isHarmless(value, valueRule{name: "password", flag: true})
+}
+
+// commandLine handles the command line whose program begins at i.
+func (s *Finder) commandLine(ed *secretEditor, i int) int {
+	if i < ed.commandEnd {
+		return 0 // an argument of another
+	}
+	var a Arguments
+	return max(s.arguments(ed, &a, ed.bareArgument(i), len(ed.text)), ed.last)
+}
+
+// arguments handles the command line that begins with w and ends before limit. It returns where the last secret ends.
+func (s *Finder) arguments(ed *secretEditor, a *Arguments, w argument, limit int) int {
+	t, done := ed.text, w.from
+	for left := maxArguments; w.end > w.from && w.from < limit && left > 0; left-- {
+		started := a.started
+		secret := a.next(s.names, t[w.from:w.end])
+		if a.started == 0 {
+			return 0
+		}
+		if a.started > started {
+			left = maxArguments
+		}
+		ed.commandEnd = max(ed.commandEnd, w.end)
+		switch at := w.from + secret; {
+		case secret >= 0:
+			if classes[t[at]]&classQuote != 0 {
+				at, w.end = at+1, w.end-1
+			}
+			s.findSecrets(ed, max(done, ed.last), at)
+			done = ed.replace(at, w.end, Filtered)
+		case w.end < w.next && strings.IndexByte(t[w.from:w.end], ' ') > 0: // a command line of its own, perhaps
+			inner := *a
+			for i := range inner.running {
+				inner.running[i].args = maxArguments
+			}
+			done = max(done, s.arguments(ed, &inner, ed.bareArgument(w.from), w.end))
+		}
+		w = ed.nextArgument(w.next)
+	}
+	return done
+}
+
+// An argument is a part of a text, without its quotes; next is where it ends with them. There is none if it is empty.
+type argument struct{ from, end, next int }
+
+// nextArgument returns the argument that follows k, in a command line or a list.
+func (x *scanner) nextArgument(k int) argument {
+	gap := x.span(k, len(x.text), classQuote|classBackslash) // ["-p", "x"]
+	from := x.span(gap, len(x.text), classBlank|classComma|classOpen)
+	if from > gap && x.text[from-1] == ',' {
+		from = x.span(from, len(x.text), classWhitespace)
+	}
 	switch {
-	case c.login:
-		user, password, _ := strings.Cut(arg, "/")
-		password, _, at := strings.Cut(password, "@")
-		if user == "" || password == "" || !isIdentifier(user) || !at && !isSecretive(password) {
-			return 0
-		}
-		from += len(user) + 1
-		end = from + len(password)
-	case c.weak && !isSecretive(arg) && !strings.HasSuffix(arg, "="), arg == "*", isReference(arg), isProseWord(arg),
-		strings.HasPrefix(Filtered, arg):
-		return 0
+	case from == gap:
+		return argument{k, k, k}
+	case strings.HasPrefix(x.text[from-1:], Filtered):
+		from--
 	}
-	return ed.replace(from, end, Filtered)
+	return x.argument(from)
 }
 
-// programEnd returns where the arguments of the program begin whose name ends at k.
-func (x *scanner) programEnd(k int) int {
-	if hasPrefixFold(x.text[k:], ".exe") {
-		k += len(".exe")
+// argument returns the one that begins at k, in quotes or not.
+func (x *scanner) argument(k int) argument {
+	q, quote, escapes := x.opening(k)
+	if quote == 0 {
+		return x.bareArgument(k)
 	}
-	if k < len(x.text) && classes[x.text[k]]&classQuote != 0 {
-		k++
+	if end := x.closing(q, min(len(x.text), q+maxLookBack), quote, escapes); end >= 0 {
+		return argument{q, end, end + escapes + 1}
 	}
-	return k
+	return argument{k, k, k}
 }
 
-// nextWord returns the argument that begins behind k and blanks, without its quotes, and where it ends with them. There
-// is none if it is empty.
-func (x *scanner) nextWord(k int) (from, end, next int) {
-	t := x.text
-	if k < len(t) && classes[t[k]]&(classBlank|classComma|classQuote) == 0 {
-		return k, k, k
-	}
-	from = x.skipBlanks(k)
-	limit := min(len(t), from+maxLookBack)
-	if q, quote, escapes := x.opening(from); quote != 0 {
-		if end = x.closing(q, limit, quote, escapes); end >= 0 {
-			return q, end, end + escapes + 1
-		}
-		return from, from, from
-	}
-	const stops = classWhitespace | classQuote | classSemicolon
-	for end = from; end < limit && classes[t[end]]&stops == 0 && t[end] != '|'; end++ {
-		if t[end] == '\\' && end+1 < limit && end > from && strings.IndexByte("rn", t[end+1]) >= 0 &&
+// bareArgument returns the argument at k that isn't in quotes.
+func (x *scanner) bareArgument(k int) argument {
+	t, end := x.text, k
+	limit := min(len(t), k+maxLookBack)
+	const stops = classWhitespace | classQuote | classSemicolon | classPipe
+	for ; end < limit && classes[t[end]]&stops == 0; end++ {
+		if t[end] == '\\' && end+1 < limit && end > k && strings.IndexByte("rn", t[end+1]) >= 0 &&
 			(end+2 == len(t) || t[end+2] == '\\' || classes[t[end+2]]&classUpper != 0) { // a line's end, escaped
 			break
 		}
 	}
-	x.steps += end - from
-	next = end
-	for end > from && strings.IndexByte(":,)]}", t[end-1]) >= 0 {
-		end--
-	}
-	return from, end, next
-}
-
-// netUse handles "net use": the password stands behind the share or behind the user.
-func (s *Finder) netUse(ed *secretEditor, k int) int {
-	from, end, k := ed.nextWord(ed.programEnd(k))
-	if !equalFold(ed.text[from:end], "use") {
-		return 0
-	}
-	share := false
-	for range maxArguments {
-		from, end, k = ed.nextWord(k)
-		if end == from {
-			return 0
-		}
-		switch arg := ed.text[from:end]; {
-		case strings.HasPrefix(arg, `\\`):
-			share = true
-		case arg[0] == '/' || arg == "*" || !share || isNothing(arg):
-		case isProseWord(arg):
-			return 0
-		default:
-			return ed.replace(from, end, Filtered)
+	x.steps += end - k
+	if end > k && (t[end-1] == '=' || t[end-1] == ':' || t[k] == '-' && end-k <= len("-hp")) {
+		if q, quote, _ := x.opening(end); quote != 0 && q == end+1 { // -p"secret"
+			if closing := x.closing(q, limit, quote, 0); closing >= 0 {
+				return argument{k, closing + 1, closing + 1}
+			}
 		}
 	}
-	return 0
+	next := end
+	for ; end > k && strings.IndexByte(":,)]}([{", t[end-1]) >= 0; end-- {
+		if classes[t[end-1]]&classOpen != 0 {
+			next = end - 1
+		}
+	}
+	return argument{k, end, next}
 }
 
-// setx handles "setx NAME value".
-func (s *Finder) setx(ed *secretEditor, k int) int {
-	from, end, k := ed.nextWord(k)
-	if end == from || !s.names.secret(ed.text[from:end]) {
-		return 0
-	}
-	if from, end, _ = ed.nextWord(k); end == from {
-		return 0
-	}
-	return ed.replace(from, end, Filtered)
+// secretReaders read a secret from what is piped to them.
+var secretReaders = [...]string{
+	"sudo -S", "sudo -k -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin",
+	"-pass stdin", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd", "gocryptfs", "kinit",
+	"ConvertTo-SecureString",
 }
-
-// stdinFlags and stdinPrograms read a secret from what is piped to them.
-var (
-	stdinFlags = [...]string{
-		"sudo -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin", "-pass stdin",
-	}
-	stdinPrograms = [...]string{"chpasswd", "cryptsetup", "smbpasswd", "sshpass"}
-)
 
 // piped handles the "|" at i behind "echo secret".
 func (s *Finder) piped(ed *secretEditor, i int) int {
 	t := ed.text
-	limit := min(len(t), i+maxLookBack)
-	line, _, _ := strings.Cut(t[i:limit], "\n")
+	line, _, _ := strings.Cut(t[i:min(len(t), i+maxLookBack)], "\n")
 	ed.steps += len(line)
-	line = strings.Replace(line, "sudo -k -S", "sudo -S", 1)
-	reads := func(list []string) bool {
-		for _, part := range list {
-			if strings.Contains(line, part) {
-				return true
-			}
-		}
-		return false
-	}
-	if !reads(stdinFlags[:]) && !reads(stdinPrograms[:]) {
+	if !slices.ContainsFunc(secretReaders[:], func(part string) bool { return strings.Contains(line, part) }) {
 		return s.apart(ed, i)
 	}
 	from := max(ed.last, i-maxLookBack)
+	end := ed.spanBack(i, from, classBlank)
 	ed.steps += i - from
-	echo := strings.LastIndex(t[from:i], "echo ")
-	if printf := strings.LastIndex(t[from:i], "printf "); printf > echo {
-		echo = printf + len("printf") - len("echo")
-	}
-	if echo < 0 {
+	if end == from {
 		return 0
 	}
-	from, end, _ := ed.nextWord(from + echo + len("echo"))
-	if end == from || end > i {
+	if quote := t[end-1]; classes[quote]&classQuote != 0 {
+		if start := strings.LastIndexByte(t[from:end-1], quote); start >= 0 {
+			return ed.replace(from+start+1, end-1, Filtered)
+		}
 		return 0
 	}
-	return ed.replace(from, end, Filtered)
+	start := max(from, from+strings.LastIndexAny(t[from:end], " \n")+1)
+	if before := t[from:start]; !strings.Contains(before, "echo ") && !strings.Contains(before, "printf ") {
+		return 0
+	}
+	return ed.replace(start, end, Filtered)
 }

@@ -31,6 +31,9 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	if rule.sep == ':' {
 		start = ed.escapedLine(start)
 	}
+	if start < len(t) && t[start] == '\x1b' { // a colour
+		start = ed.skipBlanks(escapeEnd(t, start))
+	}
 	rule.spaced = start > k || rule.sep == 0
 	k = ed.sigil(start)
 	if k >= len(t) {
@@ -431,13 +434,15 @@ func (x *scanner) isLastCookie(k int) bool {
 	return rest == "" || rest[0] != ';' || hasPrefixFold(rest, "; path=") || hasPrefixFold(rest, "; expir")
 }
 
+const maxRemark = 24 // bytes
+
 // isRemark reports whether what is in brackets at k says that there is no value: [not set].
 func (x *scanner) isRemark(k int) bool {
 	t := x.text
 	if t[k] != '[' {
 		return false
 	}
-	end := x.span(k+1, min(len(t), k+maxFlag), classAlnum|classBlank)
+	end := x.span(k+1, min(len(t), k+maxRemark), classAlnum|classBlank)
 	if end == k+1 || end == len(t) || t[end] != ']' {
 		return false
 	}
@@ -489,6 +494,9 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 		return 0
 	}
 	after := x.wordEnd(next, rule)
+	if t[after-1] == '=' { // token="…"
+		return x.headerLine(after, rule.enclosing)
+	}
 	if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
 		isProseWord(t[next:after]) {
 		return 0

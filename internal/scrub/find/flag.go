@@ -13,22 +13,19 @@ func (s *Finder) flag(ed *secretEditor, i int) int {
 		j++
 	}
 	end := ed.span(j, len(t), classToken|classDot)
-	if next := s.programArgument(ed, i, end); next > 0 {
-		return next
-	}
 	if end == j || end >= len(t) || end-j > maxNameBytes || t[end] == '=' || t[end] == ':' || !isAlnum(t[j]) {
 		return 0
 	}
-	k := ed.nextArgument(end)
+	k := ed.valueOfFlag(end)
 	if k == 0 || !s.names.secret(t[j:end]) || t[i] == '/' && ed.isRoute(i, k) {
 		return 0
 	}
 	return s.value(&ed.editor, k, valueRule{name: t[j:end], flag: true})
 }
 
-// nextArgument returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if
+// valueOfFlag returns where the argument after the one that ends at end begins, in a command line or in a list; 0 if
 // there is none, or it is a flag.
-func (x *scanner) nextArgument(end int) int {
+func (x *scanner) valueOfFlag(end int) int {
 	t := x.text
 	gap := x.span(end, len(t), classQuote|classBackslash) // ["--password", "x"]
 	k := x.span(gap, len(t), classWhitespace|classComma)

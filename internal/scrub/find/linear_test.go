@@ -29,10 +29,10 @@ var linearOwner = Config{
 // textSteps returns the bytes that Text reads in t, some of them again and again, and what becomes of t.
 func textSteps(s *Finder, t string) (steps int, out string) {
 	secret := secretEditor{editor: editor{scanner: scanner{text: t}}}
-	s.findSecrets(&secret)
+	s.findSecrets(&secret, 0, len(t))
 	private := editor{scanner: scanner{text: secret.done()}}
 	s.personal.find(&private)
-	return secret.steps + secret.programs.steps + private.steps + len(t) + len(private.text), private.done()
+	return secret.steps + private.steps + len(t) + len(private.text), private.done()
 }
 
 // checkLinear compares what text(1) costs with text(2), which is twice as long.
@@ -79,18 +79,21 @@ func patternParts(s *Finder) (parts []string) {
 		parts = append(parts, f.prefix)
 	}
 	for _, c := range commands {
-		parts = append(parts, c.words, c.words+" a", c.words+" a b")
+		for program := range strings.FieldsSeq(c.programs) {
+			words := strings.ReplaceAll(program, "+", " ")
+			parts = append(parts, words, words+" a ")
+			if c.behind != "" || c.named {
+				parts = append(parts, words+" token ", words+" "+c.behind+"a ")
+			}
+		}
+		parts = append(parts, strings.Fields(strings.ReplaceAll(c.flags, "+", ""))...)
 	}
-	parts = append(parts, "eyJ", "bearer", "Bearer", "basic", "Basic", "net use ", `net use \\\\a `, "setx ", "setx token ", "PW", "pw ")
-	for _, f := range programFlags {
-		parts = append(parts, f.flags...)
-		parts = append(parts, f.programs...)
-	}
+	parts = append(parts, "eyJ", "bearer", "Bearer", "basic", "Basic", "PW", "pw ")
 	for _, hook := range webhooks {
 		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
 	}
 	for _, list := range [][]string{
-		lineSchemes[:], wordSchemes[:], stdinFlags[:], stdinPrograms[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
+		lineSchemes[:], wordSchemes[:], secretReaders[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
@@ -119,11 +122,11 @@ func TestListedArgumentsAreLinear(t *testing.T) {
 	for range 5000 {
 		list = append(list, "-p", "-pw", "x", "/rp")
 	}
+	f := New(Config{PII: true})
 	for _, first := range []string{"", "ssh", "7z", strings.Repeat("ssh ", 1<<18)} {
 		var a Arguments
-		l := append([]string{first}, list...)
-		for i := range l {
-			ListedArgument(&a, l, i)
+		for _, arg := range append([]string{first}, list...) {
+			f.Argument(&a, arg)
 		}
 		if a.steps > 2*maxCommand {
 			t.Errorf("%.10q: %d bytes read", first, a.steps)
@@ -154,14 +157,15 @@ func TestTextIsLinear(t *testing.T) {
 	})
 	t.Run("programs", func(t *testing.T) {
 		t.Parallel()
-		for _, f := range programFlags {
-			for _, flag := range f.flags {
-				for _, program := range f.programs {
+		for _, c := range commands {
+			for program := range strings.FieldsSeq(c.programs) {
+				words := strings.ReplaceAll(program, "+", " ")
+				for flag := range strings.FieldsSeq(strings.ReplaceAll(c.flags, "+", "")) {
 					for _, after := range []string{
 						"", " ", "a ", " a ", " a:b ", ` "`, "\n\"", "=", "(", "a:", "'a", "… ", "A B ",
 					} {
-						checkLinear(t, s, repeated(program+" "+flag+after))
-						checkLinear(t, s, repeated(program+" `"+flag+after))
+						checkLinear(t, s, repeated(words+" "+flag+after))
+						checkLinear(t, s, repeated(words+" `"+flag+after))
 						checkLinear(t, s, repeated(flag+after))
 					}
 				}

@@ -541,7 +541,7 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
 		return true, windows
 	case from > 0 && t[from-1] == ' ' && strings.IndexByte(before, '/') < 0: // /Volumes/Macintosh HD/Users
-		stretch := t[max(0, from-maxFlag):from]
+		stretch := t[max(0, from-maxRemark):from]
 		disk := strings.LastIndex(stretch, "/Volumes/")
 		return disk >= 0 && !strings.ContainsAny(stretch[disk+len("/Volumes/"):], "/\n"), windows
 	}

@@ -38,7 +38,7 @@ func isHarmless(word string, rule valueRule) bool {
 	}
 	word = strings.Trim(word, ".,:!?;()[]<>")
 	name := strings.ToLower(rule.name)
-	if isMask(word) || isNothing(word) {
+	if isReference(word) || isMask(word) || isNothing(word) {
 		return true
 	}
 	if containsFold(name, "cookie") {

@@ -41,26 +41,34 @@ func TestEveryRow(t *testing.T) {
 	for _, hook := range webhooks {
 		found(hook.host, "POST https://"+hook.host+"/x"+hook.path+"T0/S3cr3t: EOF", "S3cr3t")
 	}
-	for _, p := range programFlags {
-		for _, program := range p.programs {
-			for _, flag := range p.flags {
-				secret := "S3cr3tWord"
-				if p.login != "" {
-					secret = "bob" + p.login + secret
-				}
-				if !p.attached {
+	for _, c := range commands {
+		secret := "S3cr3tWord"
+		if c.login != "" {
+			secret = "bob" + c.login + secret + "@db"
+		}
+		for program := range strings.FieldsSeq(c.programs) {
+			words := strings.ReplaceAll(program, "+", " ")
+			for flag := range strings.FieldsSeq(c.flags) {
+				flag, attached := strings.CutSuffix(flag, "+")
+				if !attached {
 					flag += " "
 				}
-				found(program+" "+flag, program+" -x "+flag+secret+" y", "S3cr3tWord")
+				found(words+" "+flag, words+" -x "+flag+secret+" y", "S3cr3tWord")
+			}
+			if c.at > 0 {
+				behind := ""
+				if c.behind != "" {
+					behind = c.behind + "x "
+				}
+				found(words, words+" "+behind+strings.Repeat("arg ", c.at-1)+secret, "S3cr3tWord")
+			}
+			if c.named {
+				found(words, words+" set my_token "+secret, "S3cr3tWord")
+			}
+			if len(words) > maxProgram {
+				t.Errorf("%s is never looked up", words)
 			}
 		}
-	}
-	for _, c := range commands {
-		args := strings.Repeat("arg ", c.at) + "S3cr3tWord"
-		if c.login {
-			args = "bob/S3cr3tWord@db"
-		}
-		found(c.words, c.words+" "+args, "S3cr3tWord")
 	}
 	for _, scheme := range lineSchemes {
 		found(scheme, "Authorization: "+scheme+" x=1, y=S3cr3tWord", "S3cr3tWord")
@@ -71,7 +79,7 @@ func TestEveryRow(t *testing.T) {
 	for _, sigil := range sigils {
 		found(sigil, "password="+sigil+`"S3cr3t Word"`, "Word")
 	}
-	for _, part := range append(stdinFlags[:], stdinPrograms[:]...) {
+	for _, part := range secretReaders {
 		found(part, "echo S3cr3tWord | x "+part+" y", "S3cr3tWord")
 	}
 	for _, b := range keyBlocks {

@@ -31,6 +31,8 @@ const (
 	classSemicolon  // ;
 	classAngle      // < >
 	classColon      // :
+	classOpen       // ( [ {
+	classPipe       // |
 	classSign       // ! # $ % * + ? ^ ~
 	classAlnum      = classDigit | classUpper | classLower
 	classToken      = classAlnum | classDash
@@ -45,7 +47,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>", classColon: ":", classSign: "!#$%*+?^~",
+		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classPipe: "|", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c

@@ -10,13 +10,14 @@ import "strings"
 // remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
 func (s *Finder) secrets(t string) string {
 	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
-	s.findSecrets(&ed)
+	s.findSecrets(&ed, 0, len(t))
 	out := ed.done()
 	if !ed.disguised {
 		return out
 	}
-	ed = secretEditor{editor: editor{scanner: scanner{text: plain(out)}}}
-	if s.findSecrets(&ed); ed.out != nil {
+	out2 := plain(out)
+	ed = secretEditor{editor: editor{scanner: scanner{text: out2}}}
+	if s.findSecrets(&ed, 0, len(out2)); ed.out != nil {
 		return ed.done()
 	}
 	return out
@@ -32,14 +33,14 @@ type editor struct {
 	noAt      int // url found no "@" before
 	tokenEnd  int // where the letters, digits and dashes end that jwt read
 	notRandom int // prefixed found no random part in what goes on to here
-	tag       tag
 }
 
-// A secretEditor is an editor that knows the programs in whose arguments it is.
+// A secretEditor is an editor of secrets.
 type secretEditor struct {
 	editor
-	programs  programs
-	disguised bool // it has bytes that may hide a secret, see plain
+	tagOpen    int  // behind the last "<"; 0 once it can't begin the tag of a secret
+	commandEnd int  // where the arguments end that commandLine read
+	disguised  bool // the text has bytes that may hide a secret, see plain
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.

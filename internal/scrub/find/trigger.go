@@ -98,9 +98,9 @@ func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
 	case onAt:
 		return ed.userinfo(i)
 	case onTag:
-		ed.tag.opened = i + 1
+		ed.tagOpen = i + 1
 	case onElement:
-		return s.element(&ed.editor, i)
+		return s.element(ed, i)
 	case onPercent:
 		if end := s.encoded(&ed.editor, i); end > 0 {
 			return end
@@ -141,15 +141,13 @@ var triggersAt, triggersAfter, triggersBefore = func() (at, after, before [256]u
 		add(bit, t.before, &before)
 	}
 	bit := onWord
-	for first := range 256 {
-		seconds := wordSeconds(byte(first))
-		if seconds == "" {
-			continue
+	for first := range wordRules {
+		if seconds := wordSeconds(byte(first)); seconds != "" && first == int(lowered(byte(first))) {
+			add(bit, string([]byte{byte(first), byte(first) &^ 0x20}), &at)
+			add(bit, notInWords, &after)
+			add(bit, seconds, &before)
+			bit++
 		}
-		add(bit, string([]byte{byte(first)}), &at)
-		add(bit, notInWords, &after)
-		add(bit, seconds, &before)
-		bit++
 	}
 	if bit > 64 {
 		panic("find: more triggers than bits")
@@ -168,11 +166,14 @@ var notInWords = func() string {
 	return string(list)
 }()
 
-// findSecrets replaces the secrets in ed's text.
-func (s *Finder) findSecrets(ed *secretEditor) {
+// findSecrets replaces the secrets that begin in ed.text[from:to].
+func (s *Finder) findSecrets(ed *secretEditor, from, to int) {
 	t := ed.text
 	prev := byte('\n')
-	for i := 0; i < len(t); {
+	if from > 0 {
+		prev = t[from-1]
+	}
+	for i := from; i < to; {
 		c, next := t[i], byte(0)
 		if i+1 < len(t) {
 			next = t[i+1]
