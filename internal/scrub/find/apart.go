@@ -30,6 +30,27 @@ func (s *Finder) apart(ed *secretEditor, i int) int {
 	return ed.replace(a.from, a.from+len(word), Filtered)
 }
 
+// flag handles the command-line flag that may begin with the dash or slash at i: its value is the next argument.
+func (s *Finder) flag(ed *secretEditor, i int) int {
+	t := ed.text
+	name := i + 1
+	if strings.HasPrefix(t[name:], "-") {
+		name++
+	}
+	end := ed.span(name, len(t), classToken|classDot)
+	if end == name || end-name > maxNameBytes || !isAlnum(t[name]) {
+		return 0
+	}
+	k := ed.nextStart(end)
+	if k == 0 || t[k] == '-' || !s.names.secret(t[name:end]) {
+		return 0
+	}
+	if value := ed.argument(k); t[i] == '/' && !isSecretive(t[value.from:value.end]) { // GET /token 401
+		return 0
+	}
+	return s.value(&ed.editor, k, valueRule{name: t[name:end], flag: true})
+}
+
 // passWord handles the byte at i of a password that its value follows behind a blank or in a sentence.
 func (s *Finder) passWord(ed *secretEditor, i int) int {
 	t := ed.text

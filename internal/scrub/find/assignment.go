@@ -198,10 +198,6 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 	return "", 0, false
 }
 
-func isNameByte(c byte) bool {
-	return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 0x80
-}
-
 // lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
 func lastComponent(name string) string {
 	dot := len(name) - 1

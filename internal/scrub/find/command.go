@@ -240,6 +240,7 @@ func (s *Finder) arguments(ed *secretEditor, a *Arguments, w argument, limit int
 		}
 		ed.commandEnd = max(ed.commandEnd, w.end)
 		switch at := w.from + secret; {
+		case secret >= 0 && strings.HasPrefix(t[w.end:], ":") && s.names.secret(t[w.from:w.end]): // -p token: …
 		case secret >= 0:
 			if classes[t[at]]&classQuote != 0 {
 				at, w.end = at+1, w.end-1
@@ -263,18 +264,30 @@ type argument struct{ from, end, next int }
 
 // nextArgument returns the argument that follows k, in a command line or a list.
 func (x *scanner) nextArgument(k int) argument {
+	if from := x.nextStart(k); from > 0 {
+		return x.argument(from)
+	}
+	return argument{k, k, k}
+}
+
+// nextStart returns where the argument that follows k begins, with its quote; 0 if there is none. On another line it
+// must be of a list, and no name.
+func (x *scanner) nextStart(k int) int {
 	gap := x.span(k, len(x.text), classQuote|classBackslash) // ["-p", "x"]
 	from := x.span(gap, len(x.text), classBlank|classComma|classOpen)
-	if from > gap && x.text[from-1] == ',' {
-		from = x.span(from, len(x.text), classWhitespace)
+	if from == gap || from == len(x.text) {
+		return 0
 	}
-	switch {
-	case from == gap:
-		return argument{k, k, k}
-	case strings.HasPrefix(x.text[from-1:], Filtered):
+	if line := x.span(from, len(x.text), classWhitespace); line > from && x.text[from-1] == ',' {
+		if _, quote, _ := x.opening(line); quote == 0 || x.isQuotedName(line) {
+			return 0
+		}
+		return line
+	}
+	if strings.HasPrefix(x.text[from-1:], Filtered) {
 		from--
 	}
-	return x.argument(from)
+	return from
 }
 
 // argument returns the one that begins at k, in quotes or not.

@@ -20,39 +20,45 @@ type valueRule struct {
 func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	t := ed.text
 	start := ed.skipBlanks(k)
-	if rule.sep == ':' && rule.bare {
-		if from, end := ed.block(rule.start, start); end > from {
-			return ed.replace(from, end, Filtered)
-		}
-	}
-	if rule.sep == ':' && !rule.bare {
-		start = ed.jsonValue(start)
-	}
 	if rule.sep == ':' {
+		if rule.bare {
+			if from, end := ed.block(rule.start, start); end > from {
+				return ed.replace(from, end, Filtered)
+			}
+		} else {
+			start = ed.jsonValue(start)
+		}
 		start = ed.escapedLine(start)
 	}
 	if start < len(t) && t[start] == '\x1b' { // a colour
 		start = ed.skipBlanks(escapeEnd(t, start))
 	}
 	rule.spaced = start > k || rule.sep == 0
-	k = ed.sigil(start)
-	if k >= len(t) {
+	if k = ed.sigil(start); k >= len(t) {
 		return 0
 	}
-	if strings.HasPrefix(t[k:], Filtered) {
+	from, quote, escapes := ed.opening(k)
+	switch {
+	case strings.HasPrefix(t[k:], Filtered):
 		return k + len(Filtered)
-	}
-	if from, quote, escapes := ed.opening(k); quote != 0 && quote != rule.enclosing {
-		return ed.quotedValue(from, quote, escapes, rule)
-	}
-	if strings.HasPrefix(t[k:], "{{") || ed.isRemark(k) {
+	case quote != 0 && quote != rule.enclosing:
+		end := ed.closing(from, len(t), quote, escapes)
+		if end < 0 {
+			end = len(t) // cut off
+		}
+		if rule.bare && isHarmless(t[from:end], rule) {
+			return 0
+		}
+		return ed.replace(from, end, Filtered)
+	case strings.HasPrefix(t[k:], "{{"), ed.isRemark(k):
 		return 0
 	}
 	if end := ed.composite(k); end > 0 {
 		return ed.replace(k, end, Filtered)
 	}
 	if s.personal != nil && isHex(t[k]) && s.names.address(rule.name) {
-		return ed.replace(k, ed.addressesEnd(k), Filtered)
+		end := ed.span(k, len(t), classHex|classDot|classBlank|classComma|classColon) // one, or a list of them
+		return ed.replace(k, k+len(strings.TrimRight(t[k:end], " \t,.:")), Filtered)
 	}
 	return ed.bareValue(k, rule)
 }
@@ -71,53 +77,26 @@ func (x *scanner) escapedLine(start int) int {
 	return start
 }
 
-// quotedValue replaces the value that begins at from, after a quote behind escapes backslashes.
-func (e *editor) quotedValue(from int, quote byte, escapes int, rule valueRule) int {
-	end := e.closing(from, len(e.text), quote, escapes)
-	if end < 0 {
-		end = len(e.text) // cut off
-	}
-	if rule.bare && isHarmless(e.text[from:end], rule) {
-		return 0
-	}
-	return e.replace(from, end, Filtered)
-}
-
-// addressesEnd returns the end of the IP address, or the list of them, that begins at k.
-func (x *scanner) addressesEnd(k int) int {
-	end := x.span(k, len(x.text), classHex|classDot|classBlank|classComma|classColon)
-	for end > k && strings.IndexByte(" \t,.:", x.text[end-1]) >= 0 {
-		end--
-	}
-	return end
-}
-
 // bareValue replaces the value without quotes that begins at k.
 func (e *editor) bareValue(k int, rule valueRule) int {
 	t := e.text
 	end := e.wordEnd(k, rule)
-	if end == k {
-		return 0
-	}
-	if rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' {
+	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' {
 		return 0 // a name in quotes: "Passwords:Default":
 	}
-	if isNothing(t[k:end]) {
+	word := t[k:end]
+	if isNothing(word) {
 		return end
 	}
 	if long := e.headerEnd(k, end, rule); long > end {
 		return e.replace(k, long, Filtered)
 	}
-	if isHarmless(t[k:end], rule) {
+	results := rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") // PASS: 12, FAIL: 3
+	if isHarmless(word, rule) || results && !isSecretive(word) ||
+		rule.sep != '=' && rule.spaced && e.isProse(k, end, rule) {
 		return 0
 	}
-	if rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") && !isSecretive(t[k:end]) {
-		return 0 // PASS: 12, FAIL: 3
-	}
-	if rule.sep != '=' && rule.spaced && e.isProse(k, end, rule) {
-		return 0
-	}
-	if t[end-1] == ':' && end < len(t) && end-1 > k { // "password: hunter2: rejected"
+	if strings.HasPrefix(t[end-1:], ": ") && end-1 > k { // "password: hunter2: rejected"
 		end--
 	} else if e.isPhrase(rule) {
 		end = e.phraseEnd(end, rule)
@@ -131,8 +110,7 @@ var sigils = [...]string{"@", "$", "$@", "(", "r", "b", "f", "u", "!!str ", "!st
 // sigil returns where the quote behind a sigil at k is; k if there is none.
 func (x *scanner) sigil(k int) int {
 	for _, sigil := range sigils {
-		after := k + len(sigil)
-		if after < len(x.text) && (x.text[after] == '"' || x.text[after] == '\'') && x.text[k:after] == sigil {
+		if after := k + len(sigil); strings.HasPrefix(x.text[k:], sigil) && strings.ContainsAny(x.text[after:min(after+1, len(x.text))], `"'`) {
 			return after
 		}
 	}
@@ -142,32 +120,18 @@ func (x *scanner) sigil(k int) int {
 // jsonValue returns where the value of a name in quotes begins: at k, or on a line below it if there is what can be
 // nothing but a value, a text in quotes that isn't a name itself or something in brackets.
 func (x *scanner) jsonValue(k int) int {
-	t := x.text
-	next := x.span(k, len(t), classWhitespace)
-	if next == len(t) {
-		return k
-	}
-	if t[next] == '{' || t[next] == '[' {
+	next := x.span(k, len(x.text), classWhitespace)
+	_, quote, _ := x.opening(next)
+	if quote != 0 && !x.isQuotedName(next) || next < len(x.text) && (x.text[next] == '{' || x.text[next] == '[') {
 		return next
 	}
-	if _, quote, _ := x.opening(next); quote == 0 || x.isQuotedName(next) {
-		return k
-	}
-	return next
+	return k
 }
 
 // isQuotedName reports whether the text in quotes at k has a value of its own. What is too long to be a name has none.
 func (x *scanner) isQuotedName(k int) bool {
-	from, quote, escapes := x.opening(k)
-	if quote == 0 {
-		return false
-	}
-	end := x.closing(from, min(len(x.text), from+maxLookBack), quote, escapes)
-	if end < 0 {
-		return false
-	}
-	after := x.skipBlanks(end + escapes + 1)
-	return after < len(x.text) && x.text[after] == ':'
+	name := x.argument(k)
+	return name.from > k && strings.HasPrefix(x.text[x.skipBlanks(name.next):], ":")
 }
 
 // isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
@@ -217,38 +181,30 @@ func (x *scanner) block(start, k int) (from, end int) {
 	t := x.text
 	from = k
 	literal := k < len(t) && (t[k] == '|' || t[k] == '>')
-	for literal && k < len(t) && strings.IndexByte("|>+-123456789 ", t[k]) >= 0 {
-		k++
+	if literal {
+		k = x.span(k, len(t), classPipe|classAngle|classBase64|classDash|classDigit|classBlank)
 	}
-	x.steps += k - from
 	if strings.HasPrefix(t[k:], "\r\n") {
 		k++
 	}
-	if k == len(t) || t[k] != '\n' {
-		return 0, 0
-	}
 	outer, ok := x.indent(start)
-	if !ok {
+	if !ok || k < len(t) && t[k] != '\n' {
 		return 0, 0
 	}
 	for k < len(t) {
-		line := k + 1
-		content := line
-		for content < len(t) && t[content] == ' ' {
-			content++
-		}
+		content := x.span(k+1, len(t), classBlank)
 		next := x.index(content, len(t), "\n")
 		if next < 0 {
 			next = len(t)
 		}
-		x.steps += content - line
 		text := strings.TrimRight(t[content:next], "\r")
+		indent, item := content-k-1, strings.HasPrefix(text, "- ")
 		switch {
 		case text == "" && end > 0:
-		case content-line < outer || content-line == outer && !strings.HasPrefix(text, "- ") || text == "":
+		case text == "" || t[content-1] == '\t' || indent < outer || indent == outer && !item:
 			return from, end
 		case end == 0 && !literal:
-			if !strings.HasPrefix(text, "- ") && strings.IndexByte(text, ' ') >= 0 && !x.pairFollows(content) {
+			if !item && strings.IndexByte(text, ' ') >= 0 && !x.pairFollows(content) {
 				return 0, 0 // a sentence
 			}
 			from = content
@@ -478,40 +434,21 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 		return 0
 	}
 	next := x.skipBlanks(end)
-	if next == end || next >= len(t) {
-		return 0
-	}
-	if isScheme(word, lineSchemes[:]) {
-		return x.headerLine(end, rule.enclosing)
-	}
-	if containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) { // a scheme of somebody's own
-		after := x.wordEnd(next, rule)
-		if after > next && isSecretive(strings.TrimLeft(t[next:after], "\"'")) && !isProseWord(word) {
-			return after
-		}
-	}
-	if !isScheme(word, wordSchemes[:]) {
-		return 0
-	}
 	after := x.wordEnd(next, rule)
-	if t[after-1] == '=' { // token="…"
-		return x.headerLine(after, rule.enclosing)
-	}
-	if t[next] == '"' || t[next] == '\'' || after == next || strings.HasPrefix(t[next:], Filtered) ||
-		isProseWord(t[next:after]) {
+	if next == end || after == next {
 		return 0
 	}
-	return after
-}
-
-// isScheme reports whether word is one of schemes, in any case.
-func isScheme(word string, schemes []string) bool {
-	for _, scheme := range schemes {
-		if equalFold(word, scheme) {
-			return true
-		}
+	second := t[next:after]
+	ownScheme := containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) && !isProseWord(word)
+	oneWord := isAny(word, wordSchemes[:])
+	switch {
+	case isAny(word, lineSchemes[:]), oneWord && strings.HasSuffix(second, "="): // token="…"
+		return x.headerLine(end, rule.enclosing)
+	case ownScheme && isSecretive(strings.TrimLeft(second, `"'`)),
+		oneWord && t[next] != '"' && t[next] != '\'' && !strings.HasPrefix(second, Filtered) && !isProseWord(second):
+		return after
 	}
-	return false
+	return 0
 }
 
 // headerLine returns the end of the line, or of what is in quotes, that goes on at k.

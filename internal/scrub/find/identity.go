@@ -75,7 +75,7 @@ func (e *editor) mac(i int) int {
 	if start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i]) || end < len(t) && (isAlnum(t[end]) || t[end] == t[i]) {
 		return 0 // longer: a fingerprint
 	}
-	if t[i] == '-' && isDigits(strings.ReplaceAll(t[start:end], "-", "")) { // a date and a time
+	if t[i] == '-' && only(t[start:end], classDigit|classDash) { // a date and a time
 		return 0
 	}
 	return e.replace(start, end, macMark)
@@ -92,7 +92,7 @@ func (e *editor) sid(i int) int {
 			continue
 		}
 		end := i - 1 + len(prefix)
-		for end < len(t) && (isDigits(t[end:end+1]) || t[end] == '-' && end+1 < len(t) && isDigits(t[end+1:end+2])) {
+		for end < len(t) && (isDigit(t[end]) || t[end] == '-' && end+1 < len(t) && isDigit(t[end+1])) {
 			end++
 		}
 		e.steps += end - i

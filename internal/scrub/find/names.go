@@ -246,17 +246,6 @@ func beginsWord(last, kind letterKind, rest string) bool {
 	return true
 }
 
-func isLowerWord(name string) bool {
-	for i := range len(name) {
-		if !isLower(name[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
-
 // endsOf is the place in lengths of a word that isn't empty.
 func endsOf[T string | []byte](word T) int { return (int(word[0])<<5 ^ int(word[len(word)-1])) & 1023 }
 
@@ -301,7 +290,7 @@ func (n *names) secret(name string) bool {
 	if len(name) < 1 {
 		return false
 	}
-	if isLowerWord(name) && kindOf(&n.words, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
+	if only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
 		return false
 	}
 	var s splitName

@@ -3,6 +3,7 @@ package find
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -104,8 +105,6 @@ func isDrive(element string) bool {
 	return len(element) == 2 && element[1] == ':' && isLetter(element[0])
 }
 
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
 func (p *personal) addWord(name, mark string) {
 	name = strings.Trim(name, " .")
 	chars := utf8.RuneCountInString(name)
@@ -172,7 +171,7 @@ func (p *personal) found(ed *editor, i int) int {
 		}
 		next := 0
 		if k := i + n; k < len(t) && p.elements[t[k]] ||
-			c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || isListed(t, i)) {
+			c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || ed.listedOwner(i) >= 0) {
 			next = p.path(ed, i, n)
 		}
 		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
@@ -230,13 +229,17 @@ func (p *personal) path(ed *editor, i, n int) int {
 	start, name, windows := ed.homesOf(i, n)
 	if name == 0 {
 		if start, name = ed.relativeHomes(i, n); name == 0 {
-			if start, name = ed.ownDisks(i, n); name == 0 {
-				return ed.owner(i)
-			}
+			start, name = ed.ownDisks(i, n)
 		}
 	}
+	if name == 0 {
+		if owner := ed.listedOwner(i); owner >= 0 && !common[strings.ToLower(t[owner:i])] {
+			return ed.replace(owner, i, userMark)
+		}
+		return 0
+	}
 	end := ed.userEnd(name, windows)
-	if end == name || everyones(t[name:end]) {
+	if end == name || isAny(t[name:end], everyones[:]) {
 		return 0
 	}
 	return ed.replace(start, end, homeMark)
@@ -280,31 +283,16 @@ var diskNames = setOf("usb cdrom dvd floppy disk hdd ssd sd sda sdb sdc stick ba
 // maxOwnerName is how long the name of a file's owner may be in a list, in bytes.
 const maxOwnerName = 32
 
-// isListed reports whether the slash at i is between the owner and the group of a file that tar lists.
-func isListed(t string, i int) bool {
-	const mode = len("drwxr-xr-x ")
-	k := i
-	for k > 0 && i-k < maxOwnerName && isNameByte(t[k-1]) {
-		k--
+// listedOwner returns where the name of a file's owner begins that tar lists, with the group behind the slash at i; -1 if
+// it isn't that.
+func (x *scanner) listedOwner(i int) int {
+	t, mode := x.text, len("drwxr-xr-x ")
+	start := x.spanBack(i, max(0, i-maxOwnerName), className)
+	if start == i || start < mode || t[start-1] != ' ' || strings.IndexByte("-dlhbcps", t[start-mode]) < 0 ||
+		strings.Trim(t[start-mode+1:start-1], "rwxstST-") != "" {
+		return -1
 	}
-	return k < i && k >= mode && t[k-1] == ' ' && strings.IndexByte("-dlhbcps", t[k-mode]) >= 0 &&
-		strings.Trim(t[k-mode+1:k-1], "rwxstST-") == ""
-}
-
-// owner handles the slash at i between the owner and the group of a file.
-func (e *editor) owner(i int) int {
-	t := e.text
-	if t[i] != '/' || !isListed(t, i) {
-		return 0
-	}
-	start := i
-	for start > 0 && i-start < maxOwnerName && isNameByte(t[start-1]) {
-		start--
-	}
-	if common[strings.ToLower(t[start:i])] {
-		return 0
-	}
-	return e.replace(start, i, userMark)
+	return start
 }
 
 // match returns where f ends in t, of which an element begins at k; 0 if it isn't there.
@@ -363,41 +351,25 @@ func (x *scanner) skip(k int, element string) int {
 // unescaped returns the character that is written as %C3%BC, \u00fc, or + for a blank at k, and in how many bytes; 0 if
 // none is.
 func unescaped(t string, k int) (r rune, size int) {
+	rest := t[k:]
 	switch {
-	case k >= len(t):
-		return 0, 0
-	case t[k] == '+': // in a query
+	case strings.HasPrefix(rest, "+"): // in a query
 		return ' ', 1
-	case t[k] == '%' && k+2 < len(t) && isHex(t[k+1]) && isHex(t[k+2]):
-		var char [utf8.UTFMax]byte
-		for n := 0; n < len(char) && k+2 < len(t) && t[k] == '%' && isHex(t[k+1]) && isHex(t[k+2]); k += 3 {
-			char[n] = hexDigit(t[k+1])<<4 | hexDigit(t[k+2])
-			if n++; utf8.FullRune(char[:n]) {
-				r, _ = utf8.DecodeRune(char[:n])
-				return r, 3 * n
-			}
+	case strings.HasPrefix(rest, `\u`) && len(rest) >= len(`\u0000`):
+		if code, err := strconv.ParseUint(rest[2:6], 16, 16); err == nil {
+			return rune(code), len(`\u0000`)
 		}
-		return utf8.RuneError, 3
-	case t[k] == '\\' && k+5 < len(t) && t[k+1] == 'u':
-		for _, c := range []byte(t[k+2 : k+6]) {
-			if !isHex(c) {
-				return 0, 0
-			}
-			r = r<<4 | rune(hexDigit(c))
+	}
+	var char [utf8.UTFMax]byte
+	for n := 0; n < len(char) && len(rest) > 2 && rest[0] == '%' && isHex(rest[1]) && isHex(rest[2]); rest = rest[3:] {
+		b, _ := strconv.ParseUint(rest[1:3], 16, 8)
+		char[n] = byte(b)
+		if n++; utf8.FullRune(char[:n]) {
+			r, _ = utf8.DecodeRune(char[:n])
+			return r, len("%00") * n
 		}
-		return r, 6
 	}
 	return 0, 0
-}
-
-func hexDigit(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
-	}
-	if c >= 'A' {
-		return c - 'A' + 10
-	}
-	return c - '0'
 }
 
 // foldsTo reports whether a and b are one character in different cases.
@@ -468,95 +440,64 @@ type homeFolder struct{ name, unix string }
 // homesOf recognises the folder in which homes are, whose first separators are the n bytes at i. It returns where the
 // path begins, where the user's name begins, and whether it is a home of Windows; name is 0 if it is no such folder.
 func (x *scanner) homesOf(i, n int) (start, name int, windows bool) {
-	k := i + n
-	if k >= len(x.text) {
+	t, k := x.text, i+n
+	if k == len(t) {
 		return 0, 0, false
 	}
-	for _, f := range homeFolders[lowered(x.text[k])] {
-		if start, name, windows = x.homesIn(f, i, n); name > 0 {
+	for _, f := range homeFolders[lowered(t[k])] {
+		if name = k + len(f.name); !hasPrefixFold(t[k:], f.name) {
+			continue
+		}
+		unix := f.unix != "" && t[k:name] == f.unix
+		if t[i] == '\\' && strings.HasPrefix(t[name:], "$") { // a hidden share
+			name++
+		}
+		after := x.separator(name)
+		if after == 0 {
+			continue
+		}
+		name += after
+		start = driveStart(t, i)
+		windows = start < i || t[name-1] != '/'
+		host := n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/' // http://home/
+		switch {
+		case t[i] == '\\', start < i, unix && !host && (n > 1 || !pathGoesOn(t, i)):
 			return start, name, windows
+		case unix && !host:
+			if behind, windows := x.homesBehind(i, f.name, windows); behind {
+				return i, name, windows
+			}
 		}
 	}
 	return 0, 0, false
 }
 
-func (x *scanner) homesIn(f homeFolder, i, n int) (start, name int, windows bool) {
-	t, k := x.text, i+n
-	if !hasPrefixFold(t[k:], f.name) {
-		return 0, 0, false
-	}
-	name = k + len(f.name)
-	if t[i] == '\\' && name < len(t) && t[name] == '$' { // a hidden share
-		name++
-	}
-	after := x.separator(name)
-	if after == 0 {
-		return 0, 0, false
-	}
-	unix := f.unix != "" && t[k:k+len(f.name)] == f.unix
-	name += after
-	start = driveStart(t, i)
-	windows = start < i || t[name-1] != '/'
-	switch {
-	case t[i] == '\\', start < i: // Windows
-		return start, name, windows
-	case !unix, n == 2 && i > 0 && t[i-1] == ':' && t[i] == '/': // a host: http://home/
-		return 0, 0, false
-	case n == 1 && pathGoesOn(t, i):
-		if behind, windows := x.homesBehind(i, f.name, windows); behind {
-			return i, name, windows
-		}
-		return 0, 0, false
-	}
-	return start, name, windows
-}
-
 // homesBehind reports whether homes may be in folder, whose separator at i goes on a path, and whether they are of
 // Windows.
 func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWindows bool) {
-	t := x.text
-	from := i
-	for from > 0 && strings.IndexByte(" \t\r\n\"'=:(,", t[from-1]) < 0 && i-from < maxLookBack {
-		from--
-	}
-	x.steps += i - from
-	before := t[from:i]
-	if slices.Contains(windowsRoots[:], before) {
-		return true, true
-	}
-	if slices.Contains(homeParents[:], before) {
-		return true, windows
-	}
-	for _, prefix := range diskParents {
-		if strings.HasPrefix(before, prefix) {
-			return true, windows || folder == "users"
-		}
-	}
+	t, from := x.text, max(0, i-maxLookBack)
+	from += strings.LastIndexAny(t[from:i], " \t\r\n\"'=:(,") + 1
+	x.steps += maxLookBack
+	before, root := t[from:i], strings.ToLower(t[max(0, from-maxRoot):from])
+	_, volume, named := strings.Cut(root, "/volumes/") // with a blank: /Volumes/Macintosh HD/Users
+	begins := func(prefix string) bool { return strings.HasPrefix(before, prefix) }
 	switch {
 	case before == "":
-	case strings.Contains(before, "backup/") && before[0] == '/':
+	case slices.Contains(windowsRoots[:], before):
+		return true, true
+	case slices.ContainsFunc(diskParents[:], begins):
+		return true, windows || folder == "users"
+	case slices.Contains(homeParents[:], before), before[0] == '/' && strings.Contains(before, "backup/"),
+		before[0] == '-' && !strings.ContainsAny(before, "/~]"), // -I/home/name, and not behind what stands for a folder
+		begins("//") && strings.LastIndexByte(before, '/') == 1 && slices.ContainsFunc(fileSchemes[:],
+			func(scheme string) bool { return strings.HasSuffix(root, scheme) }), // file://host/home/name
+		named && strings.HasSuffix(volume, " ") && !strings.ContainsAny(volume+before, "/\n"):
 		return true, windows
-	case before[0] == '-' && !strings.ContainsAny(before, "/~]"):
-		return true, windows // -I/home/name, and not behind what stands for a folder
-	case strings.LastIndexByte(before, '/') == 1 && before[0] == '/' && isFileScheme(t[:from]): // file://host/home/name
-		return true, windows
-	case from > 0 && t[from-1] == ' ' && strings.IndexByte(before, '/') < 0: // /Volumes/Macintosh HD/Users
-		stretch := t[max(0, from-maxRemark):from]
-		disk := strings.LastIndex(stretch, "/Volumes/")
-		return disk >= 0 && !strings.ContainsAny(stretch[disk+len("/Volumes/"):], "/\n"), windows
 	}
 	return false, false
 }
 
-// isFileScheme reports whether t ends in the scheme of URLs whose paths are those of files.
-func isFileScheme(t string) bool {
-	for _, scheme := range fileSchemes {
-		if len(t) >= len(scheme) && equalFold(t[len(t)-len(scheme):], scheme) {
-			return true
-		}
-	}
-	return false
-}
+const maxRoot = 24 // bytes before a path, for the scheme of a URL or the name of a disk
 
 // userEnd returns the end of the user's name that begins at k. Windows' names may hold blanks.
 func (x *scanner) userEnd(k int, windows bool) int {
@@ -633,23 +574,9 @@ func capitalizedEnd(t string, blank, end int) int {
 	return blank
 }
 
-// everyones reports whether a folder among the homes belongs to no person.
-func everyones(name string) bool {
-	switch len(name) {
-	case 1, 2:
-		return name == "~" || name == "." || name == ".."
-	case 3:
-		return name == "..."
-	case 6:
-		return equalFold(name, "public") || equalFold(name, "shared") || name == userMark
-	case 7:
-		return equalFold(name, "default")
-	case 9:
-		return equalFold(name, "all users")
-	case 12:
-		return equalFold(name, "default user")
-	}
-	return false
+// everyones are folders among the homes that belong to no person.
+var everyones = [...]string{
+	"~", ".", "..", "...", "public", "shared", userMark, "default", "all users", "default user",
 }
 
 // names reports whether name, in any case, is one that is replaced.

@@ -2,22 +2,10 @@ package find
 
 import "strings"
 
-// isNothing reports whether a value says that there is none.
-func isNothing(word string) bool {
-	switch len(word) {
-	case 2:
-		return equalFold(word, "no")
-	case 3:
-		return equalFold(word, "nil") || equalFold(word, "yes")
-	case 4:
-		return equalFold(word, "null") || equalFold(word, "none") || equalFold(word, "true")
-	case 5:
-		return equalFold(word, "false") || equalFold(word, "<nil>")
-	case 9:
-		return equalFold(word, "undefined")
-	}
-	return false
-}
+// nothings are values that say that there is none.
+var nothings = [...]string{"no", "nil", "yes", "null", "none", "true", "false", "<nil>", "undefined"}
+
+func isNothing(word string) bool { return isAny(word, nothings[:]) }
 
 // What a name without quotes may have beside it that is no secret, though others have one there.
 var (
@@ -38,33 +26,18 @@ func isHarmless(word string, rule valueRule) bool {
 	}
 	word = strings.Trim(word, ".,:!?;()[]<>")
 	name := strings.ToLower(rule.name)
-	if isReference(word) || isMask(word) || isNothing(word) {
+	cookie, _, isCookie := strings.Cut(word, "=")
+	working := strings.HasSuffix(name, "pwd") && len(name) <= len("oldpwd") // a folder
+	switch {
+	case isReference(word), isMask(word), isNothing(word), isProseWord(word), isPunctuation(word),
+		strings.HasPrefix(word, "S-1-"), // a SID names a person, perhaps
+		isSmall(word) && !strings.HasPrefix(name, "cv"),
+		isCookie && harmlessCookies[strings.ToLower(cookie)] && containsFold(name, "cookie"),
+		name == "oauth2" && rule.sep == ':', // the package with its errors
+		(working || places[name] || rule.path) && isPath(word, working),
+		linkNames[name] && !strings.ContainsAny(word, ":@=/"),
+		rule.sep == '=' && (name == "secret" || strings.HasSuffix(name, "session")) && isIdentifier(word):
 		return true
-	}
-	if containsFold(name, "cookie") {
-		if cookie, _, found := strings.Cut(word, "="); found && harmlessCookies[strings.ToLower(cookie)] {
-			return true
-		}
-	}
-	if name == "oauth2" && rule.sep == ':' { // the package with its errors
-		return true
-	}
-	if strings.HasPrefix(word, "S-1-") { // a SID names a person, perhaps, but is no secret
-		return true
-	}
-	if isProseWord(word) || isSmall(word) && !strings.HasPrefix(name, "cv") || isPunctuation(word) {
-		return true
-	}
-	if strings.HasSuffix(name, "pwd") && len(name) <= len("oldpwd") || places[name] || rule.path {
-		if isPath(word, name == "pwd" || name == "oldpwd") {
-			return true
-		}
-	}
-	if linkNames[name] && !strings.ContainsAny(word, ":@=/") {
-		return true
-	}
-	if rule.sep == '=' {
-		return (name == "secret" || name == "session" || name == "desktop_session") && isIdentifier(word)
 	}
 	return false
 }
@@ -72,16 +45,11 @@ func isHarmless(word string, rule valueRule) bool {
 // isSmall reports whether word is a number of up to three digits, with a unit perhaps.
 func isSmall(word string) bool {
 	word = strings.TrimSuffix(word, "%")
-	return word == "" || len(word) <= 3 && isDigits(word)
+	return word == "" || len(word) <= 3 && only(word, classDigit)
 }
 
 func isPunctuation(word string) bool {
-	for i := range len(word) {
-		if isAlnum(word[i]) || word[i] >= 0x80 {
-			return false
-		}
-	}
-	return len(word) <= 3
+	return len(word) <= 3 && kinds(word)&(classAlnum|classHigh) == 0
 }
 
 // isMask reports whether word is one sign again and again, as stands for a password that isn't shown.
@@ -94,8 +62,8 @@ func isReference(word string) bool {
 	if word == "" {
 		return false
 	}
-	call := strings.IndexByte(word, '(')
-	if call > 0 && isIdentifier(word[:call]) && (call == len(word)-1 || word[call+1] == ')') {
+	call, argument, called := strings.Cut(word, "(")
+	if called && isIdentifier(call) && (argument == "" || argument[0] == ')') {
 		return true
 	}
 	switch word[0] {
@@ -108,20 +76,16 @@ func isReference(word string) bool {
 	case '!':
 		return word == "!vault" || word == "!secret" || word == "!reference"
 	}
-	verb, noun, found := strings.Cut(word, "-") // PowerShell's Verb-Noun
-	return found && len(verb) > 2 && verb[0] >= 'A' && verb[0] <= 'Z' && isLower(verb[1]) &&
-		len(noun) > 2 && noun[0] >= 'A' && noun[0] <= 'Z' && isIdentifier(word)
+	verb, noun, _ := strings.Cut(word, "-") // PowerShell's Verb-Noun
+	return len(verb) > 2 && len(noun) > 2 && only(verb[:1]+noun[:1], classUpper) && isLower(verb[1]) && isIdentifier(word)
 }
 
 // isPath reports whether word is an absolute path as files have; a working folder may be any.
 func isPath(word string, any bool) bool {
-	if len(word) > 2 && isDrive(word[:2]) && (word[2] == '\\' || word[2] == '/') {
+	switch {
+	case len(word) > 2 && isDrive(word[:2]) && (word[2] == '\\' || word[2] == '/'), strings.HasPrefix(word, "file:///"):
 		return true
-	}
-	if strings.HasPrefix(word, "file:///") {
-		return true
-	}
-	if word == "" || word[0] != '/' {
+	case word == "" || word[0] != '/':
 		return strings.Count(word, "/") > 1 && strings.ToLower(word) == word && !strings.ContainsAny(word, "+=@:")
 	}
 	return any || strings.IndexByte(word[1:], '/') > 0 && !strings.ContainsAny(word, "+=") && len(word) < 128
@@ -129,16 +93,7 @@ func isPath(word string, any bool) bool {
 
 // isIdentifier reports whether word has letters, and dashes between them, alone: db-credentials, invalid_grant, ENOENT.
 func isIdentifier(word string) bool {
-	letters := 0
-	for i := range len(word) {
-		switch c := word[i]; {
-		case isLetter(c):
-			letters++
-		case c != '-' && c != '_' && c != '.' && c != '/':
-			return false
-		}
-	}
-	return letters > 0
+	return only(word, classLetter|classDash|classDot|classSlash) && kinds(word)&classLetter != 0
 }
 
 func isConstant(word string) bool {
@@ -147,20 +102,8 @@ func isConstant(word string) bool {
 
 // isSecretive reports whether word looks like a secret by itself: letters and others mixed.
 func isSecretive(word string) bool {
-	letters, others, mixed := 0, 0, 0
-	for i := range len(word) {
-		switch c := word[i]; {
-		case isLetter(c):
-			letters++
-		case c >= '0' && c <= '9' || strings.IndexByte("!#$%&*+?@^~", c) >= 0:
-			others++
-		case c == '/' || c == '\\' || c == '(' || c == ',' || c == ':':
-			return false
-		default:
-			mixed++
-		}
-	}
-	return len(word) >= 6 && letters > 0 && others > 0
+	return len(word) >= 6 && kinds(word)&classLetter != 0 && strings.ContainsAny(word, digits+"!#$%&*+?@^~") &&
+		!strings.ContainsAny(word, `/\(,:`)
 }
 
 // isProse tells "token: unexpected end of input" from "token: hunter2", by the word t[k:end] and what follows it.
@@ -168,7 +111,7 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	t := x.text
 	word := strings.TrimRight(t[k:end], ".,:!")
 	name := strings.ToLower(rule.name)
-	more := end+1 < len(t) && t[end] == ' ' && (isAlnum(t[end+1]) || t[end+1] >= 0x80)
+	more := end+1 < len(t) && t[end] == ' ' && classes[t[end+1]]&(classAlnum|classHigh) != 0
 	switch {
 	case strings.HasPrefix(word, "0x") && len(word) <= len("0x80070005"), isDate(word):
 		return true
@@ -182,17 +125,13 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		return more && isPlainWord(word)
 	case rule.sep != ':':
 		return false
-	}
-	if isOperation(word) && takesOperand(t[end:]) { // the error of Go's that follows
+	case operations[word] && takesOperand(t[end:]): // the error of Go's that follows
 		return true
-	}
-	if first, _, parts := strings.Cut(word, "_"); parts && isIdentifier(word) && isProseWord(first) { // invalid_grant
-		return true
-	}
-	if !isWords(word) {
-		return word == "i/o" || more && numberedPackages[strings.ToLower(word)]
-	}
-	if weakNames[name] && (more || !wordNames[name]) {
+	case !isWords(word):
+		first, _, parts := strings.Cut(word, "_") // invalid_grant
+		return parts && isIdentifier(word) && isProseWord(first) ||
+			word == "i/o" || more && numberedPackages[strings.ToLower(word)]
+	case weakNames[name] && (more || !wordNames[name]):
 		return true
 	}
 	return more && x.isSentence(k, end, rule)
@@ -209,10 +148,7 @@ func isJoined(word string) bool {
 // takesOperand reports whether t goes on as after an operation, with a blank and a path or a URL in quotes: open /…,
 // Get "…", stat C:\….
 func takesOperand(t string) bool {
-	if len(t) < 2 || t[0] != ' ' {
-		return false
-	}
-	return strings.IndexByte(`/\".`, t[1]) >= 0 || len(t) > 3 && t[2] == ':' && t[3] == '\\'
+	return len(t) > 1 && t[0] == ' ' && (strings.IndexByte(`/\".`, t[1]) >= 0 || strings.HasPrefix(t[2:], `:\`))
 }
 
 // isSentence reports whether the words from t[k:end] on are a sentence rather than the words of a phrase that is a
@@ -237,85 +173,57 @@ func (x *scanner) isSentence(k, end int, rule valueRule) bool {
 
 // isPackage reports whether word is what packages begin their errors with: strconv.Atoi, fork/exec, asn1.
 func isPackage(word string) bool {
-	return isIdentifier(word) && strings.ToLower(word) == word ||
-		strings.ContainsAny(word, "./") && isIdentifier(strings.TrimRight(word, "0123456789")) ||
-		numberedPackages[word] || len(word) > 2 && isErrnoText(word)
+	return isIdentifier(word) && strings.ToLower(word) == word || numberedPackages[word] || isConstant(word) ||
+		strings.ContainsAny(word, "./") && isIdentifier(strings.TrimRight(word, digits))
 }
-
-func isErrnoText(word string) bool { return isConstant(word) }
 
 var numberedPackages = setOf("asn1 x509 base64 base32 md5 sha1 sha256 sha512 pkcs1 pkcs7 pkcs8 pkcs11 pkcs12 ed25519 " +
 	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 win32 crypto/x509 " +
 	"crypto/sha1 encoding/asn1 encoding/base64 encoding/base32 crypto/md5")
 
-// isOperation reports whether word is what package os or net/http begins its errors with.
-func isOperation(word string) bool { return operations[word] }
-
+// operations are what package os or net/http begins its errors with.
 var operations = setOf("open stat lstat read write mkdir remove rename exec parse dial readlink chmod chown create " +
 	"truncate unlink symlink link seek sync close CreateFile fork/exec Get Post Put Head Delete Patch Options")
 
+// isPlainWord reports whether word has letters alone, and perhaps a capital for its first.
 func isPlainWord(word string) bool {
-	for i := range len(word) {
-		if c := word[i]; (c < 'a' || c > 'z') && (i > 0 || c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return word != ""
+	return only(word, classLetter) && (len(word) == 1 || only(word[1:], classLower))
 }
 
 // isWords is isPlainWord for words of all languages, and those of a small number: 401 Unauthorized.
 func isWords(word string) bool {
-	if len(word) <= 3 && isDigits(word) {
-		return true
+	if word == "" || len(word) <= 3 && only(word, classDigit) {
+		return word != ""
 	}
-	for i := range len(word) {
-		switch c := word[i]; {
-		case c >= 0x80, c >= 'a' && c <= 'z', i == 0 && c >= 'A' && c <= 'Z', i > 0 && (c == '\'' || c == '-'):
-		default:
+	for i := 1; i < len(word); i++ {
+		if classes[word[i]]&(classLower|classHigh) == 0 && word[i] != '\'' && word[i] != '-' {
 			return false
 		}
 	}
-	return word != ""
+	return classes[word[0]]&(classLetter|classHigh) != 0
 }
 
 // isDate reports whether word has the digits of a date or a time.
 func isDate(word string) bool {
-	digits, marks := 0, 0
+	digits := 0
 	for i := range len(word) {
-		switch c := word[i]; {
-		case c >= '0' && c <= '9':
+		if isDigit(word[i]) {
 			digits++
-		case strings.IndexByte("-.:/TZ+", c) >= 0:
-			marks++
-		default:
+		} else if strings.IndexByte("-.:/TZ+", word[i]) < 0 {
 			return false
 		}
 	}
-	return digits >= 4 && digits <= 17 && marks >= 2 && strings.Count(word, ".") < 3 && word[0] <= '9' && word[0] >= '0'
+	return digits >= 4 && digits <= 17 && len(word)-digits >= 2 && strings.Count(word, ".") < 3 && isDigit(word[0])
 }
 
 func isProseWord(word string) bool {
-	if len(word) > 24 || !isWords(word) {
+	var low [24]byte
+	if len(word) > len(low) || !isWords(word) {
 		return word == "EOF"
 	}
-	var low [24]byte
 	n := copy(low[:], word)
-	low[0] |= 0x20
-	if isUpperWord(word) {
-		for i := range n {
-			low[i] |= 0x20
-		}
-	}
+	low[0] = lowered(low[0])
 	return proseWords[string(low[:n])]
-}
-
-func isUpperWord(word string) bool {
-	for i := range len(word) {
-		if word[i] < 'A' || word[i] > 'Z' {
-			return false
-		}
-	}
-	return true
 }
 
 // proseWords are what errors begin with, and what states are called.

@@ -1,6 +1,9 @@
 package find
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A scanner reads a text. Whatever reads a stretch of unknown length from a place in the text adds what it has read to
 // steps: tests compare the steps of a text with those of a longer one, to see that the cost stays linear.
@@ -34,6 +37,8 @@ const (
 	classOpen       // ( [ {
 	classPipe       // |
 	classSign       // ! # $ % * + ? ^ ~
+	classSlash      // /
+	classLetter     = classUpper | classLower
 	classAlnum      = classDigit | classUpper | classLower
 	classToken      = classAlnum | classDash
 	className       = classToken | classDot | classHigh
@@ -47,7 +52,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classPipe: "|", classSign: "!#$%*+?^~",
+		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c
@@ -91,3 +96,58 @@ func (x *scanner) index(k, limit int, part string) int {
 }
 
 func (x *scanner) skipBlanks(k int) int { return x.span(k, len(x.text), classBlank) }
+
+// kinds returns the classes of the bytes in t.
+func kinds(t string) (c class) {
+	for i := range len(t) {
+		c |= classes[t[i]]
+	}
+	return c
+}
+
+// only reports whether t has bytes of class c alone, and some.
+func only(t string, c class) bool {
+	for i := range len(t) {
+		if classes[t[i]]&c == 0 {
+			return false
+		}
+	}
+	return t != ""
+}
+
+func isAlnum(b byte) bool     { return classes[b]&classAlnum != 0 }
+func isDigit(b byte) bool     { return classes[b]&classDigit != 0 }
+func isLetter(b byte) bool    { return classes[b]&classLetter != 0 }
+func isLower(b byte) bool     { return classes[b]&classLower != 0 }
+func isHex(b byte) bool       { return classes[b]&classHex != 0 }
+func isTokenByte(b byte) bool { return classes[b]&classToken != 0 }
+func isNameByte(b byte) bool  { return classes[b]&className != 0 }
+
+// isAny reports whether word is one of list, in any case.
+func isAny(word string, list []string) bool {
+	return slices.ContainsFunc(list, func(w string) bool { return equalFold(word, w) })
+}
+
+func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
+func hasPrefixFold(t, prefix string) bool {
+	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
+}
+
+// containsFold reports whether t contains part, which is in lower case.
+func containsFold(t, part string) bool {
+	for i := 0; i+len(part) <= len(t); i++ {
+		if hasPrefixFold(t[i:], part) {
+			return true
+		}
+	}
+	return false
+}
+
+func setOf(words string) map[string]bool {
+	set := make(map[string]bool)
+	for word := range strings.FieldsSeq(words) {
+		set[word] = true
+	}
+	return set
+}

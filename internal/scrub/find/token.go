@@ -231,8 +231,6 @@ func (e *editor) formatEnd(i int, format *tokenFormat) int {
 	return 0
 }
 
-func isTokenByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
-
 // inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
 // word.
 func inWord(t string, i int) bool {
