@@ -211,8 +211,8 @@ func (c *command) isSecret(value string) bool {
 	if c.login != "" {
 		_, value, _ = strings.Cut(value, c.login)
 	}
-	if c.weak && !isSecretive(value) && !strings.HasSuffix(value, "=") {
-		return false
+	if c.weak && !isSecretive(value) && !strings.HasSuffix(value, "=") || isConstant(strings.TrimRight(value, digits)) {
+		return false // AUTH CRAM-MD5 …
 	}
 	return value != "" && value != "*" && !isHarmless(value, valueRule{name: "password", flag: true})
 }

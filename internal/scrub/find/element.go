@@ -33,6 +33,13 @@ func (s *Finder) element(ed *secretEditor, i int) int {
 	if !named {
 		return 0
 	}
+	if end > open && i >= ed.noTagEnd {
+		limit := min(len(t), i+maxLookAhead)
+		if end := ed.index(i+1, max(i+1, limit), "</"+tag); end >= 0 {
+			return ed.replace(i+1, end, Filtered)
+		}
+		ed.noTagEnd = limit
+	}
 	return ed.elementText(i + 1)
 }
 

@@ -64,18 +64,14 @@ var (
 func (e *editor) mac(i int) int {
 	t := e.text
 	start, end := i-2, i-2+macBytes
-	if start < max(e.last, 0) || end > len(t) {
-		return 0
+	shape := "FF:FF:FF:FF:FF:FF"
+	if t[i] == '-' {
+		shape = "FF-FF-FF-FF-FF-FF"
 	}
-	for k := range macBytes {
-		if c := t[start+k]; k%3 == 2 && c != t[i] || k%3 != 2 && !isHex(c) {
-			return 0
-		}
-	}
-	if start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i]) || end < len(t) && (isAlnum(t[end]) || t[end] == t[i]) {
-		return 0 // longer: a fingerprint
-	}
-	if t[i] == '-' && only(t[start:end], classDigit|classDash) { // a date and a time
+	if start < e.last || !hasShape(t[start:], shape) ||
+		start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i]) ||
+		end < len(t) && (isAlnum(t[end]) || t[end] == t[i]) || // longer: a fingerprint
+		t[i] == '-' && only(t[start:end], classDigit|classDash) { // a date and a time
 		return 0
 	}
 	return e.replace(start, end, macMark)

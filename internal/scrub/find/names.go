@@ -265,11 +265,7 @@ func (n *names) address(name string) bool {
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
 	var low [16]byte
-	if name == "" || len(name) > len(low) {
-		return 0
-	}
-	ends := [2]byte{lowered(name[0]), lowered(name[len(name)-1])}
-	if n.words.lengths[endsOf(ends[:])]>>len(name)&1 == 0 { // most names
+	if len(name) > len(low) {
 		return 0
 	}
 	for i := range len(name) {
@@ -287,9 +283,6 @@ func lowered(c byte) byte {
 
 // secret reports whether values under name are secrets. It costs some 20 to 150 ns and no allocation.
 func (n *names) secret(name string) bool {
-	if len(name) < 1 {
-		return false
-	}
 	if only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
 		return false
 	}
@@ -365,9 +358,6 @@ func joinedSecret[T string | []byte](word T) bool {
 		if hasSuffix(word, suffix) {
 			return !passed[string(word)]
 		}
-	}
-	if c := word[0]; c != 'p' && c != 'a' && c != 's' && c != 'c' { // as those of secretStems
-		return false
 	}
 	for _, stem := range secretStems {
 		if len(word) > len(stem) && string(word[:len(stem)]) == stem {

@@ -27,18 +27,13 @@ var cards = [...]struct {
 // digit.
 func (e *editor) card(i int) int {
 	t := e.text
-	var number [maxCard]byte
+	var number [maxCard + 1]byte
 	n, end := 0, i
 	for k := i; k < len(t) && n <= maxCard; k++ {
-		if c := t[k]; c >= '0' && c <= '9' {
-			if n == maxCard {
-				n++
-				break
-			}
-			number[n] = c
-			n++
-			end = k + 1
-		} else if c != ' ' && c != '-' || k == i || t[k-1] < '0' || t[k-1] > '9' || n < 4 {
+		if isDigit(t[k]) {
+			number[n] = t[k]
+			n, end = n+1, k+1
+		} else if t[k] != ' ' && t[k] != '-' || !isDigit(t[k-1]) || n < 4 {
 			break
 		}
 	}
@@ -99,35 +94,31 @@ func (e *editor) iban(i int) int {
 	if want == 0 {
 		return 0
 	}
-	n, k, rest := 0, i, 0
-	var head [4]byte
-	add := func(c byte) { // the remainder by 97 of what is read, letters as two digits
-		if c >= '0' && c <= '9' {
+	var code [maxIBAN]byte
+	n, k := 0, i
+	for ; k < len(t) && n < want; k++ {
+		if t[k] == ' ' && n > 0 && n%4 == 0 {
+			continue
+		}
+		if classes[t[k]]&(classDigit|classUpper) == 0 {
+			return 0
+		}
+		code[n] = t[k]
+		n++
+	}
+	e.steps += k - i
+	rest := 0 // of the number by 97, the first four behind the others, letters as two digits
+	for j := range n {
+		if c := code[(j+4)%n]; isDigit(c) {
 			rest = (rest*10 + int(c-'0')) % 97
 		} else {
 			rest = (rest*100 + int(c-'A') + 10) % 97
 		}
-	}
-	for ; k < len(t) && n < want; k++ {
-		switch c := t[k]; {
-		case c == ' ' && n > 0 && n%4 == 0:
-		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
-			if n < len(head) {
-				head[n] = c
-			} else {
-				add(c)
-			}
-			n++
-		default:
-			return 0
-		}
-	}
-	e.steps += k - i
-	for _, c := range head {
-		add(c)
 	}
 	if n < want || rest != 1 || k < len(t) && isAlnum(t[k]) {
 		return 0
 	}
 	return e.replace(i, k, Filtered)
 }
+
+const maxIBAN = 34

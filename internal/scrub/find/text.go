@@ -39,6 +39,7 @@ type editor struct {
 type secretEditor struct {
 	editor
 	tagOpen    int  // behind the last "<"; 0 once it can't begin the tag of a secret
+	noTagEnd   int  // element found no end of a tag before
 	commandEnd int  // where the arguments end that commandLine read
 	disguised  bool // the text has bytes that may hide a secret, see plain
 }

@@ -2,6 +2,7 @@ package find
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -22,20 +23,14 @@ const (
 // label returns the end of the line that names a private key, from k on; 0 if it names something else.
 func (b *keyBlock) label(x *scanner, k int) int {
 	limit := min(len(x.text), k+maxPEMLabel)
-	stop := x.index(k, limit, b.dashes)
-	cut := stop < 0
-	if cut {
-		if stop = limit; stop < len(x.text) {
-			return 0
-		}
+	end, dashes := x.index(k, limit, b.dashes), len(b.dashes)
+	if end < 0 && limit == len(x.text) { // cut off
+		end, dashes = limit, 0
 	}
-	if x.index(k, stop, pemKey) < 0 {
+	if end < 0 || x.index(k, end, pemKey) < 0 {
 		return 0
 	}
-	if cut {
-		return stop
-	}
-	return stop + len(b.dashes)
+	return end + dashes
 }
 
 // pem handles the first dash, at i, of a line where a private key begins, or, where its beginning was cut off, ends.
@@ -46,32 +41,27 @@ func (e *editor) pem(i int) int {
 	t := e.text
 	for n := range keyBlocks {
 		b := &keyBlocks[n]
+		begins := strings.HasPrefix(t[i:], b.begins)
+		if !begins && !strings.HasPrefix(t[i:], b.ends) {
+			continue
+		}
+		label := b.begins
+		if !begins {
+			label = b.ends
+		}
+		body := b.label(&e.scanner, i+len(label))
 		switch {
-		case strings.HasPrefix(t[i:], b.begins):
-			body := b.label(&e.scanner, i+len(b.begins))
-			if body == 0 {
-				return 0
-			}
+		case body == 0:
+			return 0
+		case begins:
 			stop := e.index(body, len(t), b.ends)
 			if stop < 0 {
 				return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
 			}
-			if after := b.label(&e.scanner, stop+len(b.ends)); after > 0 {
-				return e.replace(i, after, Filtered)
-			}
-			return e.replace(i, stop, Filtered)
-		case strings.HasPrefix(t[i:], b.ends):
-			after := b.label(&e.scanner, i+len(b.ends))
-			if after == 0 {
-				return 0
-			}
-			start := i
-			for start > e.last && (isAlnum(t[start-1]) || strings.IndexByte("+/=\r\n\\", t[start-1]) >= 0) {
-				start--
-			}
-			e.steps += i - start
-			return e.replace(start, after, Filtered)
+			return e.replace(i, max(stop, b.label(&e.scanner, stop+len(b.ends))), Filtered)
 		}
+		start := e.spanBack(i, e.last, classAlnum|classBase64|classEqual|classBreak|classBackslash)
+		return e.replace(start, body, Filtered)
 	}
 	return 0
 }
@@ -346,17 +336,12 @@ func (e *editor) bearer(k int) int {
 		return 0
 	}
 	end := e.span(k, len(t), classToken|classDot|classBase64|classTilde|classEqual)
-	for end > k && t[end-1] == '.' {
-		end--
-	}
-	word := t[k:end]
-	if name, _, found := strings.Cut(word, "="); found && isProseWord(name) {
+	word := strings.TrimRight(t[k:end], ".")
+	name, _, found := strings.Cut(word, "=")
+	if len(word) < 4 || isProseWord(word) || found && isProseWord(name) {
 		return 0
 	}
-	if len(word) < 4 || isProseWord(word) {
-		return 0
-	}
-	return e.replace(k, end, Filtered)
+	return e.replace(k, k+len(word), Filtered)
 }
 
 // basic takes for a secret what decodes to name:password.
@@ -366,27 +351,14 @@ func (e *editor) basic(k int) int {
 		return 0
 	}
 	end := e.span(k, min(len(t), k+maxLookAhead), classToken|classBase64)
-	word := t[k:end]
-	if len(word) < 4 {
-		return 0
-	}
-	word = word[:len(word)/4*4]
-	var buf [256]byte
-	part := word[:min(len(word), 256)]
-	n, err := base64.StdEncoding.Decode(buf[:], []byte(part))
+	var login [256]byte
+	part := []byte(t[k : k+min(end-k, len(login))/4*4])
+	n, err := base64.StdEncoding.Decode(login[:], part)
 	if err != nil {
-		if n, err = base64.URLEncoding.Decode(buf[:], []byte(part)); err != nil {
-			return 0
-		}
+		n, err = base64.URLEncoding.Decode(login[:], part)
 	}
-	colon := false
-	for _, c := range buf[:n] {
-		if c < 0x20 {
-			return 0
-		}
-		colon = colon || c == ':'
-	}
-	if !colon {
+	control := func(c byte) bool { return c < ' ' }
+	if err != nil || !slices.Contains(login[:n], ':') || slices.ContainsFunc(login[:n], control) {
 		return 0
 	}
 	return e.replace(k, e.span(end, len(t), classEqual), Filtered)
@@ -405,32 +377,36 @@ func (e *editor) telegram(i int) int {
 	return e.replace(start, end, Filtered)
 }
 
-// grouped handles the dash at i when it is the first of a Windows product key (5 groups of 5 letters and digits) or of
-// a BitLocker recovery key (8 groups of 6 digits).
+// keyShapes are a Windows product key and a BitLocker recovery key: A is a capital or a digit, 9 a digit.
+var keyShapes = [...]string{
+	"AAAAA-AAAAA-AAAAA-AAAAA-AAAAA", "999999-999999-999999-999999-999999-999999-999999-999999",
+}
+
+// grouped handles the dash at i when it is the first of keyShapes.
 func (e *editor) grouped(i int) int {
 	t := e.text
-	for _, g := range [...]struct{ groups, size int }{{5, 5}, {8, 6}} {
-		start, end := i-g.size, i-g.size+g.groups*(g.size+1)-1
-		if start < 0 || end > len(t) || t[i+g.size+1] != '-' ||
-			inWord(t, start) || end < len(t) && isTokenByte(t[end]) {
+	for _, shape := range keyShapes {
+		start := i - strings.IndexByte(shape, '-')
+		end := start + len(shape)
+		if start < 0 || !hasShape(t[start:], shape) || inWord(t, start) || end < len(t) && isTokenByte(t[end]) {
 			continue
 		}
-		letters, digits, ok := 0, 0, true
-		for k := start; k < end && ok; k++ {
-			switch c := t[k]; {
-			case (k-start)%(g.size+1) == g.size:
-				ok = c == '-'
-			case c >= '0' && c <= '9':
-				digits++
-			case c >= 'A' && c <= 'Z':
-				letters++
-			default:
-				ok = false
-			}
-		}
-		if ok && digits > 0 && (letters > 0) == (g.size == 5) {
+		if kind := kinds(t[start:end]); kind&classDigit != 0 && (kind&classUpper != 0) == (shape[0] == 'A') {
 			return e.replace(start, end, Filtered)
 		}
 	}
 	return 0
 }
+
+// hasShape reports whether t begins with what shape describes: A is a capital or a digit, 9 a digit, F a hex digit, and
+// others are themselves.
+func hasShape(t, shape string) bool {
+	for i := range len(shape) {
+		if i == len(t) || t[i] != shape[i] && classes[t[i]]&shapeClasses[shape[i]] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var shapeClasses = [256]class{'A': classUpper | classDigit, '9': classDigit, 'F': classHex}

@@ -104,12 +104,10 @@ func isAccessToken(user string) bool {
 		(len(user) != 32 || strings.Trim(user, "0123456789abcdefABCDEF") != "")
 }
 
+// isPort reports whether t begins with a number that is all of a URL's authority or port.
 func isPort(t string) bool {
-	i := 0
-	for i < len(t) && t[i] >= '0' && t[i] <= '9' {
-		i++
-	}
-	return i > 0 && (i == len(t) || t[i] == '/' || t[i] == '?' || t[i] == '#')
+	rest := strings.TrimLeft(t, digits)
+	return len(rest) < len(t) && (rest == "" || rest[0] == '/' || rest[0] == '?' || rest[0] == '#')
 }
 
 // userinfo handles the "@" at i of user:password@tcp(host) and user:password@host:port without a scheme.
@@ -161,24 +159,16 @@ func (x *scanner) hostAfter(i int) (driver, host, port bool) {
 			return true, false, false
 		}
 	}
-	k := 0
-	for k < len(rest) && k < maxLookBack && (isAlnum(rest[k]) || rest[k] == '.' || rest[k] == '-') {
-		k++
+	k := x.span(i+1, min(len(x.text), i+1+maxLookBack), classAlnum|classDot|classDash) - i - 1
+	if k == 0 || !strings.HasPrefix(rest[k:], ":") {
+		return false, k > 0 && isHostname(rest[:k]), false
 	}
-	x.steps += k
-	if k > 0 && k < len(rest) && rest[k] == ':' {
-		end := k + 1
-		for end < len(rest) && end-k-1 <= len("65535") && isAlnum(rest[end]) {
-			end++
-		}
-		x.steps += end - k
-		if end-k-1 <= len("65535") && isPort(rest[k+1:end]) {
-			return false, true, true
-		}
-		return false, false, false
-	}
-	return false, k > 0 && isHostname(rest[:k]), false
+	end := x.span(i+1+k+1, min(len(x.text), i+1+k+maxPort), classAlnum) - i - 1
+	port = end-k < maxPort && isPort(rest[k+1:end])
+	return false, port, port
 }
+
+const maxPort = len(":65535?")
 
 // isHostname reports whether t is a name rather than a version, or an IPv4 address.
 func isHostname(t string) bool {
@@ -187,16 +177,7 @@ func isHostname(t string) bool {
 
 // isRandomish reports whether t, which may be the name in a mail address, is more like a password.
 func isRandomish(t string) bool {
-	letters, others := 0, 0
-	for i := range len(t) {
-		switch c := t[i]; {
-		case isLetter(c):
-			letters++
-		case c != '.' && c != '-' && c != '_' && c != '+':
-			others++
-		}
-	}
-	return len(t) >= 6 && letters > 0 && others > 0
+	return len(t) >= 6 && kinds(t)&classLetter != 0 && !only(t, classLetter|classDot|classDash|classBase64)
 }
 
 // mailWords stand before a colon and a mail address.
