@@ -200,21 +200,16 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 
 // lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
 func lastComponent(name string) string {
-	dot := len(name) - 1
-	for dot >= 0 && name[dot] != '.' {
-		dot--
-	}
-	if dot < 0 {
-		return name
-	}
+	dot := strings.LastIndexByte(name, '.')
 	last := name[dot+1:]
-	if equalFold(last, "value") || equalFold(last, "default") || equalFold(last, "string") {
-		if before := strings.LastIndexByte(name[:dot], '.'); before < dot {
-			return name[before+1:]
-		}
+	if dot > 0 && isAny(last, properties[:]) {
+		return name[strings.LastIndexByte(name[:dot], '.')+1:]
 	}
 	return last
 }
+
+// properties are what a dotted name may call the value of the name before.
+var properties = [...]string{"value", "default", "string"}
 
 // encoded handles the "%" at i where it begins the "=" or the "://" of a URL that was escaped to be a part of another,
 // perhaps more than once: next=%2F%3Ftoken%3Dabc.
@@ -227,14 +222,24 @@ func (s *Finder) encoded(ed *editor, i int) int {
 	ed.steps += k - i
 	escape := t[i:k]
 	switch code, from := ed.escaped(i, escape); {
-	case equalFold(code, "3d"):
+	case code == "3d":
 		name, _, quoted := ed.nameBefore(ed.last, i)
-		if name == "" || quoted || !s.names.secret(lastComponent(name)) {
+		if quoted || !s.names.secret(lastComponent(name)) {
 			return 0
 		}
-		return ed.replace(from, ed.escapedValueEnd(from, escape), Filtered)
-	case equalFold(code, "3a") && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
-		return ed.escapedUserinfo(from+2*(len(escape)+2), escape)
+		end, _ := ed.escapedUntil(from, len(t), escape, "26 23 22") // & # "
+		return ed.replace(from, end, Filtered)
+	case code == "3a" && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
+		k, limit := from+2*(len(escape)+2), min(len(t), from+maxLookAhead)
+		colon, code := ed.escapedUntil(k, limit, escape, "3a 40 2f")
+		if code != "3a" {
+			return k
+		}
+		colon += len(escape) + 2
+		if at, code := ed.escapedUntil(colon, limit, escape, "40 2f"); code == "40" { // @
+			return ed.replace(colon, at, Filtered)
+		}
+		return k
 	}
 	return 0
 }
@@ -246,39 +251,15 @@ func (x *scanner) escaped(j int, escape string) (code string, end int) {
 		return "", j + 1
 	}
 	x.steps += len(escape)
-	return x.text[end-2 : end], end
+	return strings.ToLower(x.text[end-2 : end]), end
 }
 
-// escapedValueEnd returns where the value that begins at k ends, in the query of an escaped URL.
-func (x *scanner) escapedValueEnd(k int, escape string) int {
-	t := x.text
-	for k < len(t) && (isTokenByte(t[k]) || strings.IndexByte(".~+*!%", t[k]) >= 0) {
-		code, next := x.escaped(k, escape)
-		if code == "26" || code == "23" || code == "22" { // & # "
-			break
+// escapedUntil returns where one of codes begins, in an escaped URL behind k, and which; or where the URL ends.
+func (x *scanner) escapedUntil(k, limit int, escape, codes string) (end int, code string) {
+	for next := 0; k < limit && classes[x.text[k]]&(classToken|classDot|classSign|classTilde) != 0; k = next {
+		if code, next = x.escaped(k, escape); code != "" && strings.Contains(codes, code) {
+			return k, code
 		}
-		k = next
 	}
-	return k
-}
-
-// escapedUserinfo replaces the password in the userinfo that begins at k, in an escaped URL.
-func (e *editor) escapedUserinfo(k int, escape string) int {
-	t, colon := e.text, -1
-	for i := k; i < len(t) && i-k < maxLookAhead; {
-		if !isTokenByte(t[i]) && strings.IndexByte(".~+*!%:", t[i]) < 0 {
-			break
-		}
-		code, next := e.escaped(i, escape)
-		switch {
-		case colon < 0 && (t[i] == ':' || equalFold(code, "3a")):
-			colon = next
-		case code == "40" && colon > 0: // @
-			return e.replace(colon, i, Filtered)
-		case code == "40" || equalFold(code, "2f"):
-			return k
-		}
-		i = next
-	}
-	return k
+	return k, ""
 }

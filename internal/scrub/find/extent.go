@@ -1,6 +1,9 @@
 package find
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A valueRule says how a value in a text ends.
 type valueRule struct {
@@ -71,7 +74,7 @@ func (x *scanner) escapedLine(start int) int {
 	}
 	next := x.skipBlanks(start + len(`\n`))
 	end := x.span(next, min(len(t), next+maxLookBack), classToken|classSign)
-	if next > start+len(`\n`) && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
+	if t[next-1] == ' ' && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
 		return next
 	}
 	return start
@@ -98,7 +101,7 @@ func (e *editor) bareValue(k int, rule valueRule) int {
 	}
 	if strings.HasPrefix(t[end-1:], ": ") && end-1 > k { // "password: hunter2: rejected"
 		end--
-	} else if e.isPhrase(rule) {
+	} else {
 		end = e.phraseEnd(end, rule)
 	}
 	return e.replace(k, end, Filtered)
@@ -134,23 +137,16 @@ func (x *scanner) isQuotedName(k int) bool {
 	return name.from > k && strings.HasPrefix(x.text[x.skipBlanks(name.next):], ":")
 }
 
-// isPhrase reports whether the value may be of several words: that of a password which has a line to itself.
-func (x *scanner) isPhrase(r valueRule) bool {
-	if !r.bare || !r.spaced || r.sep == 0 ||
-		!containsFold(r.name, "pass") && !containsFold(r.name, "phrase") && !containsFold(r.name, "mnemonic") {
-		return false
+// phraseEnd returns the end of a value of several words, whose first one ends at end: that of a password which has a line
+// to itself, up to another name.
+func (x *scanner) phraseEnd(end int, r valueRule) int {
+	phrase := containsFold(r.name, "pass") || containsFold(r.name, "phrase") || containsFold(r.name, "mnemonic")
+	if _, alone := x.indent(r.start); !phrase || !alone || !r.bare || !r.spaced || r.sep == 0 {
+		return end
 	}
-	_, ok := x.indent(r.start)
-	return ok
-}
-
-// phraseEnd returns the end of the phrase whose first word ends at end: of its line, or where another name follows.
-func (x *scanner) phraseEnd(end int, rule valueRule) int {
-	t := x.text
-	for end < len(t) && (t[end] == ' ' || t[end] == '\t') {
-		next := x.skipBlanks(end)
-		after := x.wordEnd(next, rule)
-		if after == next || t[next] == '#' || t[next] == '(' || x.pairFollows(next) {
+	for next := x.skipBlanks(end); next > end; next = x.skipBlanks(end) {
+		after := x.wordEnd(next, r)
+		if after == next || x.text[next] == '#' || x.text[next] == '(' || x.pairFollows(next) {
 			break
 		}
 		end = after
@@ -161,17 +157,8 @@ func (x *scanner) phraseEnd(end int, rule valueRule) int {
 // indent returns how far the name at start is from the beginning of its line; false if something stands before it but
 // the dash of a list.
 func (x *scanner) indent(start int) (n int, ok bool) {
-	defer func() { x.steps += n }()
-	for n = 0; n < start && n < maxLookBack; n++ {
-		switch x.text[start-n-1] {
-		case ' ', '-':
-		case '\n':
-			return n, true
-		default:
-			return 0, false
-		}
-	}
-	return n, n == start
+	line := x.spanBack(start, max(0, start-maxLookBack), classBlank|classDash)
+	return start - line, line == 0 || x.text[line-1] == '\n'
 }
 
 // block returns the lines that YAML gives to the name at start, whose sign is followed by the text at k: those below it
@@ -220,29 +207,20 @@ func (x *scanner) block(start, k int) (from, end int) {
 // composite returns the end of the value at k when it has brackets, in JSON or as fmt writes it: {…}, […], map[…],
 // &{…}, and with types []string{…}, &main.T{…}, []byte(nil). It returns 0 for any other.
 func (x *scanner) composite(k int) (end int) {
-	t, i := x.text, k
-	for i < len(t) && (t[i] == '&' || t[i] == '*') {
-		i++
-	}
+	t := x.text
+	i := len(t) - len(strings.TrimLeft(t[k:], "&*"))
 	x.steps += i - k
 	for {
 		name := i
-		for i < len(t) && i-name < maxLookBack && (isNameByte(t[i]) || t[i] == '*') {
-			i++
-		}
-		x.steps += i - name
+		i = x.span(i, min(len(t), i+maxLookBack), className|classSign)
 		if i == len(t) {
 			return end
 		}
-		named := t[name:i]
-		switch c := t[i]; {
-		case c == '(' && end > 0 && i > name:
-			if n := x.index(i, min(len(t), i+maxLookBack), ")"); n > 0 {
-				return n + 1
-			}
-			return end
-		case c != '{' && c != '[',
-			end == 0 && named != "" && (named != "map" || c != '[') && !strings.Contains(named, "."):
+		named, brackets := t[name:i], t[i] == '{' || t[i] == '['
+		switch {
+		case t[i] == '(' && end > 0 && named != "":
+			return max(end, x.index(i, min(len(t), i+maxLookBack), ")")+1)
+		case !brackets || end == 0 && named != "" && (named != "map" || t[i] != '[') && !strings.Contains(named, "."):
 			return end
 		}
 		if end = x.balanced(i); t[i] == '{' {
@@ -274,12 +252,8 @@ func (x *scanner) closing(from, limit int, quote byte, escapes int) int {
 		if t[i] != quote {
 			continue
 		}
-		n := 0
-		for i-n > from && t[i-n-1] == '\\' {
-			n++
-		}
-		x.steps += n
-		if n <= escapes && (escapes > 0 || n == 0) || escapes == 0 && n%2 == 0 {
+		n := i - x.spanBack(i, from, classBackslash)
+		if escapes > 0 && n <= escapes || escapes == 0 && n%2 == 0 {
 			x.steps += i - from
 			return i - min(n, escapes)
 		}
@@ -376,12 +350,8 @@ func (x *scanner) endsWord(i int, rule *valueRule) bool {
 
 // pairFollows reports whether the text at k goes on with name= or name:.
 func (x *scanner) pairFollows(k int) bool {
-	t, i := x.text, k
-	for i < len(t) && i-k < maxLookBack && (isNameByte(t[i]) || t[i] == '%' || t[i] == '[' || t[i] == ']') {
-		i++
-	}
-	x.steps += i - k
-	return i > k && i < len(t) && (t[i] == '=' || t[i] == ':')
+	i := x.span(k, min(len(x.text), k+maxLookBack), className|classSign|classOpen|classClose)
+	return i > k && i < len(x.text) && (x.text[i] == '=' || x.text[i] == ':')
 }
 
 // isLastCookie reports whether nothing but where it holds follows the cookie that ends at k.
@@ -394,20 +364,11 @@ const maxRemark = 24 // bytes
 
 // isRemark reports whether what is in brackets at k says that there is no value: [not set].
 func (x *scanner) isRemark(k int) bool {
-	t := x.text
-	if t[k] != '[' {
-		return false
-	}
-	end := x.span(k+1, min(len(t), k+maxRemark), classAlnum|classBlank)
-	if end == k+1 || end == len(t) || t[end] != ']' {
-		return false
-	}
-	for word := range strings.FieldsSeq(t[k+1 : end]) {
-		if !isProseWord(word) && !isNothing(word) {
-			return false
-		}
-	}
-	return true
+	rest := x.text[k+1 : min(len(x.text), k+maxRemark)]
+	x.steps += len(rest)
+	remark, _, closed := strings.Cut(rest, "]")
+	return x.text[k] == '[' && closed && only(remark, classAlnum|classBlank) &&
+		!slices.ContainsFunc(strings.Fields(remark), func(w string) bool { return !isProseWord(w) && !isNothing(w) })
 }
 
 // harmlessCookies are settings of pages.

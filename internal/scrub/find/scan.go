@@ -35,6 +35,7 @@ const (
 	classAngle      // < >
 	classColon      // :
 	classOpen       // ( [ {
+	classClose      // ) ] }
 	classPipe       // |
 	classSign       // ! # $ % * + ? ^ ~
 	classSlash      // /
@@ -52,7 +53,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
+		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classClose: ")]}", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c
