@@ -4,7 +4,7 @@ import "strings"
 
 // apart handles a name and its value that stand apart by what isn't ":" or "=": in tables, lists, brackets and calls. i
 // is at the separator. As names stand so in prose and code too, the value must look like a secret.
-func (s *Finder) apart(ed *secretEditor, i int) int {
+func (s *Finder) apart(ed *editor, i int) int {
 	t, at := ed.text, i
 	if t[i] == '>' { // ->
 		at--
@@ -31,7 +31,7 @@ func (s *Finder) apart(ed *secretEditor, i int) int {
 }
 
 // flag handles the command-line flag that may begin with the dash or slash at i: its value is the next argument.
-func (s *Finder) flag(ed *secretEditor, i int) int {
+func (s *Finder) flag(ed *editor, i int) int {
 	t := ed.text
 	name := i + 1
 	if strings.HasPrefix(t[name:], "-") {
@@ -48,11 +48,11 @@ func (s *Finder) flag(ed *secretEditor, i int) int {
 	if value := ed.argument(k); t[i] == '/' && !isSecretive(t[value.from:value.end]) { // GET /token 401
 		return 0
 	}
-	return s.value(&ed.editor, k, valueRule{name: t[name:end], flag: true})
+	return s.value(ed, k, valueRule{name: t[name:end], flag: true})
 }
 
 // passWord handles the byte at i of a password that its value follows behind a blank or in a sentence.
-func (s *Finder) passWord(ed *secretEditor, i int) int {
+func (s *Finder) passWord(ed *editor, i int) int {
 	t := ed.text
 	end := ed.span(i, min(len(t), i+maxLookBack), className)
 	start := ed.spanBack(i, max(ed.last, i-maxLookBack), className)

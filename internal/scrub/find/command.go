@@ -218,7 +218,7 @@ func (c *command) isSecret(value string) bool {
 }
 
 // commandLine handles the command line whose program begins at i.
-func (s *Finder) commandLine(ed *secretEditor, i int) int {
+func (s *Finder) commandLine(ed *editor, i int) int {
 	if i < ed.commandEnd {
 		return 0 // an argument of another
 	}
@@ -227,7 +227,7 @@ func (s *Finder) commandLine(ed *secretEditor, i int) int {
 }
 
 // arguments handles the command line that begins with w and ends before limit. It returns where the last secret ends.
-func (s *Finder) arguments(ed *secretEditor, a *Arguments, w argument, limit int) int {
+func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int {
 	t, done := ed.text, w.from
 	for left := maxArguments; w.end > w.from && w.from < limit && left > 0; left-- {
 		started := a.started
@@ -338,7 +338,7 @@ var secretReaders = [...]string{
 }
 
 // piped handles the "|" at i behind "echo secret".
-func (s *Finder) piped(ed *secretEditor, i int) int {
+func (s *Finder) piped(ed *editor, i int) int {
 	t := ed.text
 	line, _, _ := strings.Cut(t[i:min(len(t), i+maxLookBack)], "\n")
 	ed.steps += len(line)

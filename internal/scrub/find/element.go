@@ -4,7 +4,7 @@ import "strings"
 
 // element handles the ">" at i of <Password>…</Password>, of <string name="password">…, or of what names the secret in
 // the element behind it: <name>password</name><value>….
-func (s *Finder) element(ed *secretEditor, i int) int {
+func (s *Finder) element(ed *editor, i int) int {
 	t, open := ed.text, ed.tagOpen
 	ed.tagOpen = 0 // it begins no tag for a later ">"
 	if open <= max(ed.last, i-maxLookBack) || t[i-1] == '/' {

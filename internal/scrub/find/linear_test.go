@@ -28,7 +28,7 @@ var linearOwner = Config{
 
 // textSteps returns the bytes that Text reads in t, some of them again and again, and what becomes of t.
 func textSteps(s *Finder, t string) (steps int, out string) {
-	secret := secretEditor{editor: editor{scanner: scanner{text: t}}}
+	secret := editor{scanner: scanner{text: t}}
 	s.findSecrets(&secret, 0, len(t))
 	private := editor{scanner: scanner{text: secret.done()}}
 	s.personal.find(&private)

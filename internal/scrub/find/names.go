@@ -181,18 +181,14 @@ const (
 
 func kindOfLetter(r rune) letterKind {
 	switch {
-	case r >= 'a' && r <= 'z':
-		return lowerKind
-	case r >= 'A' && r <= 'Z':
-		return upperKind
 	case r >= '0' && r <= '9':
 		return digitKind
-	case r < utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsMark(r):
-		return otherKind
 	case unicode.IsUpper(r):
 		return upperKind
+	case unicode.IsLetter(r), unicode.IsMark(r):
+		return lowerKind
 	}
-	return lowerKind
+	return otherKind
 }
 
 // split reports whether name has words at all. More words than fit are joined into the last one.
@@ -202,20 +198,12 @@ func (s *splitName) split(name string) bool {
 	}
 	last := otherKind
 	for i := 0; i < len(name) && s.len <= maxNameBytes; {
-		r, size := rune(name[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(name[i:])
-		}
+		r, size := utf8.DecodeRuneInString(name[i:])
 		kind := kindOfLetter(r)
 		if s.words < maxNameWords-1 && beginsWord(last, kind, name[i+size:]) {
 			s.end()
 		}
-		switch {
-		case kind == otherKind:
-		case r < utf8.RuneSelf:
-			s.buf[s.len] = lowered(byte(r))
-			s.len++
-		default:
+		if kind != otherKind {
 			s.len += utf8.EncodeRune(s.buf[s.len:], unicode.ToLower(r))
 		}
 		i, last = i+size, kind

@@ -191,28 +191,23 @@ func (x *scanner) separator(i int) int {
 	for k < len(t) {
 		if t[k] == '/' || t[k] == '\\' {
 			k++
-		} else if n := escapedSeparator(t[k:]); n > 0 {
-			k += n
-		} else {
+			continue
+		}
+		n := -1
+		if t[k] == '%' {
+			n = slices.IndexFunc(escapedSeparators[:], func(escape string) bool { return hasPrefixFold(t[k:], escape) })
+		}
+		if n < 0 {
 			break
 		}
+		k += len(escapedSeparators[n])
 	}
 	x.steps += k - i
 	return k - i
 }
 
-// escapedSeparator returns the length of the separator that t begins with, escaped once or twice as in a URL; 0 for
-// none.
-func escapedSeparator(t string) int {
-	for _, escape := range [...]string{"%2", "%5", "%252", "%255"} {
-		n := len(escape)
-		if len(t) > n && t[0] == '%' && t[:n] == escape &&
-			(escape[n-1] == '2' && t[n]|0x20 == 'f' || escape[n-1] == '5' && t[n]|0x20 == 'c') {
-			return n + 1
-		}
-	}
-	return 0
-}
+// escapedSeparators are those that are escaped once or twice, as in a URL.
+var escapedSeparators = [...]string{"%2f", "%5c", "%252f", "%255c"}
 
 // path handles the n bytes of separators at i: this user's folders first, then homes of others by their pattern.
 func (p *personal) path(ed *editor, i, n int) int {
@@ -228,9 +223,7 @@ func (p *personal) path(ed *editor, i, n int) int {
 	}
 	start, name, windows := ed.homesOf(i, n)
 	if name == 0 {
-		if start, name = ed.relativeHomes(i, n); name == 0 {
-			start, name = ed.ownDisks(i, n)
-		}
+		start, name = ed.otherHomes(i, n)
 	}
 	if name == 0 {
 		if owner := ed.listedOwner(i); owner >= 0 && !common[strings.ToLower(t[owner:i])] {
@@ -245,33 +238,25 @@ func (p *personal) path(ed *editor, i, n int) int {
 	return ed.replace(start, end, homeMark)
 }
 
-// relativeHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, by the separator
-// behind the folder.
-func (x *scanner) relativeHomes(i, n int) (start, name int) {
+// otherHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, and the folder with the
+// disks of one user, by the n bytes of separators at i.
+func (x *scanner) otherHomes(i, n int) (start, name int) {
 	t := x.text
 	for _, folder := range [...]string{"home", "Users"} {
-		start = i - len(folder)
-		if start < 0 || t[start:i] != folder || start > 0 && strings.IndexByte(" \t\n", t[start-1]) < 0 {
-			continue
-		}
-		if end := x.span(i+n, min(len(t), i+n+maxLookBack), className); end > i+n && x.separator(end) > 0 {
-			return start, i + n
+		if k := i - len(folder); k >= 0 && t[k:i] == folder && (k == 0 || classes[t[k-1]]&classWhitespace != 0) {
+			start, name = k, i+n
 		}
 	}
-	return 0, 0
-}
-
-// ownDisks recognises the folder with the disks of one user, whose first separators are the n bytes at i.
-func (x *scanner) ownDisks(i, n int) (start, name int) {
-	t := x.text
 	for _, folder := range [...]string{"/run/media/", "/media/"} {
-		if n != 1 || !strings.HasPrefix(t[i:], folder) || pathGoesOn(t, i) {
-			continue
+		if n == 1 && strings.HasPrefix(t[i:], folder) && !pathGoesOn(t, i) {
+			start, name = i, i+len(folder)
 		}
-		name = i + len(folder)
+	}
+	if name > 0 {
 		end := x.span(name, min(len(t), name+maxLookBack), className)
-		if end > name && end < len(t) && t[end] == '/' && !diskNames[strings.TrimRight(t[name:end], "0123456789")] {
-			return i, name
+		own := start < i || !diskNames[strings.TrimRight(t[name:end], digits)]
+		if end > name && x.separator(end) > 0 && own {
+			return start, name
 		}
 	}
 	return 0, 0
@@ -579,6 +564,8 @@ var everyones = [...]string{
 	"~", ".", "..", "...", "public", "shared", userMark, "default", "all users", "default user",
 }
 
+var marks = [...]string{Filtered, hostMark, userMark, dirMark, mailMark, macMark, sidMark}
+
 // names reports whether name, in any case, is one that is replaced.
 func (p *personal) names(name string) bool {
 	return slices.ContainsFunc(p.words, func(w ownName) bool { return strings.EqualFold(w.text, name) })
@@ -593,8 +580,7 @@ func (p *personal) word(ed *editor, i int) int {
 			continue
 		}
 		if i > 0 && end < len(t) && t[i-1] == '[' && t[end] == ']' {
-			switch marked := t[i-1 : end+1]; marked {
-			case Filtered, hostMark, userMark, dirMark, mailMark, macMark, sidMark: // ours, of an earlier time
+			if slices.Contains(marks[:], t[i-1:end+1]) { // ours, of an earlier time
 				return end
 			}
 		}
@@ -633,12 +619,9 @@ func isMeant(t string, i, end int, mark string) bool {
 
 // isPathBefore reports whether the backslash at i is behind another one, or a drive, of the same word.
 func isPathBefore(t string, i int) bool {
-	for n := i - 1; n >= 0 && i-n < maxLookBack && classes[t[n]]&(classWhitespace|classQuote) == 0; n-- {
-		if t[n] == '\\' || t[n] == ':' {
-			return true
-		}
-	}
-	return false
+	from := max(0, i-maxLookBack)
+	from += strings.LastIndexAny(t[from:i], " \t\r\n\"'`") + 1
+	return strings.ContainsAny(t[from:i], `\:`)
 }
 
 func isWordRune(r rune) bool {

@@ -36,6 +36,7 @@ const (
 	classColon      // :
 	classOpen       // ( [ {
 	classClose      // ) ] }
+	classQuery      // ? #
 	classPipe       // |
 	classSign       // ! # $ % * + ? ^ ~
 	classSlash      // /
@@ -53,7 +54,7 @@ var classes = func() (table [256]class) {
 		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
 		classBackslash: `\`,
 		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classClose: ")]}", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
+		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classClose: ")]}", classQuery: "?#", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
 	} {
 		for i := range len(set) {
 			table[set[i]] |= c
@@ -69,6 +70,16 @@ var classes = func() (table [256]class) {
 func (x *scanner) span(k, limit int, c class) int {
 	end := k
 	for end < limit && classes[x.text[end]]&c != 0 {
+		end++
+	}
+	x.steps += end - k
+	return end
+}
+
+// until returns where the first byte of class c is from k on, at most at limit.
+func (x *scanner) until(k, limit int, c class) int {
+	end := k
+	for end < limit && classes[x.text[end]]&c == 0 {
 		end++
 	}
 	x.steps += end - k

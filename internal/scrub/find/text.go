@@ -9,14 +9,14 @@ import "strings"
 // letters is found by a rarer byte inside it, as "_" in ghp_…; look-backs and look-aheads that may fail are bounded or
 // remembered, so that the cost stays linear in the length of t. Nothing is allocated when nothing is found.
 func (s *Finder) secrets(t string) string {
-	ed := secretEditor{editor: editor{scanner: scanner{text: t}}}
+	ed := editor{scanner: scanner{text: t}}
 	s.findSecrets(&ed, 0, len(t))
 	out := ed.done()
 	if !ed.disguised {
 		return out
 	}
 	out2 := plain(out)
-	ed = secretEditor{editor: editor{scanner: scanner{text: out2}}}
+	ed = editor{scanner: scanner{text: out2}}
 	if s.findSecrets(&ed, 0, len(out2)); ed.out != nil {
 		return ed.done()
 	}
@@ -33,13 +33,9 @@ type editor struct {
 	noAt      int // url found no "@" before
 	tokenEnd  int // where the letters, digits and dashes end that jwt read
 	notRandom int // prefixed found no random part in what goes on to here
-}
+	noTagEnd  int // element found no end of a tag before
 
-// A secretEditor is an editor of secrets.
-type secretEditor struct {
-	editor
 	tagOpen    int  // behind the last "<"; 0 once it can't begin the tag of a secret
-	noTagEnd   int  // element found no end of a tag before
 	commandEnd int  // where the arguments end that commandLine read
 	disguised  bool // the text has bytes that may hide a secret, see plain
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A keyBlock is how a private key is written in lines: a beginning and an end, behind which a label and dashes follow.
@@ -196,29 +197,22 @@ func (e *editor) prefixed(i int) int {
 
 // formatEnd returns the end of the key in format whose prefix ends with the delimiter at i, 0 if none follows.
 func (e *editor) formatEnd(i int, format *tokenFormat) int {
-	t, end := e.text, i+1
-	for end < len(t) {
-		dot := t[end] == '.' && format.dots && end+1 < len(t) && isTokenByte(t[end+1])
-		if !dot && !isTokenByte(t[end]) {
-			break
-		}
-		end++
-	}
-	e.steps += end - i
-	if end-i-1 < format.min {
-		return 0
-	}
-	if !format.random {
-		return end
-	}
-	e.steps += end - i
-	if isRandom(t[i+1 : end]) {
-		return end
-	}
+	of := classToken
 	if format.dots {
+		of |= classDot
+	}
+	end := e.span(i+1, len(e.text), of)
+	random := !format.random || isRandom(e.text[i+1:end])
+	if !random && format.dots {
 		e.notRandom = end
 	}
-	return 0
+	for e.text[end-1] == '.' && end > i+1 { // the sentence's
+		end--
+	}
+	if !random || end-i-1 < format.min {
+		return 0
+	}
+	return end
 }
 
 // inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
@@ -236,16 +230,10 @@ func inWord(t string, i int) bool {
 // isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed, or 24 letters of
 // both cases. Words joined by dashes don't.
 func isRandom(t string) bool {
-	length := 0
-	var seen class
-	for i := range len(t) {
-		if !isAlnum(t[i]) {
-			length, seen = 0, 0
-			continue
-		}
-		seen |= classes[t[i]] & classAlnum
-		length++
-		if length >= 16 && seen&classDigit != 0 && seen != classDigit || length >= 24 && seen == classUpper|classLower {
+	for part := range strings.FieldsFuncSeq(t, func(r rune) bool { return r >= utf8.RuneSelf || !isAlnum(byte(r)) }) {
+		kind := kinds(part) & classAlnum
+		if len(part) >= 16 && kind&classDigit != 0 && kind != classDigit ||
+			len(part) >= 24 && kind == classUpper|classLower {
 			return true
 		}
 	}
@@ -276,7 +264,7 @@ var letterFormats = [...]letterFormat{
 }
 
 // find handles the format whose prefix is ed.text[i:end].
-func (f *letterFormat) find(ed *secretEditor, i, end int) int {
+func (f *letterFormat) find(ed *editor, i, end int) int {
 	after := ed.span(end, min(len(ed.text), end+f.max+1), f.of)
 	if n := after - end; n < f.min || n > f.max {
 		return 0
@@ -298,19 +286,13 @@ func (e *editor) jwt(start int) int {
 	if first < 10 || end == len(t) || t[end] != '.' {
 		return 0
 	}
-	for dots := 0; end < len(t); end++ {
-		if t[end] == '.' {
-			if dots++; end+1 < len(t) && t[end+1] == '.' && dots < 4 { // an empty part, as in JWE
-				continue
-			}
-			if end+1 == len(t) || !isTokenByte(t[end+1]) || dots > 4 {
-				break
-			}
-		} else if !isTokenByte(t[end]) {
+	for dots := 0; dots < 4 && strings.HasPrefix(t[end:], "."); dots++ {
+		next := e.span(end+1, len(t), classToken)
+		if next == end+1 && !strings.HasPrefix(t[next:], ".") { // a part may be empty, as in JWE, but not the last
 			break
 		}
+		end = next
 	}
-	e.steps += end - start - first
 	if end-start-first < 4 {
 		return 0
 	}

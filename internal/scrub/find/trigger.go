@@ -83,10 +83,10 @@ var triggers = [onWord]trigger{
 
 // found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of
 // functions would make each editor an allocation.)
-func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
+func (s *Finder) found(pattern int, ed *editor, i int) int {
 	switch pattern {
 	case onAssign:
-		return s.assignment(&ed.editor, i)
+		return s.assignment(ed, i)
 	case onPEM:
 		return ed.pem(i - pemIndent)
 	case onDash, onUnderscore, onDot:
@@ -102,7 +102,7 @@ func (s *Finder) found(pattern int, ed *secretEditor, i int) int {
 	case onElement:
 		return s.element(ed, i)
 	case onPercent:
-		if end := s.encoded(&ed.editor, i); end > 0 {
+		if end := s.encoded(ed, i); end > 0 {
 			return end
 		}
 		return s.word(ed, i+len("%3D"))
@@ -167,7 +167,7 @@ var notInWords = func() string {
 }()
 
 // findSecrets replaces the secrets that begin in ed.text[from:to].
-func (s *Finder) findSecrets(ed *secretEditor, from, to int) {
+func (s *Finder) findSecrets(ed *editor, from, to int) {
 	t := ed.text
 	prev := byte('\n')
 	if from > 0 {

@@ -9,65 +9,32 @@ func (e *editor) url(i int) int {
 	if start < e.noAt {
 		return start // in the path or query of another
 	}
-	u := e.urlMarks(start)
-	if u.at < 0 {
-		e.noAt = u.end
+	limit := min(len(t), start+maxLookAhead)
+	end := e.until(start, limit, classAfterURL|classSlash|classQuery)
+	colon, at := strings.IndexByte(t[start:end], ':'), strings.LastIndexByte(t[start:end], '@')
+	authority, path := t[start:end], end
+	if at < 0 { // otherwise the rest needn't be read
+		end = e.until(end, limit, classAfterURL)
+		if at = strings.LastIndexByte(t[start:end], '@'); at < 0 {
+			e.noAt = end
+		}
+		if at >= 0 && (colon < 0 || isPort(t[start+colon+1:start+at])) { // no password with an unescaped slash
+			e.noAt, at = end, -1
+		}
 	}
 	switch {
-	case u.at >= 0 && u.colon >= 0:
-		if u.at > u.colon+1 {
-			return e.replace(u.colon+1, u.at, Filtered)
-		}
-		return u.at
-	case u.at >= 0:
-		if isAccessToken(t[start:u.at]) {
-			return e.replace(start, u.at, Filtered)
-		}
-	case u.slash >= 0:
-		if from := webhookSecret(t[start:u.slash], t[u.slash:u.end]); from > 0 {
-			end := u.end
-			for end < len(t) && classes[t[end]]&classAfterURL == 0 { // however long it is
-				end++
-			}
-			return e.replace(u.slash+from, end, Filtered)
+	case at > colon+1 && colon >= 0:
+		return e.replace(start+colon+1, start+at, Filtered)
+	case at >= 0 && (colon < 0 || colon > at) && isAccessToken(t[start:start+at]):
+		return e.replace(start, start+at, Filtered)
+	case at >= 0 && colon >= 0:
+		return start + at
+	case at < 0:
+		if from := webhookSecret(authority, t[path:end]); from > 0 {
+			return e.replace(path+from, e.until(end, len(t), classAfterURL), Filtered) // however long it is
 		}
 	}
 	return start
-}
-
-// urlMarks are where in a URL the "@" of the userinfo is, the ":" of the password before it, and where the path or
-// query begins; -1 for what isn't there. end is how far the URL was read.
-type urlMarks struct{ at, colon, slash, end int }
-
-// urlMarks reads the URL whose authority begins at start.
-func (x *scanner) urlMarks(start int) urlMarks {
-	t := x.text
-	u := urlMarks{-1, -1, -1, start}
-	limit := min(len(t), start+maxLookAhead)
-	for ; u.end < limit && u.slash < 0 && classes[t[u.end]]&classAfterURL == 0; u.end++ {
-		switch t[u.end] {
-		case '/', '?', '#':
-			u.slash = u.end
-		case '@':
-			u.at = u.end
-		case ':':
-			if u.colon < 0 && u.at < 0 {
-				u.colon = u.end
-			}
-		}
-	}
-	if u.at < 0 { // otherwise the rest needn't be read
-		for ; u.end < limit && classes[t[u.end]]&classAfterURL == 0; u.end++ {
-			if t[u.end] == '@' {
-				u.at = u.end
-			}
-		}
-		if u.at >= 0 && (u.colon < 0 || isPort(t[u.colon+1:u.end])) { // no password with an unescaped slash
-			u.at = -1
-		}
-	}
-	x.steps += u.end - start
-	return u
 }
 
 // webhooks have their secret in the path, behind path. Hosts are those of others below host too.

@@ -74,7 +74,7 @@ func wordSeconds(first byte) (seconds string) {
 }
 
 // word handles the pattern that begins with the letter at i.
-func (s *Finder) word(ed *secretEditor, i int) int {
+func (s *Finder) word(ed *editor, i int) int {
 	t := ed.text
 	if i+2 >= len(t) || !wordBegins[wordKey(t[i:])] || inWord(t, i) && isAlnum(t[i-1]) {
 		return 0
