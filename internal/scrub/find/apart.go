@@ -55,6 +55,9 @@ func (s *Finder) flag(ed *editor, i int) int {
 func (s *Finder) passWord(ed *editor, i int) int {
 	t := ed.text
 	end := ed.span(i, min(len(t), i+maxLookBack), className)
+	if end == len(t) || classes[t[end]]&(classBlank|classClose) == 0 {
+		return 0
+	}
 	start := ed.spanBack(i, max(ed.last, i-maxLookBack), className)
 	if !s.names.secret(lastComponent(strings.TrimLeft(t[start:end], "-."))) {
 		return 0

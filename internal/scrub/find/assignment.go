@@ -25,17 +25,18 @@ func (s *Finder) assignment(ed *editor, i int) int {
 	if name == "" || t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
 		return 0 // no name, or a host and its port
 	}
-	last := lastComponent(name)
+	last, role := lastComponent(name), wordKind(0)
+	if !s.names.secret(last) {
+		if role = s.names.role(last); role == 0 { // most names
+			return 0
+		}
+	}
 	k := i + 1
 	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
 		k++
 	}
 	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
-	if !s.names.secret(last) {
-		role := s.names.role(last)
-		if role == 0 {
-			return 0
-		}
+	if role != 0 {
 		if next, secret := s.inRole(ed, role, i, k, &rule, start+len(name)); !secret {
 			return next
 		}
@@ -167,7 +168,7 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 	j := x.spanBack(i, max(from, i-maxBlanks), classBlank)
 	if j > from && t[j-1] == ']' { // config["password"] =
 		j--
-	} else if j > from+3 && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
+	} else if j > from+3 && t[j-3] == '%' && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
 		j -= 3
 	}
 	if j <= from {

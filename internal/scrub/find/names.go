@@ -181,14 +181,18 @@ const (
 
 func kindOfLetter(r rune) letterKind {
 	switch {
+	case r >= 'a' && r <= 'z':
+		return lowerKind
+	case r >= 'A' && r <= 'Z':
+		return upperKind
 	case r >= '0' && r <= '9':
 		return digitKind
+	case r < utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsMark(r):
+		return otherKind
 	case unicode.IsUpper(r):
 		return upperKind
-	case unicode.IsLetter(r), unicode.IsMark(r):
-		return lowerKind
 	}
-	return otherKind
+	return lowerKind
 }
 
 // split reports whether name has words at all. More words than fit are joined into the last one.
@@ -198,12 +202,20 @@ func (s *splitName) split(name string) bool {
 	}
 	last := otherKind
 	for i := 0; i < len(name) && s.len <= maxNameBytes; {
-		r, size := utf8.DecodeRuneInString(name[i:])
+		r, size := rune(name[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(name[i:])
+		}
 		kind := kindOfLetter(r)
 		if s.words < maxNameWords-1 && beginsWord(last, kind, name[i+size:]) {
 			s.end()
 		}
-		if kind != otherKind {
+		switch {
+		case kind == otherKind:
+		case r < utf8.RuneSelf:
+			s.buf[s.len] = lowered(byte(r))
+			s.len++
+		default:
 			s.len += utf8.EncodeRune(s.buf[s.len:], unicode.ToLower(r))
 		}
 		i, last = i+size, kind
@@ -253,7 +265,11 @@ func (n *names) address(name string) bool {
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
 	var low [16]byte
-	if len(name) > len(low) {
+	if name == "" || len(name) > len(low) {
+		return 0
+	}
+	ends := [2]byte{lowered(name[0]), lowered(name[len(name)-1])}
+	if n.words.lengths[endsOf(ends[:])]>>len(name)&1 == 0 { // most names
 		return 0
 	}
 	for i := range len(name) {
@@ -346,6 +362,9 @@ func joinedSecret[T string | []byte](word T) bool {
 		if hasSuffix(word, suffix) {
 			return !passed[string(word)]
 		}
+	}
+	if c := word[0]; c != 'p' && c != 'a' && c != 's' && c != 'c' { // as those of secretStems
+		return false
 	}
 	for _, stem := range secretStems {
 		if len(word) > len(stem) && string(word[:len(stem)]) == stem {

@@ -1,9 +1,6 @@
 package find
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A scanner reads a text. Whatever reads a stretch of unknown length from a place in the text adds what it has read to
 // steps: tests compare the steps of a text with those of a longer one, to see that the cost stays linear.
@@ -137,7 +134,12 @@ func isNameByte(b byte) bool  { return classes[b]&className != 0 }
 
 // isAny reports whether word is one of list, in any case.
 func isAny(word string, list []string) bool {
-	return slices.ContainsFunc(list, func(w string) bool { return equalFold(word, w) })
+	for _, w := range list {
+		if equalFold(word, w) {
+			return true
+		}
+	}
+	return false
 }
 
 func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

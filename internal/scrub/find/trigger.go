@@ -168,12 +168,11 @@ var notInWords = func() string {
 
 // findSecrets replaces the secrets that begin in ed.text[from:to].
 func (s *Finder) findSecrets(ed *editor, from, to int) {
-	t := ed.text
-	prev := byte('\n')
+	t, prev := ed.text[:to], byte('\n')
 	if from > 0 {
 		prev = t[from-1]
 	}
-	for i := from; i < to; {
+	for i := from; i < len(t); {
 		c, next := t[i], byte(0)
 		if i+1 < len(t) {
 			next = t[i+1]
@@ -188,6 +187,6 @@ func (s *Finder) findSecrets(ed *editor, from, to int) {
 			end = s.found(bits.TrailingZeros64(hits), ed, i)
 		}
 		i = max(end, i+1)
-		prev = t[i-1]
+		prev = ed.text[i-1]
 	}
 }

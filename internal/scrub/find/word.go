@@ -44,23 +44,21 @@ var wordRules = func() (rules [256][]wordRule) {
 	return rules
 }()
 
-// wordBegins has the first three letters of wordRules, each in 5 bits; those of two letters with each third.
-var wordBegins = func() (set [1 << 15]bool) {
+// wordBegins has the third letters of wordRules as bits, by the first two, each in 5 bits. A word of two has all.
+var wordBegins = func() (thirds [1 << 10]uint32) {
 	for _, rules := range wordRules {
 		for _, r := range rules {
-			for c := range byte(32) {
-				text := r.text
-				if len(text) == 2 {
-					text += string(rune(c))
-				}
-				set[wordKey(text)] = true
+			if text := r.text; len(text) > 2 {
+				thirds[wordKey(text[0], text[1])] |= 1 << (text[2] & 31)
+			} else {
+				thirds[wordKey(text[0], text[1])] = ^uint32(0)
 			}
 		}
 	}
-	return set
+	return thirds
 }()
 
-func wordKey(t string) int { return int(t[0]&31)<<10 | int(t[1]&31)<<5 | int(t[2]&31) }
+func wordKey(first, second byte) int { return int(first&31)<<5 | int(second&31) }
 
 // wordSeconds returns the second bytes of the words that begin with first.
 func wordSeconds(first byte) (seconds string) {
@@ -76,7 +74,7 @@ func wordSeconds(first byte) (seconds string) {
 // word handles the pattern that begins with the letter at i.
 func (s *Finder) word(ed *editor, i int) int {
 	t := ed.text
-	if i+2 >= len(t) || !wordBegins[wordKey(t[i:])] || inWord(t, i) && isAlnum(t[i-1]) {
+	if i+2 >= len(t) || wordBegins[wordKey(t[i], t[i+1])]>>(t[i+2]&31)&1 == 0 || inWord(t, i) && isAlnum(t[i-1]) {
 		return 0
 	}
 	rules := wordRules[lowered(t[i])]
