@@ -62,34 +62,15 @@ func (s *Finder) passWord(ed *editor, i int) int {
 	if !s.names.secret(lastComponent(strings.TrimLeft(t[start:end], "-."))) {
 		return 0
 	}
-	if value := ed.registryValue(end); value.end > value.from {
-		return ed.replace(value.from, value.end, Filtered)
-	}
 	if t[start] == '-' || start > 0 && (t[start-1] == '-' || t[start-1] == '/') { // a flag
 		return 0
 	}
 	return ed.said(end)
 }
 
-// registryValue returns the value that follows a name of the registry, which ends at k: behind its type, or behind the
-// flags of reg add and Set-ItemProperty.
-func (x *scanner) registryValue(k int) (value argument) {
-	for range 3 {
-		a := x.nextArgument(k)
-		switch arg := x.text[a.from:a.end]; {
-		case strings.HasPrefix(arg, "REG_") && arg != "REG_DWORD":
-			if value = x.nextArgument(a.next); value.end > value.from && x.text[value.from] != '/' {
-				return value
-			}
-		case equalFold(arg, "/d"), equalFold(arg, "-Value"):
-			return x.nextArgument(a.next)
-		case !equalFold(arg, "/t"):
-			return argument{}
-		}
-		k = a.next
-	}
-	return argument{}
-}
+// registryWords are followed by the value of a name of the registry, in its lists and in the flags of reg add and
+// Set-ItemProperty.
+var registryWords = setOf("REG_SZ REG_EXPAND_SZ REG_MULTI_SZ REG_BINARY /d -Value")
 
 // copulas stand in a sentence between a password and its value.
 var copulas = setOf("is was to ist lautet war auf est es è é : = -> =>")
@@ -106,18 +87,21 @@ func (e *editor) said(k int) int {
 	if k == len(t) || classes[t[k]]&classBlank == 0 {
 		return 0
 	}
+	registry := false
 	for n := range maxSaid {
 		a := e.nextArgument(k)
 		word := strings.TrimRight(t[a.from:a.end], ".")
-		if a.next == a.from || n == 0 && word != "" && (word[0] == '-' || word[0] == '/') {
-			break
-		}
-		if announced && isSecretive(word) && !isPackage(word) && !strings.HasPrefix(word, "0x") &&
-			strings.IndexByte(word, '=') < 0 {
+		flag := word != "" && (word[0] == '-' || word[0] == '/')
+		switch {
+		case a.next == a.from:
+			return 0
+		case registryWords[word], word == "/t":
+			registry = word != "/t"
+		case registry && !flag, announced && !flag && isSecretive(word) && !isPackage(word) &&
+			!strings.HasPrefix(word, "0x") && strings.IndexByte(word, '=') < 0:
 			return e.replace(a.from, a.end, Filtered)
-		}
-		if colon && word != "" {
-			break // "password for bob: decode hex: U+0067"
+		case n == 0 && flag, colon && word != "": // "password for bob: decode hex: U+0067"
+			return 0
 		}
 		if k = a.next; strings.HasPrefix(t[k:], ":") { // 'bob':
 			k++

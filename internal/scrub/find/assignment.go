@@ -41,7 +41,15 @@ func (s *Finder) assignment(ed *editor, i int) int {
 			return next
 		}
 	}
-	rule.stand(t)
+	if rule.start > 0 {
+		before := t[rule.start-1]
+		rule.path = before == '/'
+		rule.query = t[i] == '=' && (before == '?' || before == '&')
+		rule.chain = t[i] == '=' && (before == ';' || before == ' ' && rule.start > 1 && t[rule.start-2] == ';')
+		if rule.bare && classes[before]&classQuote != 0 {
+			rule.enclosing = before
+		}
+	}
 	return s.value(ed, k, rule)
 }
 
@@ -85,27 +93,6 @@ const (
 	minSignature = 6 // bytes; shorter ones are of something else
 	minPIN       = 4
 )
-
-// stand says what is before the name that begins at r.start.
-func (r *valueRule) stand(t string) {
-	if r.start == 0 {
-		return
-	}
-	switch before := t[r.start-1]; before {
-	case '"', '\'', '`':
-		if r.bare {
-			r.enclosing = before
-		}
-	case '/':
-		r.path = true
-	case '?', '&':
-		r.query = r.sep == '='
-	case ';':
-		r.chain = r.sep == '='
-	case ' ':
-		r.chain = r.sep == '=' && r.start > 1 && t[r.start-2] == ';'
-	}
-}
 
 // maxNameParts is how many words before its last one the name of a secret may have: "contenu de la clé".
 const maxNameParts = 3

@@ -245,7 +245,7 @@ func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int 
 			if classes[t[at]]&classQuote != 0 {
 				at, w.end = at+1, w.end-1
 			}
-			s.findSecrets(ed, max(done, ed.last), at)
+			s.findSecrets(ed, min(max(done, ed.last), at), at)
 			done = ed.replace(at, w.end, Filtered)
 		case w.end < w.next && strings.IndexByte(t[w.from:w.end], ' ') > 0: // a command line of its own, perhaps
 			inner := *a
@@ -297,7 +297,7 @@ func (x *scanner) argument(k int) argument {
 		return x.bareArgument(k)
 	}
 	if end := x.closing(q, min(len(x.text), q+maxLookBack), quote, escapes); end >= 0 {
-		return argument{q, end, end + escapes + 1}
+		return argument{q, end, x.span(end, len(x.text), classBackslash) + 1}
 	}
 	return argument{k, k, k}
 }

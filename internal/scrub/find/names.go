@@ -126,27 +126,27 @@ var tokenOwners = setOf("access refresh auth api bearer session device reset oau
 // sessionParts stand after "session" where the value lets somebody take the session over.
 var sessionParts = setOf("id ids key token cookie secret hash data")
 
+// otherWords are names, or parts of them, that only their neighbours or their role make those of secrets.
+var otherWords = map[wordKind][]string{
+	kindPass: {"pass"}, kindSession: {"session"}, kindTokens: {"tokens"}, kindPair: {"name"}, kindSignature: {"sig"},
+	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
+	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
+	kindTail: {"key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
+		"ordine", "provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave", "khẩu"},
+}
+
 func newNames(configured []string) *names {
 	n := new(names)
 	n.around.add(kindAmount, amountWords...)
 	n.around.add(kindAspect, aspectWords...)
-	add := n.words.add
-	add(kindSecret, secretWords...)
-	add(kindPass, "pass")
-	add(kindTail, "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave",
-		"clave", "ordine", "provided", "given", "used", "entered", "received",
-		"acceso", "schlüssel", "accès", "acces", "chave", "khẩu")
-	add(kindPair, "name")
-	add(kindSignature, "sig")
-	add(kindPIN, "pin", "puk", "tan")
-	add(kindLines, "private-lines")
-	add(kindLogin, "login", "logon", "anmeldung", "zugang", "account", "konto", "user")
-	add(kindSession, "session")
-	add(kindTokens, "tokens")
+	n.words.add(kindSecret, secretWords...)
+	for kind, words := range otherWords {
+		n.words.add(kind, words...)
+	}
 	for _, key := range configured {
 		var s splitName
 		if s.split(key) {
-			add(kindConfigured, string(s.buf[:s.len]))
+			n.words.add(kindConfigured, string(s.buf[:s.len]))
 		}
 	}
 	return n

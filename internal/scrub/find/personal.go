@@ -406,14 +406,17 @@ var (
 	fileSchemes = [...]string{"file:", "sftp:", "scp:", "ssh:", "smb:", "nfs:"}
 )
 
-// homeFolders are the folders in which homes are, in lower case, by their first letter.
+// homeNames are the folders in which homes are.
+var homeNames = [...]homeFolder{
+	{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
+	{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"},
+	{name: "gebruikers"}, {name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
+	{name: "redirectedfolders"}, {name: "folderredirection"},
+}
+
+// homeFolders has homeNames by their first letter.
 var homeFolders = func() (folders [256][]homeFolder) {
-	for _, f := range [...]homeFolder{
-		{name: "home", unix: "home"}, {name: "users", unix: "Users"}, {name: "documents and settings"},
-		{name: "benutzer"}, {name: "utilisateurs"}, {name: "usuarios"}, {name: "usuários"}, {name: "utenti"},
-		{name: "gebruikers"}, {name: "dokumente und einstellungen"}, {name: "profiles"}, {name: "userprofiles"},
-		{name: "redirectedfolders"}, {name: "folderredirection"},
-	} {
+	for _, f := range homeNames {
 		folders[f.name[0]] = append(folders[f.name[0]], f)
 	}
 	return folders

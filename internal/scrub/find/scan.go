@@ -45,14 +45,15 @@ const (
 	classAfterURL   = classWhitespace | classQuote | classAngle // what is in no URL
 )
 
+var classBytes = map[class]string{
+	classBlank: " \t", classBreak: "\r\n", classDigit: digits, classUpper: upper, classLower: lower, classDash: "-_",
+	classDot: ".", classQuote: "\"'`", classBackslash: `\`, classHex: digits + "abcdefABCDEF", classBase64: "+/",
+	classTilde: "~", classComma: ",", classEqual: "=", classSemicolon: ";", classAngle: "<>", classColon: ":",
+	classOpen: "([{", classClose: ")]}", classQuery: "?#", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
+}
+
 var classes = func() (table [256]class) {
-	for c, set := range map[class]string{
-		classBlank: " \t", classBreak: "\r\n", classDigit: "0123456789", classUpper: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-		classLower: "abcdefghijklmnopqrstuvwxyz", classDash: "-_", classDot: ".", classQuote: "\"'`",
-		classBackslash: `\`,
-		classHex:       "0123456789abcdefABCDEF", classBase64: "+/", classTilde: "~", classComma: ",", classEqual: "=",
-		classSemicolon: ";", classAngle: "<>", classColon: ":", classOpen: "([{", classClose: ")]}", classQuery: "?#", classPipe: "|", classSlash: "/", classSign: "!#$%*+?^~",
-	} {
+	for c, set := range classBytes {
 		for i := range len(set) {
 			table[set[i]] |= c
 		}

@@ -128,42 +128,35 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 
 // Each of triggers has a bit in three tables, and so has each first letter of words.
 var triggersAt, triggersAfter, triggersBefore = func() (at, after, before [256]uint64) {
-	add := func(bit int, list string, table *[256]uint64) {
-		for c := range 256 {
-			if list == "" || strings.IndexByte(list, byte(c)) >= 0 {
-				table[c] |= 1 << bit
-			}
-		}
-	}
-	for bit, t := range triggers {
-		add(bit, t.at, &at)
-		add(bit, t.after, &after)
-		add(bit, t.before, &before)
-	}
-	bit := onWord
-	for first := range wordRules {
-		if seconds := wordSeconds(byte(first)); seconds != "" && first == int(lowered(byte(first))) {
-			add(bit, string([]byte{byte(first), byte(first) &^ 0x20}), &at)
-			add(bit, notInWords, &after)
-			add(bit, seconds, &before)
-			bit++
-		}
-	}
-	if bit > 64 {
-		panic("find: more triggers than bits")
-	}
-	return at, after, before
-}()
-
-// notInWords are the bytes that don't go on a word.
-var notInWords = func() string {
-	var list []byte
+	notInWords := ""
 	for c := range 256 {
 		if !isAlnum(byte(c)) {
-			list = append(list, byte(c))
+			notInWords += string([]byte{byte(c)})
 		}
 	}
-	return string(list)
+	all := triggers[:]
+	for first := range wordRules {
+		if seconds := wordSeconds(byte(first)); seconds != "" && first == int(lowered(byte(first))) {
+			all = append(all, trigger{string([]byte{byte(first), byte(first) &^ 0x20}), notInWords, seconds})
+		}
+	}
+	if len(all) > 64 {
+		panic("find: more triggers than bits")
+	}
+	has := func(list string, c int) uint64 {
+		if list == "" || strings.IndexByte(list, byte(c)) >= 0 {
+			return 1
+		}
+		return 0
+	}
+	for bit, t := range all {
+		for c := range 256 {
+			at[c] |= has(t.at, c) << bit
+			after[c] |= has(t.after, c) << bit
+			before[c] |= has(t.before, c) << bit
+		}
+	}
+	return at, after, before
 }()
 
 // findSecrets replaces the secrets that begin in ed.text[from:to].

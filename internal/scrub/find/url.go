@@ -84,15 +84,15 @@ func (e *editor) userinfo(i int) int {
 	if !driver && !host {
 		return 0
 	}
-	from := max(e.last, i-maxLookBack)
-	start, colon := i, -1
-	for start > from && !endsUserinfo(t[start-1]) && (driver || t[start-1] != '/' && t[start-1] != '=') {
-		if start--; t[start] == ':' {
-			colon = start
-		}
+	ends := userinfoEnds
+	if !driver {
+		ends += "/="
 	}
+	start := max(e.last, i-maxLookBack)
+	start += strings.LastIndexAny(e.text[start:i], ends) + 1
 	e.steps += i - start
-	if colon <= start || colon+1 >= i {
+	colon := start + strings.IndexByte(t[start:i], ':')
+	if colon <= start || colon+1 == i {
 		return 0
 	}
 	if !driver && !port && (!isRandomish(t[colon+1:i]) || mailWords[strings.ToLower(t[start:colon])]) {
@@ -100,7 +100,7 @@ func (e *editor) userinfo(i int) int {
 	}
 	// A password may hold an "@": it ends at the last.
 	to, path := i, false
-	for k := i + 1; k < len(t) && k < i+maxLookBack && !endsUserinfo(t[k]); k++ {
+	for k := i + 1; k < len(t) && k < i+maxLookBack && strings.IndexByte(userinfoEnds, t[k]) < 0; k++ {
 		switch t[k] {
 		case '/', '=':
 			path = true
@@ -114,7 +114,8 @@ func (e *editor) userinfo(i int) int {
 	return e.replace(colon+1, to, Filtered)
 }
 
-func endsUserinfo(c byte) bool { return classes[c]&(classAfterURL|classComma|classSemicolon) != 0 }
+// userinfoEnds are in no user and in no password.
+const userinfoEnds = " \t\r\n\"'`<>,;"
 
 var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp("}
 
