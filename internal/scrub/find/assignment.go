@@ -123,7 +123,7 @@ func (s *Finder) pair(ed *editor, i int, what string) int {
 	}
 	k := ed.skipBlanks(i + 1)
 	a := ed.argument(k)
-	if a.from == k || !s.names.secret(t[a.from:a.end]) {
+	if !s.names.secret(t[a.from:a.end]) {
 		return 0
 	}
 	for _, blank := range [...]string{"\r\n\r\n", "\n\n"} { // a part of a multipart form
@@ -137,6 +137,9 @@ func (s *Finder) pair(ed *editor, i int, what string) int {
 	}
 	const between = classQuote | classBackslash | classComma | classWhitespace
 	k = ed.span(a.next, len(t), between)
+	if strings.HasPrefix(t[k-1:], `\n`) {
+		k = ed.span(k+1, len(t), between)
+	}
 	if !hasPrefixFold(t[k:], "value") {
 		return 0
 	}

@@ -26,11 +26,11 @@ var commands = [...]command{
 	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
-		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftpget ncftpput certutil kinit " +
+		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget ncftpput certutil kinit " +
 		"cqlsh hdbsql racadm twine+upload", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
-	{programs: "sqlcmd osql isql bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
+	{programs: "sqlcmd osql isql mssql-cli bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
 	{programs: "ssh-keygen", flags: "-N"},
 	{programs: "openssl", flags: "-k -K"},
 	{programs: "plink pscp psftp putty manage-bde", flags: "-pw -rp"},
@@ -39,9 +39,10 @@ var commands = [...]command{
 	{programs: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", flags: "-w"},
 	{programs: "security+add-generic-password security+add-internet-password", flags: "-w"},
 	{programs: "security+unlock-keychain security+create-keychain", flags: "-p"},
-	{programs: "schtasks veracrypt truecrypt signtool mstsc xfreerdp wfreerdp winrs wevtutil", flags: "/rp /p"},
+	{programs: "schtasks veracrypt truecrypt signtool mstsc xfreerdp wfreerdp winrs wevtutil mbsacli", flags: "/rp /p"},
 	{programs: "netdom", flags: "/pd /po"},
-	{programs: "sudo openconnect smbpasswd cryptsetup chpasswd kinit", flags: "<<<"},
+	{programs: "sudo openconnect smbpasswd cryptsetup chpasswd kinit gh+auth docker+login", flags: "<<<"},
+	{programs: "aws+ssm aws+secretsmanager az+keyvault gh+secret glab+variable", flags: "--value --secret-string --body"},
 	{programs: "converttosecurestring convertto-securestring", flags: "-String", at: 1},
 	{programs: "networkcredential networkcredential]::new pscredential]::new pscredential", at: 2},
 	{programs: "net+use net1+use", behind: `\\`, at: 1},
@@ -49,8 +50,9 @@ var commands = [...]command{
 	{programs: "rasdial autologon isql", at: 3},
 	{programs: "wpa_passphrase rabbitmqctl+add_user rabbitmqctl+change_password", at: 2},
 	{programs: "networksetup+-setairportnetwork htpasswd", at: 3, weak: true},
-	{programs: "htpasswd dscl+-passwd", at: 1, weak: true},
-	{programs: "identified+by", at: 1},
+	{programs: "htpasswd", at: 2, weak: true}, // behind a path
+	{programs: "dscl+-passwd", at: 1, weak: true},
+	{programs: "identified+by rclone+obscure", at: 1},
 	{programs: "crypto+isakmp+key snmp-server+community", at: 1},
 	{programs: "username+secret username+password", at: 1, weak: true},
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
@@ -232,8 +234,8 @@ func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int 
 	for left := maxArguments; w.end > w.from && w.from < limit && left > 0; left-- {
 		started := a.started
 		secret := a.next(s.names, t[w.from:w.end])
-		if a.started == 0 {
-			return 0
+		if a.started == 0 || strings.Contains(t[w.from:w.end], "\n") { // no argument: the quotes of two
+			return done
 		}
 		if a.started > started {
 			left = maxArguments
@@ -333,7 +335,7 @@ func (x *scanner) bareArgument(k int) argument {
 // secretReaders read a secret from what is piped to them.
 var secretReaders = [...]string{
 	"sudo -S", "sudo -k -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin",
-	"-pass stdin", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd", "gocryptfs", "kinit",
+	"-pass stdin", "--with-token", "--data-file=-", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd", "gocryptfs", "kinit",
 	"ConvertTo-SecureString",
 }
 

@@ -49,6 +49,13 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		if end < 0 {
 			end = len(t) // cut off
 		}
+		for k > start && t[k-1] == '(' && strings.HasPrefix(t[min(end+1, len(t)):], ", "+string(rune(quote))) {
+			next := ed.argument(end + len(`", `)) // auth=("bob", "hunter2")
+			if next.end == next.from {
+				break
+			}
+			end = next.end
+		}
 		if rule.bare && isHarmless(t[from:end], rule) {
 			return 0
 		}
@@ -101,6 +108,8 @@ func (e *editor) bareValue(k int, rule valueRule) int {
 	}
 	if strings.HasPrefix(t[end-1:], ": ") && end-1 > k { // "password: hunter2: rejected"
 		end--
+	} else if strings.HasPrefix(t[end:], " / ") { // credentials: bob / hunter2
+		end = e.wordEnd(end+len(" / "), rule)
 	} else {
 		end = e.phraseEnd(end, rule)
 	}

@@ -80,7 +80,7 @@ var secretWords = strings.Fields(`
 	κωδικός رمزعبور mậtkhẩu katasandi รหัสผ่าน secret secrets secretkey secretkeys clientsecret credential
 	credentials cred creds token authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp totp
 	apikey apikeys accesskey accesskeys authkey authkeys privatekey privatekeys privkey signingkey encryptionkey
-	decryptionkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk sshkey
+	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk sshkey
 	sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey networkkey
 	networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode otpcode
 	deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial keycontent

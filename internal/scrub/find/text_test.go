@@ -253,6 +253,7 @@ func FuzzText(f *testing.F) {
 	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
 	f.Add("-token", "--token x")              // nor has a flag
 	f.Add(`A"pAss":\\\"`, `"`)                // a quote that fewer escapes close
+	f.Add(`7Z "00 0 0 `, `7Z 0 "000`)         // quotes of two command lines
 	scrubbers := []*Finder{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
 	const planted = "Pl4ntedS3cretValue0"
 	f.Fuzz(func(t *testing.T, before, after string) {
