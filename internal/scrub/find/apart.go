@@ -24,7 +24,7 @@ func (s *Finder) apart(ed *editor, i int) int {
 		word = word[:cut]
 	}
 	called := quoted && inQuotes && t[i] == ',' && start > 1 && t[start-2] == '(' // setenv("TOKEN", "x")
-	if word == "" || s.names.secret(word) || isProseWord(word) || !called && !isSecretive(word) {
+	if word == "" || s.names.secret(word) && isIdentifier(word) || isProseWord(word) || !called && !isSecretive(word) {
 		return 0
 	}
 	return ed.replace(a.from, a.from+len(word), Filtered)
@@ -55,8 +55,11 @@ func (s *Finder) flag(ed *editor, i int) int {
 func (s *Finder) passWord(ed *editor, i int) int {
 	t := ed.text
 	end := ed.span(i, min(len(t), i+maxLookBack), className)
-	if end == len(t) || classes[t[end]]&(classBlank|classClose) == 0 {
+	if end == len(t) || classes[t[end]]&(classBlank|classClose|classQuote) == 0 {
 		return 0
+	}
+	if classes[t[end]]&classQuote != 0 {
+		end++
 	}
 	start := ed.spanBack(i, max(ed.last, i-maxLookBack), className)
 	if !s.names.secret(lastComponent(strings.TrimLeft(t[start:end], "-."))) {
@@ -97,7 +100,7 @@ func (e *editor) said(k int) int {
 			return 0
 		case registryWords[word], word == "/t":
 			registry = word != "/t"
-		case registry && !flag, announced && !flag && isSecretive(word) && !isPackage(word) &&
+		case registry && !flag, announced && !flag && t[a.from-1] != '(' && isSecretive(word) && !isPackage(word) &&
 			!strings.HasPrefix(word, "0x") && strings.IndexByte(word, '=') < 0:
 			return e.replace(a.from, a.end, Filtered)
 		case n == 0 && flag, colon && word != "": // "password for bob: decode hex: U+0067"

@@ -27,7 +27,7 @@ var commands = [...]command{
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
 		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget ncftpput certutil kinit " +
-		"cqlsh hdbsql racadm twine+upload", flags: "-p"},
+		"cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
 	{programs: "sqlcmd osql isql mssql-cli bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
@@ -56,7 +56,7 @@ var commands = [...]command{
 	{programs: "crypto+isakmp+key snmp-server+community", at: 1},
 	{programs: "username+secret username+password", at: 1, weak: true},
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
-	{programs: "vault+login bw+unlock", at: 1, weak: true},
+	{programs: "vault+login bw+unlock cargo+login", at: 1, weak: true},
 	{programs: "sqlplus sqlldr imp exp impdp expdp rman+target", at: 1, login: "/", weak: true},
 	{programs: "AUTH AUTH+PLAIN AUTH+LOGIN AUTH+CRAM-MD5 PASS", at: 1, weak: true},
 	{programs: "setx nmcli aws+configure npm+config yarn+config git+config rclone+config", named: true},
@@ -225,7 +225,10 @@ func (s *Finder) commandLine(ed *editor, i int) int {
 		return 0 // an argument of another
 	}
 	var a Arguments
-	return max(s.arguments(ed, &a, ed.bareArgument(i), len(ed.text)), ed.last)
+	if end := max(s.arguments(ed, &a, ed.bareArgument(i), len(ed.text)), ed.last); end > i {
+		return end
+	}
+	return 0
 }
 
 // arguments handles the command line that begins with w and ends before limit. It returns where the last secret ends.

@@ -11,11 +11,14 @@ import (
 )
 
 // What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like
-// secrets.
+// secrets. The later lines were written when the rules were done, in rounds; their floor is what is reached with the rows
+// that they led to.
 const (
-	wantFound     = 85
-	wantUnchanged = 93
-	wantWrapped   = 100
+	wantFound          = 85
+	wantUnchanged      = 93
+	wantLaterFound     = 96
+	wantLaterUnchanged = 99
+	wantWrapped        = 100
 )
 
 // corpusPasswords stand for PW: such as people have, and such as programs make.
@@ -23,21 +26,22 @@ var corpusPasswords = []string{"Sommer2024!", "k7GqmP2xVb9sQ", "hunter2"}
 
 // TestCorpus measures what is found and what is spoiled in lines as a technician's machine has them, and what clean
 // text costs. The lists are in testdata: secrets.txt has PW where a password stands, and B64 for that of carol in
-// base64; ordinary.txt must stay as it is; of wraps.txt with each of errors.txt nothing may be lost. With
+// base64; ordinary.txt must stay as it is, and so in later; of wraps.txt with each of errors.txt nothing may be lost. With
 // $SENTRYCONFIG_CASES, a folder, its secrets.txt and ordinary.txt are measured too, and the lines that miss are
 // printed.
 func TestCorpus(t *testing.T) {
-	folders := []string{"testdata"}
-	if more := os.Getenv("SENTRYCONFIG_CASES"); more != "" {
-		folders = append(folders, more)
-	}
 	f := New(Config{PII: true})
 	unchanged := func(line string) bool { return f.Text(line) == line }
-	for _, folder := range folders {
+	lists := func(folder string, found, same int) {
 		name := filepath.Base(folder)
-		measure(t, name+": secrets found", wantFound, corpus(t, folder, "secrets"),
+		measure(t, name+": secrets found", found, corpus(t, folder, "secrets"),
 			func(line string) bool { return hidden(f, line) })
-		measure(t, name+": ordinary lines unchanged", wantUnchanged, corpus(t, folder, "ordinary"), unchanged)
+		measure(t, name+": ordinary lines unchanged", same, corpus(t, folder, "ordinary"), unchanged)
+	}
+	lists("testdata", wantFound, wantUnchanged)
+	lists("testdata/later", wantLaterFound, wantLaterUnchanged)
+	if more := os.Getenv("SENTRYCONFIG_CASES"); more != "" {
+		lists(more, wantFound, wantUnchanged)
 	}
 	var wrapped []string
 	for _, wrap := range corpus(t, "testdata", "wraps") {

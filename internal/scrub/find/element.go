@@ -23,7 +23,7 @@ func (s *Finder) element(ed *editor, i int) int {
 		return 0
 	case end < i && !named:
 		ed.steps += i - end
-		for _, attribute := range [...]string{` name="`, ` key="`, ` id="`, ` Name="`, ` Key="`} {
+		for _, attribute := range [...]string{` name="`, ` key="`, ` id="`, ` Name="`, ` Key="`, ` N="`} {
 			if _, value, found := strings.Cut(t[end:i], attribute); found {
 				value, _, _ = strings.Cut(value, `"`)
 				named = named || s.names.secret(value)

@@ -7,21 +7,22 @@ import (
 
 // A valueRule says how a value in a text ends.
 type valueRule struct {
-	name      string
-	sep       byte // ':' or '=', 0 after a flag
-	spaced    bool // a blank follows sep
-	enclosing byte // the quote that opened before the name, 0 if none
-	bare      bool // the name isn't quoted
-	query     bool // ?name= or &name=
-	chain     bool // ;name=, as in connection strings: the value may hold blanks
-	path      bool // /name: the last element of a path
-	flag      bool // the value of a command-line flag
-	start     int  // where the name begins
+	name      string // in lower case
+	sep       byte   // ':' or '=', 0 after a flag
+	spaced    bool   // a blank follows sep
+	enclosing byte   // the quote that opened before the name, 0 if none
+	bare      bool   // the name isn't quoted
+	query     bool   // ?name= or &name=
+	chain     bool   // ;name=, as in connection strings: the value may hold blanks
+	path      bool   // /name: the last element of a path
+	flag      bool   // the value of a command-line flag
+	start     int    // where the name begins
 }
 
 // value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
 func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	t := ed.text
+	rule.name = strings.ToLower(rule.name)
 	start := ed.skipBlanks(k)
 	if rule.sep == ':' {
 		if rule.bare {
@@ -101,7 +102,7 @@ func (e *editor) bareValue(k int, rule valueRule) int {
 	if long := e.headerEnd(k, end, rule); long > end {
 		return e.replace(k, long, Filtered)
 	}
-	results := rule.bare && rule.sep == ':' && rule.spaced && equalFold(rule.name, "pass") // PASS: 12, FAIL: 3
+	results := rule.bare && rule.sep == ':' && rule.spaced && rule.name == "pass" // PASS: 12, FAIL: 3
 	if isHarmless(word, rule) || results && !isSecretive(word) ||
 		rule.sep != '=' && rule.spaced && e.isProse(k, end, rule) {
 		return 0
@@ -149,7 +150,7 @@ func (x *scanner) isQuotedName(k int) bool {
 // phraseEnd returns the end of a value of several words, whose first one ends at end: that of a password which has a line
 // to itself, up to another name.
 func (x *scanner) phraseEnd(end int, r valueRule) int {
-	phrase := containsFold(r.name, "pass") || containsFold(r.name, "phrase") || containsFold(r.name, "mnemonic")
+	phrase := strings.Contains(r.name, "pass") || strings.Contains(r.name, "phrase") || strings.Contains(r.name, "mnemonic")
 	if _, alone := x.indent(r.start); !phrase || !alone || !r.bare || !r.spaced || r.sep == 0 {
 		return end
 	}
@@ -396,7 +397,7 @@ var (
 func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	t := x.text
 	word := strings.TrimRight(t[k:end], ";")
-	if rule.sep == ':' && len(rule.name) >= 6 && containsFold(rule.name, "cookie") {
+	if rule.sep == ':' && strings.Contains(rule.name, "cookie") {
 		name, _, found := strings.Cut(word, "=")
 		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
 			return x.headerLine(end, rule.enclosing)
@@ -409,7 +410,7 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 		return 0
 	}
 	second := t[next:after]
-	ownScheme := containsFold(rule.name, "authori") && len(word) <= 16 && !isSmall(word) && !isProseWord(word)
+	ownScheme := strings.Contains(rule.name, "authori") && len(word) <= 16 && !isSmall(word) && !isProseWord(word)
 	oneWord := isAny(word, wordSchemes[:])
 	switch {
 	case isAny(word, lineSchemes[:]), oneWord && strings.HasSuffix(second, "="): // token="…"

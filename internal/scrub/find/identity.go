@@ -24,22 +24,14 @@ const (
 // mail handles the "@" at i of a mail address.
 func (e *editor) mail(i int) int {
 	t := e.text
-	start := i
-	for limit := max(e.last, i-maxMailName-1); start > limit; start-- {
-		if !isTokenByte(t[start-1]) && strings.IndexByte(".+%", t[start-1]) < 0 {
-			break
-		}
-	}
+	start := e.spanBack(i, max(e.last, i-maxMailName-1), classToken|classDot|classSign)
 	end := e.span(i+1, min(len(t), i+1+maxLookBack), classAlnum|classDash|classDot)
-	e.steps += i - start
 	for end > i+1 && t[end-1] == '.' { // the sentence's
 		end--
 	}
 	host := t[i+1 : end]
 	dot := strings.LastIndexByte(host, '.')
-	for start < i && (t[start] == '.' || t[start] == '%') {
-		start++
-	}
+	start += len(t[start:i]) - len(strings.TrimLeft(t[start:i], ".!#$%*^~?"))
 	if start == i || dot < 1 || !isMailDomain(strings.ToLower(host[dot+1:])) ||
 		machineNames[strings.ToLower(t[start:i])] {
 		return 0

@@ -59,9 +59,7 @@ func luhn(number string) bool {
 	for i := range len(number) {
 		d := int(number[len(number)-1-i] - '0')
 		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
+			d = d*2 - d/5*9 // the sum of its digits
 		}
 		sum += d
 	}

@@ -25,14 +25,14 @@ func isHarmless(word string, rule valueRule) bool {
 		return true
 	}
 	word = strings.Trim(word, ".,:!?;()[]<>")
-	name := strings.ToLower(rule.name)
+	name := rule.name
 	cookie, _, isCookie := strings.Cut(word, "=")
 	working := strings.HasSuffix(name, "pwd") && len(name) <= len("oldpwd") // a folder
 	switch {
 	case isReference(word), isMask(word), isNothing(word), isProseWord(word), isPunctuation(word),
 		strings.HasPrefix(word, "S-1-"), // a SID names a person, perhaps
 		isSmall(word) && !strings.HasPrefix(name, "cv"),
-		isCookie && harmlessCookies[strings.ToLower(cookie)] && containsFold(name, "cookie"),
+		isCookie && harmlessCookies[strings.ToLower(cookie)] && strings.Contains(name, "cookie"),
 		name == "oauth2" && rule.sep == ':', // the package with its errors
 		(working || places[name] || rule.path) && isPath(word, working),
 		linkNames[name] && !strings.ContainsAny(word, ":@=/"),
@@ -68,7 +68,7 @@ func isReference(word string) bool {
 	}
 	switch word[0] {
 	case '$':
-		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${")
+		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${") || strings.HasPrefix(word, "$(")
 	case '%':
 		return len(word) > 2 && word[len(word)-1] == '%' && isIdentifier(word[1:len(word)-1])
 	case '{':
@@ -110,7 +110,6 @@ func isSecretive(word string) bool {
 func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	t := x.text
 	word := strings.TrimRight(t[k:end], ".,:!")
-	name := strings.ToLower(rule.name)
 	more := end+1 < len(t) && t[end] == ' ' && classes[t[end+1]]&(classAlnum|classHigh) != 0
 	switch {
 	case strings.HasPrefix(word, "0x") && len(word) <= len("0x80070005"), isDate(word):
@@ -119,7 +118,7 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		return true
 	case rule.sep == 0:
 		return !rule.flag && !isSecretive(word)
-	case rule.sep == ':' && (isConstant(word) || weakNames[name] && isJoined(word)):
+	case rule.sep == ':' && (isConstant(word) || weakNames[rule.name] && isJoined(word)):
 		return true
 	case rule.path || !rule.bare: // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
 		return more && isPlainWord(word)
@@ -131,7 +130,7 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		first, _, parts := strings.Cut(word, "_") // invalid_grant
 		return parts && isIdentifier(word) && isProseWord(first) ||
 			word == "i/o" || more && numberedPackages[strings.ToLower(word)]
-	case weakNames[name] && (more || !wordNames[name]):
+	case weakNames[rule.name] && (more || !wordNames[rule.name]):
 		return true
 	}
 	return more && x.isSentence(k, end, rule)

@@ -149,16 +149,6 @@ func hasPrefixFold(t, prefix string) bool {
 	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
 }
 
-// containsFold reports whether t contains part, which is in lower case.
-func containsFold(t, part string) bool {
-	for i := 0; i+len(part) <= len(t); i++ {
-		if hasPrefixFold(t[i:], part) {
-			return true
-		}
-	}
-	return false
-}
-
 func setOf(words string) map[string]bool {
 	set := make(map[string]bool)
 	for word := range strings.FieldsSeq(words) {

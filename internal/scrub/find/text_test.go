@@ -311,7 +311,7 @@ func BenchmarkText(b *testing.B) {
 func TestTextTwice(t *testing.T) {
 	t.Parallel()
 	f := New(linearOwner)
-	for _, list := range []string{"secrets", "ordinary"} {
+	for _, list := range []string{"secrets", "ordinary", "later/secrets", "later/ordinary"} {
 		for _, line := range corpus(t, "testdata", list) {
 			once := f.Text(strings.ReplaceAll(line, "PW", "Sommer2024!"))
 			if twice := f.Text(once); twice != once {
