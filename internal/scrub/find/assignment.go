@@ -31,26 +31,37 @@ func (s *Finder) assignment(ed *editor, i int) int {
 			return 0
 		}
 	}
-	k := i + 1
+	return s.assigned(ed, i, role, valueRule{name: last, sep: t[i], bare: !quoted, start: start}, start+len(name))
+}
+
+// assigned handles the value behind the sign at i of a name that ends at end, a secret's or of another role.
+func (s *Finder) assigned(ed *editor, i int, role wordKind, rule valueRule, end int) int {
+	t, k := ed.text, i+1
 	for n := 0; k < len(t) && n < 2 && (t[k] == '=' || t[k] == '>' || t[k] == ':'); n++ { // := == =>
 		k++
 	}
-	rule := valueRule{name: last, sep: t[i], bare: !quoted, start: start}
 	if role != 0 {
-		if next, secret := s.inRole(ed, role, i, k, &rule, start+len(name)); !secret {
+		if next, secret := s.inRole(ed, role, i, k, &rule, end); !secret {
 			return next
 		}
 	}
-	if rule.start > 0 {
-		before := t[rule.start-1]
-		rule.path = before == '/'
-		rule.query = t[i] == '=' && (before == '?' || before == '&')
-		rule.chain = t[i] == '=' && (before == ';' || before == ' ' && rule.start > 1 && t[rule.start-2] == ';')
-		if rule.bare && classes[before]&classQuote != 0 {
-			rule.enclosing = before
-		}
-	}
+	rule.stand(t)
 	return s.value(ed, k, rule)
+}
+
+// stand says what is before the name that begins at r.start.
+func (r *valueRule) stand(t string) {
+	before, blank := byte('\n'), false
+	if r.start > 0 {
+		before = t[r.start-1]
+		blank = before == ' ' && r.start > 1 && t[r.start-2] == ';'
+	}
+	r.path = before == '/'
+	r.query = r.sep == '=' && (before == '?' || before == '&')
+	r.chain = r.sep == '=' && (before == ';' || blank)
+	if r.bare && classes[before]&classQuote != 0 {
+		r.enclosing = before
+	}
 }
 
 // inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role. secret

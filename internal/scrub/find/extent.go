@@ -46,21 +46,7 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	case strings.HasPrefix(t[k:], Filtered):
 		return k + len(Filtered)
 	case quote != 0 && quote != rule.enclosing:
-		end := ed.closing(from, len(t), quote, escapes)
-		if end < 0 {
-			end = len(t) // cut off
-		}
-		for k > start && t[k-1] == '(' && strings.HasPrefix(t[min(end+1, len(t)):], ", "+string(rune(quote))) {
-			next := ed.argument(end + len(`", `)) // auth=("bob", "hunter2")
-			if next.end == next.from {
-				break
-			}
-			end = next.end
-		}
-		if rule.bare && isHarmless(t[from:end], rule) {
-			return 0
-		}
-		return ed.replace(from, end, Filtered)
+		return ed.quotedValue(from, quote, escapes, rule, k > start && t[k-1] == '(')
 	case strings.HasPrefix(t[k:], "{{"), ed.isRemark(k):
 		return 0
 	}
@@ -72,6 +58,26 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		return ed.replace(k, k+len(strings.TrimRight(t[k:end], " \t,.:")), Filtered)
 	}
 	return ed.bareValue(k, rule)
+}
+
+// quotedValue replaces the value that begins at from, after a quote behind escapes backslashes; it is perhaps one of
+// several in brackets.
+func (e *editor) quotedValue(from int, quote byte, escapes int, rule valueRule, inBrackets bool) int {
+	t, end := e.text, e.closing(from, len(e.text), quote, escapes)
+	if end < 0 {
+		return e.replace(from, len(t), Filtered) // cut off
+	}
+	for inBrackets && strings.HasPrefix(t[end+1:], ", ") { // auth=("bob", "hunter2")
+		next := e.argument(end + len(`", `))
+		if next.end == next.from || next.from == end+len(`", `) {
+			break
+		}
+		end = next.end
+	}
+	if rule.bare && isHarmless(t[from:end], rule) {
+		return 0
+	}
+	return e.replace(from, end, Filtered)
 }
 
 // escapedLine returns where the value at start begins: behind an escaped line break, if a secret is there.
@@ -306,18 +312,14 @@ func (x *scanner) wordEnd(k int, rule valueRule) int {
 	open := 0
 	i := k
 	for ; i < len(t); i++ {
-		if isTokenByte(t[i]) {
+		kind := classes[t[i]]
+		if kind&(classToken|classOpen) != 0 {
+			open += int(kind & classOpen / classOpen)
 			continue
 		}
-		switch t[i] {
-		case '(', '[', '{':
-			open++
+		if kind&classClose != 0 && open > 0 {
+			open--
 			continue
-		case ')', ']', '}':
-			if open > 0 {
-				open--
-				continue
-			}
 		}
 		if x.endsWord(i, &rule) {
 			break

@@ -157,8 +157,8 @@ func (p *personal) found(ed *editor, i int) int {
 	case c == '@':
 		return ed.mail(i)
 	case c == ':' || c == '-':
-		if i >= 2 && i+3 < len(t) && t[i+3] == c && isHex(t[i-1]) && isHex(t[i-2]) {
-			return ed.mac(i)
+		if next := ed.mac(i); next > 0 {
+			return next
 		}
 		if c == '-' && i > 0 && t[i-1] == 'S' {
 			return ed.sid(i)
@@ -536,28 +536,18 @@ func (x *scanner) userBytes(k, i int, windows bool) int {
 // closesUser reports whether what stands at end shows that all of t[k:end] is a user's name, blanks included.
 func (x *scanner) closesUser(k, end int) bool {
 	t := x.text
-	if end == len(t) {
-		return false
-	}
-	if x.separator(end) > 0 || classes[t[end]]&classQuote != 0 {
-		return true
-	}
-	return t[end] == ':' && end+1 < len(t) && (t[end+1] == ' ' || t[end+1] == '\n') && strings.Count(t[k:end], " ") <= 3
+	return end < len(t) && (x.separator(end) > 0 || classes[t[end]]&classQuote != 0 ||
+		(strings.HasPrefix(t[end:], ": ") || strings.HasPrefix(t[end:], ":\n")) && strings.Count(t[k:end], " ") <= 3)
 }
 
 // capitalizedEnd returns the end of the words behind the blank in t[:end] that are written like names: what follows may
 // be the sentence around the path.
 func capitalizedEnd(t string, blank, end int) int {
-	for blank+1 < end {
-		r, _ := utf8.DecodeRuneInString(t[blank+1:])
-		if !unicode.IsUpper(r) && !unicode.IsDigit(r) {
+	for word := range strings.SplitSeq(t[blank+1:end], " ") {
+		if r, _ := utf8.DecodeRuneInString(word); !unicode.IsUpper(r) && !unicode.IsDigit(r) {
 			break
 		}
-		next := strings.IndexByte(t[blank+1:end], ' ')
-		if next < 0 {
-			return end
-		}
-		blank += 1 + next
+		blank += len(" ") + len(word)
 	}
 	return blank
 }

@@ -349,7 +349,7 @@ func (e *editor) basic(k int) int {
 // telegram handles the ":" at i of a bot's token.
 func (e *editor) telegram(i int) int {
 	t := e.text
-	if i < 8 || i+31 > len(t) || t[i-1] < '0' || t[i-1] > '9' || t[i+1] != 'A' || t[i+2] != 'A' {
+	if i < 8 || i+31 > len(t) {
 		return 0
 	}
 	start, end := e.spanBack(i, 0, classDigit), e.span(i+1, len(t), classToken)

@@ -42,6 +42,7 @@ const (
 	onEscape
 	onPassword
 	onPass
+	onKey
 	onSeparator
 	onArrow
 	onAngle
@@ -70,6 +71,7 @@ var triggers = [onWord]trigger{
 	onEscape:     {at: `\`, before: "nrt"},
 	onPassword:   {at: "wW", after: "sSpPnN"},
 	onPass:       {at: "sS", after: "sS", before: " \t"},
+	onKey:        {at: "yY", after: "eE", before: " \t"},
 	onSeparator:  {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
 	onArrow:      {at: ">", after: "-"},
 	onAngle:      {at: "<", after: " "},
@@ -108,7 +110,7 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return s.word(ed, i+len("%3D"))
 	case onEscape:
 		return s.word(ed, i+2)
-	case onPassword, onPass:
+	case onPassword, onPass, onKey:
 		return s.passWord(ed, i)
 	case onSeparator, onArrow, onAngle:
 		return s.apart(ed, i)
