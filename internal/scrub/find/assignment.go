@@ -64,8 +64,8 @@ func (r *valueRule) stand(t string) {
 	}
 }
 
-// inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role. secret
-// says that it is one here.
+// inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role.
+// Whether it is one here, it says itself.
 func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, end int) (next int, secret bool) {
 	t, start := ed.text, rule.start
 	inQuery := start > 0 && (t[start-1] == '?' || t[start-1] == '&')

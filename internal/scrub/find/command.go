@@ -26,8 +26,8 @@ var commands = [...]command{
 	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
-		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget ncftpput certutil kinit " +
-		"cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
+		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget ncftpput certutil " +
+		"kinit cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
 	{programs: "sqlcmd osql isql mssql-cli bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
@@ -338,8 +338,8 @@ func (x *scanner) bareArgument(k int) argument {
 // secretReaders read a secret from what is piped to them.
 var secretReaders = [...]string{
 	"sudo -S", "sudo -k -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin",
-	"-pass stdin", "--with-token", "--data-file=-", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd", "gocryptfs", "kinit",
-	"ConvertTo-SecureString",
+	"-pass stdin", "--with-token", "--data-file=-", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd",
+	"gocryptfs", "kinit", "ConvertTo-SecureString",
 }
 
 // piped handles the "|" at i behind "echo secret".

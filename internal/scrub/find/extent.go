@@ -129,8 +129,9 @@ var sigils = [...]string{"@", "$", "$@", "(", "r", "b", "f", "u", "!!str ", "!st
 // sigil returns where the quote behind a sigil at k is; k if there is none.
 func (x *scanner) sigil(k int) int {
 	for _, sigil := range sigils {
-		if after := k + len(sigil); strings.HasPrefix(x.text[k:], sigil) && strings.ContainsAny(x.text[after:min(after+1, len(x.text))], `"'`) {
-			return after
+		rest, found := strings.CutPrefix(x.text[k:], sigil)
+		if found && rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+			return k + len(sigil)
 		}
 	}
 	return k
@@ -153,10 +154,10 @@ func (x *scanner) isQuotedName(k int) bool {
 	return name.from > k && strings.HasPrefix(x.text[x.skipBlanks(name.next):], ":")
 }
 
-// phraseEnd returns the end of a value of several words, whose first one ends at end: that of a password which has a line
-// to itself, up to another name.
+// phraseEnd returns the end of a value of several words, whose first one ends at end: that of a password which has a
+// line to itself, up to another name.
 func (x *scanner) phraseEnd(end int, r valueRule) int {
-	phrase := strings.Contains(r.name, "pass") || strings.Contains(r.name, "phrase") || strings.Contains(r.name, "mnemonic")
+	phrase := strings.Contains(r.name, "pass") || strings.HasSuffix(r.name, "phrase") || r.name == "mnemonic"
 	if _, alone := x.indent(r.start); !phrase || !alone || !r.bare || !r.spaced || r.sep == 0 {
 		return end
 	}

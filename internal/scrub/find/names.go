@@ -80,8 +80,8 @@ var secretWords = strings.Fields(`
 	κωδικός رمزعبور mậtkhẩu katasandi รหัสผ่าน secret secrets secretkey secretkeys clientsecret credential
 	credentials cred creds token authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp totp
 	apikey apikeys accesskey accesskeys authkey authkeys privatekey privatekeys privkey signingkey encryptionkey
-	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk sshkey
-	sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey networkkey
+	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk
+	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey networkkey
 	networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode otpcode
 	deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial keycontent
 	subscriptionkey applicationkey functionskey clientkey codeverifier clientassertion samlresponse symfony vaultkey
@@ -132,7 +132,8 @@ var otherWords = map[wordKind][]string{
 	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
 	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
 	kindTail: {"key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
-		"ordine", "provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave", "khẩu"},
+		"ordine", "provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave",
+		"khẩu"},
 }
 
 func newNames(configured []string) *names {

@@ -238,8 +238,8 @@ func (p *personal) path(ed *editor, i, n int) int {
 	return ed.replace(start, end, homeMark)
 }
 
-// otherHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, and the folder with the
-// disks of one user, by the n bytes of separators at i.
+// otherHomes recognises home/name/ at the beginning of a path without a root, as tar lists them, and the folder with
+// the disks of one user, by the n bytes of separators at i.
 func (x *scanner) otherHomes(i, n int) (start, name int) {
 	t := x.text
 	for _, folder := range [...]string{"home", "Users"} {
@@ -268,8 +268,8 @@ var diskNames = setOf("usb cdrom dvd floppy disk hdd ssd sd sda sdb sdc stick ba
 // maxOwnerName is how long the name of a file's owner may be in a list, in bytes.
 const maxOwnerName = 32
 
-// listedOwner returns where the name of a file's owner begins that tar lists, with the group behind the slash at i; -1 if
-// it isn't that.
+// listedOwner returns where the name of a file's owner begins that tar lists, with the group behind the slash at i; -1
+// if it isn't that.
 func (x *scanner) listedOwner(i int) int {
 	t, mode := x.text, len("drwxr-xr-x ")
 	start := x.spanBack(i, max(0, i-maxOwnerName), className)

@@ -15,12 +15,11 @@ func (s *Finder) secrets(t string) string {
 	if !ed.disguised {
 		return out
 	}
-	out2 := plain(out)
-	ed = editor{scanner: scanner{text: out2}}
-	if s.findSecrets(&ed, 0, len(out2)); ed.out != nil {
-		return ed.done()
+	ed = editor{scanner: scanner{text: plain(out)}}
+	if s.findSecrets(&ed, 0, len(ed.text)); ed.out == nil {
+		return out
 	}
-	return out
+	return ed.done()
 }
 
 // An editor replaces parts of a text, from left to right.
