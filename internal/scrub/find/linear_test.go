@@ -89,11 +89,26 @@ func patternParts(s *Finder) (parts []string) {
 		parts = append(parts, strings.Fields(strings.ReplaceAll(c.flags, "+", ""))...)
 	}
 	parts = append(parts, "eyJ", "bearer", "Bearer", "basic", "Basic", "PW", "pw ")
+	for country := range ibans {
+		parts = append(parts, country+"12")
+	}
+	for _, c := range cards {
+		parts = append(parts, c.prefix, c.example[:minCard-1]+" ")
+	}
+	for _, f := range homeNames {
+		parts = append(parts, "/"+f.name+"/", `\`+f.name+`\`, "/"+f.unix+"/a ")
+	}
+	for _, words := range []map[string]bool{copulas, registryWords, harmlessCookies, operations} {
+		for word := range words {
+			parts = append(parts, "password "+word+" ", word+": ")
+		}
+	}
 	for _, hook := range webhooks {
 		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
 	}
 	for _, list := range [][]string{
 		lineSchemes[:], wordSchemes[:], secretReaders[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
+		strings.Fields(saidNames), keyShapes[:], accounts[:], properties[:], escapedSeparators[:], marks[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
@@ -103,6 +118,7 @@ func patternParts(s *Finder) (parts []string) {
 	} {
 		parts = append(parts, list...)
 	}
+	slices.Sort(parts) // tables that are maps have no order
 	return parts
 }
 
@@ -243,7 +259,10 @@ func TestMegabytes(t *testing.T) {
 		t.Skip("it reads hundreds of MiB")
 	}
 	s := New(linearOwner)
-	parts := append(patternParts(s), "SG.", "-eyJ", "password=", "token: ", `\"secret\":\"`, "password ", "Kennwort für ")
+	parts := append(patternParts(s), "SG.", "-eyJ", "token: ", `\"secret\":\"`, "password ", "Kennwort für ", "key <x ")
+	for _, name := range secretWords {
+		parts = append(parts, name+"=", name+" ")
+	}
 	seen := make(map[string]bool)
 	for _, part := range parts {
 		if seen[part] || part == "" {
