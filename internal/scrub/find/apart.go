@@ -1,6 +1,9 @@
 package find
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // apart handles a name and its value that stand apart by what isn't ":" or "=": in tables, lists, brackets and calls. i
 // is at the separator. As names stand so in prose and code too, the value must look like a secret.
@@ -42,13 +45,30 @@ func (s *Finder) flag(ed *editor, i int) int {
 		return 0
 	}
 	k := ed.nextStart(end)
-	if k == 0 || t[k] == '-' || !s.names.secret(t[name:end]) {
+	if k == 0 || t[k] == '-' {
 		return 0
 	}
-	if value := ed.argument(k); t[i] == '/' && !isSecretive(t[value.from:value.end]) { // GET /token 401
+	value := ed.argument(k)
+	word, secret := t[value.from:value.end], s.names.secret(t[name:end])
+	switch {
+	case secret && t[i] == '-', secret && isSecretive(word): // and not GET /token 401
+	case end == i+len("-p") && strings.IndexByte("pPwW", t[name]) >= 0 && ed.namesUser(i) &&
+		isSecretive(word) && strings.IndexByte(word, '.') < 0: // tool -u bob -p hunter2
+	default:
 		return 0
 	}
 	return s.value(ed, k, valueRule{name: t[name:end], flag: true})
+}
+
+// userFlags stand before the name of a user.
+var userFlags = [...]string{" -u ", " -U ", " -l ", " -D ", " --user", " -username "}
+
+// namesUser reports whether the command line before i has one of userFlags.
+func (x *scanner) namesUser(i int) bool {
+	before := x.text[max(0, i-maxLookBack):i]
+	x.steps += len(before)
+	before = before[strings.LastIndexByte(before, '\n')+1:]
+	return slices.ContainsFunc(userFlags[:], func(flag string) bool { return strings.Contains(before, flag) })
 }
 
 // passWord handles the byte at i of a password that its value follows behind a blank or in a sentence.

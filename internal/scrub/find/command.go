@@ -23,6 +23,7 @@ type command struct {
 var commands = [...]command{
 	{programs: "curl", flags: "-u --user -U --proxy-user", login: ":"},
 	{programs: "http https xh", flags: "-a", login: ":"},
+	{programs: "etcdctl", flags: "--user", login: ":"},
 	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
@@ -36,7 +37,7 @@ var commands = [...]command{
 	{programs: "plink pscp psftp putty manage-bde", flags: "-pw -rp"},
 	{programs: "redis-cli", flags: "-a"},
 	{programs: "snmpget snmpwalk snmpset snmpbulkwalk snmptable", flags: "-A -X -c"},
-	{programs: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", flags: "-w"},
+	{programs: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd kadmin", flags: "-w"},
 	{programs: "security+add-generic-password security+add-internet-password", flags: "-w"},
 	{programs: "security+unlock-keychain security+create-keychain", flags: "-p"},
 	{programs: "schtasks veracrypt truecrypt signtool mstsc xfreerdp wfreerdp winrs wevtutil mbsacli", flags: "/rp /p"},
@@ -48,18 +49,19 @@ var commands = [...]command{
 	{programs: "net+use net1+use", behind: `\\`, at: 1},
 	{programs: "net+user net1+user", at: 2},
 	{programs: "rasdial autologon isql", at: 3},
-	{programs: "wpa_passphrase rabbitmqctl+add_user rabbitmqctl+change_password", at: 2},
-	{programs: "networksetup+-setairportnetwork htpasswd", at: 3, weak: true},
+	{programs: "wpa_passphrase radtest rabbitmqctl+add_user rabbitmqctl+change_password", at: 2},
+	{programs: "networksetup+-setairportnetwork htpasswd mosquitto_passwd", at: 3, weak: true},
 	{programs: "htpasswd", at: 2, weak: true}, // behind a path
 	{programs: "dscl+-passwd", at: 1, weak: true},
 	{programs: "identified+by rclone+obscure", at: 1},
-	{programs: "crypto+isakmp+key snmp-server+community", at: 1},
+	{programs: "crypto+isakmp+key snmp-server+community set+snmp+community", at: 1},
+	{programs: "pragma+key", at: 2, weak: true}, // behind the "="
 	{programs: "username+secret username+password", at: 1, weak: true},
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
 	{programs: "vault+login bw+unlock cargo+login", at: 1, weak: true},
 	{programs: "sqlplus sqlldr imp exp impdp expdp rman+target", at: 1, login: "/", weak: true},
 	{programs: "AUTH AUTH+PLAIN AUTH+LOGIN AUTH+CRAM-MD5 PASS", at: 1, weak: true},
-	{programs: "setx nmcli aws+configure npm+config yarn+config git+config rclone+config", named: true},
+	{programs: "setx nmcli aws+configure npm+config yarn+config git+config rclone+config consul+kv", named: true},
 	{programs: "netsh", flags: "key="},
 }
 
@@ -87,7 +89,7 @@ const (
 	maxCommand   = 512 // how far into a list of arguments programs are looked for, in bytes
 	maxProgram   = 32  // longer than any program's name, in bytes
 	maxRunning   = 8   // how many programs are followed in one command line
-	maxArguments = 24  // how many arguments behind a program are read
+	maxArguments = 48  // how many arguments behind a program are read
 )
 
 // Arguments follows the arguments of a command line, to know which of its programs takes a secret in the next one. The
@@ -280,6 +282,9 @@ func (x *scanner) nextArgument(k int) argument {
 func (x *scanner) nextStart(k int) int {
 	gap := x.span(k, len(x.text), classQuote|classBackslash) // ["-p", "x"]
 	from := x.span(gap, len(x.text), classBlank|classComma|classOpen)
+	if from == gap && k > 0 && strings.IndexByte("\\^", x.text[k-1]) >= 0 { // the command goes on in another line
+		from = x.span(k, len(x.text), classWhitespace)
+	}
 	if from == gap || from == len(x.text) {
 		return 0
 	}

