@@ -251,12 +251,8 @@ func (x *scanner) composite(k int) (end int) {
 func (x *scanner) opening(k int) (from int, quote byte, escapes int) {
 	t := x.text
 	escapes = x.span(k, len(t), classBackslash) - k
-	if k+escapes >= len(t) {
-		return k, 0, 0
-	}
-	switch q := t[k+escapes]; q {
-	case '"', '\'', '`':
-		return k + escapes + 1, q, escapes
+	if at := k + escapes; at < len(t) && classes[t[at]]&classQuote != 0 {
+		return at + 1, t[at], escapes
 	}
 	return k, 0, 0
 }
