@@ -167,17 +167,26 @@ func (r *running) next(n *names, prev, arg string) int {
 		}
 		return -1
 	}
-	flag := arg == "" || arg[0] == '-' || arg[0] == '/'
 	from := r.joined(arg)
-	if !flag && (r.counts(arg) || r.named && n.secret(prev) || slices.ContainsFunc(r.flags, func(flag string) bool {
-		return prev == flag || flag[0] == '/' && equalFold(prev, flag)
-	})) {
+	dash := arg == "" || arg[0] == '-' && r.behind == "" // net use has flags with slashes only
+	slash := strings.HasPrefix(arg, "/")
+	path := strings.HasPrefix(prev, "/") && !strings.HasPrefix(prev, "//") // no name
+	if !dash && !slash && r.counts(arg) || !dash && r.follows(prev, slash) ||
+		r.named && n.secret(prev) && !path && len(arg) > len("/m") {
 		from = 0
 	}
 	if from < 0 || !r.isSecret(arg[from:]) {
 		return -1
 	}
 	return from
+}
+
+// follows reports whether the argument behind prev is the secret of a flag; one that begins with a slash only if the
+// flag doesn't.
+func (c *invocation) follows(prev string, slash bool) bool {
+	return slices.ContainsFunc(c.flags, func(flag string) bool {
+		return prev == flag && (!slash || flag[0] == '-') || flag[0] == '/' && !slash && equalFold(prev, flag)
+	})
 }
 
 // counts reports whether arg, which is no flag, is the one that at counts.
@@ -215,10 +224,13 @@ func (c *command) isSecret(value string) bool {
 	if c.login != "" {
 		_, value, _ = strings.Cut(value, c.login)
 	}
-	if c.weak && !isSecretive(value) && !strings.HasSuffix(value, "=") || isConstant(strings.TrimRight(value, digits)) {
-		return false // AUTH CRAM-MD5 …
+	switch {
+	case c.weak && !isSecretive(value) && !strings.HasSuffix(value, "="),
+		isConstant(strings.TrimRight(value, digits)) && c.weak, // AUTH CRAM-MD5 …
+		value == "" || isPunctuation(value) || isReference(value) || isNothing(value):
+		return false
 	}
-	return value != "" && value != "*" && !isHarmless(value, valueRule{name: "password", flag: true})
+	return c.login != "" || c.named || !isHarmless(value, valueRule{name: "password", flag: true})
 }
 
 // commandLine handles the command line whose program begins at i.

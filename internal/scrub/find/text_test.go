@@ -59,6 +59,7 @@ func TestTextSecrets(t *testing.T) {
 		{"docker login on lines", "docker login \\\n  -u bob \\\n  -p hunter2", "docker login \\\n  -u bob \\\n  -p [Filtered]"},
 		{"a command line in another", `ssh h "cd /x; mysql -uroot -phunter2" && psexec \\pc cmd /c "net user bob hunter2"`, `ssh h "cd /x; mysql -uroot -p[Filtered]" && psexec \\pc cmd /c "net user bob [Filtered]"`},
 		{"flags of any program", "tool -u bob -p hunter2 host; tool -u bob -p 8080 host", "tool -u bob -p [Filtered] host; tool -u bob -p 8080 host"},
+		{"passwords like flags, paths and words", `psexec \\pc -p /x9y8z7 c; net use Z: \\a\b --x1y2 /user:c; curl -u bob:a h; setx TOKEN /x1y2 /m`, `psexec \\pc -p [Filtered] c; net use Z: \\a\b [Filtered] /user:c; curl -u [Filtered] h; setx TOKEN [Filtered] /m`},
 		{"logins in brackets", `get(url, auth=("bob", "hunter2"))`, `get(url, auth=("[Filtered]"))`},
 		{"docker run", "docker run -p 8080:80 -P nginx", ""},
 		{"mysql", "mysql -u root -phunter2 shop", "mysql -u root -p[Filtered] shop"},
