@@ -50,8 +50,9 @@ var commands = [...]command{
 	{programs: "net+user net1+user", at: 2},
 	{programs: "rasdial autologon isql", at: 3},
 	{programs: "wpa_passphrase radtest rabbitmqctl+add_user rabbitmqctl+change_password", at: 2},
-	{programs: "networksetup+-setairportnetwork htpasswd mosquitto_passwd", at: 3, weak: true},
-	{programs: "htpasswd", at: 2, weak: true}, // behind a path
+	{programs: "networksetup+-setairportnetwork htpasswd", at: 3, weak: true},
+	{programs: "mosquitto_passwd", at: 3, weak: true}, //nolint:misspell // the name of the program
+	{programs: "htpasswd", at: 2, weak: true},         // behind a path
 	{programs: "dscl+-passwd", at: 1, weak: true},
 	{programs: "identified+by rclone+obscure", at: 1},
 	{programs: "crypto+isakmp+key snmp-server+community set+snmp+community", at: 1},
