@@ -261,12 +261,12 @@ func TestMegabytes(t *testing.T) {
 	s := New(linearOwner)
 	parts := append(patternParts(s), "SG.", "-eyJ", "token: ", `\"secret\":\"`, "password ", "Kennwort für ", "key <x ")
 	for _, name := range secretWords {
-		parts = append(parts, name+"=", name+" ")
+		parts = append(parts, name+"=")
 	}
 	seen := make(map[string]bool)
 	for _, part := range parts {
-		if seen[part] || part == "" {
-			continue
+		if seen[part] || part == "" || strings.HasSuffix(part, " a ") || strings.HasPrefix(part, "password ") {
+			continue // those have texts of some KiB
 		}
 		seen[part] = true
 		checkLinear(t, s, func(times int) string { return strings.Repeat(part, times<<19/len(part)) })
