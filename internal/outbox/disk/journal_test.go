@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -95,4 +96,28 @@ func TestJobsAndTags(t *testing.T) {
 	if a := got[0]; a.Tags["shop"] != "x" || a.Job.ID != "17" || a.Job.MaxAttempts != 3 || a.Job.Identity != "ours" {
 		t.Errorf("noted %+v", a)
 	}
+}
+
+// FuzzNote: what is noted of a task comes back, whatever its texts are.
+func FuzzNote(f *testing.F) {
+	f.Add("send", 1, "mail", "17")
+	f.Add(`a"b`, 0, `a\b`, "a\tb")
+	f.Add("", -1, "a\x00\"\\ä\xff<>&\u2028", "\x7f")
+	f.Fuzz(func(t *testing.T, text string, n int, queue, id string) {
+		want := Task{Type: text, Index: n, Total: n, Started: time.Unix(int64(n), 1).UTC(), PII: n > 0, TraceID: id,
+			SpanID: queue, Outer: text, Tags: map[string]string{queue: id},
+			Job: &Job{System: text, Queue: queue, ID: id, Attempt: n, MaxAttempts: -n, Identity: text}}
+		if len(text) > maxName || len(queue) > maxName || len(id) > maxName || want.Started.Year() < 0 ||
+			want.Started.Year() > 9999 {
+			t.Skip()
+		}
+		encoded, err := json.Marshal(want)
+		must(t, err)
+		var plain, ours Task
+		must(t, json.Unmarshal(encoded, &plain))
+		must(t, json.Unmarshal(appendTask(nil, &want), &ours))
+		if !reflect.DeepEqual(plain, ours) {
+			t.Errorf("%s\nencoding/json writes %s", appendTask(nil, &want), encoded)
+		}
+	})
 }
