@@ -11,8 +11,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // A Process is what the journal says of the process that writes it.
@@ -49,6 +51,23 @@ type Job struct {
 	Attempt     int    `json:"attempt,omitempty"`
 	MaxAttempts int    `json:"max_attempts,omitempty"`
 	Identity    string `json:"identity,omitempty"` // by which whoever finds the attempt lost knows the job
+}
+
+// Fit returns j with names that find room in the journal and come back from it as they are. One that doesn't keeps its
+// beginning, and a sum tells it from others that begin so. What is made of a job's names is made of these, so that it is
+// the same before and after its process has died.
+func (j Job) Fit() Job {
+	j.System, j.Queue, j.ID, j.Identity = fitName(j.System), fitName(j.Queue), fitName(j.ID), fitName(j.Identity)
+	return j
+}
+
+func fitName(name string) string {
+	if len(name) <= maxName && utf8.ValidString(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	mark := "…" + hex.EncodeToString(sum[:8])
+	return strings.ToValidUTF8(name[:min(len(name), maxName-len(mark))], "") + mark
 }
 
 // A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
@@ -351,13 +370,14 @@ func appendTask(b []byte, t *Task) []byte {
 		}
 	}
 	if job := t.Job; job != nil {
+		fit := job.Fit()
 		b = append(appendName(b, "job"), '{')
-		b = appendMember(b, "system", cutTo(job.System, maxName))
-		b = appendMember(b, "queue", cutTo(job.Queue, maxName))
-		b = appendMember(b, "id", cutTo(job.ID, maxName))
-		b = appendNumber(b, "attempt", job.Attempt)
-		b = appendNumber(b, "max_attempts", job.MaxAttempts)
-		b = append(appendMember(b, "identity", cutTo(job.Identity, maxName)), '}')
+		b = appendMember(b, "system", fit.System)
+		b = appendMember(b, "queue", fit.Queue)
+		b = appendMember(b, "id", fit.ID)
+		b = appendNumber(b, "attempt", fit.Attempt)
+		b = appendNumber(b, "max_attempts", fit.MaxAttempts)
+		b = append(appendMember(b, "identity", fit.Identity), '}')
 	}
 	return append(b, '}')
 }
