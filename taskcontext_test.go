@@ -36,8 +36,8 @@ func TestUnsampledJobIsCheap(t *testing.T) {
 // producer is the trace of whoever has enqueued a job, and its span.
 const producer = "0123456789abcdef0123456789abcdef-fedcba9876543210"
 
-// TestUnsampledTask: what a task without a transaction makes only when it is asked for is as in one that has it from the
-// start: one hub and one span, in one trace, which the journal has noted already, with what the task began with.
+// TestUnsampledTask: what a task without a transaction makes only when it is asked for is as in one that has it from
+// the start: one hub and one span, in one trace, which the journal has noted already, with what the task began with.
 func TestUnsampledTask(t *testing.T) {
 	for name, test := range map[string]struct {
 		header, baggage string
@@ -76,7 +76,8 @@ func TestUnsampledTask(t *testing.T) {
 			if (id+"-"+parent == producer) != test.continued || !strings.Contains(journal(t, dir), id) {
 				t.Errorf("trace %v", trace)
 			}
-			if e.Tags["shop"] != "x" || e.Tags["queue"] != "mail" || e.Tags["from"] != "within" || trace["op"] != "queue.process" {
+			if e.Tags["shop"] != "x" || e.Tags["queue"] != "mail" || e.Tags["from"] != "within" ||
+				trace["op"] != "queue.process" {
 				t.Errorf("tags %v, trace %v", e.Tags, trace)
 			}
 		})
@@ -160,7 +161,8 @@ func TestUnsampledTaskKeepsItsHub(t *testing.T) {
 		})
 	sentry.CurrentHub().Scope().RemoveTag("customer")
 	sentry.CurrentHub().Scope().RemoveTag("region")
-	if e := server.WaitEvents(1, time.Minute)[0]; e.Tags["customer"] != "" || e.Tags["region"] != "eu" || e.Tags["queue"] != "mail" {
-		t.Errorf("tags %v", e.Tags)
+	tags := server.WaitEvents(1, time.Minute)[0].Tags
+	if tags["customer"] != "" || tags["region"] != "eu" || tags["queue"] != "mail" {
+		t.Errorf("tags %v", tags)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/getsentry/sentry-go"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/autoservice/sentryconfig"
 	"github.com/autoservice/sentryconfig/sentryriver"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestThreeWorkers side by side tell of each attempt once.
@@ -58,60 +60,47 @@ func TestThreeWorkers(t *testing.T) {
 }
 
 // TestProducers: a job whose inserter samples has its transaction in the same trace, whatever the worker's rate is, one
-// whose inserter doesn't has none, and one without a trace goes by the worker's rate. Errors come all the same, and of
+// whose inserter doesn't has none, and one without a trace goes by the worker's rate. Errors come all the same, and in
 // the inserter's trace.
 func TestProducers(t *testing.T) {
-	for _, working := range []float64{0, 1} {
-		b := newBench(t, sentryconfig.Options{TracesSampleRate: sentry.Set(working)})
+	for working := range 2 {
+		b := newBench(t, sentryconfig.Options{TracesSampleRate: sentry.Set(float64(working))})
 		b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return errMailbox }}),
 			sentryriver.Options{})
-		traces := make(map[string]string) // of the jobs, by their IDs
-		sampled := make(map[string]bool)
-		for _, inserting := range []float64{0, 1} {
+		for inserting := range 2 {
 			producer, err := sentryconfig.New(sentryconfig.Options{DSN: b.sentry.DSN(),
-				TracesSampleRate: sentry.Set(inserting)})
+				TracesSampleRate: sentry.Set(float64(inserting))})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, span := producer.CreateTaskSpan(context.Background(), "shop", 0, 0, nil)
-			result, err := b.river.Insert(ctx, sendArgs{N: 1}, &river.InsertOpts{MaxAttempts: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			id := fmt.Sprint(result.Job.ID)
-			traces[id], sampled[id] = sentryconfig.TraceHeaders(ctx)["sentry-trace"][:32], inserting == 1
+			b.checkJob(ctx, fmt.Sprintf("rates %d and %d", inserting, working), inserting)
 			span.Finish()
 			producer.Close(patience)
-			b.ended(result.Job.ID, rivertype.JobStateDiscarded)
 		}
-		plain := b.insert(1)
-		sampled[fmt.Sprint(plain)] = working == 1
-		b.ended(plain, rivertype.JobStateDiscarded)
-		b.stop()
-		b.flush()
-		for _, tx := range b.sentry.Transactions() {
-			id := fmt.Sprint(tx.Contexts["task"]["id"])
-			if tx.Transaction != "task.send" {
-				continue
-			}
-			if !sampled[id] || traces[id] != "" && tx.Contexts["trace"]["trace_id"] != traces[id] {
-				t.Errorf("worker's rate %v: job %s has a transaction in trace %v", working, id, tx.Contexts["trace"])
-			}
-			delete(sampled, id)
-		}
-		for id, missing := range sampled {
-			if missing {
-				t.Errorf("worker's rate %v: job %s has no transaction", working, id)
-			}
-		}
-		if n := len(b.sentry.Events()); n != 3 {
-			t.Errorf("worker's rate %v: %d events", working, n)
-		}
-		for _, e := range b.sentry.Events() {
-			trace := e.Contexts["trace"]["trace_id"]
-			if want := traces[fmt.Sprint(e.Contexts["task"]["id"])]; want != "" && trace != want {
-				t.Errorf("worker's rate %v: an event in trace %v, want %s", working, trace, want)
-			}
+		b.checkJob(context.Background(), fmt.Sprintf("no trace and rate %d", working), working)
+	}
+}
+
+// checkJob inserts a job, waits for it, and looks at its event, its transactions, and their trace.
+func (b *bench) checkJob(ctx context.Context, name string, sampled int) {
+	b.t.Helper()
+	result, err := b.river.Insert(ctx, sendArgs{N: 1}, &river.InsertOpts{MaxAttempts: 1})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.ended(result.Job.ID, rivertype.JobStateDiscarded)
+	b.flush()
+	other := func(e sentrytest.Event) bool { return e.Contexts["task"]["id"] != fmt.Sprint(result.Job.ID) }
+	events := slices.DeleteFunc(b.sentry.Events(), other)
+	transactions := slices.DeleteFunc(b.sentry.Transactions(), other)
+	if len(events) != 1 || len(transactions) != sampled {
+		b.t.Errorf("%s: %d events, %d transactions", name, len(events), len(transactions))
+	}
+	trace := sentryconfig.TraceHeaders(ctx)["sentry-trace"]
+	for _, e := range append(events, transactions...) {
+		if id := fmt.Sprint(e.Contexts["trace"]["trace_id"]); trace != "" && id != trace[:32] {
+			b.t.Errorf("%s: in trace %s, inserted in %s", name, id, trace)
 		}
 	}
 }

@@ -54,8 +54,8 @@ type Job struct {
 }
 
 // Fit returns j with names that find room in the journal and come back from it as they are. One that doesn't keeps its
-// beginning, and a sum tells it from others that begin so. What is made of a job's names is made of these, so that it is
-// the same before and after its process has died.
+// beginning, and a sum tells it from others that begin alike. Event IDs are made of these names, so that they are the
+// same before and after the job's process has died.
 func (j Job) Fit() Job {
 	j.System, j.Queue, j.ID, j.Identity = fitName(j.System), fitName(j.Queue), fitName(j.ID), fitName(j.Identity)
 	return j
@@ -141,7 +141,8 @@ type Slot struct {
 }
 
 // A noting is a task's beginning or end on its way to the disk. It is used again, so that a note makes no garbage. The
-// hand encodes it, too: a task engine's goroutines begin with a small stack, and growing that costs more than the write.
+// hand encodes it, too: a goroutine of a task engine begins with a small stack, and growing that costs more than the
+// write.
 type noting struct {
 	journal *Journal
 	task    Task

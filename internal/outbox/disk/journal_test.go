@@ -106,7 +106,8 @@ func TestLongNamesOfJobs(t *testing.T) {
 	must(t, err)
 	defer func() { _ = d.Close() }()
 	long := strings.Repeat("ä", maxName)
-	ids := []string{long + "1", long + "2", "x" + long, long[:maxName], "a\xff", "a\xfe", "a?", strings.Repeat("\x80", 300)}
+	ids := []string{long + "1", long + "2", "x" + long, long[:maxName], "a\xff", "a\xfe", "a?",
+		strings.Repeat("\x80", 300)}
 	for i, id := range ids {
 		d.Journal().Begin(Task{Type: "a", Started: time.Unix(int64(i), 0), Job: &Job{System: id, Queue: id, ID: id, Identity: id}})
 	}
