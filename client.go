@@ -55,6 +55,7 @@ type Client struct {
 	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
 
 	maxBreadcrumbs int // below 0: none are kept
+	tracing        tracing
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
 	asked         resolved   // what the options said, before ClientOptions had a word
@@ -193,6 +194,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	c.client = client
 	c.keeper = resident.New(c.keep)
 	c.collector = machine.New(c.collectorOptions())
+	c.tracing = newTracing(co)
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
 	return nil

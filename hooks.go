@@ -30,26 +30,29 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 		return c.finish(e, hint, c.hooks.beforeSendTransaction, "ClientOptions.BeforeSendTransaction")
 	}
 	co.BeforeSendLog, co.BeforeSendMetric, co.Integrations = c.finishLog, c.finishMetric, c.chooseIntegrations
-	co.TracesSampler = c.sampler(co.TracesSampleRate)
+	co.TracesSampler = c.sample
 }
 
-// sampler is the user's, else the rate of the options, which Reconfigure may change; given is what ClientOptions set.
-func (c *Client) sampler(given float64) sentry.TracesSampler {
-	return func(ctx sentry.SamplingContext) float64 {
-		rate := c.policy.Load().sampleRate
-		if c.ownRate {
-			rate = given
-		}
-		switch {
-		case c.hooks.sampler != nil:
-			c.call("ClientOptions.TracesSampler", func() { rate = c.hooks.sampler(ctx) })
-		case ctx.ParentSampled == sentry.SampledTrue:
-			return 1
-		case ctx.ParentSampled == sentry.SampledFalse:
-			return 0
-		}
-		return rate
+// sample asks the user's sampler. Without one the parent decides, else the rate.
+func (c *Client) sample(ctx sentry.SamplingContext) float64 {
+	rate := c.sampleRate()
+	switch {
+	case c.hooks.sampler != nil:
+		c.call("ClientOptions.TracesSampler", func() { rate = c.hooks.sampler(ctx) })
+	case ctx.ParentSampled == sentry.SampledTrue:
+		return 1
+	case ctx.ParentSampled == sentry.SampledFalse:
+		return 0
 	}
+	return rate
+}
+
+// sampleRate is that of the options, which Reconfigure may change, unless ClientOptions has set another.
+func (c *Client) sampleRate() float64 {
+	if c.ownRate {
+		return c.tracing.sampleRate
+	}
+	return c.policy.Load().sampleRate
 }
 
 // chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend

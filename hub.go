@@ -30,12 +30,12 @@ func (c *Client) taskIn(ctx context.Context) *TaskSpan {
 // package's own.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
-		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.hub || hub.Client() == c.client) {
+		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.sentryHub() || hub.Client() == c.client) {
 			return hub
 		}
 	}
 	if t != nil {
-		return t.hub
+		return t.sentryHub()
 	}
 	return c.ownHub()
 }
@@ -70,7 +70,7 @@ func (c *Client) ownHub() *sentry.Hub {
 // inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
 func (c *Client) inEndedTask(ctx context.Context) bool {
 	task, span := c.taskIn(ctx), sentry.SpanFromContext(ctx)
-	return task != nil && span != nil && span.GetTransaction() == task.root().span
+	return task != nil && span != nil && span.GetTransaction() == task.root().sentrySpan()
 }
 
 // hostOf returns the hub and the span in ctx that belong to another client than ours.

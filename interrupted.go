@@ -47,11 +47,11 @@ func (t *TaskSpan) noteStart() {
 		return
 	}
 	note := outbox.Task{
-		Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.span.StartTime, PII: t.client.policy.Load().pii,
-		TraceID: t.span.TraceID.String(), SpanID: t.span.SpanID.String(),
+		Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.started, PII: t.client.policy.Load().pii,
+		TraceID: t.traceID.String(), SpanID: t.spanID.String(),
 	}
 	if t.parent != nil {
-		note.Outer = t.parent.span.SpanID.String()
+		note.Outer = t.parent.spanID.String()
 	}
 	if t.job() != nil {
 		job := t.attempt.facts().Job

@@ -466,14 +466,19 @@ func TestTraceHeaders(t *testing.T) {
 	transactions(t, server, 1)
 }
 
-// BenchmarkRunTaskOfJob is what an attempt at a job costs that succeeds, without a transaction and with one.
+// BenchmarkRunTaskOfJob is what an attempt at a job costs that succeeds: without a transaction, with none that might
+// have been, and with one.
 func BenchmarkRunTaskOfJob(b *testing.B) {
-	for _, rate := range []float64{0, 1} {
-		b.Run(fmt.Sprint("rate ", rate), func(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		dir  string // of the outbox
+		rate float64
+	}{{"memory", "", 0}, {"rarely sampled", "", 1e-9}, {"disk", b.TempDir(), 0}, {"transaction", b.TempDir(), 1}} {
+		b.Run(bench.name, func(b *testing.B) {
 			server := sentrytest.NewServer(b)
 			server.Respond(func(int, http.ResponseWriter, *http.Request) bool { return true })
-			client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), OutboxDir: b.TempDir(),
-				TracesSampleRate: sentry.Set(rate)})
+			client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), OutboxDir: bench.dir,
+				TracesSampleRate: sentry.Set(bench.rate)})
 			if err != nil {
 				b.Fatal(err)
 			}

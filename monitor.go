@@ -106,5 +106,5 @@ func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duratio
 		return
 	}
 	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}
-	c.call("an event processor", func() { c.client.CaptureCheckIn(checkIn, m.Config, t.hub.Scope()) })
+	c.call("an event processor", func() { c.client.CaptureCheckIn(checkIn, m.Config, t.sentryHub().Scope()) })
 }

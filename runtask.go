@@ -111,9 +111,16 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 		ctx, span = c.startTask(ctx, task, adapters)
 		span.watchStuck(reflect.ValueOf(run).Pointer())
 	}
-	defer span.Finish()
+	returned := false
+	defer func() {
+		if !returned { // runtime.Goexit, or a panic that goes on to the engine and has ended the task
+			span.imply(sentry.SpanStatusAborted)
+		}
+		span.finish()
+	}()
 	result := TaskError{Task: task, client: c}
 	result.run(ctx, span, run, adapters != nil)
+	returned = true
 	if result.Err == nil {
 		return nil
 	}
@@ -140,9 +147,7 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 				e.EventID = span.capturePanic(p, how)
 			}
 			if raise {
-				if span != nil {
-					span.finish()
-				}
+				span.finish()
 				panic(v)
 			}
 		}

@@ -23,8 +23,6 @@ import (
 // call and does nothing. Its methods may be called from many goroutines at once.
 type TaskSpan struct {
 	client   *Client
-	hub      *sentry.Hub
-	span     *sentry.Span
 	parent   *TaskSpan
 	outer    *TaskSpan // the task in the context that it began with, which may be another Client's
 	taskType string
@@ -36,7 +34,17 @@ type TaskSpan struct {
 	began    clock.Start
 	reported atomic.Bool // as stuck
 	finished atomic.Bool
-	attempt  *attempt // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
+	attempt  *attempt          // what it has beyond a plain task; nil: nothing. It isn't replaced while the task runs
+	noted    map[string]string // tags of the user's, for the journal too; immutable
+
+	from    context.Context // the span starts in
+	traceID sentry.TraceID
+	spanID  sentry.SpanID
+	started time.Time
+	making  sync.Once // of what follows: see taskContext
+	made    atomic.Bool
+	hub     *sentry.Hub  // read it by sentryHub
+	span    *sentry.Span // read it by sentrySpan
 
 	mu       sync.Mutex
 	born     stuck.Place
@@ -46,7 +54,6 @@ type TaskSpan struct {
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
 	captured []capturedError
-	noted    map[string]string // tags for the journal; immutable
 }
 
 type taskKey struct{}
@@ -94,23 +101,19 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	if inner := c.taskIn(ctx); inner != nil {
 		t.parent = inner.running()
 	}
+	t.noted = tagsOf(task)
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := c.hostOf(ctx)
-	spanCtx, base := c.placeOf(t, ctx, hostHub != nil || hostSpan != nil)
-	t.hub = base.Clone()
-	if t.parent == nil {
-		t.hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
+	inHost := hostHub != nil || hostSpan != nil
+	base := c.placeOf(t, ctx, inHost)
+	if t.parent != nil || inHost || len(task.SpanOptions) > 0 || !t.beginUnsampled(base) {
+		t.making.Do(func() {
+			t.hub = t.newHub(base)
+			t.make(t.spanOptions(task.SpanOptions, hostSpan))
+		})
+		t.traceID, t.spanID, t.started = t.span.TraceID, t.span.SpanID, t.span.StartTime
 	}
-	tags := t.tagsOf(task)
-	for key, value := range tags {
-		t.hub.Scope().SetTag(key, value)
-	}
-	t.span = sentry.StartSpan(sentry.SetHubOnContext(spanCtx, t.hub), "task", t.spanOptions(task, tags, hostSpan)...)
-	if hostHub == nil && hostSpan == nil {
-		ctx = t.span.Context()
-	}
-	t.noted = tags
 	t.noteStart()
 	t.kind = c.types.Begin(t.taskType)
 	t.began.Set(c.clock)
@@ -120,15 +123,18 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 		adapters.OnOverdue(t.overdue)
 	}
 	t.beginCheckIn()
-	return context.WithValue(ctx, taskKey{}, t), t
+	if inHost {
+		return context.WithValue(ctx, taskKey{}, t), t
+	}
+	return &taskContext{ctx, t}, t
 }
 
-// tagsOf returns the tags that all events of task have, nil for none.
-func (t *TaskSpan) tagsOf(task Task) map[string]string {
-	tags := make(map[string]string, len(task.Tags)+1)
-	if job := t.job(); job != nil && job.Queue != "" {
-		tags["queue"] = job.Queue
+// tagsOf returns the tags of task, nil for none.
+func tagsOf(task Task) map[string]string {
+	if len(task.Tags) == 0 {
+		return nil
 	}
+	tags := make(map[string]string, len(task.Tags))
 	for key, value := range task.Tags {
 		if key != "" {
 			tags[key] = value
@@ -138,12 +144,9 @@ func (t *TaskSpan) tagsOf(task Task) map[string]string {
 }
 
 // spanOptions returns what makes a span that of task: the user's options have the last word.
-func (t *TaskSpan) spanOptions(task Task, tags map[string]string, hostSpan *sentry.Span) []sentry.SpanOption {
-	options := make([]sentry.SpanOption, 0, len(task.SpanOptions)+4)
-	options = append(options, t.start)
-	if len(tags) > 0 {
-		options = append(options, func(s *sentry.Span) { setTags(s, tags) })
-	}
+func (t *TaskSpan) spanOptions(own []sentry.SpanOption, hostSpan *sentry.Span) []sentry.SpanOption {
+	options := make([]sentry.SpanOption, 0, len(own)+4)
+	options = append(options, t.start, func(s *sentry.Span) { t.eachTag(s.SetTag) })
 	if hostSpan != nil && t.parent == nil {
 		options = append(options, func(s *sentry.Span) {
 			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
@@ -152,7 +155,7 @@ func (t *TaskSpan) spanOptions(task Task, tags map[string]string, hostSpan *sent
 	if job := t.job(); job != nil && job.Trace != "" && t.parent == nil {
 		options = append(options, sentry.ContinueFromHeaders(job.Trace, job.Baggage))
 	}
-	for _, opt := range task.SpanOptions {
+	for _, opt := range own {
 		if opt != nil {
 			options = append(options, func(s *sentry.Span) { t.client.call("a span option", func() { opt(s) }) })
 		}
@@ -168,30 +171,27 @@ func (t *TaskSpan) job() *Job {
 	return t.attempt.job
 }
 
-// placeOf returns the context in which the span of t starts, and the hub that t gets a clone of.
-func (c *Client) placeOf(t *TaskSpan, ctx context.Context, inHost bool) (context.Context, *sentry.Hub) {
+// placeOf sets the context in which the span of t starts, and returns the hub that t gets a clone of.
+func (c *Client) placeOf(t *TaskSpan, ctx context.Context, inHost bool) *sentry.Hub {
+	t.from = ctx
 	switch {
 	case inHost && t.parent != nil:
-		return t.parent.span.Context(), t.parent.hub
+		t.from = t.parent.sentrySpan().Context()
+		return t.parent.sentryHub()
 	case inHost:
-		return spanless{ctx}, c.ownHub()
-	}
-	base := c.ownHub()
-	if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
-		base = h
-	} else if t.parent != nil {
-		base = t.parent.hub
+		t.from = spanless{ctx}
+		return c.ownHub()
 	}
 	if t.parent == nil && c.inEndedTask(ctx) {
-		return spanless{ctx}, base
+		t.from = spanless{ctx}
 	}
-	return ctx, base
-}
-
-func setTags(s *sentry.Span, tags map[string]string) {
-	for key, value := range tags {
-		s.SetTag(key, value)
+	if h := sentry.GetHubFromContext(ctx); h != nil && h.Client() == c.client {
+		return h
 	}
+	if t.parent != nil {
+		return t.parent.sentryHub()
+	}
+	return c.ownHub()
 }
 
 // root returns the task that t is, or is part of, and that has a transaction.
@@ -269,7 +269,7 @@ func (t *TaskSpan) SetTag(key, value string) {
 	if t.none() || key == "" {
 		return
 	}
-	t.hub.Scope().SetTag(key, value)
+	t.sentryHub().Scope().SetTag(key, value)
 	t.change(func(s *sentry.Span) { s.SetTag(key, value) })
 }
 
@@ -287,11 +287,11 @@ func (t *TaskSpan) SetData(key string, value any) {
 // holds the root's lock, so it must not touch a scope: an event processor of the user's runs under the scope's lock,
 // and may wait for this one.
 func (t *TaskSpan) change(f func(*sentry.Span)) {
-	root := t.root()
+	root, span := t.root(), t.sentrySpan()
 	root.mu.Lock()
 	defer root.mu.Unlock()
 	if !root.finished.Load() && !t.finished.Load() {
-		f(t.span)
+		f(span)
 	}
 }
 
@@ -321,7 +321,7 @@ func (t *TaskSpan) imply(status sentry.SpanStatus) {
 // Finish ends the task; a second call does nothing. Deferred in a task that panics, it captures the panic as the task's
 // exception, finishes the span as internal_error and panics again with the same value.
 func (t *TaskSpan) Finish() {
-	if t.none() || t.finished.Load() {
+	if t.none() || t.finished.Load() { // before the look at the stack
 		return
 	}
 	switch exception.Unwound() {
@@ -341,6 +341,9 @@ func (t *TaskSpan) Finish() {
 }
 
 func (t *TaskSpan) finish() {
+	if t.none() || t.finished.Load() {
+		return
+	}
 	t.mu.Lock()
 	first := t.finished.CompareAndSwap(false, true)
 	slot := t.slot
@@ -360,7 +363,7 @@ func (t *TaskSpan) finish() {
 	switch {
 	case t.status != sentry.SpanStatusUndefined:
 		status = t.status
-	case t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
+	case t.made.Load() && t.span.Status != sentry.SpanStatusUndefined: // by a span option, or on the span itself
 		status = t.span.Status
 	case t.attempt != nil && t.attempt.status != sentry.SpanStatusUndefined:
 		status = t.attempt.status
@@ -374,7 +377,9 @@ func (t *TaskSpan) finish() {
 	t.mu.Unlock()
 	t.kind.End(isFailure(status), isSuccess(status, outcome))
 	t.sendCheckIn()
-	t.end(status, outcome)
+	if t.made.Load() {
+		t.end(status, outcome)
+	}
 	t.client.watchRate(t.taskType, t.kind, status)
 }
 

@@ -89,7 +89,7 @@ func (c *Client) reportStuck(tasks []*TaskSpan, after time.Duration) {
 		e.Message = t.taskType + ": stuck"
 		e.Tags["failure_type"] = "task_stuck"
 		task := e.Contexts["task"]
-		task["began"] = t.span.StartTime.UTC().Format(time.RFC3339)
+		task["began"] = t.started.UTC().Format(time.RFC3339)
 		task["stuck_after"] = settings.DurationText(after)
 		if inner := t.innerTasks(); len(inner) > 0 {
 			task["running"] = inner

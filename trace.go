@@ -21,9 +21,9 @@ func TraceHeaders(ctx context.Context) map[string]string {
 	root := (*TaskSpan)(nil)
 	if t != nil {
 		root = t.root()
-		inside := span != nil && span.GetTransaction() == root.span
+		inside := span != nil && span.GetTransaction() == root.sentrySpan()
 		if !inside && (span == nil || !root.finished.Load()) { // else a transaction of the host's that came later
-			span, inside = t.span, true
+			span, inside = t.sentrySpan(), true
 		}
 		if !inside {
 			root = nil

@@ -266,28 +266,47 @@ func checkPublish(t *testing.T, tx sentrytest.Event, info *asynq.TaskInfo) {
 	}
 }
 
-// TestSampling: a trace that its enqueuer didn't sample isn't sampled by the worker either; events come all the same.
+// TestSampling: a task whose enqueuer samples has its transaction in the same trace, whatever the worker's rate is, one
+// whose enqueuer doesn't has none, and one without a trace goes by the worker's rate. Events come all the same, and in
+// the enqueuer's trace.
 func TestSampling(t *testing.T) {
-	for rate := range 2 {
-		b := newBench(t, sentryconfig.Options{})
-		producer, err := sentryconfig.New(sentryconfig.Options{DSN: b.sentry.DSN(),
-			TracesSampleRate: sentry.Set(float64(rate))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, span := producer.CreateTaskSpan(context.Background(), "shop", 0, 0, nil)
-		info, err := sentryasynq.Enqueue(ctx, b.queue, sentryasynq.NewTask(ctx, "send", nil, asynq.MaxRetry(0)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		span.Finish()
-		producer.Close(patience)
+	for working := range 2 {
+		b := newBench(t, sentryconfig.Options{TracesSampleRate: sentry.Set(float64(working))})
 		b.start(quickConfig(), sentryasynq.Options{}, func(context.Context, *asynq.Task) error { return errMailbox })
-		b.ended(info, asynq.TaskStateArchived)
-		b.shutdown()
-		b.flush()
-		if events, list := b.sentry.Events(), b.sentry.Transactions(); len(events) != 1 || len(list) != 2*rate {
-			t.Errorf("rate %d: %d events, %d transactions", rate, len(events), len(list))
+		for enqueuing := range 2 {
+			producer, err := sentryconfig.New(sentryconfig.Options{DSN: b.sentry.DSN(),
+				TracesSampleRate: sentry.Set(float64(enqueuing))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, span := producer.CreateTaskSpan(context.Background(), "shop", 0, 0, nil)
+			b.checkTask(ctx, fmt.Sprintf("rates %d and %d", enqueuing, working), enqueuing)
+			span.Finish()
+			producer.Close(patience)
+		}
+		b.checkTask(context.Background(), fmt.Sprintf("no trace and rate %d", working), working)
+	}
+}
+
+// checkTask enqueues a task, waits for it, and looks at its event, its transactions, and their trace.
+func (b *bench) checkTask(ctx context.Context, name string, sampled int) {
+	b.t.Helper()
+	info, err := sentryasynq.Enqueue(ctx, b.queue, sentryasynq.NewTask(ctx, "send", nil, asynq.MaxRetry(0)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.ended(info, asynq.TaskStateArchived)
+	b.flush()
+	other := func(e sentrytest.Event) bool { return e.Contexts["task"]["id"] != info.ID }
+	events := slices.DeleteFunc(b.sentry.Events(), other)
+	transactions := slices.DeleteFunc(b.sentry.Transactions(), other)
+	if len(events) != 1 || len(transactions) != sampled {
+		b.t.Errorf("%s: %d events, %d transactions", name, len(events), len(transactions))
+	}
+	trace := sentryconfig.TraceHeaders(ctx)["sentry-trace"]
+	for _, e := range append(events, transactions...) {
+		if id := fmt.Sprint(e.Contexts["trace"]["trace_id"]); trace != "" && id != trace[:32] {
+			b.t.Errorf("%s: in trace %s, enqueued in %s", name, id, trace)
 		}
 	}
 }

@@ -53,5 +53,5 @@ func (h *errorHandler) report(ctx context.Context, row *rivertype.JobRow, err er
 	if told { // the attempt has its transaction, and its check-ins go on
 		task.SpanOptions = []sentry.SpanOption{sentry.WithSpanSampled(sentry.SampledFalse)}
 	}
-	_ = h.reporter.runTask(ctx, task, func(context.Context) error { return err })
+	_ = h.reporter.runTask(ctx, a, task, func(context.Context) error { return err })
 }

@@ -116,20 +116,28 @@ func (a *attempt) decided(ctx context.Context, err error) {
 	a.Overdue(context.WithValue(ctx, decidedKey{}, true), err)
 }
 
-// run makes a task of an attempt.
-func (r *Reporter) run(ctx context.Context, row *rivertype.JobRow, a *attempt, run func(context.Context) error) error {
-	return r.runTask(engine.With(ctx, &a.Attempt), r.task(ctx, row, a), run)
+// identity names a job in event IDs: its ID alone is another job's in another database.
+func identity(row *rivertype.JobRow) string {
+	return strconv.FormatInt(row.ID, 10) + " of " + strconv.FormatInt(row.CreatedAt.UnixMicro(), 10)
 }
 
-func (r *Reporter) runTask(ctx context.Context, task sentryconfig.Task, run func(context.Context) error) error {
+// run makes a task of an attempt.
+func (r *Reporter) run(ctx context.Context, row *rivertype.JobRow, a *attempt, run func(context.Context) error) error {
+	return r.runTask(ctx, a, r.task(ctx, row, a), run)
+}
+
+func (r *Reporter) runTask(ctx context.Context, a *attempt, task sentryconfig.Task,
+	run func(context.Context) error) error {
+	ctx = engine.With(ctx, &a.Attempt)
 	if r.opts.Client != nil {
 		return r.opts.Client.RunTask(ctx, task, run)
 	}
 	return sentryconfig.RunTask(ctx, task, run)
 }
 
-// task is what is known of an attempt. ctx is the worker's.
+// task is what is known of an attempt. work is the worker's context.
 func (r *Reporter) task(work context.Context, row *rivertype.JobRow, a *attempt) sentryconfig.Task {
+	a.Identity = identity(row)
 	job := r.job(row)
 	job.Wait = max(time.Since(row.ScheduledAt), 0)
 	job.Classify = func(ctx context.Context, err error) sentryconfig.Outcome {
@@ -218,6 +226,7 @@ func (r *Reporter) reportRescued(ctx context.Context, row *rivertype.JobRow) {
 	job := r.job(row)
 	job.Attempt = row.Errors[n-1].Attempt
 	task := sentryconfig.Task{Type: row.Kind, Job: job, Data: r.data(row)}
+	ctx = engine.With(ctx, &engine.Attempt{Identity: identity(row)})
 	if r.opts.Client != nil {
 		r.opts.Client.CaptureInterrupted(ctx, task)
 		return

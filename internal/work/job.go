@@ -37,9 +37,10 @@ func (j Job) EventID(what string, attempt int) string {
 	if j.Identity == "" && j.ID == "" {
 		return ""
 	}
-	parts := []string{what, j.System, j.Queue, j.ID}
+	fit := j.Fit()
+	parts := []string{what, fit.System, fit.Queue, fit.ID}
 	if j.Identity != "" {
-		parts = []string{what, j.System, j.Identity}
+		parts = []string{what, fit.System, fit.Identity}
 	}
 	var key []byte
 	for _, part := range parts {

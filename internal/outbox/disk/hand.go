@@ -38,8 +38,9 @@ type hand struct {
 	active *call   // is being made
 	hung   bool
 	closed bool
-	timer  *time.Timer // ends the round
-	began  time.Time   // the round, so that a timer that fires late ends no other
+	timer  *time.Timer // ends a round that takes too long; a short one leaves it to the next
+	armed  bool        // timer will fire
+	began  time.Time   // the round
 	due    time.Time   // when timer fires
 	warned bool        // the round has had its limit
 	excuse int         // how often the round's time has begun again, since the process had none
@@ -131,6 +132,9 @@ func (h *hand) work() {
 		h.mu.Lock()
 		if len(h.queue) == 0 {
 			closed := h.closed
+			if closed && h.timer != nil {
+				h.timer.Stop()
+			}
 			h.mu.Unlock()
 			if closed {
 				return
@@ -143,7 +147,6 @@ func (h *hand) work() {
 			h.makeOne()
 		}
 		h.hung = false
-		h.timer.Stop()
 		h.mu.Unlock()
 	}
 }
@@ -157,12 +160,20 @@ func (h *hand) begin() {
 // measure gives the round its time. mu is held.
 func (h *hand) measure() {
 	h.began, h.warned = time.Now(), false
-	h.due = h.began.Add(h.limit)
+	if !h.armed {
+		h.arm(h.began, h.limit)
+	}
+}
+
+// arm has the timer fire once, after d. Most rounds take microseconds, and a timer of its own would cost each more than
+// its calls do: it wakes whoever waits for the network. mu is held.
+func (h *hand) arm(now time.Time, d time.Duration) {
+	h.armed, h.due = true, now.Add(d)
 	if h.timer == nil {
-		h.timer = time.AfterFunc(h.limit, h.expire)
+		h.timer = time.AfterFunc(d, h.expire)
 		return
 	}
-	h.timer.Reset(h.limit)
+	h.timer.Reset(d)
 }
 
 // maxExcuses bounds how often a round's time begins again: a disk that hangs is to be noticed on a busy machine, too.
@@ -197,20 +208,25 @@ func (h *hand) makeOne() {
 func (h *hand) expire() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.active == nil || time.Since(h.began) < h.limit {
-		return // the round has just ended
+	h.armed = false
+	if h.active == nil && len(h.queue) == 0 {
+		return // nothing happens
+	}
+	now := time.Now()
+	if left := h.limit - now.Sub(h.began); left > 0 { // an earlier round has armed it
+		h.arm(now, left)
+		return
 	}
 	// It may be the process that had no time: then its timers are late as well. And a call that was made needs a moment to
 	// end.
 	switch {
-	case time.Since(h.due) > h.limit/8 && h.excuse < maxExcuses:
+	case now.Sub(h.due) > h.limit/8 && h.excuse < maxExcuses:
 		h.excuse++
 		h.measure()
 		return
 	case !h.warned:
 		h.warned = true
-		h.due = time.Now().Add(h.limit / 4)
-		h.timer.Reset(h.limit / 4)
+		h.arm(now, h.limit/4)
 		return
 	}
 	h.hung = true

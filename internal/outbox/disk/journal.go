@@ -10,8 +10,11 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // A Process is what the journal says of the process that writes it.
@@ -48,6 +51,23 @@ type Job struct {
 	Attempt     int    `json:"attempt,omitempty"`
 	MaxAttempts int    `json:"max_attempts,omitempty"`
 	Identity    string `json:"identity,omitempty"` // by which whoever finds the attempt lost knows the job
+}
+
+// Fit returns j with names that find room in the journal and come back from it as they are. One that doesn't keeps its
+// beginning, and a sum tells it from others that begin alike. Event IDs are made of these names, so that they are the
+// same before and after the job's process has died.
+func (j Job) Fit() Job {
+	j.System, j.Queue, j.ID, j.Identity = fitName(j.System), fitName(j.Queue), fitName(j.ID), fitName(j.Identity)
+	return j
+}
+
+func fitName(name string) string {
+	if len(name) <= maxName && utf8.ValidString(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	mark := "…" + hex.EncodeToString(sum[:8])
+	return strings.ToValidUTF8(name[:min(len(name), maxName-len(mark))], "") + mark
 }
 
 // A Note is a sign of life of a task. Fields that are zero say nothing and leave what was noted before.
@@ -103,13 +123,13 @@ type Journal struct {
 	file     File // nil once closed
 	buf      []byte
 	sequence uint64
-	free     []int
-	running  map[int]*running
+	slots    []running // the first is slot 1
+	free     []int     // indexes of slots
 }
 
-// running is a slot in use.
+// running is what a slot holds.
 type running struct {
-	sequence uint64
+	sequence uint64 // 0: it is free
 	note     Note
 }
 
@@ -120,56 +140,87 @@ type Slot struct {
 	sequence uint64
 }
 
-// Begin notes t as running: one write of a few microseconds.
+// A noting is a task's beginning or end on its way to the disk. It is used again, so that a note makes no garbage. The
+// hand encodes it, too: a goroutine of a task engine begins with a small stack, and growing that costs more than the
+// write.
+type noting struct {
+	journal *Journal
+	task    Task
+	part    []byte
+	slot    Slot
+
+	begin, undo, end func() // methods of its own
+}
+
+var notings = sync.Pool{New: func() any {
+	n := new(noting)
+	n.begin = func() {
+		n.encode()
+		if n.slot = n.journal.begin(n.part); n.slot.journal != nil {
+			n.journal.touched()
+		}
+	}
+	n.undo = func() { n.journal.end(n.slot) }
+	n.end = func() {
+		if n.journal.end(n.slot) {
+			n.journal.touched()
+		}
+	}
+	return n
+}}
+
+// encode makes the part that is written, but for its sequence and sum.
+func (n *noting) encode() {
+	n.part = appendTask(append(n.part[:0], nothing[:]...), &n.task)
+	if len(n.part)+len(n.task.Data) > noteOffset {
+		n.task.Data = json.RawMessage(`"[too long to be noted]"`)
+	}
+	n.part = fillHead(n.part, n.task.Data)
+	n.task = Task{}
+}
+
+// Begin notes t as running: one write of a few microseconds. What t points to must not be written to afterwards: a disk
+// that hangs gets it when it answers.
 func (j *Journal) Begin(t Task) Slot {
 	if j == nil {
 		return Slot{}
 	}
-	t.Type = cut(t.Type)
-	if t.Job != nil {
-		job := *t.Job // the caller's
-		for _, name := range []*string{&job.System, &job.Queue, &job.ID, &job.Identity} {
-			*name = cutTo(*name, maxName)
-		}
-		t.Job = &job
+	n := notings.Get().(*noting)
+	n.journal, n.task, n.slot = j, t, Slot{}
+	if j.hand.do(n.begin, n.undo, false) != nil {
+		return Slot{} // and none in the file either, once the disk answers; n is the hand's until then
 	}
-	t.Tags = fitting(t.Tags)
-	meta, err := json.Marshal(t)
-	if err != nil {
-		return Slot{}
-	}
-	if partHead+len(meta)+len(t.Data) > noteOffset {
-		t.Data = json.RawMessage(`"[too long to be noted]"`)
-	}
-	var slot Slot
-	begin := func() {
-		if slot = j.begin(meta, t.Data); slot.journal != nil {
-			j.touched()
-		}
-	}
-	if j.hand.do(begin, func() { j.end(slot) }, false) != nil {
-		return Slot{} // and none in the file either, once the disk answers
-	}
+	slot := n.slot
+	notings.Put(n)
 	return slot
 }
 
-func (j *Journal) begin(meta, data []byte) Slot {
+func (j *Journal) begin(part []byte) Slot {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
 		return Slot{}
 	}
-	index := len(j.running) + 1
-	if n := len(j.free); n > 0 {
-		index, j.free = j.free[n-1], j.free[:n-1]
+	if len(j.free) == 0 {
+		j.slots = append(j.slots, running{})
+		j.free = append(j.free, len(j.slots))
 	}
+	index := j.free[len(j.free)-1]
 	j.sequence++
-	if !j.write(int64(index)*slotSize, j.sequence, meta, data) {
-		j.free = append(j.free, index)
+	if _, err := j.file.WriteAt(seal(part, j.sequence), int64(index)*slotSize); err != nil {
 		return Slot{}
 	}
-	j.running[index] = &running{sequence: j.sequence}
+	j.free = j.free[:len(j.free)-1]
+	j.slots[index-1] = running{sequence: j.sequence}
 	return Slot{j, index, j.sequence}
+}
+
+// of returns what s holds, nil once its task is over. mu is held.
+func (j *Journal) of(s Slot) *running {
+	if j.file == nil || s.index < 1 || s.index > len(j.slots) || j.slots[s.index-1].sequence != s.sequence {
+		return nil
+	}
+	return &j.slots[s.index-1]
 }
 
 // End clears the slot: the task is over, however it went. On a disk that hangs that is done when it answers.
@@ -177,27 +228,29 @@ func (s Slot) End() {
 	if s.journal == nil {
 		return
 	}
-	_ = s.journal.hand.do(func() {
-		if s.journal.end(s) {
-			s.journal.touched()
-		}
-	}, nil, true)
+	n := notings.Get().(*noting)
+	n.journal, n.slot = s.journal, s
+	if s.journal.hand.do(n.end, nil, true) == nil {
+		notings.Put(n)
+	}
 }
 
 func (j *Journal) end(s Slot) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r := j.running[s.index]; j.file == nil || r == nil || r.sequence != s.sequence {
+	if j.of(s) == nil {
 		return false
 	}
 	j.clear(s.index)
 	return true
 }
 
+// nothing is how a free slot begins.
+var nothing [partHead]byte
+
 func (j *Journal) clear(index int) {
-	// If it fails, the task is reported once too often.
-	_, _ = j.file.WriteAt(make([]byte, partHead), int64(index)*slotSize)
-	delete(j.running, index)
+	_, _ = j.file.WriteAt(nothing[:], int64(index)*slotSize) // if it fails, the task is reported once too often
+	j.slots[index-1] = running{}
 	j.free = append(j.free, index)
 }
 
@@ -210,10 +263,12 @@ func (j *Journal) EndAll() {
 
 func (j *Journal) endAll() {
 	j.mu.Lock()
-	some := j.file != nil && len(j.running) > 0
+	some := j.file != nil && len(j.free) < len(j.slots)
 	if some {
-		for index := range j.running {
-			j.clear(index)
+		for i := range j.slots {
+			if j.slots[i].sequence != 0 {
+				j.clear(i + 1)
+			}
 		}
 	}
 	j.mu.Unlock()
@@ -233,24 +288,21 @@ func (s Slot) Note(n Note) {
 func (s Slot) note(n Note) {
 	j := s.journal
 	j.mu.Lock()
-	r := j.running[s.index]
-	runs := r != nil && r.sequence == s.sequence
-	if runs {
+	r := j.of(s)
+	if r != nil {
 		j.note(s.index, r, n)
 	}
 	j.mu.Unlock()
-	if runs {
+	if r != nil {
 		j.touched()
 	}
 }
 
 func (j *Journal) note(index int, r *running, n Note) {
-	if j.file == nil {
-		return
-	}
 	r.note.merge(n)
 	if meta, err := json.Marshal(r.note); err == nil {
-		j.write(int64(index)*slotSize+noteOffset, r.sequence, meta, nil)
+		j.buf = appendPart(j.buf[:0], r.sequence, meta, nil)
+		_, _ = j.file.WriteAt(j.buf, int64(index)*slotSize+noteOffset)
 	}
 }
 
@@ -297,22 +349,86 @@ func cut(s string) string { return cutTo(s, maxText) }
 
 func cutTo(s string, limit int) string { return s[:min(len(s), limit)] }
 
-// write writes a part. It says false when the disk didn't take it.
-func (j *Journal) write(at int64, sequence uint64, meta, data []byte) bool {
-	j.buf = appendPart(j.buf[:0], sequence, meta, data)
-	_, err := j.file.WriteAt(j.buf, at)
-	return err == nil
+// appendTask appends t as JSON, as encoding/json would write it: that takes longer than all else a note costs.
+func appendTask(b []byte, t *Task) []byte {
+	b = append(b, '{')
+	b = appendMember(b, "type", cut(t.Type))
+	b = appendNumber(b, "index", t.Index)
+	b = appendNumber(b, "total", t.Total)
+	if year := t.Started.UTC().Year(); !t.Started.IsZero() && year > 0 && year < 10_000 {
+		b = append(appendName(b, "started"), '"')
+		b = append(t.Started.UTC().AppendFormat(b, time.RFC3339Nano), '"')
+	}
+	if t.PII {
+		b = append(appendName(b, "pii"), "true"...)
+	}
+	b = appendMember(b, "trace_id", t.TraceID)
+	b = appendMember(b, "span_id", t.SpanID)
+	b = appendMember(b, "outer", t.Outer)
+	if tags := fitting(t.Tags); len(tags) > 0 {
+		if encoded, err := json.Marshal(tags); err == nil {
+			b = append(appendName(b, "tags"), encoded...)
+		}
+	}
+	if job := t.Job; job != nil {
+		fit := job.Fit()
+		b = append(appendName(b, "job"), '{')
+		b = appendMember(b, "system", fit.System)
+		b = appendMember(b, "queue", fit.Queue)
+		b = appendMember(b, "id", fit.ID)
+		b = appendNumber(b, "attempt", fit.Attempt)
+		b = appendNumber(b, "max_attempts", fit.MaxAttempts)
+		b = append(appendMember(b, "identity", fit.Identity), '}')
+	}
+	return append(b, '}')
 }
 
+// appendName appends the name of a member to the object that b ends with.
+func appendName(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	return append(append(append(b, '"'), name...), `":`...)
+}
+
+func appendNumber(b []byte, name string, n int) []byte {
+	if n == 0 {
+		return b
+	}
+	return strconv.AppendInt(appendName(b, name), int64(n), 10)
+}
+
+func appendMember(b []byte, name, text string) []byte {
+	if text == "" {
+		return b
+	}
+	b = appendName(b, name)
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			encoded, _ := json.Marshal(text) // of a string it can't fail
+			return append(b, encoded...)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
+}
+
+// appendPart appends a part to the empty b.
 func appendPart(b []byte, sequence uint64, meta, data []byte) []byte {
-	at := len(b)
-	b = append(b, 0, 0, 0, 0)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(meta)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
-	b = binary.LittleEndian.AppendUint64(b, sequence)
-	b = append(append(b, meta...), data...)
-	binary.LittleEndian.PutUint32(b[at:], crc32.Checksum(b[at+4:], castagnoli))
-	return b
+	return seal(fillHead(append(append(b, nothing[:]...), meta...), data), sequence)
+}
+
+// fillHead appends the data to a part that has no more than its meta, and writes down where each ends.
+func fillHead(part, data []byte) []byte {
+	binary.LittleEndian.PutUint32(part[4:], uint32(len(part)-partHead))
+	binary.LittleEndian.PutUint32(part[8:], uint32(len(data)))
+	return append(part, data...)
+}
+
+// seal completes a part.
+func seal(part []byte, sequence uint64) []byte {
+	binary.LittleEndian.PutUint64(part[12:], sequence)
+	binary.LittleEndian.PutUint32(part, crc32.Checksum(part[4:], castagnoli))
+	return part
 }
 
 // parsePart returns the parts of a part; ok is false for a free or torn one.
@@ -338,7 +454,7 @@ func (j *Journal) start(f File) error {
 	if err == nil {
 		_, err = f.WriteAt(appendTold(toldNothing), toldOffset)
 	}
-	j.file, j.running = f, map[int]*running{}
+	j.file = f
 	return err
 }
 

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // noted reads the journal of a disk that is open as the next process would.
@@ -95,4 +97,58 @@ func TestJobsAndTags(t *testing.T) {
 	if a := got[0]; a.Tags["shop"] != "x" || a.Job.ID != "17" || a.Job.MaxAttempts != 3 || a.Job.Identity != "ours" {
 		t.Errorf("noted %+v", a)
 	}
+}
+
+// TestLongNamesOfJobs: names that find no room, or that JSON can't hold, can still be told apart, and are the same to
+// whoever reads them and to whoever knows the whole name.
+func TestLongNamesOfJobs(t *testing.T) {
+	d, err := openTestDisk(t.TempDir())
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	long := strings.Repeat("ä", maxName)
+	ids := []string{long + "1", long + "2", "x" + long, long[:maxName], "a\xff", "a\xfe", "a?",
+		strings.Repeat("\x80", 300)}
+	for i, id := range ids {
+		d.Journal().Begin(Task{Type: "a", Started: time.Unix(int64(i), 0), Job: &Job{System: id, Queue: id, ID: id, Identity: id}})
+	}
+	_, got := noted(t, d)
+	seen := make(map[string]bool)
+	for i, task := range got {
+		name := task.Job.ID
+		seen[name] = true
+		if whole := (Job{System: ids[i], Queue: ids[i], ID: ids[i], Identity: ids[i]}); *task.Job != whole.Fit() ||
+			*task.Job != task.Job.Fit() {
+			t.Errorf("%q is noted as %+v", ids[i], task.Job)
+		}
+		if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
+			t.Errorf("noted %q, %d bytes", name, len(name))
+		}
+	}
+	if len(seen) != len(ids) || !strings.HasPrefix(got[0].Job.ID, long[:maxName-20]) {
+		t.Errorf("%d names of %d: %v", len(seen), len(ids), seen)
+	}
+}
+
+// FuzzNote: what is noted of a task comes back, whatever its texts are.
+func FuzzNote(f *testing.F) {
+	f.Add("send", 1, "mail", "17")
+	f.Add(`a"b`, 0, `a\b`, "a\tb")
+	f.Add("", -1, "a\x00\"\\ä\xff<>&\u2028", "\x7f")
+	f.Fuzz(func(t *testing.T, text string, n int, queue, id string) {
+		want := Task{Type: text, Index: n, Total: n, Started: time.Unix(int64(n), 1).UTC(), PII: n > 0, TraceID: id,
+			SpanID: queue, Outer: text, Tags: map[string]string{queue: id},
+			Job: &Job{System: text, Queue: queue, ID: id, Attempt: n, MaxAttempts: -n, Identity: text}}
+		*want.Job = want.Job.Fit()
+		if year := want.Started.Year(); len(text) > maxText || year < 0 || year > 9999 {
+			t.Skip()
+		}
+		encoded, err := json.Marshal(want)
+		must(t, err)
+		var plain, ours Task
+		must(t, json.Unmarshal(encoded, &plain))
+		must(t, json.Unmarshal(appendTask(nil, &want), &ours))
+		if !reflect.DeepEqual(plain, ours) {
+			t.Errorf("%s\nencoding/json writes %s", appendTask(nil, &want), encoded)
+		}
+	})
 }

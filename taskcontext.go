@@ -1,0 +1,172 @@
+package sentryconfig
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// A taskContext is the context that a task's function gets: that of the caller, with the task, and with its hub and its
+// span for sentry-go to find. A task that isn't sampled has neither until somebody asks for one of them here: most
+// tasks of a queue end well, and the two cost more than all else that such a task does.
+type taskContext struct {
+	context.Context
+	task *TaskSpan
+}
+
+func (c *taskContext) Value(key any) any {
+	switch key {
+	case taskKey{}:
+		return c.task
+	case sentry.HubContextKey:
+		return c.task.sentryHub()
+	case spanKey:
+		return c.task.sentrySpan()
+	}
+	return c.Context.Value(key)
+}
+
+// spanKey is the key, sentry-go's own, under which a context holds its span.
+var spanKey = func() any {
+	probe := keyProbe{Context: context.Background(), key: new(any)}
+	sentry.SpanFromContext(probe)
+	return *probe.key
+}()
+
+// A keyProbe remembers what it was asked for.
+type keyProbe struct {
+	context.Context
+	key *any
+}
+
+func (p keyProbe) Value(key any) any {
+	*p.key = key
+	return nil
+}
+
+// sentryHub returns the task's hub. It must not be called with a lock of ours held.
+func (t *TaskSpan) sentryHub() *sentry.Hub {
+	t.making.Do(t.makeLate)
+	return t.hub
+}
+
+// sentrySpan returns the task's span. It must not be called with a lock of ours held.
+func (t *TaskSpan) sentrySpan() *sentry.Span {
+	t.making.Do(t.makeLate)
+	return t.span
+}
+
+// makeLate makes the hub and the span of a task that began without.
+func (t *TaskSpan) makeLate() {
+	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
+		s.TraceID, s.SpanID, s.StartTime = t.traceID, t.spanID, t.started
+	}))
+}
+
+func (t *TaskSpan) make(options []sentry.SpanOption) {
+	if t.hub == nil {
+		t.hub = t.newHub(t.client.apart)
+	}
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.hub), "task", options...)
+	t.made.Store(true)
+}
+
+// newHub returns a clone of base for the task.
+func (t *TaskSpan) newHub(base *sentry.Hub) *sentry.Hub {
+	hub := base.Clone()
+	if t.parent == nil {
+		hub.Scope().ClearBreadcrumbs() // of tasks before it, and of customers before this one
+	}
+	t.eachTag(hub.Scope().SetTag)
+	return hub
+}
+
+// eachTag calls set with the tags that all events of the task have.
+func (t *TaskSpan) eachTag(set func(key, value string)) {
+	if job := t.job(); job != nil && job.Queue != "" && t.noted["queue"] == "" {
+		set("queue", job.Queue)
+	}
+	for key, value := range t.noted {
+		set(key, value)
+	}
+}
+
+// beginUnsampled gives t the IDs of its span, which is made when it is asked for, and reports true, if nothing can have
+// it sampled. base is what its hub will be a clone of: one that the program can't reach may be cloned later, too.
+func (t *TaskSpan) beginUnsampled(base *sentry.Hub) bool {
+	c := t.client
+	if c.hooks.sampler != nil || sentry.SpanFromContext(t.from) != nil {
+		return false
+	}
+	rate := c.sampleRate()
+	if job := t.job(); job != nil && job.Trace != "" {
+		sampled, ok := c.continued(job, &t.traceID)
+		switch {
+		case !ok || sampled == sentry.SampledTrue:
+			return false
+		case sampled == sentry.SampledFalse:
+			rate = 0
+		}
+	} else {
+		binary.NativeEndian.PutUint64(t.traceID[:8], rand.Uint64())
+		binary.NativeEndian.PutUint64(t.traceID[8:], rand.Uint64())
+	}
+	if rate != 0 {
+		return false
+	}
+	binary.NativeEndian.PutUint64(t.spanID[:], rand.Uint64())
+	t.started = time.Now()
+	if base != c.apart {
+		t.hub = t.newHub(base)
+	}
+	return true
+}
+
+// continued reads the trace that a job continues, as sentry.ContinueFromHeaders does. It isn't ok where that decides by
+// more than the header sentry-trace.
+func (c *Client) continued(job *Job, id *sentry.TraceID) (sampled sentry.Sampled, ok bool) {
+	const plain, flagged = 32 + len("-") + 16, 32 + len("-") + 16 + len("-1")
+	header := job.Trace
+	var parent sentry.SpanID
+	if len(header) != plain && len(header) != flagged || header[32] != '-' || c.tracing.strict ||
+		strings.Contains(job.Baggage, "org_id=") && !strings.Contains(job.Baggage+",", c.tracing.org) {
+		return 0, false
+	}
+	if _, err := hex.Decode(id[:], []byte(header[:32])); err != nil {
+		return 0, false
+	}
+	if _, err := hex.Decode(parent[:], []byte(header[33:plain])); err != nil {
+		return 0, false
+	}
+	switch header[plain:] {
+	case "":
+		return sentry.SampledUndefined, true
+	case "-0":
+		return sentry.SampledFalse, true
+	case "-1":
+		return sentry.SampledTrue, true
+	}
+	return 0, false
+}
+
+// tracing is what ClientOptions say of traces.
+type tracing struct {
+	sampleRate float64
+	strict     bool   // StrictTraceContinuation
+	org        string // how baggage names the organisation of the DSN
+}
+
+func newTracing(co *sentry.ClientOptions) tracing {
+	t := tracing{sampleRate: co.TracesSampleRate, strict: co.StrictTraceContinuation}
+	if dsn, err := sentry.NewDsn(co.Dsn); err == nil {
+		t.org = "org_id=" + strconv.FormatUint(cmp.Or(co.OrgID, dsn.GetOrgID()), 10) + ","
+	}
+	return t
+}
