@@ -13,22 +13,23 @@ import (
 	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
-// An Alert is a limit on the share of runs that fail, of the runs of one task type that ended within a window. When
-// the share goes above it, an event of level warning says so, "backup: failure rate 60 % (6 of 10 in 15m)"; when it
-// is back, one of level info. Both have the fingerprint [type, "failure_rate"]. After a warning, the next one comes a
-// window later at the earliest, so that a share that swings around the limit is no flood. What counts as a failure is
-// what [TaskStats] says.
+// An Alert sets a limit on the failure rate of a task type: the share of failed runs among those that ended within
+// Window. When the rate rises above the limit, one event of level warning reports it: "backup: failure rate 60 % (6 of
+// 10 in 15m)". When the rate is back at or below the limit, one event of level info follows. Both have the fingerprint
+// [type, "failure_rate"]. The next warning comes at least one window after the last, so a rate that swings around the
+// limit doesn't flood Sentry. [TaskStats] says which runs count as failures.
 //
-// The share is looked at when a run ends. It is kept in memory, for one Client, of as many task types as TaskStats are.
+// The rate is checked at the end of each run. The counts are kept in memory, per Client, for the first 1,000 task
+// types.
 type Alert struct {
-	TaskType       string        // JSON task_type; "": each type by itself
-	Window         time.Duration // JSON window, a text such as "15m"; how far back runs count, to a sixtieth of it
-	MinRuns        int           // JSON min_runs; with fewer runs in the window there is no warning. 0 is 1
+	TaskType       string        // JSON task_type; "": every type, each counted separately
+	Window         time.Duration // JSON window, a string such as "15m"; above 0, counted in steps of a sixtieth
+	MinRuns        int           // JSON min_runs; no warning with fewer runs in the window. 0 means 1
 	MaxFailureRate float64       // JSON max_failure_rate; 0 to 1
 }
 
-// readAlerts reads a list of alerts. An unknown name in one of them is an error: without what it was meant for, the
-// alert would be another.
+// readAlerts reads the JSON list of alerts. An unknown name inside an alert is an error: ignoring it would leave an
+// alert with another meaning.
 func (o *Options) readAlerts(raw json.RawMessage) error {
 	var list []struct {
 		TaskType       string          `json:"task_type"`
@@ -55,7 +56,6 @@ func (o *Options) readAlerts(raw json.RawMessage) error {
 	return nil
 }
 
-// alertsOf returns a copy of list.
 func alertsOf(list []Alert) (alerts []tally.Alert) {
 	for _, a := range list {
 		alerts = append(alerts, tally.Alert(a))
@@ -63,9 +63,9 @@ func alertsOf(list []Alert) (alerts []tally.Alert) {
 	return alerts
 }
 
-// reportRate captures that an alert was raised, or is over.
+// reportRate captures the event for an alert that was raised or has ended.
 func (c *Client) reportRate(taskType string, change tally.Change) {
-	ctx := context.WithValue(context.Background(), taskKey{}, (*TaskSpan)(nil)) // it belongs to no task that runs
+	ctx := context.WithValue(context.Background(), taskKey{}, (*TaskSpan)(nil)) // the nil task: a rate belongs to no single run
 	e, _ := c.newEvent(ctx, taskType, nil, nil)
 	e.Level = sentry.LevelInfo
 	if change.Raised {

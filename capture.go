@@ -16,13 +16,13 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// A TaskFailure is an error that says a task ran to its end and found things not as they should be: Sentry gets a
-// failure, not an exception, when [RunTask]'s run returns one.
+// A TaskFailure is an error that says: the task ran to its end and found things not as they should be. When the
+// function given to [RunTask] returns one, or an error that wraps one, Sentry gets a failure instead of an exception.
 type TaskFailure struct {
-	Reason string         // what was found
-	Code   string         // a short constant for the kind of failure, by which they are grouped; or ""
-	Extra  map[string]any // as the extra of CaptureTaskFailure
-	Err    error          // what caused it, if anything did
+	Reason string         // what was found; it becomes the event's message
+	Code   string         // a short constant that names the kind of failure, for grouping; "" for none
+	Extra  map[string]any // one context per key, as with CaptureTaskFailure
+	Err    error          // the cause; nil for none
 }
 
 // Error returns f.Reason.
@@ -31,12 +31,13 @@ func (f *TaskFailure) Error() string { return f.Reason }
 // Unwrap returns f.Err.
 func (f *TaskFailure) Unwrap() error { return f.Err }
 
-// CaptureTaskException reports err as what ended, or disturbed, a task of taskType: the whole error chain, grouped by
-// task type and error class. An empty taskType and nil taskData are taken from the task in ctx. Each key of extra
-// becomes a context of the event. The values are copied; they must not be written to during the call.
+// CaptureTaskException reports err, with its whole chain, as an exception of a task of taskType. Events are grouped by
+// task type, error class and error condition. An empty taskType and a nil taskData are taken from the task in ctx. Each
+// key of extra becomes a context of the event. All values are copied; don't write to them during the call.
 //
-// It returns the event's ID once the outbox holds the event, and "" when err is nil, reporting is off, a hook dropped
-// it, or Options.MaxPerMinute holds it back. It doesn't wait for the network; it costs some tens of microseconds.
+// It returns the ID once the outbox holds the event. It returns "" when err is nil, reporting is off, a hook dropped
+// the event, or Options.MaxPerMinute held it back. The call doesn't wait for the network. It costs some tens of
+// microseconds.
 func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) (id sentry.EventID) {
 	if busy() {
@@ -54,7 +55,8 @@ func (c *Client) captureTaskException(ctx context.Context, err error, taskType s
 }
 
 // CaptureTaskFailure reports that a task ran to its end and found things not as they should be. The event's message is
-// "<taskType>: <reason>". In all else it is like [Client.CaptureTaskException].
+// "<taskType>: <reason>"; the fingerprint is [taskType, "task_failure"]. Everything else is as for
+// [Client.CaptureTaskException].
 func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
 	extra map[string]any) (id sentry.EventID) {
 	if busy() {
@@ -71,18 +73,18 @@ func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string
 	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil, verdict{})
 }
 
-// captureDetails travels with an event from its capture to the transport and back.
+// captureDetails accompanies an event from its capture to the transport and brings the outcome back.
 type captureDetails struct {
 	fingerprint []string
 	stored      bool         // the outbox holds the event
-	held        bool         // it was held back
-	dead        *deadDetails // nil: of an event of this process
+	held        bool         // held back over MaxPerMinute
+	dead        *deadDetails // nil for events of this process
 }
 
-// ofDead reports whether the event is of a process that has died.
+// ofDead reports whether the event belongs to a process that has died.
 func (d *captureDetails) ofDead() bool { return d != nil && d.dead != nil }
 
-// elsewhere reports whether that process may have run on another machine.
+// elsewhere reports whether the dead process may have run on another machine.
 func (d *captureDetails) elsewhere() bool { return d.ofDead() && d.dead.elsewhere }
 
 // captureContext is a hint's context that carries the details past the user's hooks.
@@ -137,7 +139,7 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 	return toldID(id)
 }
 
-// exceptionStatus is the status of a task that err, of that class, has ended.
+// exceptionStatus returns the status of a task that ended with err of the given class.
 func exceptionStatus(end ending.Ending, err error, class grouping.Class) sentry.SpanStatus {
 	if class.Condition == grouping.Timeout {
 		return sentry.SpanStatusDeadlineExceeded
@@ -183,11 +185,11 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	return toldID(id)
 }
 
-// maxTaskDataBytes is what is kept of task data, and of each key of extra: a whole context is no larger at Sentry.
+// maxTaskDataBytes limits task data, and the value of each key of extra: Sentry keeps no larger context.
 const maxTaskDataBytes = protocol.MaxContextBytes
 
-// newEvent makes what exceptions and failures have in common: tags, the context task, a context for each key of extra.
-// The task is the one in ctx, or the only one running.
+// newEvent builds the part that exceptions and failures share: tags, the context task, and one context per key of
+// extra. It returns the task that the call belongs to; see taskOf.
 func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	extra map[string]any) (*sentry.Event, *TaskSpan) {
 	t := c.taskOf(ctx)
@@ -210,7 +212,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 		Level:       sentry.LevelError,
 		Transaction: "task." + taskType,
 		Tags:        make(map[string]string, 8),
-		Contexts:    make(map[string]sentry.Context, 8), // more makes a much larger map: what is added is rarely so much
+		Contexts:    make(map[string]sentry.Context, 8), // eight are rarely exceeded; a larger hint allocates a much larger map
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
@@ -223,7 +225,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 		}
 		name, kept := extraContext(key, value)
 		free := name
-		for n := 2; e.Contexts[free] != nil; n++ { // long names may be cut to the same
+		for n := 2; e.Contexts[free] != nil; n++ { // two long names may be cut to the same text
 			free = fmt.Sprintf("%s (%d)", name, n)
 		}
 		e.Contexts[free] = kept
@@ -232,7 +234,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	return e, t
 }
 
-// maxEventData is what task data, extra and breadcrumbs may take together, in bytes of JSON.
+// maxEventData limits task data, extra and breadcrumbs together, in bytes of JSON.
 const maxEventData = 128 << 10
 
 func (c *Client) commonTags(tags map[string]string) {
@@ -242,14 +244,14 @@ func (c *Client) commonTags(tags map[string]string) {
 	}
 }
 
-// send hands e to sentry-go on the hub that belongs to ctx, and returns its ID if the outbox, or the user's own
-// transport, has it; heldBack if it was one too many.
+// send captures e through the hub that belongs to ctx. It returns the event's ID when the outbox, or the user's own
+// transport, has accepted the event, and heldBack when MaxPerMinute held it back.
 func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerprint []string,
 	err error) (id sentry.EventID) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	var capture struct { // in one piece of memory
+	var capture struct { // one allocation for all three
 		details captureDetails
 		context captureContext
 		hint    sentry.EventHint
@@ -261,7 +263,7 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
-		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope's
+		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope, whose event processors panic
 	}
 	if details.held {
 		return heldBack
@@ -272,11 +274,11 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return *sent
 }
 
-// maxContextName is how much is kept of a context's name, in bytes: Sentry takes 180, the remark on the cut included.
+// maxContextName limits a context's name, in bytes: Sentry takes 180, which include the remark about the cut.
 const maxContextName = 140
 
-// extraContext is the context for one key of extra. In a context the key type is reserved: a value "os" there would
-// make Sentry parse it as an operating system.
+// extraContext returns name and content of the context for one key of extra. The key type is reserved inside a context:
+// Sentry would parse a context with the type "os" as an operating system.
 func extraContext(key string, value any) (string, sentry.Context) {
 	name := strings.TrimSpace(safe.CutText(key, maxContextName))
 	switch {

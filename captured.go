@@ -16,11 +16,11 @@ type capturedError struct {
 	id  sentry.EventID // "" for a panic whose event was dropped
 }
 
-// finishName is the function that raises again what it has captured, as a stack has it.
+// finishName is the name, on a stack, of the function that captures a panic and raises it again.
 var finishName = module.Path + ".(*TaskSpan).Finish"
 
-// capturePanic reports p unless it was reported on its way out already, and returns the event's ID. It is called by the
-// deferred function that recovered p.
+// capturePanic reports p unless it was already reported on its way out, and returns the event's ID. The deferred
+// function that recovered p must call it.
 func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	if t == nil {
 		return ""
@@ -32,8 +32,8 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	pcs := exception.Callers()
 	again, earlier := exception.RaisedBy(finishName, pcs)
 	if again || earlier {
-		// A Finish raises the very value again, but it may have been that of another Client's task. What isn't equal to
-		// itself can't be told from others, and counts as captured.
+		// Finish raises the recovered value again, but that may have been a Finish of another Client's task. A value
+		// that isn't equal to itself can't be recognised, so it counts as captured.
 		if id, same := t.capturedPanic(p.Value); same || again && !errtree.Same(p.Value, p.Value) {
 			return toldID(id)
 		}
@@ -50,8 +50,8 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 	return t.client.captureException(ctx, p, t.taskType, nil, nil, pcs, how)
 }
 
-// capturedPanic returns the ID of the newest event for a panic with the given value in t or in a task within it; where
-// there is none, that for any panic.
+// capturedPanic returns the ID of the newest event for a panic with the given value, in t or in a task inside it.
+// Without one, it returns the ID for any other panic, and same is false.
 func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,13 +68,14 @@ func (t *TaskSpan) capturedPanic(value any) (id sentry.EventID, same bool) {
 	return id, false
 }
 
-// noteCaptured remembers on the task and those it runs in that err was reported, and what follows for its status.
+// noteCaptured records err as reported, on the task and on all tasks around it, and sets the status that follows from
+// it.
 func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.SpanStatus) {
 	if t == nil {
 		return
 	}
 	t.imply(status)
-	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked { // a panic is on its way to the next task
+	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked { // a dropped panic is recorded too: it is on its way to the outer task
 		return
 	}
 	for ; t != nil; t = t.parent {
@@ -87,12 +88,13 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 	}
 }
 
-// maxCaptured is how many errors a task remembers; what passes through a task was captured lately.
+// maxCaptured limits how many errors a task remembers. Errors pass through a task soon after their capture, so few are
+// enough.
 const maxCaptured = 16
 
-// uncaptured returns what is left to report of err, nil if nothing is, and the ID of an event for what has been
-// reported through t's context: err itself, or what it wraps. With recovered, err may also be what a panic was called
-// with that has been reported.
+// uncaptured returns the part of err that is still to be reported, nil if there is none, and the ID of an event for the
+// part that was reported through t's context. With recovered, err also counts as reported when a reported panic had it
+// as its value.
 func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.EventID) {
 	if t == nil {
 		return err, ""
@@ -110,7 +112,7 @@ func (t *TaskSpan) uncaptured(err error, recovered bool) (rest error, id sentry.
 	return rest, toldID(id)
 }
 
-// idOf returns the ID of the event for err itself, "" when there is none.
+// idOf returns the ID of the event for err itself, "" when there is none. It doesn't look at what err wraps.
 func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sentry.EventID {
 	inner, ok := err.(*TaskError)
 	if ok && inner != nil && inner.EventID != "" && (inner.client == nil || inner.client == t.client) {
@@ -120,7 +122,7 @@ func (t *TaskSpan) idOf(err error, captured []capturedError, recovered bool) sen
 		if c.id == "" {
 			continue
 		}
-		// By identity alone: an Is method may say yes to an error that is another event.
+		// Compare by identity only: an Is method may accept an error that is another event.
 		p, panicked := c.err.(*PanicError)
 		if errtree.Same(err, c.err) || recovered && panicked && errtree.Same(err, p.Value) {
 			return c.id

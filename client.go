@@ -24,57 +24,57 @@ import (
 	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
-// A Client reports to one Sentry project: one configuration, one outbox, one switch. Its methods may be called from
-// many goroutines at once. A nil *Client behaves like one that is switched off.
+// A Client reports to one Sentry project. It has one configuration, one outbox and one switch. Its methods are safe for
+// concurrent use. A nil *Client behaves like one that is switched off.
 //
-// A method reports to its Client, whatever the context carries: with a context of another Client's task it begins a
-// task of its own beside that one. What one Client has captured, another may capture too.
+// A method always reports to its own Client. With a context that carries another Client's task, it starts a separate
+// task beside that one. Two Clients de-duplicate separately: one may capture what the other has captured.
 type Client struct {
 	fixed
 	policy atomic.Pointer[policy]
-	state  atomic.Uint32 // bits: see switchedOff
-	offs   atomic.Uint64 // how often reporting went off, so that a task can tell whether it was off in between
+	state  atomic.Uint32 // see switchedOff
+	offs   atomic.Uint64 // counts each switching off, so that a task can tell whether reporting was off in between
 
 	client    *sentry.Client     // nil without a DSN
-	hub       *sentry.Hub        // where a call belongs that no task has: see ownHub
-	bound     bool               // hub is sentry.CurrentHub(), bound by us
+	hub       *sentry.Hub        // for calls outside any task; see ownHub
+	bound     bool               // hub is sentry.CurrentHub(), and we bound our client to it
 	apart     *sentry.Hub        // fallback hub, used once the host binds its own client to the current hub
-	box       *outbox.Outbox     // nil without a DSN, and with the user's own transport
-	transport *transport         // nil with the user's own
+	box       *outbox.Outbox     // nil without a DSN, and with a Transport of the user's own
+	transport *transport         // nil with a Transport of the user's own
 	collector *machine.Collector // nil without a DSN
 	system    atomic.Pointer[systemContexts]
 	osName    string
-	host      string // this machine's name
+	host      string // the machine's hostname
 	hooks     hooks
 	tasks     tasks
 	types     tally.Types
 	noise     *noise.Limiter
-	armed     atomic.Bool        // the keeper has a timer for tasks that may be stuck, or is told to set one
-	clock     *clock.Clock       // turned by the keeper
+	armed     atomic.Bool        // the keeper has a timer for stuck tasks, or is about to set one
+	clock     *clock.Clock       // the keeper calls its Turn
 	keeper    *resident.Resident // nil without a DSN
-	badSlugs  sync.Map           // string -> true: of monitors, that were warned of
+	badSlugs  sync.Map           // string -> true; slugs of monitors that a warning was logged for
 
 	maxBreadcrumbs int // below 0: none are kept
 	tracing        tracing
 
 	reconfiguring sync.Mutex // one Reconfigure at a time; guards asked
-	asked         resolved   // what the options said, before ClientOptions had a word
+	asked         resolved   // the options before ClientOptions changed them
 
-	disk       atomic.Pointer[outbox.Disk] // once it is open
+	disk       atomic.Pointer[outbox.Disk] // nil until it is open
 	crashes    crash.Output
-	ready      chan struct{} // closed when all of the above is set
+	ready      chan struct{} // closed when all fields above are set
 	background context.Context
 }
 
-// The bits of Client.state. A Client reports while isMade alone is set.
+// The bits of Client.state. A Client reports while isMade is the only one set.
 const (
-	isMade uint32 = 1 << iota // by New: the zero Client is off
+	isMade uint32 = 1 << iota // set by New: the zero Client is off
 	switchedOff
 	isClosed // the outbox still sends while Close waits for it
 	isSilent // it has no DSN
 )
 
-// hooks are the user's own, from ClientOptions; they run after the package's.
+// hooks are those of the user, taken from ClientOptions. They run after the package's own.
 type hooks struct {
 	beforeSend, beforeSendTransaction func(*sentry.Event, *sentry.EventHint) *sentry.Event
 	beforeBreadcrumb                  func(*sentry.Breadcrumb, *sentry.BreadcrumbHint) *sentry.Breadcrumb
@@ -84,16 +84,17 @@ type hooks struct {
 	sampler                           sentry.TracesSampler
 }
 
-// withheld is the ServerName that sentry-go would otherwise fill with the hostname; finish takes it out again.
+// withheld is a placeholder for ServerName, which sentry-go would otherwise fill with the hostname. finish removes it.
 const withheld = "[host]"
 
-// errNoDSN is the last error of a Client that has nobody to report to.
+// errNoDSN is Stats.LastError of a Client without a DSN.
 var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
 	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
 
-// New returns a Client that is at work. It touches no global state and leaves sentry.CurrentHub alone; [Close] it
-// when it is no longer needed. Clients may share an OutboxDir, also for one DSN. A second Client of the process with
-// CrashReports is an error: a process has one crash output. Errors and costs are those of [Init].
+// New starts a Client: it opens the outbox and begins to read the machine's state in the background. It changes no
+// global state and leaves sentry.CurrentHub alone. The caller must [Close] it when it is no longer needed. Several
+// Clients may share an OutboxDir, even for the same DSN. CrashReports for a second Client in the process is an error,
+// because a process has one crash output. All other errors, and the cost, are those of [Init].
 func New(opts Options) (*Client, error) {
 	noticeEnabled()
 	s, err := opts.resolve()
@@ -133,7 +134,7 @@ func newClient(opts Options, s resolved) (*Client, error) {
 	return c, nil
 }
 
-// clientOptions are sentry-go's, the user's last word included.
+// clientOptions returns sentry-go's options after ClientOptions has changed them.
 func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 	p := c.policy.Load()
 	co := &sentry.ClientOptions{
@@ -149,7 +150,7 @@ func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 			return nil, err
 		}
 		if co.Dsn == "" {
-			co.Dsn = c.dsn // else sentry-go would report to nobody, without a word
+			co.Dsn = c.dsn // sentry-go would silently report nothing
 		}
 		if co.Dsn != "" {
 			if err := settings.CheckDSN("the Dsn that Options.ClientOptions set", co.Dsn); err != nil {
@@ -169,7 +170,7 @@ func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 	return co, nil
 }
 
-// start sets up what data flows through, from its end: the outbox, sentry-go's client, the collector.
+// start builds the pipeline from its end: outbox, sentry-go client, collector.
 func (c *Client) start(co *sentry.ClientOptions) error {
 	ready := sync.OnceFunc(func() { close(c.ready) })
 	defer ready()
@@ -189,7 +190,7 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 		}
 		return fmt.Errorf("sentryconfig: %w", err)
 	}
-	client.AddEventProcessor(c.finishDead) // first: the integrations have added theirs, the host program nothing yet
+	client.AddEventProcessor(c.finishDead) // first: right after the integrations' processors
 	client.AddEventProcessor(c.finishCheckIn)
 	c.client = client
 	c.keeper = resident.New(c.keep)
@@ -210,7 +211,8 @@ func callClientOptions(f func(*sentry.ClientOptions), co *sentry.ClientOptions) 
 	return nil
 }
 
-// scrubConfig names this machine and its user in all their forms. It reads them at Init, once.
+// scrubConfig collects the names of this machine and its user, in all their forms. With personal data allowed it reads
+// none.
 func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 	c := scrub.Config{SecretKeys: secretKeys, PII: pii}
 	if pii {
@@ -242,13 +244,13 @@ func scrubConfig(pii bool, secretKeys []string) scrub.Config {
 }
 
 func hostname() string {
-	name, _ := os.Hostname() // "" where it isn't known
+	name, _ := os.Hostname() // "" where it is unknown
 	return name
 }
 
-// Flush waits until the server has accepted, or refused for good, all that was captured before it, but no longer than
-// timeout. It reports false when some of it still waits, or was lost. What MaxPerMinute holds back isn't waited for.
-// While there is nothing to wait for it returns true.
+// Flush waits until the server has accepted, or rejected for good, everything captured before the call, at most for
+// timeout. It returns false when some of it is still waiting or was lost, and true when there was nothing to wait for.
+// It doesn't wait for events that MaxPerMinute holds back. It is safe for concurrent use.
 func (c *Client) Flush(timeout time.Duration) bool {
 	noticeEnabled()
 	if c == nil || c.client == nil || !c.open() {
@@ -259,7 +261,7 @@ func (c *Client) Flush(timeout time.Duration) bool {
 
 func (c *Client) flush(timeout time.Duration) bool {
 	ok := false
-	c.keeper.Run(func() { // sentry-go makes channels for it
+	c.keeper.Run(func() { // sentry-go makes channels here; see internal/resident
 		ctx, cancel := context.WithTimeout(c.background, timeout)
 		defer cancel()
 		ok = c.client.FlushWithContext(ctx)
@@ -267,10 +269,11 @@ func (c *Client) flush(timeout time.Duration) bool {
 	return ok
 }
 
-// Close does what [Client.Flush] does, then stops every goroutine (but for a probe or a write that hangs in the
-// operating system) and releases every file. Tasks that still run are cancelled tasks: their transactions end here.
-// With OutboxDir, what is not delivered stays on disk for the next Client, of this process or another; without, it is
-// lost, and Close reports false. A second Close does nothing and returns true.
+// Close does what [Client.Flush] does, then stops every goroutine and releases every file. The exception is a probe or
+// a write that hangs in the operating system. Close ends the tasks that still run, with the status cancelled.
+//
+// With OutboxDir, undelivered events stay on disk for the next Client, in this process or another. Without it they are
+// lost, and Close returns false. A second Close does nothing and returns true.
 func (c *Client) Close(timeout time.Duration) bool {
 	noticeEnabled()
 	if !c.open() {
@@ -280,7 +283,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
 		return true
 	}
-	// In the order in which data flows: what was held back, what sentry-go holds, the collector, the outbox.
+	// In the order of the data: held-back events, sentry-go's batches, the collector, the outbox.
 	begun := time.Now()
 	c.sendKept(c.noise.All()...)
 	ok := c.flush(timeout)
@@ -289,7 +292,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 	c.unbindHub()
 	c.collector.Close()
 	c.crashes.End()
-	if c.box != nil { // which sends what was being captured meanwhile, as far as there is time
+	if c.box != nil { // it still sends what was captured meanwhile, if time is left
 		ctx, cancel := c.box.Timeout(max(0, timeout-time.Since(begun)))
 		defer cancel()
 		ok = c.box.Close(ctx) && ok
@@ -298,7 +301,7 @@ func (c *Client) Close(timeout time.Duration) bool {
 	return ok
 }
 
-// Stats returns the counts of now, after Close the last ones. They stay zero with a Transport of the user's own.
+// Stats returns the current counts, and after Close the final ones. They stay zero with a Transport of the user's own.
 func (c *Client) Stats() Stats {
 	switch {
 	case c == nil:
@@ -311,7 +314,7 @@ func (c *Client) Stats() Stats {
 	return Stats{}
 }
 
-// call runs the user's code f and reports a panic of it on the logger instead of passing it on.
+// call runs f, which is code of the user's. It recovers a panic, logs it, and returns false.
 func (c *Client) call(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {

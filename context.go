@@ -9,11 +9,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/scrub"
 )
 
-// addedProbes are asked beside the platform's: tests add some that hang.
+// addedProbes run beside the platform's own; tests add probes that hang.
 var addedProbes []machine.Probe
 
-// collectorOptions say what is read of the machine: nothing without system information. With an outbox on disk each
-// reading, an empty one too, is a sign of life of the running tasks.
+// collectorOptions selects the probes to run: none without system information. With an outbox on disk, each reading,
+// even an empty one, is recorded as a sign of life of the running tasks.
 func (c *Client) collectorOptions() machine.Options {
 	p := c.policy.Load()
 	opts := machine.Options{Logger: c.logger}
@@ -26,17 +26,17 @@ func (c *Client) collectorOptions() machine.Options {
 	return opts
 }
 
-// firstSnapshotWait is how long the first capture waits for the first reading of the machine.
+// firstSnapshotWait limits how long the first capture waits for the first reading of the machine.
 const firstSnapshotWait = 50 * time.Millisecond
 
-// systemContexts are one snapshot of the machine as events have it by one policy.
+// systemContexts holds one snapshot of the machine, scrubbed by one policy.
 type systemContexts struct {
-	snapshot map[string]machine.Values // what they were made of
-	scrubber *scrub.Scrubber           // and by
+	snapshot map[string]machine.Values // the source
+	scrubber *scrub.Scrubber           // the scrubber that was used
 	shared   *envelope.Shared
 }
 
-// systemContexts returns those of the newest snapshot and of p; nil without system information.
+// systemContexts returns the contexts of the newest snapshot, scrubbed by p. It returns nil without system information.
 func (c *Client) systemContexts(p *policy) *envelope.Shared {
 	if !p.systemInfo {
 		return nil

@@ -11,26 +11,26 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// deadDetails travels with an event of a dead process from its capture to finishDead.
+// deadDetails accompanies an event of a dead process from its capture to finishDead.
 type deadDetails struct {
 	release  string
-	tags     map[string]string // those of the event before sentry-go's integrations add theirs
-	sameBoot bool              // the machine is known not to have been restarted since
-	inTask   bool              // the event belongs to the trace of a task
-	op       string            // of that task's span
+	tags     map[string]string // the event's own tags, before sentry-go's integrations add theirs
+	sameBoot bool              // the machine has certainly not been restarted since
+	inTask   bool              // the event belongs to a task's trace
+	op       string            // of the task's span
 
-	// elsewhere says that the process may have run on another machine: nothing is known of that, nor of its user.
+	// elsewhere is set when the process may have run on another machine: nothing is known of that machine or its user.
 	elsewhere bool
 }
 
-// sendDead captures e as an event of a dead process, in the trace of t if that isn't nil. It reports whether the event
-// is stored, or dropped by a hook.
+// sendDead captures e as an event of a dead process, in the trace of t unless t is nil. It reports whether the outbox
+// holds the event, or a hook has dropped it.
 func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead, t *postmortem.Task) bool {
 	e.Timestamp = postmortem.Timestamp(dead.LastAlive)
 	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
 	c.commonTags(e.Tags)
 	if e.Environment != "" && e.Environment != c.environment {
-		e.Tags["environment_detected"] = e.Environment // what it had detected isn't known
+		e.Tags["environment_detected"] = e.Environment // the environment that it detected is unknown
 	}
 	restarted, sure := machine.Restarted(dead.Process.Boot)
 	scope, inTask := postmortem.Scope(c.client, dead.Process, t)
@@ -40,10 +40,11 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 	if t != nil && t.Job != nil {
 		details.dead.op = work.OpProcess
 	}
-	return c.captureDead(e, scope, details) == nil || details.stored // a hook that drops it has decided
+	return c.captureDead(e, scope, details) == nil || details.stored // dropped by a hook: nothing is left to report
 }
 
-// captureDead hands an event of a dead process to sentry-go, and returns the ID that it got, nil when it was dropped.
+// captureDead passes an event of a dead process to sentry-go. It returns the event's ID, nil when the event was
+// dropped.
 func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *captureDetails) (id *sentry.EventID) {
 	hint := &sentry.EventHint{Context: &captureContext{c.background, details}}
 	hub := sentry.NewHub(c.client, scope)
@@ -51,8 +52,8 @@ func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *capt
 	return id
 }
 
-// finishDead is the event processor that keeps what the integrations of sentry-go say of this process out of the events
-// of a dead one, and adds what is known of the machine. It runs right after theirs: what the host program's own
+// finishDead is an event processor. It removes what sentry-go's integrations say about this process from the events of
+// a dead one, and adds what is known about the machine. It runs right after the integrations, so what the host's own
 // processors add stays.
 func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 	details := captureOf(hint)

@@ -10,8 +10,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
-// unexpected returns what Options.Expected leaves of err, nil if nothing, and makes a breadcrumb of each error that it
-// accepts. Joined errors count one by one, so that an expected one doesn't hide the others.
+// unexpected returns the part of err that Options.Expected doesn't accept, nil if there is none, and makes a breadcrumb
+// of each accepted error. Joined errors are checked one by one, so that an expected error doesn't hide the others.
 func (c *Client) unexpected(ctx context.Context, err error) error {
 	expected := c.policy.Load().expected
 	if expected == nil || !c.reporting() {
@@ -38,11 +38,11 @@ func (c *Client) unexpected(ctx context.Context, err error) error {
 	return errors.Join(rest...)
 }
 
-// maxTaskLevels bounds how deep tasks within tasks are looked at: an error may be made to hold itself.
+// maxTaskLevels limits the depth of nested task errors: an error may contain itself.
 const maxTaskLevels = 32
 
-// expects asks about err as a whole. A panic, in whatever it was returned, is never expected, and the error of a task
-// within this one only if no part of it was trouble there.
+// expects asks Options.Expected about err as a whole. A panic is never expected, wherever in the tree it is. The error
+// of an inner task is expected only if that task expected all of it.
 func (c *Client) expects(expected func(error) bool, err error, levels int) bool {
 	if _, ok := errtree.As[*PanicError](err); ok || levels == 0 {
 		return false
@@ -67,7 +67,7 @@ func (c *Client) expects(expected func(error) bool, err error, levels int) bool 
 	return yes
 }
 
-// partsOf returns the errors that err joins. The error of a task is one error: its own task has looked at the parts.
+// partsOf returns the errors that err joins. A *TaskError counts as one: its own task has checked its parts.
 func partsOf(err error) []error {
 	return errtree.Parts(err, func(e error) bool { _, ok := e.(*TaskError); return ok })
 }

@@ -13,27 +13,27 @@ import (
 	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
-// Feedback is what a person says of the program, or of one of its errors.
+// Feedback is a person's message about the program, or about one of its events.
 type Feedback struct {
-	EventID sentry.EventID // of the event that it is about; "" for none
-	Message string         // at most 4,096 characters; a longer one is cut and says so
-	Name    string         // of the person; sent with SendPII alone
-	Email   string         // to answer to; sent with SendPII alone
-	URL     string         // of the page, or the place in the program, where it was given
+	EventID sentry.EventID // the event that it is about; "" for none
+	Message string         // at most 4,096 characters; a longer one is cut, with a remark
+	Name    string         // the person's name; sent only with SendPII
+	Email   string         // an address for the reply; sent only with SendPII
+	URL     string         // the page, or the place in the program, that it is about
 
-	// Attachments are files to go with it, such as a screenshot. What is no text is sent as it is.
+	// Attachments are files to send with it, such as a screenshot. Text is scrubbed; other content is sent unchanged.
 	Attachments []*sentry.Attachment
 }
 
-// maxFeedbackChars is the length of a feedback's message: Sentry drops one that is longer.
+// maxFeedbackChars limits the message: Sentry drops a longer one.
 const maxFeedbackChars = 4096
 
-// CaptureFeedback sends f to Sentry's User Feedback page, through the outbox, so that it may be given offline. The
-// message is scrubbed as every text is. With a task in ctx the feedback has the task's tags and trace. f and its
-// attachments are copied; they must not be written to during the call.
+// CaptureFeedback sends f to Sentry's User Feedback page. It goes through the outbox, so it also works offline. The
+// message is scrubbed like any other text. With a task in ctx, the feedback has that task's tags and trace. f and its
+// attachments are copied; don't write to them during the call.
 //
-// It returns the feedback's own ID once the outbox holds it, and "" when the message is empty, reporting is off or a
-// hook dropped it. ClientOptions.BeforeSend sees it as an event of the type "feedback"; MaxPerMinute doesn't count
+// It returns the feedback's own ID once the outbox holds it. It returns "" when the message is empty, reporting is off,
+// or a hook dropped it. ClientOptions.BeforeSend gets it as an event of the type "feedback". MaxPerMinute doesn't count
 // it.
 func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID {
 	if !c.reporting() {
@@ -70,14 +70,14 @@ func (c *Client) CaptureFeedback(ctx context.Context, f Feedback) sentry.EventID
 	return c.send(ctx, t, e, nil, nil)
 }
 
-// cutChars cuts s to at most limit characters and says so.
+// cutChars cuts s to at most limit characters, which include a remark about the cut.
 func cutChars(s string, limit int) string {
 	n := utf8.RuneCountInString(s)
 	if n <= limit {
 		return s
 	}
 	remark := fmt.Sprintf("… (%d characters cut)", n-limit)
-	keep := limit - utf8.RuneCountInString(remark) - 1 // the number may get a digit longer
+	keep := limit - utf8.RuneCountInString(remark) - 1 // the number may grow by a digit
 	remark = fmt.Sprintf("… (%d characters cut)", n-keep)
 	for i := range s {
 		if keep == 0 {

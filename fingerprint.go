@@ -7,14 +7,14 @@ import (
 
 // From an error's class to tags, title and fingerprint.
 
-// classOf is the class of err, in a context that has ended so: past its deadline, what follows from that has the
-// condition timeout.
+// classOf returns the class of err in a context with the given end. Past a deadline, errors that follow from it have
+// the condition timeout.
 func (c *Client) classOf(end ending.Ending, err error) grouping.Class {
 	rules := rulesFor(end, c.policy.Load().errorClass, c.cleanMessage)
 	return rules.Class(err)
 }
 
-// rulesFor are the rules for errors in a context that has ended so. user and clean may be nil.
+// rulesFor returns the classification rules for a context with the given end. user and clean may be nil.
 func rulesFor(end ending.Ending, user func(error) string, clean func(string) string) grouping.Rules {
 	r := grouping.Rules{Named: user, Clean: clean, Wrapper: isOwnError, Message: messageOf}
 	if end.Late() {
@@ -23,7 +23,7 @@ func rulesFor(end ending.Ending, user func(error) string, clean func(string) str
 	return r
 }
 
-// isOwnError reports whether err is of a type of this package, which only carries what went wrong.
+// isOwnError reports whether err is a type of this package, which only wraps the actual error.
 func isOwnError(err error) bool {
 	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case *TaskError, *TaskFailure, *PanicError:
@@ -32,9 +32,9 @@ func isOwnError(err error) bool {
 	return false
 }
 
-// fingerprintOf is what an exception is grouped by: the task's type, the class, the condition where there is one, and
-// of a panic the function that it was raised in. An error that is known by its text alone, but carries the stack of
-// where it was made, has that function in place of the text: words that vary can't scatter it.
+// fingerprintOf returns the fingerprint of an exception: task type, class, the condition if there is one, and for a
+// panic the function that raised it. An error known only by its text may carry the stack of where it was made. Then
+// that function replaces the text, so that varying words don't scatter the issue.
 func fingerprintOf(taskType string, c grouping.Class, made, raised string) []string {
 	name := c.Name
 	if c.Text && made != "" && raised == "" {
@@ -50,7 +50,7 @@ func fingerprintOf(taskType string, c grouping.Class, made, raised string) []str
 	return fingerprint
 }
 
-// titleOf is the exception type that an issue gets its title from.
+// titleOf returns the exception type, which Sentry shows as the issue's title.
 func titleOf(c grouping.Class) string {
 	if c.Text {
 		return textTitle
@@ -58,13 +58,13 @@ func titleOf(c grouping.Class) string {
 	return c.Name
 }
 
-// textTitle is the exception type of errors that are known by their message alone: Sentry shows the message beside it.
+// textTitle is the exception type of errors known only by their message, which Sentry shows beside it.
 const textTitle = "error"
 
-// panicTitle is the exception type of panics that are known by their text alone.
+// panicTitle is the exception type of panics known only by their text.
 const panicTitle = "panic"
 
-// messageOf is the text by which err is grouped.
+// messageOf returns the text that err is grouped by.
 func messageOf(err error) string {
 	if p, is := err.(*PanicError); is { //nolint:errorlint // what it wraps has been asked
 		return grouping.Panic(p.Value)

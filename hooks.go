@@ -15,10 +15,10 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// Every event passes here between sentry-go's scope and the transport: first this package adds what is its own, then
-// the user's hook sees the event, then the scrubber has the last word.
+// Every event passes through here on its way from sentry-go's scope to the transport. The package adds its own data,
+// then the user's hook sees the event, and the scrubber comes last.
 
-// wrapHooks puts the package's hooks around the user's.
+// wrapHooks installs the package's hooks, which call the user's.
 func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 	c.hooks = hooks{co.BeforeSend, co.BeforeSendTransaction, co.BeforeBreadcrumb, co.BeforeSendLog, co.BeforeSendMetric,
 		co.Integrations, co.TracesSampler}
@@ -55,8 +55,8 @@ func (c *Client) sampleRate() float64 {
 	return c.policy.Load().sampleRate
 }
 
-// chooseIntegrations leaves out sentry-go's own environment integration: the collector reads more, and by BeforeSend
-// the integration's values can't be told from those that the host program set. Then the user's hook chooses.
+// chooseIntegrations removes sentry-go's environment integration. The collector reads more, and in BeforeSend the
+// integration's values can't be told from those that the host program set. Then the user's hook chooses.
 func (c *Client) chooseIntegrations(list []sentry.Integration) []sentry.Integration {
 	kept := make([]sentry.Integration, 0, len(list))
 	for _, i := range list {
@@ -101,7 +101,7 @@ func (c *Client) finishMetric(m *sentry.Metric) *sentry.Metric {
 	if m == nil {
 		return nil
 	}
-	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // its whole batch couldn't be encoded
+	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // JSON can't hold it, and the whole batch would be lost
 		c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
 		return nil
 	}
@@ -117,7 +117,7 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	if !c.active() {
 		return nil
 	}
-	checkIn := *e.CheckIn // the caller's
+	checkIn := *e.CheckIn // a copy: the original belongs to the caller
 	checkIn.MonitorSlug = work.FitSlug(c.policy.Load().scrubber.Text(checkIn.MonitorSlug))
 	checkIn.ID, checkIn.Duration = envelope.FitID(checkIn.ID), max(checkIn.Duration, 0)
 	e.CheckIn = &checkIn
@@ -130,13 +130,13 @@ func (c *Client) finishCheckIn(e *sentry.Event, _ *sentry.EventHint) *sentry.Eve
 	return e
 }
 
-// cleanMessage removes what is secret or personal from a message before it becomes a class: in a class, one path or
-// name is as good as another.
+// cleanMessage prepares a message for use as an error class: secrets and personal data are replaced, and all
+// directories look the same.
 func (c *Client) cleanMessage(message string) string {
 	return strings.ReplaceAll(c.policy.Load().scrubber.Text(grouping.Excerpt(message)), scrub.Dir, "/dir")
 }
 
-// finish completes an event in place. If the user's hook panics, the event goes on as if there were no hook.
+// finish completes an event in place. If the user's hook panics, the event is sent as if there were no hook.
 func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	hook func(*sentry.Event, *sentry.EventHint) *sentry.Event, name string) *sentry.Event {
 	if !c.active() {
@@ -177,14 +177,14 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	return e
 }
 
-// complete adds to e what this package has of its own: tags, the machine's contexts, which it returns, the fingerprint
-// and the user. hooked says that a hook of the user's comes next.
+// complete adds the package's own data to e: tags, the machine's contexts, the fingerprint and the user. It returns
+// those contexts. hooked says that a hook of the user's will see e.
 func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, hooked bool) (system *envelope.Shared) {
 	if envelope.ItemOf(e) == protocol.Transaction {
 		work.MoveOrigin(e)
 	}
 	c.addCommonTags(e)
-	if !details.ofDead() { // else finishDead has added what holds for the dead process
+	if !details.ofDead() { // for a dead process, finishDead has added what applies
 		system = c.systemContexts(p)
 		system.AddTo(e, hooked || c.transport == nil)
 	}
@@ -197,13 +197,13 @@ func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, h
 	return system
 }
 
-// addCommonTags gives e the tags that every event has, unless it has them.
+// addCommonTags adds the tags that every event has, unless e has them.
 func (c *Client) addCommonTags(e *sentry.Event) {
 	_, detected := e.Tags["environment_detected"]
 	if _, system := e.Tags["os_name"]; detected && (system || c.osName == "") {
 		return
 	}
-	tags := make(map[string]string, len(e.Tags)+2) // the event's own may be the caller's
+	tags := make(map[string]string, len(e.Tags)+2) // a new map: the caller may own e.Tags
 	c.commonTags(tags)
 	maps.Copy(tags, e.Tags)
 	e.Tags = tags

@@ -8,8 +8,8 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// taskOf returns the task of c that a call with ctx belongs to, nil when there is none. A context that says nothing, as
-// slog.Info and old code have it, belongs to the only running task of a sequential runner.
+// taskOf returns the task of c that a call with ctx belongs to, nil when there is none. An empty context, as slog.Info
+// and old code have it, means the only running task of a sequential runner.
 func (c *Client) taskOf(ctx context.Context) *TaskSpan {
 	if ctx == nil || ctx == context.Background() || ctx == context.TODO() {
 		return c.tasks.only.Load()
@@ -26,8 +26,8 @@ func (c *Client) taskIn(ctx context.Context) *TaskSpan {
 	return t
 }
 
-// hubOf returns the hub of ctx when it is one of ours (the host may have cloned the task's), otherwise t's, or the
-// package's own.
+// hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
+// the hub of t, or the Client's own when t is nil.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
 		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.sentryHub() || hub.Client() == c.client) {
@@ -40,8 +40,8 @@ func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	return c.ownHub()
 }
 
-// bindHub binds c to sentry.CurrentHub, unless the host program has a client of its own there: plain sentry-go calls
-// then report as well, and tasks are cloned from that hub.
+// bindHub binds c to sentry.CurrentHub, unless the host has bound a client of its own. Then plain sentry-go calls
+// report as well, and tasks clone that hub.
 func (c *Client) bindHub() {
 	global := sentry.CurrentHub()
 	if c.client == nil || global.Client().IsEnabled() {
@@ -54,12 +54,12 @@ func (c *Client) bindHub() {
 func (c *Client) unbindHub() {
 	if global := sentry.CurrentHub(); c.bound && global.Client() == c.client {
 		global.BindClient(nil)
-		global.Scope().ClearBreadcrumbs() // ours: the next Init begins afresh
+		global.Scope().ClearBreadcrumbs() // those of our tasks: the next Init starts without them
 	}
 }
 
-// ownHub returns the package's own hub: sentry.CurrentHub() as long as our client is bound there, which a host program
-// that calls sentry.Init after Init ends.
+// ownHub returns the Client's own hub: sentry.CurrentHub() while our client is bound there, and a fallback once the
+// host has bound its own by calling sentry.Init after Init.
 func (c *Client) ownHub() *sentry.Hub {
 	if c.hub.Client() != c.client {
 		return c.apart
@@ -67,13 +67,14 @@ func (c *Client) ownHub() *sentry.Hub {
 	return c.hub
 }
 
-// inEndedTask reports whether the span in ctx is of the transaction of a task: one that has ended takes no more spans.
+// inEndedTask reports whether the span in ctx belongs to a task's transaction. Callers ask this once that task has
+// ended: a transaction that was sent takes no more spans.
 func (c *Client) inEndedTask(ctx context.Context) bool {
 	task, span := c.taskIn(ctx), sentry.SpanFromContext(ctx)
 	return task != nil && span != nil && span.GetTransaction() == task.root().sentrySpan()
 }
 
-// hostOf returns the hub and the span in ctx that belong to another client than ours.
+// hostOf returns the hub and the span in ctx that belong to a client other than ours.
 func (c *Client) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
 	hub := sentry.GetHubFromContext(ctx)
 	if hub != nil && (hub.Client() == c.client || !hub.Client().IsEnabled()) {
@@ -81,7 +82,7 @@ func (c *Client) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
 	}
 	span := sentry.SpanFromContext(ctx)
 	if span != nil {
-		// A span's own context names the hub it was started on; without one it was the current hub.
+		// The span's own context names the hub that started it; without one, it was the current hub.
 		owner := sentry.GetHubFromContext(span.Context())
 		if owner == nil {
 			owner = sentry.CurrentHub()
@@ -93,8 +94,8 @@ func (c *Client) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {
 	return hub, span
 }
 
-// spanless is a context without its sentry-go span, so that a span started in it begins a transaction. The key of that
-// value is sentry-go's own, hence the look at the value.
+// spanless hides sentry-go's span in a context, so that a span started with it begins a transaction. The span's key is
+// private to sentry-go, so Value recognises it by its type.
 type spanless struct{ context.Context }
 
 func (c spanless) Value(key any) any {
@@ -105,14 +106,14 @@ func (c spanless) Value(key any) any {
 	return v
 }
 
-// tasks are those running now.
+// tasks holds the tasks that run now.
 type tasks struct {
 	mu    sync.Mutex
 	roots []*TaskSpan
-	// beside is set for good once two tasks, neither part of the other, have run at the same time: from then on a call
-	// without a task in its context may be anybody's.
+	// beside is set, for good, once two tasks that aren't nested have run at the same time. From then on, a call
+	// without a task in its context may come from any of them.
 	beside bool
-	only   atomic.Pointer[TaskSpan] // where a call without a task in its context belongs
+	only   atomic.Pointer[TaskSpan] // the task for calls without one in their context; nil if that is ambiguous
 }
 
 func (l *tasks) add(t *TaskSpan) {
@@ -154,7 +155,7 @@ func without(list []*TaskSpan, t *TaskSpan) []*TaskSpan {
 	return list
 }
 
-// findOnly follows the only running task to the innermost task in it, as long as there is one at a time.
+// findOnly stores the innermost task of the only running chain of tasks, or nil if there are several. l.mu is held.
 func (l *tasks) findOnly() {
 	if len(l.roots) != 1 || l.beside {
 		l.only.Store(nil)
@@ -162,7 +163,7 @@ func (l *tasks) findOnly() {
 	}
 	t := l.roots[0]
 	for {
-		if t.job() != nil { // others like it run elsewhere, or soon here
+		if t.job() != nil { // tasks of an engine run side by side, now or soon, here or elsewhere
 			l.only.Store(nil)
 			return
 		}

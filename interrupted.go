@@ -14,8 +14,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// watchCrashes has the runtime write its last words into the outbox, of all goroutines. A program that has an output of
-// its own keeps it.
+// watchCrashes makes the runtime write its crash output, with all goroutines, into a file of the outbox. A program that
+// has set a crash output of its own keeps it.
 func (c *Client) watchCrashes(disk *outbox.Disk) {
 	taken, err := c.crashes.Begin(disk.CrashFile)
 	switch {
@@ -27,7 +27,7 @@ func (c *Client) watchCrashes(disk *outbox.Disk) {
 	}
 }
 
-// journal returns where running tasks are noted, nil without a disk; a nil Journal takes every call.
+// journal returns the journal of running tasks, nil without a disk. A nil Journal takes every call.
 func (c *Client) journal() *outbox.Journal {
 	if disk := c.disk.Load(); disk != nil {
 		return disk.Journal()
@@ -35,7 +35,7 @@ func (c *Client) journal() *outbox.Journal {
 	return nil
 }
 
-// noteStart notes that t runs, unless it is noted, over, or was switched off.
+// noteStart records in the journal that t runs, unless it is already recorded, has ended, or was switched off.
 func (t *TaskSpan) noteStart() {
 	j := t.client.journal()
 	if j == nil {
@@ -68,27 +68,27 @@ func (t *TaskSpan) noteStart() {
 	t.slot = j.Begin(note)
 }
 
-// noteMachine is a sign of life of all running tasks, with the memory figures of a new reading.
+// noteMachine records a sign of life for all running tasks, with the memory figures of a new reading.
 func (c *Client) noteMachine(m machine.Memory) {
 	if !c.active() {
-		c.journal().EndAll() // of a task that began just when reporting went off
+		c.journal().EndAll() // a task may have begun just as reporting was switched off
 		return
 	}
 	c.tasks.mu.Lock()
 	running := slices.Clone(c.tasks.roots)
 	c.tasks.mu.Unlock()
 	note := outbox.Note{Time: time.Now(), MemoryTotal: m.Total, MemoryAvailable: m.Available, AppMemory: m.App}
-	for i := 0; i < len(running); i++ { // the list grows by the tasks inside
+	for i := 0; i < len(running); i++ { // the loop appends the inner tasks
 		t := running[i]
 		t.mu.Lock()
 		running = append(running, t.children...)
 		t.mu.Unlock()
-		t.noteStart() // if that failed at its beginning, or the disk wasn't open yet
+		t.noteStart() // its start wasn't recorded if that failed, or the disk wasn't open yet
 		t.note(note)
 	}
 }
 
-// note notes a sign of life, and the newest breadcrumb with it.
+// note records a sign of life of t, with its newest breadcrumb.
 func (t *TaskSpan) note(n outbox.Note) {
 	t.mu.Lock()
 	slot, step := t.slot, t.lastStep
@@ -104,7 +104,7 @@ func (c *Client) reportDead(ctx context.Context, dead outbox.Dead) bool {
 	if !c.active() {
 		return false
 	}
-	if <-c.ready; c.client == nil { // it may be called while Init is still at work, or has failed
+	if <-c.ready; c.client == nil { // New may still be at work, or may have failed
 		return false
 	}
 	done := true
@@ -121,9 +121,9 @@ func (c *Client) reportDead(ctx context.Context, dead outbox.Dead) bool {
 	}
 	report := crash.Parse(dead.Crash)
 	if report.CrashedIn(finishName) {
-		return done // a deferred Finish has captured the panic before it went on to end the process
+		return done // a deferred Finish captured the panic before it ended the process
 	}
-	var only *postmortem.Task // which the crash has interrupted
+	var only *postmortem.Task // the one that the crash interrupted
 	if len(tasks) == 1 {
 		only = &tasks[0]
 	}

@@ -7,16 +7,16 @@ import (
 	"github.com/autoservice/sentryconfig/internal/resident"
 )
 
-// A Client has a goroutine of its own, the keeper, for what is due later: events that were held back, and tasks that
-// may be stuck. It sleeps while there is neither.
+// A Client owns one goroutine, the keeper, for work that is due later: held-back events, and tasks that may be stuck.
+// It sleeps while there are none.
 
-// keeperPatience is how long Close waits for what the keeper has begun: hooks of the user's that hang must not hang
+// keeperPatience limits how long Close waits for work that the keeper has started: a hook that hangs must not hang
 // Close.
 const keeperPatience = 2 * time.Second
 
-// keep is the keeper's work.
+// keep does what is due, and returns how long the keeper sleeps.
 func (c *Client) keep() time.Duration {
-	if !c.open() { // Close sees to what is left
+	if !c.open() { // Close handles what is left
 		return resident.Never
 	}
 	now := c.clock.Turn()

@@ -14,11 +14,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// CaptureInterrupted reports that an attempt at task never came back: for engines that tell so afterwards, to another
-// process than the one that ran it. The event is the one that the outbox of that process makes. Where task.Job names
-// the job and its attempt it has the same ID, so that both may report and Sentry keeps one. Its level is warning while
-// there are attempts left, else fatal. It is part of the enqueuer's trace, and says nothing of the process that
-// reports it.
+// CaptureInterrupted reports that an attempt at task never came back. It is for engines that find this out afterwards,
+// in another process than the one that ran the attempt. The event has the form that the outbox of that process would
+// report. If task.Job names the job and the attempt, it also has the same ID, so both may report and Sentry keeps one.
+// Its level is warning while attempts are left, else fatal. It continues the enqueuer's trace and contains nothing
+// about the reporting process.
 //
 // It returns the event's ID as [Client.CaptureTaskException] does.
 func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.EventID {

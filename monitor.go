@@ -11,17 +11,18 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// A Monitor makes check-ins for Sentry Crons of a task: in_progress when it begins, then ok or error with its duration.
-// All attempts of a [Job] are one check-in, which stays in_progress while the engine tries again.
+// A Monitor makes check-ins for Sentry Crons: in_progress when the task begins, then ok or error with the duration. All
+// attempts at a [Job] share one check-in, which stays in_progress until the engine stops retrying.
 //
-// A check-in that could not be delivered within 10 minutes is dropped and counted: Sentry dates it by its arrival.
+// A check-in that can't be delivered within 10 minutes is dropped and counted, because Sentry dates check-ins by their
+// arrival.
 type Monitor struct {
-	Slug   string                // 1 to 50 of a-z 0-9 - _; another one is a warning, and no check-in
-	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: it exists there.
-	// A Config whose schedule Sentry can't read is a warning, and the check-in goes without it.
+	Slug   string                // 1 to 50 of a-z 0-9 - _; otherwise a warning, and no check-in
+	Config *sentry.MonitorConfig // creates or updates the monitor in Sentry; nil: the monitor exists there
+	// If Sentry can't read Config's schedule, a warning is logged and the check-in is sent without Config.
 }
 
-// Adapters log where their Client does.
+// Adapters of engines use their Client's logger.
 var _ = engine.SetLoggers(func(client any) *slog.Logger {
 	c, _ := client.(*Client)
 	if c == nil {
@@ -33,15 +34,15 @@ var _ = engine.SetLoggers(func(client any) *slog.Logger {
 	return c.logger
 })
 
-// monitoring is a Monitor of a task that runs.
+// monitoring is the Monitor of a running task.
 type monitoring struct {
 	Monitor
-	id    sentry.EventID // of the check-in
+	id    sentry.EventID // the check-in's
 	began time.Time
-	sent  bool // the last check-in of the task is sent; guarded by the task's mu
+	sent  bool // the final check-in was sent; guarded by the task's mu
 }
 
-// monitor returns what the check-ins of a task need, nil for a monitor that Sentry would refuse.
+// monitor returns the check-in state of a task, nil if Sentry would reject the monitor.
 func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 	if m.Slug == "" || work.FitSlug(m.Slug) != m.Slug {
 		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
@@ -65,7 +66,7 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 	return running
 }
 
-// warnOfSchedule warns once of a monitor whose configuration is left out.
+// warnOfSchedule logs, once per monitor, that its configuration is left out.
 func (c *Client) warnOfSchedule(slug string) {
 	if _, again := c.badSlugs.LoadOrStore(slug, true); !again {
 		c.logger.Warn("sentryconfig: check-ins are sent without the configuration of their monitor: its schedule is neither "+
@@ -73,14 +74,13 @@ func (c *Client) warnOfSchedule(slug string) {
 	}
 }
 
-// beginCheckIn tells Sentry that t has begun.
 func (t *TaskSpan) beginCheckIn() {
 	if t.attempt != nil && t.attempt.monitor != nil {
 		t.captureCheckIn(sentry.CheckInStatusInProgress, 0)
 	}
 }
 
-// sendCheckIn tells Sentry how t has ended, once, unless that is open.
+// sendCheckIn sends the final check-in of t, once, if its status is known.
 func (t *TaskSpan) sendCheckIn() {
 	a := t.attempt
 	if a == nil || a.monitor == nil {

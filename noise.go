@@ -9,10 +9,10 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// heldBack stands for an event ID of an error that was held back: it has been seen to, but there is no event to name.
+// heldBack takes the place of an event ID: the event was held back, so the error is dealt with, but has no ID.
 const heldBack sentry.EventID = "held back"
 
-// toldID is the ID to return to a caller.
+// toldID returns the ID that callers see.
 func toldID(id sentry.EventID) sentry.EventID {
 	if id == heldBack {
 		return ""
@@ -36,7 +36,7 @@ func (c *Client) holdBack(e *sentry.Event, p *policy) bool {
 	return d.Held
 }
 
-// noiseTurn is the keeper's part: it has the events sent whose time has come, and returns when the next are due.
+// noiseTurn is the keeper's part: it sends the held-back events that are due, and returns when the next ones are.
 func (c *Client) noiseTurn(now time.Duration) time.Duration {
 	kept, next := c.noise.Due(now)
 	if len(kept) > 0 {
@@ -45,14 +45,14 @@ func (c *Client) noiseTurn(now time.Duration) time.Duration {
 	return next
 }
 
-// dropKept drops the events that are kept, as PurgeOutbox does with those that wait in the outbox.
+// dropKept drops the held-back events, as PurgeOutbox does with the events in the outbox.
 func (c *Client) dropKept() { c.discard(reasonPurged, len(c.noise.All())) }
 
-// sendKept sends events that were held back. Scrubbed and completed they are already.
+// sendKept sends events that were held back. They are already scrubbed and complete.
 func (c *Client) sendKept(kept ...*noise.Kept) {
 	for _, k := range kept {
 		switch {
-		case k.Personal && !c.policy.Load().pii: // since it was captured
+		case k.Personal && !c.policy.Load().pii: // personal data was switched off after the capture
 			c.discard(reasonPurged, 1)
 		case !c.active():
 			c.discardHeld(1)
@@ -62,11 +62,10 @@ func (c *Client) sendKept(kept ...*noise.Kept) {
 	}
 }
 
-// reasonPurged is the reason in client reports for what personal data or a purge keeps from being sent, as in the
-// outbox.
+// reasonPurged is the client-report reason for events dropped by an opt-out or a purge. The outbox uses the same.
 const reasonPurged = "before_send"
 
-// discardHeld counts n events that were held back and will not be sent.
+// discardHeld counts n held-back events that will never be sent.
 func (c *Client) discardHeld(n int) { c.discard("sample_rate", n) }
 
 // discard counts n events for the client reports.

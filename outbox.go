@@ -48,8 +48,8 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 	return nil
 }
 
-// httpClient returns the client to send with: the user's own, or one with sentry-go's settings for proxies and
-// certificates. Connections are kept open between requests and closed by closeIdle; those of the user's client are his.
+// httpClient returns the user's client, or a new one with sentry-go's settings for proxies and certificates. closeIdle
+// closes the idle connections of the new one; those of the user's client belong to the user.
 func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()) {
 	if co.HTTPClient != nil {
 		return co.HTTPClient, func() {}
@@ -57,15 +57,15 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	if co.HTTPTransport != nil {
 		return &http.Client{Transport: co.HTTPTransport}, func() {}
 	}
-	// Not a clone of http.DefaultTransport: that is the host program's, to change or to replace by something else.
+	// Not a clone of http.DefaultTransport, which the host may change or replace.
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: outbox.JudgeProxy,
-		ForceAttemptHTTP2:      true, // with CaCerts too
+		ForceAttemptHTTP2:      true, // even with CaCerts
 		MaxIdleConnsPerHost:    outbox.Senders,
 		IdleConnTimeout:        90 * time.Second,
 	}
-	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // the latter wins, as in sentry-go
+	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // HTTPSProxy wins, as in sentry-go
 		if proxy != "" {
 			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
 		}
@@ -76,10 +76,10 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	return &http.Client{Transport: t}, t.CloseIdleConnections
 }
 
-// With an outbox on disk the running tasks are noted in its journal, and the runtime's last words in a file beside it:
-// so that the next process can report what this one could not.
+// On disk, the outbox records running tasks in a journal, and the runtime's crash output in a file beside it. The next
+// process reports from them what this one couldn't.
 
-// openDisk opens the outbox on disk. The outbox calls it, again when it failed.
+// openDisk opens the store on disk. The outbox calls it, again after a failure.
 func (c *Client) openDisk() (outbox.Store, error) {
 	process := outbox.Process{Started: machine.ProcessStart, Release: c.release, Environment: c.environment}
 	process.Boot, _ = machine.BootID()
@@ -105,7 +105,7 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// ExportOutbox writes what waits in the outbox dir to w as a tar stream, for a machine that is never online: a folder
-// for each project, in it a file for each envelope, which `sentry-cli send-envelope --raw` sends from another machine.
-// Nothing is changed; processes that use dir go on.
+// ExportOutbox writes the unsent events in the outbox folder dir to w, as a tar stream: for machines that are never
+// online. The stream has a folder for each project and in it a file for each envelope, which `sentry-cli send-envelope
+// --raw` sends from another machine. Nothing in dir changes; processes may go on using it.
 func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }

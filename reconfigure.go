@@ -6,11 +6,13 @@ import (
 	"slices"
 )
 
-// Reconfigure changes what can be changed while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys,
-// TracesSampleRate, MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. It holds from the next call on; what
-// waits in the outbox with personal data is dropped, and counted, once SendPII is false. What was counted for an
-// alert that stays is kept. If any other option differs, it returns an error that names it and changes nothing; the
-// Logger and ClientOptions are not compared. With [LoadOptions] it makes settings effective at run time.
+// Reconfigure changes the options that can change while tasks run: Enabled, SendPII, SendSystemInfo, SecretKeys,
+// TracesSampleRate, MaxPerMinute, StuckAfter, Alerts, Expected and ErrorClass. The change applies from the next call
+// on. If any other option differs, it returns an error that names the option, and changes nothing; Logger and
+// ClientOptions aren't compared. It also returns an error for options that are wrong, and when the Client is closed.
+//
+// Setting SendPII to false also drops unsent events with personal data, and counts them. An alert that stays keeps its
+// counts. With [LoadOptions], Reconfigure applies a changed settings file at run time. It is safe for concurrent use.
 func (c *Client) Reconfigure(opts Options) error {
 	if !c.open() {
 		return errors.New("sentryconfig: Reconfigure: there is no Client that is open")
@@ -45,14 +47,14 @@ func (c *Client) Reconfigure(opts Options) error {
 	return nil
 }
 
-// permitted is p without what ClientOptions forbids.
+// permitted returns p without what ClientOptions forbids.
 func (c *Client) permitted(p *policy) policy {
 	allowed := *p
 	allowed.pii = p.pii && !c.forbidsPII
 	return allowed
 }
 
-// agrees returns nil when c was given the same settings, functions and the Logger aside.
+// agrees returns nil if other has the settings that c was given. It doesn't compare functions and the Logger.
 func (c *Client) agrees(other resolved) error {
 	c.reconfiguring.Lock()
 	defer c.reconfiguring.Unlock()
@@ -62,7 +64,7 @@ func (c *Client) agrees(other resolved) error {
 	return nil
 }
 
-// differs names the first option that s and other differ in, and "" when there is none.
+// differs returns the name of the first option that differs between s and other, "" when none does.
 func (s *fixed) differs(other fixed) string {
 	for _, o := range []struct {
 		name string

@@ -13,9 +13,9 @@ import (
 	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
-// A fixed is what stays as it is while a Client is open: Options with every default filled in and checked.
+// fixed holds the options that can't change while a Client is open, checked and with all defaults.
 type fixed struct {
-	dsn          string // "": none
+	dsn          string // "" for none
 	environment  string
 	detected     string
 	release      string
@@ -24,11 +24,11 @@ type fixed struct {
 	crashReports bool
 	logger       *slog.Logger
 
-	forbidsPII bool // ClientOptions has switched personal data off
-	ownRate    bool // ClientOptions has set a sample rate
+	forbidsPII bool // ClientOptions switched personal data off
+	ownRate    bool // ClientOptions set a sample rate
 }
 
-// A policy is what [Reconfigure] changes. A call loads it once, so that an event is made by one policy.
+// policy holds the options that [Reconfigure] changes. A call loads it once, so that each event follows one policy.
 type policy struct {
 	enabled    bool
 	pii        bool
@@ -44,10 +44,10 @@ type policy struct {
 	errorClass func(error) string
 
 	scrubber *scrub.Scrubber
-	user     string // with personal data
+	user     string // the user name; only with personal data
 }
 
-// derive fills in what follows from the rest. It costs a scrubber.
+// derive sets the fields that follow from the others. It costs a new scrubber.
 func (p policy) derive() *policy {
 	p.scrubber = scrub.New(scrubConfig(p.pii, p.secretKeys))
 	if p.pii {
@@ -56,7 +56,7 @@ func (p policy) derive() *policy {
 	return &p
 }
 
-// resolved are Options with every default filled in and checked.
+// resolved holds Options, checked and with all defaults.
 type resolved struct {
 	fixed
 	policy policy
@@ -102,7 +102,7 @@ func (o *Options) resolve() (resolved, error) {
 	return r, err
 }
 
-// check finds values that make no sense.
+// check returns an error for the first value that makes no sense.
 func (p *policy) check() error {
 	if err := settings.CheckRate("TracesSampleRate", p.sampleRate); err != nil {
 		return err

@@ -7,20 +7,20 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
-// Stats counts envelopes since a Client was made; for health pages and tests. It marshals to JSON by the names of its
-// fields, LastError as its text.
+// Stats counts envelopes since a Client was made, for health pages and tests. As JSON it has the names of its fields,
+// and the text of LastError.
 type Stats struct {
 	Captured, Delivered, Dropped uint64
-	Pending                      uint64            // waiting now, from earlier processes included
-	PendingBytes                 int64             // what they take in the outbox
-	DroppedBy                    map[string]uint64 // by reason, as in client reports
-	OldestPending                time.Time         // when the oldest was captured; zero when none waits
+	Pending                      uint64            // unsent now, including those of earlier processes
+	PendingBytes                 int64             // their size in the outbox
+	DroppedBy                    map[string]uint64 // by the reason in client reports
+	OldestPending                time.Time         // capture time of the oldest unsent one; zero if there is none
 
-	// HeldBack counts events over Options.MaxPerMinute. The newest of a fingerprint counts here even if it is sent in
-	// the end, to tell the number; the client reports, and DroppedBy, have under sample_rate those that are never sent.
+	// HeldBack counts the events over Options.MaxPerMinute, including the newest of a fingerprint, which may be sent
+	// later with the count. DroppedBy["sample_rate"], and the client reports, count only those that are never sent.
 	HeldBack  uint64
-	Tasks     map[string]TaskStats // by task type, the first 1,000 of them
-	LastError error                // of the disk, the server or the settings; nil once it works again
+	Tasks     map[string]TaskStats // by task type; at most 1,000 types
+	LastError error                // from disk, server or settings; nil once it works again
 }
 
 func (c *Client) stats() Stats {
@@ -32,7 +32,7 @@ func (c *Client) stats() Stats {
 	}
 }
 
-// MarshalJSON implements [json.Marshaler]: no LastError is null, and so is no OldestPending.
+// MarshalJSON implements [json.Marshaler]. Without a LastError or an OldestPending, the field is null.
 func (s Stats) MarshalJSON() ([]byte, error) {
 	type plain Stats
 	told := struct {

@@ -15,12 +15,12 @@ import (
 	"github.com/autoservice/sentryconfig/internal/stuck"
 )
 
-// A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The
-// keeper has a timer for the oldest task that isn't reported. It isn't stopped when that task ends, which would cost
-// each task a wake-up: after the last one the keeper looks once more, and then sleeps.
+// A task that runs for longer than StuckAfter is reported while it runs, with the stacks of its goroutines. The keeper
+// has one timer, for the oldest unreported task. The timer isn't stopped when that task ends, which would cost every
+// task a wake-up. Instead the keeper checks once more after the last task, and then sleeps.
 
-// watchStuck has the keeper look after a task that has just begun, and notes where that was: run is what RunTask was
-// given.
+// watchStuck makes the keeper watch a task that has just begun, and records where it began. run is the entry of the
+// function that RunTask runs, 0 without one.
 func (t *TaskSpan) watchStuck(run uintptr) {
 	if t == nil || t.client.policy.Load().stuckAfter == 0 {
 		return
@@ -34,10 +34,10 @@ func (t *TaskSpan) watchStuck(run uintptr) {
 	}
 }
 
-// stuckTurn is the keeper's part: it has the tasks reported that are stuck, and returns when the next may be.
+// stuckTurn is the keeper's part: it reports the stuck tasks, and returns when the next one may be stuck.
 func (c *Client) stuckTurn(now time.Duration) time.Duration {
 	after := c.policy.Load().stuckAfter
-	c.armed.Store(false) // before the look at the tasks: one that begins after it arms it again
+	c.armed.Store(false) // before reading the tasks: a task that begins later arms it again
 	if after == 0 {
 		return clock.Never
 	}
@@ -62,12 +62,12 @@ func (c *Client) stuckTurn(now time.Duration) time.Duration {
 	return due
 }
 
-// runningTasks returns the tasks that run now, outer ones before those in them.
+// runningTasks returns the tasks that run now, outer tasks before the inner ones.
 func (c *Client) runningTasks() []*TaskSpan {
 	c.tasks.mu.Lock()
 	running := slices.Clone(c.tasks.roots)
 	c.tasks.mu.Unlock()
-	for i := 0; i < len(running); i++ { // the list grows by the tasks inside
+	for i := 0; i < len(running); i++ { // the loop appends the inner tasks
 		t := running[i]
 		t.mu.Lock()
 		running = append(running, t.children...)
@@ -76,7 +76,8 @@ func (c *Client) runningTasks() []*TaskSpan {
 	return running
 }
 
-// reportStuck captures that tasks are stuck. One look at the goroutines is for all of them: it stops the program.
+// reportStuck captures an event for each stuck task. One goroutine dump serves them all, because a dump stops the
+// program.
 func (c *Client) reportStuck(tasks []*TaskSpan, after time.Duration) {
 	dump := stuck.Take()
 	for _, t := range tasks {
@@ -99,14 +100,14 @@ func (c *Client) reportStuck(tasks []*TaskSpan, after time.Duration) {
 	}
 }
 
-// place is where t has begun; unknown when there was no limit then.
+// place returns where t began; the zero Place if there was no StuckAfter then.
 func (t *TaskSpan) place() stuck.Place {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.born
 }
 
-// innerTasks names the tasks that run in t now.
+// innerTasks returns the tasks that run inside t now.
 func (t *TaskSpan) innerTasks() (names []any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

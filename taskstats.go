@@ -8,26 +8,25 @@ import (
 	"github.com/autoservice/sentryconfig/internal/tally"
 )
 
-// TaskStats counts the runs of the tasks of one type since a Client was made, those of tasks within tasks too. A
-// failure is a run that ended with another status than ok and cancelled: an error that Options.Expected accepts is
-// none.
+// TaskStats counts the runs of one task type since a Client was made, including those inside other tasks. A run fails
+// if it ends with a status other than ok or cancelled. So an error that Options.Expected accepts is no failure.
 type TaskStats struct {
-	Runs, Failures uint64    // that have ended
-	Running        uint64    // now
-	LastSuccess    time.Time `json:",omitzero"` // when the last run ended with the status ok, other than postponed
-	LastFailure    time.Time `json:",omitzero"` // when the last one failed
+	Runs, Failures uint64    // runs that have ended
+	Running        uint64    // runs in progress
+	LastSuccess    time.Time `json:",omitzero"` // end of the last run with the status ok, postponed runs excluded
+	LastFailure    time.Time `json:",omitzero"` // end of the last failed run
 }
 
 func isFailure(status sentry.SpanStatus) bool {
 	return status != sentry.SpanStatusOK && status != sentry.SpanStatusCanceled
 }
 
-// isSuccess is asked with what an engine made of the run: outcome.
+// isSuccess also considers outcome, which says what an engine made of the run.
 func isSuccess(status sentry.SpanStatus, outcome string) bool {
 	return status == sentry.SpanStatusOK && outcome != OutcomePostponed.String()
 }
 
-// watchRate counts a run that ended for the alerts, and reports what has changed by it.
+// watchRate counts a finished run for the alerts, and reports each alert that it raises or ends.
 func (c *Client) watchRate(taskType string, kind *tally.Type, status sentry.SpanStatus) {
 	alerts := c.policy.Load().alerts
 	if len(alerts) == 0 {
@@ -38,7 +37,6 @@ func (c *Client) watchRate(taskType string, kind *tally.Type, status sentry.Span
 	}
 }
 
-// taskStats returns what has been counted.
 func (c *Client) taskStats() map[string]TaskStats {
 	all := make(map[string]TaskStats)
 	for name, s := range c.types.All() {

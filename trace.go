@@ -7,12 +7,12 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// baggageMu guards the trace header of spans that belong to no task of ours: sentry-go makes it at its first use.
+// baggageMu guards the trace header of the host's spans: sentry-go builds it at its first use.
 var baggageMu sync.Mutex
 
-// TraceHeaders returns the headers sentry-trace and baggage with which another process continues the trace of ctx: of
-// the sentry-go span in it, else of its task. They hold nothing that an event wouldn't. Without a trace, as while
-// reporting is off, it returns nil. [Job] has fields for the two.
+// TraceHeaders returns the headers sentry-trace and baggage, with which another process continues the trace of ctx. It
+// is the trace of the sentry-go span in ctx, or else of the task. The headers contain nothing that an event wouldn't.
+// Without a trace, and while reporting is off, it returns nil. [Job] has fields for the two headers.
 func TraceHeaders(ctx context.Context) map[string]string {
 	if ctx == nil {
 		return nil
@@ -46,8 +46,8 @@ func TraceHeaders(ctx context.Context) map[string]string {
 	return headers
 }
 
-// baggage returns the baggage header of span's trace. t is the task with span's transaction, nil for one of the host's.
-// The transaction itself is asked: a child span would write another header over that of a trace which was continued.
+// baggage returns the baggage header of span's trace. t is the task that owns span's transaction, nil if the host owns
+// it. It asks the transaction, because a child span would overwrite the header of a continued trace.
 func (t *TaskSpan) baggage(span *sentry.Span) string {
 	transaction := span.GetTransaction()
 	if transaction == nil {
@@ -60,7 +60,7 @@ func (t *TaskSpan) baggage(span *sentry.Span) string {
 	}
 	header := ""
 	t.change(func(s *sentry.Span) { header = s.ToBaggage() })
-	if header == "" { // the task is over, and its span sentry-go's
+	if header == "" { // the task has ended and handed its span to sentry-go
 		header = sentry.DynamicSamplingContextFromTransaction(transaction).String()
 	}
 	return header

@@ -12,26 +12,27 @@ import (
 	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
-// transport is the seam between sentry-go and the outbox: it encodes an event into an envelope, once, in the goroutine
-// that captured it, and puts it into the outbox.
+// transport connects sentry-go to the outbox. It encodes each event once, in the goroutine that captured it, and puts
+// the envelope into the outbox.
 type transport struct {
 	client *Client
-	// expected finds the capture that waits to hear whether the outbox holds its event.
+	// expected finds the capture that waits for the outbox to confirm its event.
 	expected sync.Map // *sentry.Event -> *captureDetails
 }
 
 func newTransport(c *Client) *transport { return &transport{client: c} }
 
-// maxAttachmentShare of the outbox is what an event's attachments may take; larger ones would push out other events.
+// maxAttachmentShare is the divisor for the share of the outbox that one event's attachments may take: a quarter.
+// Larger attachments would push out other events.
 const maxAttachmentShare = 4
 
-// expect announces that e comes next, and that its capture wants to know whether it was stored.
+// expect announces that SendEvent will get e next, and sets d.stored if the outbox then holds it.
 func (t *transport) expect(e *sentry.Event, d *captureDetails) { t.expected.Store(e, d) }
 
 // Configure implements sentry.Transport.
 func (t *transport) Configure(sentry.ClientOptions) {}
 
-// Flush implements sentry.Transport: it reports what [Flush] does, for plain sentry-go calls too.
+// Flush implements sentry.Transport. It reports what the package's [Flush] does, also for plain sentry-go calls.
 func (t *transport) Flush(timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -41,7 +42,7 @@ func (t *transport) Flush(timeout time.Duration) bool {
 // FlushWithContext implements sentry.Transport.
 func (t *transport) FlushWithContext(ctx context.Context) bool { return t.client.box.Flush(ctx) }
 
-// Close implements sentry.Transport. The outbox is closed by the Client, which owns it.
+// Close implements sentry.Transport. It does nothing: the Client owns the outbox and closes it.
 func (t *transport) Close() {}
 
 // SendEvent implements sentry.Transport.
@@ -57,8 +58,8 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	encoder := envelope.Encoder{Scrubber: t.client.policy.Load().scrubber,
 		AttachmentBytes: t.client.outboxBytes / maxAttachmentShare, Logger: t.client.logger}
 	if err := encoder.Encode(b, e); err != nil {
-		// Values are made safe before; what fails here is a defect or a hook's doing. The bare event is better than
-		// none.
+		// Values were made safe before, so a failure here is a defect, or the work of a hook. The bare event is better
+		// than none.
 		t.client.logger.Error("sentryconfig: an event can't be encoded and is sent without its details",
 			"event_id", e.EventID, "error", err)
 		if err := encoder.Encode(b, envelope.Bare(e, err)); err != nil {
@@ -72,7 +73,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	}
 }
 
-// record is what the outbox has to know of e beside its envelope.
+// record returns what the outbox needs to know about e beside the envelope.
 func (t *transport) record(e *sentry.Event) outbox.Record {
 	item := envelope.ItemOf(e)
 	rec := outbox.Record{
