@@ -65,7 +65,8 @@ func alertsOf(list []Alert) (alerts []tally.Alert) {
 
 // reportRate captures the event for an alert that was raised or has ended.
 func (c *Client) reportRate(taskType string, change tally.Change) {
-	ctx := context.WithValue(context.Background(), taskKey{}, (*TaskSpan)(nil)) // the nil task: a rate belongs to no single run
+	// The nil task: a rate belongs to no single run.
+	ctx := context.WithValue(context.Background(), taskKey{}, (*TaskSpan)(nil))
 	e, _ := c.newEvent(ctx, taskType, nil, nil)
 	e.Level = sentry.LevelInfo
 	if change.Raised {

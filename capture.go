@@ -212,7 +212,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 		Level:       sentry.LevelError,
 		Transaction: "task." + taskType,
 		Tags:        make(map[string]string, 8),
-		Contexts:    make(map[string]sentry.Context, 8), // eight are rarely exceeded; a larger hint allocates a much larger map
+		Contexts:    make(map[string]sentry.Context, 8), // rarely more; a larger hint costs a much larger map
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
@@ -263,7 +263,8 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
-		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) }) // without the scope, whose event processors panic
+		// Without the scope, and so without its event processors, one of which has panicked.
+		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) })
 	}
 	if details.held {
 		return heldBack

@@ -75,7 +75,8 @@ func (t *TaskSpan) noteCaptured(err error, id sentry.EventID, status sentry.Span
 		return
 	}
 	t.imply(status)
-	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked { // a dropped panic is recorded too: it is on its way to the outer task
+	// A dropped panic is recorded too: it is on its way to the outer task.
+	if _, panicked := err.(*PanicError); err == nil || id == "" && !panicked {
 		return
 	}
 	for ; t != nil; t = t.parent {

@@ -38,7 +38,7 @@ type Client struct {
 	client    *sentry.Client     // nil without a DSN
 	hub       *sentry.Hub        // for calls outside any task; see ownHub
 	bound     bool               // hub is sentry.CurrentHub(), and we bound our client to it
-	apart     *sentry.Hub        // fallback hub, used once the host binds its own client to the current hub
+	fallback  *sentry.Hub        // used once the host binds its own client to the current hub
 	box       *outbox.Outbox     // nil without a DSN, and with a Transport of the user's own
 	transport *transport         // nil with a Transport of the user's own
 	collector *machine.Collector // nil without a DSN
@@ -105,9 +105,11 @@ func New(opts Options) (*Client, error) {
 }
 
 func newClient(opts Options, s resolved) (*Client, error) {
-	c := &Client{fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(), clock: clock.New(clock.Suspended),
-		noise: noise.New(),
-		ready: make(chan struct{}), background: context.Background()}
+	c := &Client{
+		fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(),
+		clock: clock.New(clock.Suspended), noise: noise.New(),
+		ready: make(chan struct{}), background: context.Background(),
+	}
 	c.state.Store(isMade)
 	c.noticeUnknownNames(opts)
 	c.policy.Store(s.policy.derive())

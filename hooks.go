@@ -101,7 +101,8 @@ func (c *Client) finishMetric(m *sentry.Metric) *sentry.Metric {
 	if m == nil {
 		return nil
 	}
-	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) { // JSON can't hold it, and the whole batch would be lost
+	// JSON can't hold such a value, and the whole batch would be lost.
+	if f, ok := m.Value.Float64(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 		c.logger.Warn("sentryconfig: a metric is left out: its value is no number", "name", m.Name, "value", f)
 		return nil
 	}

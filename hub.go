@@ -62,7 +62,7 @@ func (c *Client) unbindHub() {
 // host has bound its own by calling sentry.Init after Init.
 func (c *Client) ownHub() *sentry.Hub {
 	if c.hub.Client() != c.client {
-		return c.apart
+		return c.fallback
 	}
 	return c.hub
 }

@@ -20,8 +20,8 @@ func (c *Client) watchCrashes(disk *outbox.Disk) {
 	taken, err := c.crashes.Begin(disk.CrashFile)
 	switch {
 	case taken:
-		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its own " +
-			"(debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its " +
+			"own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
 	case err != nil:
 		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
 	}

@@ -48,8 +48,8 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
 			return nil
 		}
-		c.logger.Warn("sentryconfig: a task makes no check-ins: the slug of its monitor isn't 1 to 50 of a-z, 0-9, - and _",
-			"slug", m.Slug)
+		c.logger.Warn("sentryconfig: a task makes no check-ins: the slug of its monitor isn't 1 to 50 of a-z, 0-9, - "+
+			"and _", "slug", m.Slug)
 		return nil
 	}
 	running := &monitoring{Monitor: *m, began: time.Now()}
@@ -69,8 +69,8 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 // warnOfSchedule logs, once per monitor, that its configuration is left out.
 func (c *Client) warnOfSchedule(slug string) {
 	if _, again := c.badSlugs.LoadOrStore(slug, true); !again {
-		c.logger.Warn("sentryconfig: check-ins are sent without the configuration of their monitor: its schedule is neither "+
-			"a crontab nor an interval of whole units", "slug", slug)
+		c.logger.Warn("sentryconfig: check-ins are sent without the configuration of their monitor: its schedule is "+
+			"neither a crontab nor an interval of whole units", "slug", slug)
 	}
 }
 

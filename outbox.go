@@ -22,7 +22,8 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 		return fmt.Errorf("sentryconfig: %w", err)
 	}
 	client, closeIdle := httpClient(co)
-	auth := "Sentry sentry_version=7, sentry_client=sentry.go/" + sentry.SDKVersion + ", sentry_key=" + dsn.GetPublicKey()
+	agent := "sentry.go/" + sentry.SDKVersion
+	auth := "Sentry sentry_version=7, sentry_client=" + agent + ", sentry_key=" + dsn.GetPublicKey()
 	if secret := dsn.GetSecretKey(); secret != "" {
 		auth += ", sentry_secret=" + secret
 	}
@@ -30,7 +31,7 @@ func (c *Client) openOutbox(co *sentry.ClientOptions) error {
 	config := outbox.Config{
 		URL:       dsn.GetAPIURL().String(),
 		Auth:      auth,
-		UserAgent: "sentry.go/" + sentry.SDKVersion,
+		UserAgent: agent,
 		SDK:       envelope.SDKHeader(),
 		NoReports: co.DisableClientReports,
 		Client:    client,

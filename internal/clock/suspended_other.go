@@ -4,7 +4,6 @@ package clock
 
 import "time"
 
-// Suspended returns how long the machine has been suspended since its start, as far as Go's monotonic clock counts
-// that. It doesn't on Linux, where it is CLOCK_MONOTONIC, nor on macOS, where it is mach_absolute_time: both stand
-// still meanwhile.
+// Suspended returns how long the machine has been suspended since boot, as far as Go's monotonic clock includes that
+// time. It includes none on Linux (CLOCK_MONOTONIC) and macOS (mach_absolute_time), which stop during suspension.
 func Suspended() time.Duration { return 0 }

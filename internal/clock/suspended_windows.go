@@ -9,8 +9,8 @@ import (
 
 var procQueryUnbiasedInterruptTime = windows.NewLazySystemDLL("kernel32.dll").NewProc("QueryUnbiasedInterruptTime")
 
-// Suspended returns how long the machine has been suspended since its start, as far as Go's monotonic clock counts
-// that. On Windows it does: it reads the interrupt time, which goes on while the machine sleeps.
+// Suspended returns how long the machine has been suspended since boot, as far as Go's monotonic clock includes that
+// time. On Windows it includes all of it: Go reads the interrupt time, which goes on during suspension.
 func Suspended() time.Duration {
 	var units uint64 // of 100 ns
 	if procQueryUnbiasedInterruptTime.Find() != nil {

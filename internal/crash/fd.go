@@ -11,7 +11,7 @@ import _ "unsafe" // for go:linkname
 //go:linkname setCrashFD runtime.setCrashFD
 func setCrashFD(fd uintptr) uintptr
 
-// crashFD returns the crash output's file descriptor, and whether there is one.
+// crashFD returns the file descriptor of the crash output, and whether there is one.
 func crashFD() (fd uintptr, ok bool) {
 	const none = ^uintptr(0)
 	fd = setCrashFD(none)

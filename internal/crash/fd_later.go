@@ -2,5 +2,5 @@
 
 package crash
 
-// crashFD can't tell: see fd.go.
+// crashFD can't tell; see fd.go.
 func crashFD() (fd uintptr, ok bool) { return 0, false }

@@ -1,4 +1,5 @@
-// Package crash has the runtime write its last words into a file, and reads them after the process has died.
+// Package crash makes the runtime write its crash output into a file, and parses that output after the process has
+// died.
 package crash
 
 import (
@@ -9,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// An Output is a user of the process's one crash output: Claim, Begin, End. The zero value is ready; its methods may be
-// called from many goroutines at once.
+// An Output is one user of the process's only crash output. Call Claim, Begin and End, in that order. The zero value is
+// ready. Its methods are safe for concurrent use.
 type Output struct {
 	mu    sync.Mutex
 	fd    uintptr
@@ -21,12 +22,12 @@ type Output struct {
 // owner is the Output that has claimed the process's crash output.
 var owner atomic.Pointer[Output]
 
-// Claim reserves the process's crash output until End. It reports false when it is reserved.
+// Claim reserves the process's crash output until End. It returns false when another Output holds it.
 func (out *Output) Claim() bool { return owner.CompareAndSwap(nil, out) }
 
-// Begin has the runtime write its last words, of all goroutines, into the file that create returns, and closes it: the
-// runtime keeps a duplicate. A program that has set a crash output of its own keeps it: then taken is true, and nothing
-// is created. After End, Begin does nothing.
+// Begin makes the runtime write its crash output, with all goroutines, to the file that create returns. It closes the
+// file; the runtime keeps a duplicate. If the program has already set a crash output of its own, that one stays: taken
+// is true, and create isn't called. After End, Begin does nothing.
 func (out *Output) Begin(create func() (*os.File, error)) (taken bool, err error) {
 	out.mu.Lock()
 	defer out.mu.Unlock()
@@ -44,14 +45,14 @@ func (out *Output) Begin(create func() (*os.File, error)) (taken bool, err error
 	if err != nil {
 		return false, err
 	}
-	debug.SetTraceback("all") // by default a panic shows its own goroutine alone
+	debug.SetTraceback("all") // by default, a panic prints only its own goroutine
 	out.fd, _ = crashFD()
 	out.begun = true
 	return false, nil
 }
 
-// End gives the crash output back, unless the program has set another since, and lets another Output claim it. Call it
-// before the file is read or removed. A second End does nothing.
+// End removes the crash output, unless the program has set another since, and releases the claim. Call it before the
+// file is read or removed. A second End does nothing.
 func (out *Output) End() {
 	out.mu.Lock()
 	defer out.mu.Unlock()

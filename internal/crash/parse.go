@@ -7,37 +7,38 @@ import (
 	"strings"
 )
 
-// A Report is what the Go runtime has written as its last words.
+// A Report is the parsed crash output of a Go program.
 type Report struct {
-	// Type is what kind of end it was: "panic", "fatal error" or "signal"; "" when it isn't told.
+	// Type is "panic", "fatal error" or "signal"; "" when unknown.
 	Type string
-	// Reason is the panic's value or the fatal error's text, as printed: of several nested panics, the last, which was
-	// not recovered.
+	// Reason is the printed panic value or text of the fatal error. Of nested panics it is the last, which wasn't
+	// recovered.
 	Reason string
-	// Header is all that was printed before the goroutines.
+	// Header is the output before the goroutines.
 	Header string
-	// Goroutines are in the order of print: the crashing one first. There is none when the output was cut short, or
-	// GOTRACEBACK=none.
+	// Goroutines are in the order of the output, with the crashing one first. There are none when the output was cut
+	// short or GOTRACEBACK is none.
 	Goroutines []Goroutine
 }
 
-// CrashedIn reports whether a call of function, as "github.com/a/b.(*T).Run", is on the stack that crashed.
+// CrashedIn reports whether function, such as "github.com/a/b.(*T).Run", is on the stack that crashed.
 func (r Report) CrashedIn(function string) bool {
 	for _, g := range r.Goroutines {
-		if g.Crashed && slices.ContainsFunc(g.Frames, func(f Frame) bool { return f.Package+"."+f.Function == function }) {
+		called := func(f Frame) bool { return f.Package+"."+f.Function == function }
+		if g.Crashed && slices.ContainsFunc(g.Frames, called) {
 			return true
 		}
 	}
 	return false
 }
 
-// A Goroutine is one of a Report. ID 0 is the runtime's own stack.
+// A Goroutine is one goroutine of a Report. ID 0 is the runtime's own stack.
 type Goroutine struct {
 	ID        int
 	State     string // "running", "chan receive, 2 minutes"
-	Crashed   bool   // it is the one that ended the process
+	Crashed   bool   // this goroutine ended the process
 	Frames    []Frame
-	Elided    int // frames that the runtime left out, -1 when it doesn't say how many
+	Elided    int // frames that the runtime left out; -1 for an unknown number
 	CreatedBy Frame
 }
 
@@ -49,14 +50,14 @@ type Frame struct {
 	Line     int
 }
 
-// maxGoroutines and maxFrames bound what a Report holds.
+// maxGoroutines and maxFrames limit the size of a Report.
 const (
 	maxGoroutines = 1000
-	maxFrames     = 250 // what Sentry keeps of a stack trace
+	maxFrames     = 250 // Sentry keeps no more of a stack trace
 )
 
-// Parse reads the output of a Go program that crashed. It takes any bytes, and makes the best of a part. It costs a
-// copy of output, which the Report's texts are parts of.
+// Parse parses the crash output of a Go program. It accepts any bytes and reads what it recognises. It copies output
+// once; the strings of the Report share that copy.
 func Parse(output []byte) Report {
 	text := strings.ReplaceAll(strings.ToValidUTF8(string(output), "\ufffd"), "\r\n", "\n")
 	lines := strings.Split(text, "\n")
@@ -99,7 +100,7 @@ func (g *Goroutine) readFrames(lines []string) {
 		case line == "", line[0] == '\t', line[0] == ' ':
 			continue
 		case i+1 == len(lines), !strings.HasPrefix(lines[i+1], "\t"):
-			continue // neither "exit status 2" nor a register is a frame
+			continue // "exit status 2" and register values aren't frames
 		}
 		name, created := strings.CutPrefix(line, "created by ")
 		f, ok := parseFrame(name, lines[i+1])
@@ -125,7 +126,7 @@ func parseElided(line string) int {
 	return n
 }
 
-// fatalCallers are functions that end the program, below internal or not, and why.
+// fatalCallers are functions, below internal or not, that end the program, with the reason.
 var fatalCallers = []struct{ function, reason string }{
 	{"runtime.newstack", "stack overflow"},
 	{"runtime.checkdead", "all goroutines are asleep - deadlock!"},
@@ -138,8 +139,8 @@ var fatalCallers = []struct{ function, reason string }{
 	{"sync.(*RWMutex).", "unlock of unlocked RWMutex"},
 }
 
-// inferReason tells from the stack why the runtime ended the program. debug.SetCrashOutput gets only the goroutines of
-// a fatal error: the runtime prints its text before it counts as crashing (runtime.throw and gwrite, Go 1.26).
+// inferReason derives the reason of a fatal error from the stack. debug.SetCrashOutput gets only the goroutines,
+// because the runtime prints the text before it counts as crashing (runtime.throw and gwrite, Go 1.26).
 func (r *Report) inferReason() {
 	for _, g := range r.Goroutines {
 		for i, f := range g.Frames {
@@ -157,9 +158,10 @@ func (r *Report) inferReason() {
 	}
 }
 
-// fatalReason names the reason by the functions that led to throw or fatal, the first of frames; "" if there are none.
+// fatalReason derives the reason from the functions that led to throw or fatal, the first of frames. It returns "" if
+// there are none.
 func fatalReason(frames []Frame) (reason string) {
-	for i, f := range frames { // the first too: maps.fatal says it itself
+	for i, f := range frames { // from the first on: maps.fatal is itself a reason
 		name := f.Package + "." + f.Function
 		if i == 1 {
 			reason = "in " + name
@@ -177,8 +179,8 @@ func isRuntime(pkg string) bool {
 	return pkg == "runtime" || pkg == "sync" || strings.HasPrefix(pkg, "internal/")
 }
 
-// markCrashed finds the goroutine that crashed: the first that the runtime prints. Its own stack, which it prints
-// before for faults within itself, is only it when there is no other.
+// markCrashed marks the goroutine that crashed: the first that the runtime prints. For faults within itself, the
+// runtime prints its own stack before that; it counts only when there is no other.
 func (r *Report) markCrashed() {
 	for i := range r.Goroutines {
 		if r.Goroutines[i].ID != 0 {
@@ -226,7 +228,7 @@ func parseReason(header []string) (kind, reason string) {
 		reason = strings.TrimSuffix(reason, suffix)
 	}
 	if kind == "" {
-		// The line that the runtime began with may be missing: it writes some of them before it is crashing.
+		// The beginning may be missing: the runtime writes part of it before it counts as crashing.
 		for _, line := range header {
 			if line = strings.TrimSpace(line); line != "" {
 				return "", line
@@ -280,7 +282,7 @@ func parseFrame(call, where string) (f Frame, ok bool) {
 	return f, false
 }
 
-// withoutArguments cuts the last parenthesised list off a call: "b.(*T).Run(0x1, f(...))" is "b.(*T).Run".
+// withoutArguments removes the last parenthesised list from a call: "b.(*T).Run(0x1, f(...))" becomes "b.(*T).Run".
 func withoutArguments(call string) string {
 	if !strings.HasSuffix(call, ")") {
 		return call
@@ -303,7 +305,7 @@ func withoutArguments(call string) string {
 // splitFunction splits "github.com/a/b%2ec.(*T).Run" into its package and the rest.
 func splitFunction(name string) (pkg, function string) {
 	start := 0
-	generic := strings.IndexByte(name, '[') // type arguments have slashes of their own
+	generic := strings.IndexByte(name, '[') // type arguments contain slashes too
 	if generic < 0 {
 		generic = len(name)
 	}
@@ -315,7 +317,7 @@ func splitFunction(name string) (pkg, function string) {
 		return "", name
 	}
 	pkg = name[:start+dot]
-	if strings.Contains(pkg, "%") { // the linker escapes dots of a path's last element
+	if strings.Contains(pkg, "%") { // the linker escapes dots in a path's last element
 		pkg = path.Join(path.Dir(pkg), strings.NewReplacer("%2e", ".", "%25", "%").Replace(path.Base(pkg)))
 	}
 	return pkg, name[start+dot+1:]

@@ -1,4 +1,4 @@
-// Package crumb makes breadcrumbs of log records.
+// Package crumb turns log records into breadcrumbs.
 package crumb
 
 import (
@@ -11,18 +11,18 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A Scope is one WithGroup or WithAttrs of a logger, linked to those before it. It is immutable; nil is that of a logger
-// without any.
+// A Scope is one WithGroup or WithAttrs of a logger, linked to the earlier ones. It is immutable. nil is the Scope of a
+// logger without any.
 type Scope struct {
 	outer *Scope
 	group string
 	attrs []slog.Attr // when group is ""
 }
 
-// WithAttrs returns the Scope within s of a logger with attrs.
+// WithAttrs returns the Scope of a logger derived from s's by WithAttrs.
 func (s *Scope) WithAttrs(attrs []slog.Attr) *Scope { return &Scope{outer: s, attrs: attrs} }
 
-// WithGroup returns the Scope within s of a logger with a group.
+// WithGroup returns the Scope of a logger derived from s's by WithGroup.
 func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: name} }
 
 // Breadcrumb makes a breadcrumb of a record of the logger that s is of. Its category is "log", or the value of an
@@ -56,7 +56,7 @@ func levelOf(level slog.Level) sentry.Level {
 	return sentry.LevelError
 }
 
-// An attrCollector turns the attributes of a record into the data of a breadcrumb.
+// An attrCollector converts a record's attributes into a breadcrumb's data.
 type attrCollector struct {
 	breadcrumb *sentry.Breadcrumb
 	room       int // bytes of data left

@@ -11,10 +11,10 @@ import (
 	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
-// sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write those that
-// Relay, Bugsink, Spotlight and sentry-cli agree on. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
+// sentry-go writes some parts of an event in forms that only Sentry itself reads. The types here write the forms that
+// Relay, Bugsink, Spotlight and sentry-cli all read. See https://develop.sentry.dev/sdk/data-model/event-payloads/.
 
-// appendPayload makes of b, which is empty, the JSON of the item for e. With an error, the bytes are of no use.
+// appendPayload appends the JSON of the item for e to b, which is empty. After an error the bytes are undefined.
 func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -37,7 +37,7 @@ func appendPayload(b []byte, e *sentry.Event) (_ []byte, err error) {
 	return replaceNULs(b), nil
 }
 
-// appendJSON appends v as encoding/json writes it, but for HTML's characters, which stand for themselves.
+// appendJSON appends v as encoding/json writes it, without the escapes for HTML.
 func appendJSON(b []byte, v any) ([]byte, error) {
 	w := appender(b)
 	encoder := json.NewEncoder(&w)
@@ -50,13 +50,13 @@ type appender []byte
 
 func (b *appender) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
 
-// A wireBatch is all that an item for logs or metrics holds.
+// A wireBatch is the payload of an item for logs or metrics.
 type wireBatch[T any] struct {
 	Items []T `json:"items"`
 }
 
-// A wireCheckIn is what Sentry takes of a check-in: of the contexts, the ID of the trace alone.
-// See https://develop.sentry.dev/sdk/telemetry/check-ins/.
+// A wireCheckIn is the payload of a check-in. Of the contexts, Sentry reads only the trace ID. See
+// https://develop.sentry.dev/sdk/telemetry/check-ins/.
 type wireCheckIn struct {
 	ID            sentry.EventID        `json:"check_in_id"`
 	MonitorSlug   string                `json:"monitor_slug"`
@@ -74,7 +74,7 @@ type wireTrace struct {
 
 func appendCheckIn(b []byte, e *sentry.Event) ([]byte, error) {
 	c := e.CheckIn
-	if c == nil { // a processor has made something else of the event
+	if c == nil { // an event processor has removed the check-in
 		return b, errors.New("a check-in without its monitor and status")
 	}
 	w := wireCheckIn{ID: c.ID, MonitorSlug: c.MonitorSlug, Status: c.Status, Duration: c.Duration.Seconds(),
@@ -85,8 +85,8 @@ func appendCheckIn(b []byte, e *sentry.Event) ([]byte, error) {
 	return appendJSON(b, w)
 }
 
-// replaceNULs makes each NUL in the JSON b U+FFFD, in place: databases behind many servers refuse a NUL in a text.
-// Encoders write it as an escape, so looking for one costs next to nothing where there is none.
+// replaceNULs replaces each NUL in the JSON b by U+FFFD, in place, because the databases of many servers reject a NUL.
+// Encoders write NUL as an escape, so JSON without one costs only a search.
 func replaceNULs(b []byte) []byte {
 	const escape = `\u0000`
 	at := bytes.Index(b, []byte(escape))
@@ -101,14 +101,14 @@ func replaceNULs(b []byte) []byte {
 		out = append(out, before...)
 		if backslashes%2 == 0 {
 			out = append(out, "\ufffd"...)
-		} else { // the backslash itself is escaped, and what follows is a text
+		} else { // an escaped backslash: what follows is plain text
 			out = append(out, escape...)
 		}
 	}
 	return append(out, rest...)
 }
 
-// Bare keeps of an event what can't fail to encode.
+// Bare returns the parts of e that can't fail to encode, with err as an explanation.
 func Bare(e *sentry.Event, err error) *sentry.Event {
 	bare := sentry.NewEvent()
 	bare.EventID, bare.Timestamp, bare.StartTime, bare.Type = e.EventID, e.Timestamp, e.StartTime, e.Type

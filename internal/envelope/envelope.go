@@ -1,5 +1,5 @@
-// Package envelope makes the envelopes that Sentry takes of sentry-go's events: encoded once, in the forms that all
-// servers agree on, and cut to what Sentry takes.
+// Package envelope encodes sentry-go's events as envelopes: once, in the forms that all servers read, and cut to
+// Sentry's limits.
 package envelope
 
 import (
@@ -14,42 +14,44 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// An Encoder makes envelopes of events. Its fields aren't written to while it is used, by many goroutines at once.
+// An Encoder encodes events. It is safe for concurrent use; its fields must not change meanwhile.
 type Encoder struct {
 	Scrubber        Scrubber
-	AttachmentBytes int64 // what an event's attachments may take together; the others are left out, with a warning
+	AttachmentBytes int64 // limit for an event's attachments together; the others are left out, with a warning
 	Logger          *slog.Logger
 }
 
-// A Scrubber cuts an event that is too large, and removes what is secret or personal from what goes with an event.
+// A Scrubber shortens events that are too large, and removes secrets and personal data from trace headers and
+// attachments.
 type Scrubber interface {
 	Shrink(e *sentry.Event, maxBytes int)
 	TraceHeader(entries map[string]string)
 	Payload(a *sentry.Attachment) []byte
 }
 
-// A Buffer is memory to encode in.
+// A Buffer holds the memory for encoding. It is not safe for concurrent use.
 type Buffer struct {
-	Envelope []byte // what Encode has made, without sent_at, until the next Encode or Release
+	Envelope []byte // the result of Encode, without sent_at; valid until the next Encode or Release
 	payload  []byte
 }
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
 
-// NewBuffer returns a Buffer that is to be released.
+// NewBuffer returns a Buffer from a pool. Call Release after use.
 func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
 
-// maxBuffer is the largest memory that is kept for the next envelope: one giant must not stay for ever.
+// maxBuffer is the largest buffer that goes back to the pool, so that one giant event doesn't hold its memory for ever.
 const maxBuffer = 1 << 20
 
-// Release ends the use of b and its Envelope.
+// Release returns b to the pool. b.Envelope must not be used afterwards.
 func (b *Buffer) Release() {
 	if cap(b.Envelope)+cap(b.payload) <= maxBuffer {
 		buffers.Put(b)
 	}
 }
 
-// Encode makes b.Envelope the envelope of e. It cuts e, in place, until Sentry takes it.
+// Encode encodes e into b.Envelope. If e exceeds Sentry's limits, Encode cuts e, in place. An error means that e holds
+// a value that JSON can't express.
 func (enc *Encoder) Encode(b *Buffer, e *sentry.Event) (err error) {
 	if b.payload, err = enc.fittingPayload(b.payload[:0], e); err != nil {
 		return err
@@ -58,24 +60,24 @@ func (enc *Encoder) Encode(b *Buffer, e *sentry.Event) (err error) {
 	return err
 }
 
-// thisModule is what sdk.packages says of this module, beside what it says of sentry-go.
+// thisModule returns this module's entry in sdk.packages, beside that of sentry-go.
 func thisModule() sentry.SdkPackage {
 	return sentry.SdkPackage{Name: "go:" + module.Path, Version: module.Version()}
 }
 
-// SDKHeader returns what the header of each envelope says of the SDK, as a JSON object.
+// SDKHeader returns the SDK part of each envelope's header, as a JSON object.
 var SDKHeader = sync.OnceValue(func() string {
 	w := wire{b: []byte{'{'}}
 	w.sdk(sentry.SdkInfo{})
 	return strings.TrimPrefix(string(w.b), `{"sdk":`)
 })
 
-// appendEnvelope makes of b, which is empty, the envelope of e: a header without sent_at, which the sender writes, an
-// item with payload and one for each attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
+// appendEnvelope appends the envelope of e to b, which is empty: a header without sent_at, which the sender adds, an
+// item with payload, and an item per attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
 func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([]byte, error) {
 	item, id := ItemOf(e), e.EventID
 	if item.Batch != "" {
-		id = "" // it is no event
+		id = "" // only events have an ID
 	}
 	b, err := enc.appendHeader(b, e, id)
 	if err != nil {
@@ -91,7 +93,7 @@ func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([
 	return enc.appendAttachments(b, e)
 }
 
-// appendHeader appends the header of an envelope, whose event has an id, if any.
+// appendHeader appends the header of an envelope. id is the event's, "" without an event.
 func (enc *Encoder) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) ([]byte, error) {
 	b = append(b, '{')
 	if id != "" {

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// maxEventBytes and maxPackedBytes are what Sentry takes of an event, less room for the envelope around it.
+	// maxEventBytes and maxPackedBytes are Sentry's limits for an event, less room for the rest of the envelope.
 	maxEventBytes  = protocol.MaxEventBytes - 16<<10
 	maxPackedBytes = protocol.MaxPackedBytes - 4<<10
 )
 
-// fittingPayload makes of b, which is empty, the payload of e. It cuts e, in place, until Sentry takes it.
+// fittingPayload appends the payload of e to b, which is empty. It cuts e, in place, until the payload fits.
 func (enc *Encoder) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	b, err := appendPayload(b, e)
 	if err != nil || !ItemOf(e).Event {
@@ -29,12 +29,12 @@ func (enc *Encoder) fittingPayload(b []byte, e *sentry.Event) ([]byte, error) {
 	if b, err = appendPayload(b[:0], e); err != nil || len(b) <= payloadLimit(b) {
 		return b, err
 	}
-	enc.Scrubber.Shrink(e, maxPackedBytes) // text that can't be packed: its size is what counts
+	enc.Scrubber.Shrink(e, maxPackedBytes) // this text doesn't compress, so its full size counts
 	return appendPayload(b[:0], e)
 }
 
-// payloadLimit returns how many bytes a payload like this one may have for Sentry to take it. It compresses a large
-// payload to find out, so it is called once for each version of a payload.
+// payloadLimit returns how large a payload like this one may be for Sentry to accept it. To find out, it compresses a
+// large payload, so call it once for each version of a payload.
 func payloadLimit(payload []byte) int {
 	if n := len(payload); n <= maxPackedBytes || n > maxEventBytes {
 		return maxEventBytes
@@ -43,17 +43,17 @@ func payloadLimit(payload []byte) int {
 	if packed <= maxPackedBytes {
 		return maxEventBytes
 	}
-	return int(int64(len(payload)) * maxPackedBytes / int64(packed) * 9 / 10) // in the same proportion
+	return int(int64(len(payload)) * maxPackedBytes / int64(packed) * 9 / 10) // in proportion, less a tenth
 }
 
-// packedSize is about what gzip makes of payload on its way to the server.
+// packedSize returns about the size of payload after the sender's gzip.
 func packedSize(payload []byte) int {
 	var n byteCounter
 	w, err := flate.NewWriter(&n, flate.BestSpeed)
 	if err != nil {
 		return len(payload)
 	}
-	_, _ = w.Write(payload) // a byteCounter takes everything
+	_, _ = w.Write(payload) // a byteCounter never fails
 	_ = w.Close()
 	return int(n)
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
-// FeedbackContext is the context that holds what a feedback says.
+// FeedbackContext is the name of the context that holds a user's feedback.
 const FeedbackContext = "feedback"
 
-// ItemOf returns the kind of item that e becomes. It goes by the event's type: whatever else a hook has made of that is
-// an event, as in sentry-go.
+// ItemOf returns the kind of envelope item for e, by its type. As in sentry-go, an unknown type, which a hook may have
+// set, counts as an event.
 func ItemOf(e *sentry.Event) *protocol.Item {
 	switch t := e.Type; {
 	case t == protocol.Transaction.Type:
@@ -27,7 +27,7 @@ func ItemOf(e *sentry.Event) *protocol.Item {
 	return protocol.Event
 }
 
-// Count returns how many things e's item holds.
+// Count returns how many entries e's item holds: the logs or metrics of a batch, otherwise 1.
 func Count(e *sentry.Event) int {
 	switch ItemOf(e) {
 	case protocol.Log:

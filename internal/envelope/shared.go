@@ -8,18 +8,19 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// Shared are contexts that many events have: those of one snapshot of the machine, scrubbed and encoded once. An event
-// that has them as they are has their mark in their place, until Encode. They are immutable.
+// Shared holds contexts that many events have: one snapshot of the machine, scrubbed and encoded once. An event with
+// unchanged contexts holds a mark in their place until Encode. A Shared is immutable and safe for concurrent use.
 type Shared struct {
 	contexts map[string]sentry.Context
-	json     []byte                    // the members of an object; nil: they could not be encoded
-	mark     map[string]sentry.Context // one context, markName, which leads back to the Shared
+	json     []byte                    // the members of an object; nil if they couldn't be encoded
+	mark     map[string]sentry.Context // a single context, markName, that leads back to the Shared
 }
 
-// markName is the name of a context that each snapshot has, so that there is no other of that name beside the mark.
+// markName is the name of a context that every snapshot has, so an event with the mark has no other context of that
+// name.
 const markName = "system"
 
-// NewShared returns contexts, which nobody writes to any more, for events to share.
+// NewShared returns contexts for events to share. It takes ownership: nobody may write to contexts any more.
 func NewShared(contexts map[string]sentry.Context) *Shared {
 	s := &Shared{contexts: contexts}
 	if encoded, err := safe.AppendJSON(nil, contexts); err == nil && contexts[markName] != nil {
@@ -29,7 +30,7 @@ func NewShared(contexts map[string]sentry.Context) *Shared {
 	return s
 }
 
-// JSON returns the bytes that each envelope of an event with s's mark holds.
+// JSON returns the bytes that the envelope of each event with s's mark contains. They must not be changed.
 func (s *Shared) JSON() []byte {
 	if s == nil {
 		return nil
@@ -37,8 +38,8 @@ func (s *Shared) JSON() []byte {
 	return s.json
 }
 
-// AddTo merges s into e's contexts: what the host's scope set wins, key by key. private asks for copies, for a hook or
-// a transport that may write to them.
+// AddTo merges s into e's contexts. What the host program's scope has set wins, key by key. private adds copies instead
+// of the mark, for a hook or a transport that may write to them.
 func (s *Shared) AddTo(e *sentry.Event, private bool) {
 	if s == nil {
 		return
@@ -62,7 +63,7 @@ func (s *Shared) AddTo(e *sentry.Event, private bool) {
 	}
 }
 
-// overlap reports whether m has a context of a name of s's.
+// overlap reports whether m and s have a context name in common.
 func (s *Shared) overlap(m map[string]sentry.Context) bool {
 	for name := range m {
 		if _, ok := s.contexts[name]; ok {
@@ -72,7 +73,7 @@ func (s *Shared) overlap(m map[string]sentry.Context) bool {
 	return false
 }
 
-// Reclaim puts s's mark in the place of the copies in e, if a hook has left all as they were.
+// Reclaim replaces the copies in e by s's mark, if a hook left all of them unchanged.
 func (s *Shared) Reclaim(e *sentry.Event) {
 	if s == nil || s.mark == nil {
 		return
@@ -88,7 +89,7 @@ func (s *Shared) Reclaim(e *sentry.Event) {
 	e.Contexts[markName] = s.mark[markName]
 }
 
-// Marks returns what the scrubber passes over.
+// Marks returns the contexts that the scrubber skips; nil for a nil s.
 func (s *Shared) Marks() map[string]sentry.Context {
 	if s == nil {
 		return nil
@@ -96,13 +97,13 @@ func (s *Shared) Marks() map[string]sentry.Context {
 	return s.mark
 }
 
-// SharedOf returns the Shared whose mark e has, or nil.
+// SharedOf returns the Shared whose mark e has, nil without one.
 func SharedOf(e *sentry.Event) *Shared {
 	s, _ := e.Contexts[markName][""].(*Shared)
 	return s
 }
 
-// spellOut puts the contexts themselves in the place of the mark in e, if there is one.
+// spellOut replaces the mark in e, if there is one, by the contexts.
 func spellOut(e *sentry.Event) {
 	if s := SharedOf(e); s != nil {
 		e.Contexts = maps.Clone(e.Contexts)
@@ -110,7 +111,7 @@ func spellOut(e *sentry.Event) {
 	}
 }
 
-// Unmark takes the mark out of e, which may be the host program's and captured again.
+// Unmark removes the mark from e. The host program may own e and capture it again.
 func Unmark(e *sentry.Event) {
 	if SharedOf(e) != nil {
 		delete(e.Contexts, markName)
@@ -127,7 +128,8 @@ func cloneValues(m map[string]any) map[string]any {
 	return m
 }
 
-// sameValues reports whether a and b hold the same numbers, texts and maps of these. Other values are the same as none.
+// sameValues reports whether a and b hold the same numbers, strings and maps of these. Any other value counts as
+// different.
 func sameValues(a, b map[string]any) bool {
 	if len(a) != len(b) {
 		return false

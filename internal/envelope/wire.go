@@ -13,29 +13,28 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// Events and transactions are written here by hand: encoding/json takes several times as long for them. TestEncoder
-// and its neighbours compare the two, so that a field that sentry-go adds is noticed.
+// Events and transactions are encoded by hand, because encoding/json takes several times as long. TestEncoder and its
+// neighbours compare the two, so a field that sentry-go adds is noticed.
 
-// A wire is JSON that is being written. What is empty is left out, as sentry-go does it.
+// A wire builds JSON. Like sentry-go, it leaves out empty values.
 type wire struct {
 	b   []byte
-	err error // the first one
+	err error // the first error
 }
 
-// next begins an entry of the innermost list or object.
+// next starts an entry of the innermost list or object.
 func (w *wire) next() {
 	if last := w.b[len(w.b)-1]; last != '{' && last != '[' {
 		w.b = append(w.b, ',')
 	}
 }
 
-// key begins the member name of the innermost object. The name needs no escape.
+// key starts the member name of the innermost object. The name must not need escapes.
 func (w *wire) key(name string) {
 	w.next()
 	w.b = append(append(append(w.b, '"'), name...), `":`...)
 }
 
-// bracket writes one of {}[].
 func (w *wire) bracket(c byte) { w.b = append(w.b, c) }
 
 func (w *wire) value(v any) {
@@ -129,7 +128,7 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 		w.value(e.DebugMeta)
 	}
 	w.sdk(e.Sdk)
-	if e.Message != "" { // a text at the top level is for log entries of old
+	if e.Message != "" { // at the top level, message holds the text of old log entries
 		w.key("logentry")
 		w.bracket('{')
 		w.text("message", e.Message)
@@ -150,20 +149,20 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 	case protocol.Feedback:
 		w.text("type", e.Type)
 	}
-	// Last, and with the machine's at their end, since all events share these: see wire.Parts.
+	// Last, with the machine's contexts at their end: all events share those bytes; see outbox.Record.Shared.
 	w.contexts(e.Contexts, SharedOf(e))
 	w.bracket('}')
 	return w.b, w.err
 }
 
-// contexts writes m and, in the place of their mark, the bytes of system.
+// contexts writes m. It replaces the mark by the bytes of system.
 func (w *wire) contexts(m map[string]sentry.Context, system *Shared) {
 	if len(m) == 0 {
 		return
 	}
 	w.key("contexts")
 	w.bracket('{')
-	var room [16]string // for most events
+	var room [16]string // enough for most events
 	names := room[:0]
 	for name := range m {
 		if system == nil || name != markName {
@@ -187,7 +186,7 @@ func (w *wire) contexts(m map[string]sentry.Context, system *Shared) {
 	w.bracket('}')
 }
 
-// trace writes the context trace, whose values are of sentry-go's own types.
+// trace writes the context trace, whose values have sentry-go's own types.
 func (w *wire) trace(c sentry.Context) {
 	if c == nil {
 		w.value(nil)
@@ -217,7 +216,7 @@ func (w *wire) trace(c sentry.Context) {
 	w.bracket('}')
 }
 
-// status writes s as sentry-go does.
+// status writes s in sentry-go's form.
 func (w *wire) status(s sentry.SpanStatus) {
 	if t := s.String(); t != "" {
 		w.b = safe.AppendString(w.b, t)
@@ -226,7 +225,7 @@ func (w *wire) status(s sentry.SpanStatus) {
 	}
 }
 
-// sdk writes what sentry-go says of itself, and this module. A hook may have made the event anew, without any.
+// sdk writes sentry-go's data about itself, and this module. A hook may have built a new event that has neither.
 func (w *wire) sdk(sdk sentry.SdkInfo) {
 	if sdk.Name == "" || sdk.Version == "" {
 		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
@@ -257,7 +256,7 @@ func (w *wire) sdkPackage(p sentry.SdkPackage) {
 	w.bracket('}')
 }
 
-// Lists of an event's parts are written in the form that all servers read, {"values": […]}.
+// Lists inside an event have the form that all servers read: {"values": […]}.
 
 func (w *wire) breadcrumbs(list []*sentry.Breadcrumb) {
 	if len(list) == 0 {
@@ -265,7 +264,7 @@ func (w *wire) breadcrumbs(list []*sentry.Breadcrumb) {
 	}
 	w.key("breadcrumbs")
 	w.b = append(w.b, `{"values":[`...)
-	for _, b := range list { // none is nil: the scrubber has removed those
+	for _, b := range list { // never nil: the scrubber has removed those
 		w.next()
 		w.breadcrumb(b)
 	}
@@ -309,7 +308,7 @@ func (w *wire) breadcrumb(b *sentry.Breadcrumb) {
 	w.bracket('}')
 }
 
-// exception names its thread by a text, as the thread itself does.
+// exception writes the thread ID as a string, as threads do.
 func (w *wire) exception(x *sentry.Exception) {
 	w.bracket('{')
 	w.text("type", x.Type)
@@ -405,11 +404,11 @@ func (w *wire) frame(f *sentry.Frame) {
 	w.bracket('}')
 }
 
-// hostMark is what the scrubber puts in the place of this machine's name.
+// hostMark is the scrubber's replacement for the machine's hostname.
 const hostMark = "[host]"
 
-// request has its cookies among the headers alone: servers with a schema refuse a text of them. Its URL is one: with
-// the brackets of what stands for this machine's name it would have no valid host.
+// request leaves out cookies, which the headers contain: servers with a schema reject them as a string. In a URL, the
+// brackets of hostMark would not be a valid host, so it is replaced.
 func (w *wire) request(r *sentry.Request) {
 	w.key("request")
 	w.bracket('{')
@@ -434,7 +433,7 @@ func (w *wire) user(u *sentry.User) {
 	w.bracket('}')
 }
 
-// transaction writes what only transactions have.
+// transaction writes the fields that only transactions have.
 func (w *wire) transaction(e *sentry.Event) {
 	w.text("type", e.Type)
 	w.time("start_timestamp", e.StartTime)
@@ -453,7 +452,7 @@ func (w *wire) transaction(e *sentry.Event) {
 	}
 }
 
-// span writes the exported fields: sentry-go may have encoded the others before the span was scrubbed.
+// span writes the exported fields only: sentry-go may have encoded the others before the span was scrubbed.
 func (w *wire) span(s *sentry.Span) {
 	if s == nil {
 		w.value(nil)

@@ -6,27 +6,27 @@ import (
 	"sync"
 )
 
-// A Build is what an error's type is made of: what can be told without asking the error, and without knowing who wrote
-// the type.
+// A Build describes the type of an error: what can be found out without calling the error's methods, and without
+// knowing the author of the type.
 type Build struct {
-	Name     string // as Go prints the type, without pointer
-	Package  string // its import path, "" for a type without a name
+	Name     string // as Go prints the type, without a pointer
+	Package  string // import path; "" for a type without a name
 	Exported bool   // other packages can name the type
-	Standard bool   // of the standard library, as far as the import path says
+	Standard bool   // in the standard library, judged by the import path
 
-	Wraps bool // has a method that returns what it wraps
-	Group bool // has one that returns many
+	Wraps bool // has a method that returns a wrapped error
+	Group bool // has a method that returns several
 
-	Errors bool // holds errors
-	Text   bool // holds a text
-	Stack  bool // holds a stack trace
-	More   bool // holds more than these and notes: a code, a name, a place
-	Shown  bool // holds more in its exported fields
+	Errors bool // has fields that hold errors
+	Text   bool // has a field that holds a text
+	Stack  bool // has a field that holds a stack trace
+	More   bool // has fields for more than these and notes: a code, a name, a place
+	Shown  bool // the same for exported fields
 }
 
-var builds sync.Map // reflect.Type -> *Build; as many as the program has types of errors
+var builds sync.Map // reflect.Type -> *Build; limited by the number of error types in the program
 
-// BuildOf returns how err's type is built.
+// BuildOf returns the Build of err's type. It is cached per type.
 func BuildOf(err error) *Build {
 	t := reflect.TypeOf(err)
 	if b, ok := builds.Load(t); ok {
@@ -36,7 +36,7 @@ func BuildOf(err error) *Build {
 	return b.(*Build)
 }
 
-// The methods by which errors tell what they wrap.
+// The methods by which errors return what they wrap.
 type (
 	unwrapper     interface{ Unwrap() error }
 	causer        interface{ Cause() error }
@@ -74,7 +74,7 @@ func newBuild(t reflect.Type, name string) *Build {
 	return b
 }
 
-// add notes what a field holds, or a type that is no struct.
+// add records the type of a field, or of an error that is no struct.
 func (b *Build) add(name string, t reflect.Type, exported bool) {
 	element := t
 	for element.Kind() == reflect.Slice || element.Kind() == reflect.Pointer || element.Kind() == reflect.Array {
@@ -115,7 +115,7 @@ func isStackName(name string) bool {
 	return false
 }
 
-// isTextName reports whether a field of that name holds words for people, and no name or place.
+// isTextName reports whether a field of that name holds text for people, rather than a name or a place.
 func isTextName(name string) bool {
 	switch strings.ToLower(name) {
 	case "s", "str", "string", "text", "msg", "msgs", "message", "messages", "prefix", "suffix", "desc", "description",
@@ -125,7 +125,7 @@ func isTextName(name string) bool {
 	return false
 }
 
-// Joins reports whether err only holds errors that have nothing to do with one another.
+// Joins reports whether err only groups errors that are independent of one another.
 func Joins(err error) bool {
 	b := BuildOf(err)
 	return b.Group && !b.Text && !b.More

@@ -1,6 +1,6 @@
-// Package errtree walks the tree of an error: the error, what it wraps, and so on. The methods of errors are other
-// people's code. They may panic, a chain may have no end, and a tree may have millions of branches. So every walk is
-// bounded, and a panic ends only its own branch.
+// Package errtree walks the tree of an error: the error, what it wraps, and so on. The errors' methods belong to other
+// packages. They may panic, a chain may be endless, and a tree may have millions of branches. So every walk is bounded,
+// and a panic ends only its own branch.
 package errtree
 
 import (
@@ -10,20 +10,19 @@ import (
 	"strings"
 )
 
-// Max bounds how many errors of a tree are looked at. Chains of hundreds are real: a loop that wraps the error of each
-// retry.
+// Max limits how many errors of a tree are visited. Real chains have hundreds: a retry loop that wraps each error.
 const Max = 1<<10 - 1
 
 // A Node is an error at its place in a tree.
 type Node struct {
 	Err   error
 	Depth int  // 0 for the root
-	Index int  // among the errors that its parent joins; -1 where the parent wraps this one alone
+	Index int  // position among the joined errors; -1 if the parent wraps only this one
 	Group bool // it joins errors
-	Leaf  bool // nothing below it is walked
+	Leaf  bool // the walk doesn't go below it
 }
 
-// All walks the tree of err from the outside in, depth first, and yields at most [Max] errors. No node's Err is nil.
+// All walks the tree of err from the outside in, depth first, and yields at most [Max] errors. Node.Err is never nil.
 func All(err error) iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		if err != nil {
@@ -72,7 +71,7 @@ func holdsAny(errs []error) bool {
 	return false
 }
 
-// Unwrap returns what err wraps: many errors, with nils among them, or one.
+// Unwrap returns what err wraps: either several errors, which may include nil, or one.
 func Unwrap(err error) (many []error, one error) {
 	defer func() {
 		if recover() != nil {
@@ -80,13 +79,13 @@ func Unwrap(err error) (many []error, one error) {
 		}
 	}()
 	switch e := err.(type) { //nolint:errorlint // this is what errors.As does
-	case wrappedErrors: // first: the Unwrap beside it hides the errors themselves
+	case wrappedErrors: // first: such a type's Unwrap hides the individual errors
 		return e.WrappedErrors(), nil
 	case unwrapper:
 		return nil, e.Unwrap()
 	case manyUnwrapper:
 		return e.Unwrap(), nil
-	case causer: // from before errors.Is
+	case causer: // older than errors.Is
 		return nil, e.Cause()
 	case errorHolder:
 		return e.Errors(), nil
@@ -94,7 +93,7 @@ func Unwrap(err error) (many []error, one error) {
 	return nil, nil
 }
 
-// Is reports whether match accepts one of the errors in err's tree. It asks from the outside in.
+// Is reports whether match accepts any error in err's tree, from the outside in.
 func Is(err error, match func(error) bool) bool {
 	for n := range All(err) {
 		if Ask(n.Err, match) {
@@ -104,8 +103,8 @@ func Is(err error, match func(error) bool) bool {
 	return false
 }
 
-// Ask is match(err). Where that panics, in a method of the error or a comparison of what can't be compared, the answer
-// is no.
+// Ask returns match(err), and false if that panics: in a method of the error, or when it compares values that can't be
+// compared.
 func Ask(err error, match func(error) bool) (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -128,9 +127,9 @@ func As[T error](err error) (target T, found bool) {
 	return target, found
 }
 
-// Sift takes the errors that drop accepts out of err's tree, asking from the outside in. It returns what is left, nil
-// if nothing is, and whether there were any. Joined errors count one by one; any other error that wraps one of them is
-// no more than that one.
+// Sift removes the errors that drop accepts from err's tree, from the outside in. It returns the rest, nil if nothing
+// is left, and whether drop accepted any. Joined errors count one by one. Any other error that wraps several counts as
+// one.
 func Sift(err error, drop func(error) bool) (rest error, found bool) {
 	left := Max
 	return sift(err, drop, &left)
@@ -169,8 +168,8 @@ func sift(err error, drop func(error) bool, left *int) (rest error, found bool) 
 	return errors.Join(rests...), true
 }
 
-// Parts returns the errors that err joins, err alone where it joins none, and nil where there are more than [Max]:
-// asked as a whole they would hide one another. It doesn't look into an error that whole accepts.
+// Parts returns the errors that err joins, or just err if it joins none. It returns nil for more than [Max], because
+// taken as a whole they would hide one another. It doesn't look inside an error that whole accepts.
 func Parts(err error, whole func(error) bool) []error {
 	var parts []error
 	left := Max
@@ -183,7 +182,7 @@ func Parts(err error, whole func(error) bool) []error {
 	return parts
 }
 
-// split appends the parts of err and reports whether it has looked at all of them.
+// split appends the parts of err and reports whether it visited all of them.
 func split(err error, whole func(error) bool, left *int, parts *[]error) bool {
 	for inner := err; *left > 0; {
 		*left--
@@ -205,7 +204,7 @@ func split(err error, whole func(error) bool, left *int, parts *[]error) bool {
 	return false
 }
 
-// baseType is err's type without its pointers.
+// baseType returns err's type without pointers.
 func baseType(err error) reflect.Type {
 	t := reflect.TypeOf(err)
 	for t.Kind() == reflect.Pointer && t.Name() == "" {
@@ -214,7 +213,7 @@ func baseType(err error) reflect.Type {
 	return t
 }
 
-// TypeName is err's type as Go prints it, without pointer and without what makes instances of generic types unreadable.
+// TypeName returns err's type as Go prints it, without a pointer, and with short type arguments.
 func TypeName(err error) string {
 	name := baseType(err).String()
 	if strings.IndexByte(name, '[') >= 0 {
@@ -223,8 +222,8 @@ func TypeName(err error) string {
 	return name
 }
 
-// shortTypeArgs cuts the type arguments in a type's name to their import names: reflect gives them with the package's
-// full path, in which dots may be %2e, and types local to a function with a running number after a middle dot.
+// shortTypeArgs shortens the type arguments in a type's name. reflect prints them with full import paths, in which dots
+// may be %2e, and adds a number after a middle dot to types local to a function.
 func shortTypeArgs(name string) string {
 	var b strings.Builder
 	start := 0

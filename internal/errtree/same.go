@@ -2,8 +2,8 @@ package errtree
 
 import "reflect"
 
-// Same is a == b for values of which some can't be compared: a slice, a map or a function is the same when it is
-// the one in memory.
+// Same is a == b that also accepts values that can't be compared: slices, maps and functions are the same if they share
+// their memory.
 func Same(a, b any) bool {
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 	return x.IsValid() && y.IsValid() && x.Type() == y.Type() && identical(x, y)

@@ -23,17 +23,16 @@ import (
 )
 
 const (
-	maxDetailNodes  = 64      // errors of a tree that are asked for details: more would not fit into a context
-	maxDetailKeys   = 32      // the same
-	maxDetailBytes  = 1 << 10 // of one text
-	maxStderrBytes  = 4 << 10 // of what a command said, half from its beginning, half from its end
-	maxCertificates = 5       // names of a certificate
+	maxDetailNodes  = 64      // errors of a tree that are read; the details of more would not fit into a context
+	maxDetailKeys   = 32      // for the same reason
+	maxDetailBytes  = 1 << 10 // per text
+	maxStderrBytes  = 4 << 10 // per command output: half from its beginning, half from its end
+	maxCertificates = 5       // names in a certificate
 )
 
-// Details returns what the errors in err's tree keep out of their messages, or say in them unsorted: the context
-// error. Values are strings, ints, int64s and bools. Where two errors use the same key, the inner one's gets a number.
-// It returns nil when there is nothing to tell. panicked returns what a panic was called with, for the error that
-// stands for one.
+// Details returns the context "error": what the errors in err's tree leave out of their messages, or mention only
+// inside a text. Values are strings, ints, int64s and bools. If two errors use the same key, the inner one's gets a
+// number. It returns nil when there are none. panicked returns the value of a panic for an error that stands for one.
 func Details(err error, panicked func(error) (value any, is bool)) map[string]any {
 	d := details{panicked: panicked}
 	left := maxDetailNodes
@@ -89,7 +88,7 @@ func (d *details) flag(key string, value bool) {
 	}
 }
 
-// look reads one error's fields. A nil pointer in an error ends it early.
+// look reads one error's fields. A nil pointer inside the error ends it early.
 func (d *details) look(err error) {
 	defer func() { _ = recover() }()
 	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
@@ -150,7 +149,7 @@ func (d *details) look(err error) {
 	}
 }
 
-// verification reads what is wrong with a certificate.
+// verification reads why a certificate was rejected.
 func (d *details) verification(err error) {
 	switch e := err.(type) { //nolint:errorlint // as above
 	case *tls.CertificateVerificationError:
@@ -168,7 +167,7 @@ func (d *details) verification(err error) {
 	}
 }
 
-// methods asks the errors of other people's clients.
+// methods calls the methods that errors of other packages' clients have.
 func (d *details) methods(err error) {
 	if e, ok := err.(interface{ ErrorCode() string }); ok {
 		d.text("code", e.ErrorCode())
@@ -210,9 +209,9 @@ func (d *details) address(key string, a net.Addr) {
 	}
 }
 
-// certificate tells what a person needs to see which certificate it was, and whether the clock is what is wrong.
+// certificate records what identifies a certificate, and whether a wrong clock is the cause.
 func (d *details) certificate(c *x509.Certificate) {
-	if c == nil || d.found["certificate_subject"] != nil { // an error of package tls wraps one of x509 with the same
+	if c == nil || d.found["certificate_subject"] != nil { // a tls error wraps one of x509 with the same
 		return
 	}
 	d.put("certificate_subject", headAndTail(c.Subject.String(), maxDetailBytes))
@@ -222,8 +221,8 @@ func (d *details) certificate(c *x509.Certificate) {
 	d.text("certificate_not_after", c.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// headAndTail cuts the middle out of s when it has more than limit bytes, and makes it valid UTF-8. What it returns
-// doesn't hold on to a larger s.
+// headAndTail cuts the middle out of s if it is longer than limit bytes, and makes it valid UTF-8. The result doesn't
+// share memory with a larger s.
 func headAndTail[T string | []byte](s T, limit int) string {
 	if len(s) > limit {
 		head, tail := limit/2, len(s)-limit/2

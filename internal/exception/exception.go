@@ -1,4 +1,5 @@
-// Package exception makes Sentry's exceptions, stack traces, threads and details of errors, callers and goroutines.
+// Package exception converts errors, callers and goroutines into Sentry's exceptions, stack traces, threads and
+// details.
 package exception
 
 import (
@@ -14,26 +15,26 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// maxExceptions bounds what is sent of an error's tree: Sentry shows no more than 50, and a joined error may hold
-// millions.
+// maxExceptions limits the exceptions of an event: Sentry shows at most 50, and a joined error may hold millions.
 const maxExceptions = 50
 
-// A Chain is an error and all it wraps, as Sentry wants them.
+// A Chain is an error, with everything it wraps, in Sentry's form.
 type Chain struct {
 	List   []sentry.Exception // the outermost last
-	Made   string             // the function that made the innermost error, when that carries its stack
-	Raised string             // the function that the panic was raised in, when it is one
+	Made   string             // the function that made the innermost error, if that carries its stack
+	Raised string             // the function that raised the panic, for a panic
 }
 
-// Of returns the chain of err, with the stack traces that the errors carry; where none does, the outermost gets that of
-// pcs. Its type is title. Methods of the errors may panic: what they don't say gets a stand-in.
+// Of returns the chain of err, with the stack traces that the errors carry. If none does, the outermost exception gets
+// the stack of pcs. title becomes the type of the outermost. A method of an error that panics is replaced by a
+// stand-in.
 func Of(err error, title string, pcs []uintptr, panicked bool) Chain {
 	list, carried := listOf(err)
 	c := Chain{List: list}
 	outermost := &list[0]
 	outermost.Type = title
 	if len(list) == 1 {
-		outermost.Mechanism = nil // it only tells how exceptions hang together
+		outermost.Mechanism = nil // it only links exceptions
 	}
 	if carried {
 		c.Made = functionOf(leafOf(list).Stacktrace)
@@ -44,7 +45,7 @@ func Of(err error, title string, pcs []uintptr, panicked bool) Chain {
 			c.Raised = functionOf(st)
 			markPanic(outermost)
 		}
-		if outermost.Stacktrace == nil { // an error that carries a stack may have been made long before
+		if outermost.Stacktrace == nil { // an error with its own stack may be much older
 			outermost.Stacktrace = st
 		}
 	}
@@ -52,7 +53,7 @@ func Of(err error, title string, pcs []uintptr, panicked bool) Chain {
 	return c
 }
 
-// markPanic says of an exception that it is a panic.
+// markPanic marks an exception as a panic.
 func markPanic(x *sentry.Exception) {
 	if x.Mechanism == nil {
 		x.Mechanism = &sentry.Mechanism{}
@@ -61,16 +62,16 @@ func markPanic(x *sentry.Exception) {
 	x.Mechanism.Type, x.Mechanism.Handled = "panic", &handled
 }
 
-// listOf returns err and all it wraps, the outermost first, and whether one of them carries a stack.
+// listOf returns err and everything it wraps, outermost first, and whether one of the errors carries a stack.
 func listOf(err error) (list []sentry.Exception, carried bool) {
 	seen := make(map[error]struct{}, 4) // against cycles
-	var path []int                      // IDs of the exceptions around the next one, by depth
+	var path []int                      // the IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {
-		if n.Depth > len(path) { // below one that is in the list already
+		if n.Depth > len(path) { // below an error that is already in the list
 			continue
 		}
 		path = path[:n.Depth]
-		if reflect.TypeOf(n.Err).Kind() == reflect.Pointer { // values can't be part of a cycle
+		if reflect.TypeOf(n.Err).Kind() == reflect.Pointer { // only pointers can form a cycle
 			if _, ok := seen[n.Err]; ok {
 				continue
 			}
@@ -87,7 +88,7 @@ func listOf(err error) (list []sentry.Exception, carried bool) {
 	return list, carried
 }
 
-// leafOf is the innermost exception of a list in which the outermost is the first: of joined ones within the first.
+// leafOf returns the innermost exception of a list with the outermost first. Of joined errors it follows the first.
 func leafOf(list []sentry.Exception) *sentry.Exception {
 	i := 0
 	for i < len(list)-1 && list[i].Mechanism != nil && list[i+1].Mechanism.ParentID != nil &&
@@ -97,7 +98,7 @@ func leafOf(list []sentry.Exception) *sentry.Exception {
 	return &list[i]
 }
 
-// exceptionOf is n as the exception id, within those of path.
+// exceptionOf returns n as the exception with the given id, inside those of path.
 func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
 	mechanism := &sentry.Mechanism{Type: sentry.MechanismTypeGeneric, ExceptionID: id, IsExceptionGroup: n.Group}
 	if n.Depth > 0 {
@@ -116,7 +117,8 @@ func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
 	}
 }
 
-// Text returns err's message, as many bytes of it as Sentry keeps characters. A method that panics gets a stand-in.
+// Text returns err's message, limited in bytes to what Sentry keeps in characters. If the method panics, it returns a
+// stand-in.
 func Text(err error) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -126,12 +128,12 @@ func Text(err error) (text string) {
 	return safe.CutText(err.Error(), protocol.MaxMessageChars)
 }
 
-// ValueText returns v as a line of text: names stay beside the values of a struct, so that secrets are recognised.
+// ValueText returns v as one line of text. Struct values are printed with their names, so that secrets are recognised.
 func ValueText(v any) string {
 	switch v := safe.Value(v, protocol.MaxMessageChars).(type) {
 	case map[string]any, []any:
 		text, err := json.Marshal(v)
-		if err != nil { // safe.Value made it
+		if err != nil { // impossible: safe.Value made it
 			panic(err)
 		}
 		return string(text)

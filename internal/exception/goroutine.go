@@ -9,11 +9,11 @@ import (
 	"github.com/autoservice/sentryconfig/internal/crash"
 )
 
-// maxThreads is how many goroutines of a process are reported. The runtime prints the crashing one first.
+// maxThreads limits the goroutines in an event. The runtime prints the crashing one first.
 const maxThreads = 100
 
-// CrashThreads returns the goroutines of a crash that have a frame to show. The stack of the one that crashed goes to
-// x, which names its thread.
+// CrashThreads returns the goroutines of a crash that have a visible frame. The stack of the crashing one goes to x,
+// which then names its thread.
 func CrashThreads(list []crash.Goroutine, x *sentry.Exception) (threads []sentry.Thread) {
 	told := make(map[int]bool)
 	for _, g := range list {
@@ -24,7 +24,7 @@ func CrashThreads(list []crash.Goroutine, x *sentry.Exception) (threads []sentry
 		if g.Crashed {
 			x.Stacktrace, st = st, nil
 			if g.ID <= 0 {
-				continue // the runtime's own stack alone: 0 is no ID that an exception could name
+				continue // the runtime's own stack: ID 0 can't be named by an exception
 			}
 			x.ThreadID = uint64(g.ID)
 		}
@@ -36,7 +36,8 @@ func CrashThreads(list []crash.Goroutine, x *sentry.Exception) (threads []sentry
 	return threads
 }
 
-// Threads returns those goroutines of a running process that have a frame to show; the first is the one it is about.
+// Threads returns the goroutines of a running process that have a visible frame. The first one is the subject of the
+// event.
 func Threads(list []crash.Goroutine) (threads []sentry.Thread) {
 	for _, g := range list {
 		if st := goroutineStack(g); st != nil {
@@ -57,7 +58,7 @@ func threadOf(g crash.Goroutine, st *sentry.Stacktrace) sentry.Thread {
 	return sentry.Thread{ID: id, Name: "goroutine " + id + " [" + g.State + "]", Stacktrace: st}
 }
 
-// goroutineStack returns nil when no frame is left.
+// goroutineStack returns nil when no visible frame is left.
 func goroutineStack(g crash.Goroutine) *sentry.Stacktrace {
 	var frames []sentry.Frame
 	for _, f := range g.Frames {
@@ -72,6 +73,6 @@ func goroutineStack(g crash.Goroutine) *sentry.Stacktrace {
 	if frames == nil {
 		return nil
 	}
-	slices.Reverse(frames) // Sentry wants the outermost first
+	slices.Reverse(frames) // Sentry expects the outermost first
 	return &sentry.Stacktrace{Frames: frames}
 }

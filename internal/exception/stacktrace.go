@@ -15,33 +15,34 @@ import (
 	"github.com/autoservice/sentryconfig/internal/module"
 )
 
-// maxFrames is how many frames of a stack are kept, the innermost, as in sentry-go.
+// maxFrames limits a stack trace to its innermost frames, as sentry-go does.
 const maxFrames = 100
 
-// Callers returns the program counters of the calling goroutine's stack, innermost first, behind those given.
+// Callers returns the program counters of the calling goroutine's stack, innermost first. The given ones come before
+// them.
 func Callers(inner ...uintptr) []uintptr {
 	pcs := make([]uintptr, maxFrames)
 	n := copy(pcs, inner)
 	return pcs[:n+runtime.Callers(2, pcs[n:])]
 }
 
-// Function returns a program counter that stands for a task's function in a list of callers: the function itself
-// has returned. Its frame is where the function begins, and goes into frameCache at once.
+// Function returns a program counter that represents a task's function, which has returned, in a list of callers. Its
+// frame points to the beginning of the function. Function adds it to frameCache.
 func Function(run func(context.Context) error) uintptr {
 	if run == nil {
 		return 0
 	}
 	entry := reflect.ValueOf(run).Pointer()
-	pc := entry + 1 // behind the entry, as the address that a call returns to is behind the call; no call returns here
+	pc := entry + 1 // after the entry, as a return address is after its call; no call returns here
 	if _, known := frameCache.Load(pc); known {
 		return pc
 	}
 	var f runtime.Frame
 	for frames, more := runtime.CallersFrames([]uintptr{pc}), true; more; {
-		f, more = frames.Next() // the last is the function itself, those before it are inlined into its first line
+		f, more = frames.Next() // the last is the function itself; earlier ones are inlined into its first line
 	}
 	if name, method := strings.CutSuffix(f.Function, "-fm"); method {
-		// The compiler's wrapper of a method value doesn't know where the method is.
+		// The compiler's wrapper of a method value doesn't know the method's position.
 		f.Function, f.File, f.Line = name, "", 0
 	}
 	frame := sentry.NewFrame(f)
@@ -49,16 +50,17 @@ func Function(run func(context.Context) error) uintptr {
 		frame.Filename = ""
 	}
 	var kept []sentry.Frame
-	if f.Function != "" && frame.Module != "reflect" && complete(&frame) { // reflect.MakeFunc makes all of one
+	// All functions of reflect.MakeFunc share one entry.
+	if f.Function != "" && frame.Module != "reflect" && complete(&frame) {
 		kept = []sentry.Frame{frame}
 	}
 	frameCache.Store(pc, kept)
 	return pc
 }
 
-// stacktrace returns the stack trace of pcs without the frames of this package, of sentry-go and of the runtime. For
-// a panic it begins where the panic was raised: what ran since then are deferred functions. It returns nil when nothing
-// is left.
+// stacktrace returns the stack trace of pcs without the frames of this package, sentry-go and the runtime. For a panic
+// it starts where the panic was raised, because everything since then is deferred functions. It returns nil when no
+// frame is left.
 func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
@@ -70,12 +72,12 @@ func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if len(frames) == 0 {
 		return nil
 	}
-	slices.Reverse(frames) // Sentry wants the outermost first
+	slices.Reverse(frames) // Sentry expects the outermost first
 	return &sentry.Stacktrace{Frames: frames}
 }
 
-// functionOf is the innermost function of a stack trace that is the host's own, else the innermost of all, as
-// main.(*Scanner).parse; "" without a stack trace.
+// functionOf returns the innermost function of a stack trace that belongs to the host program, else the innermost of
+// all, in the form main.(*Scanner).parse. Without a stack trace it returns "".
 func functionOf(st *sentry.Stacktrace) string {
 	if st == nil || len(st.Frames) == 0 {
 		return ""
@@ -94,8 +96,8 @@ func functionOf(st *sentry.Stacktrace) string {
 	return pkg + "." + f.Function
 }
 
-// frameCache holds the frames of each program counter seen, innermost first: more than one where calls were inlined,
-// none where they are to be left out. It is bounded by the size of the program.
+// frameCache holds the frames of each program counter, innermost first: several where calls were inlined, none for
+// hidden frames. The size of the program limits it.
 var frameCache sync.Map // uintptr -> []sentry.Frame
 
 func framesOf(pc uintptr) []sentry.Frame {
@@ -117,7 +119,7 @@ func framesOf(pc uintptr) []sentry.Frame {
 	return kept
 }
 
-// complete fills in what sentry-go leaves out and reports whether the frame belongs into a stack trace.
+// complete fills in what sentry-go leaves out, and reports whether the frame belongs in a stack trace.
 func complete(f *sentry.Frame) bool {
 	file := f.AbsPath
 	if file == "" {
@@ -133,13 +135,14 @@ func complete(f *sentry.Frame) bool {
 	}
 	f.InApp = inApp(f.Module)
 	if f.Module != "" && f.Filename == "" && f.AbsPath != "" {
-		// With -trimpath the compiler names files like this; without, the name must not depend on where it was built.
+		// -trimpath produces names of this form. Without it, build them the same way, so that they don't depend on the
+		// build folder.
 		f.Filename = f.Module + "/" + path.Base(strings.ReplaceAll(f.AbsPath, `\`, "/"))
 	}
 	return true
 }
 
-// hostModules are the module paths of the program itself: the main module, and what is replaced by a local folder.
+// hostModules returns the module paths of the program itself: the main module, and modules replaced by a local folder.
 var hostModules = sync.OnceValue(func() (modules []string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -156,8 +159,8 @@ var hostModules = sync.OnceValue(func() (modules []string) {
 	return modules
 })
 
-// inApp reports whether a package is the host program's own. The standard library is told by its import path, not by
-// GOROOT: with -trimpath, or on another machine, there is none.
+// inApp reports whether pkg belongs to the host program. It recognises the standard library by import path instead of
+// GOROOT, which is unknown with -trimpath or on another machine.
 func inApp(pkg string) bool {
 	if pkg == "main" || strings.HasPrefix(pkg, "main.") {
 		return true
@@ -170,18 +173,19 @@ func inApp(pkg string) bool {
 		}
 	}
 	first, _, _ := strings.Cut(pkg, "/")
-	return len(modules) == 0 && strings.Contains(first, ".") // built without module support: all but the standard library
+	// Built without module support: everything but the standard library.
+	return len(modules) == 0 && strings.Contains(first, ".")
 }
 
 func isWithin(pkg, module string) bool {
 	return strings.HasPrefix(pkg, module) && (len(pkg) == len(module) || pkg[len(module)] == '/')
 }
 
-// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it, or
-// nil.
+// carriedStacktrace returns the stack trace that err itself carries, as pkg/errors, go-errors and xerrors record it,
+// nil without one.
 func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	defer func() {
-		if recover() != nil { // err's own method, or one with another signature
+		if recover() != nil { // err's method panicked, or has another signature
 			st = nil
 		}
 	}()
@@ -208,12 +212,12 @@ func carriedStacktrace(err error) (st *sentry.Stacktrace) {
 	return st
 }
 
-// stackCarriers holds what mayCarryStack has found. It is bounded by the number of the program's types.
+// stackCarriers caches mayCarryStack. The number of types in the program limits it.
 var stackCarriers sync.Map // reflect.Type -> bool
 
-// mayCarryStack reports whether errors of type t have one of the methods, or the field, that sentry.ExtractStacktrace
-// looks for. That one panics and recovers for every error that has none, at the cost of a whole capture. The names are
-// constants: a variable one would make the linker keep every exported method of the program.
+// mayCarryStack reports whether errors of type t have one of the methods or the field that sentry.ExtractStacktrace
+// looks for. Without any, ExtractStacktrace panics and recovers, which costs as much as a whole capture. The names must
+// be constants: with variable ones the linker would keep every exported method of the program.
 func mayCarryStack(t reflect.Type) bool {
 	if known, ok := stackCarriers.Load(t); ok {
 		return known.(bool)

@@ -2,7 +2,7 @@ package exception
 
 import "runtime"
 
-// An Unwinding is why deferred functions run.
+// An Unwinding says why deferred functions run.
 type Unwinding int
 
 const (
@@ -11,12 +11,13 @@ const (
 	Goexit
 )
 
-// unwindFrames is how far above its caller Unwound looks for the runtime's own frame: its caller deferred itself, or
-// called by a deferred function. Farther up it would be the panic of somebody who runs a task while cleaning up.
+// unwindFrames limits how far above its caller Unwound looks for the runtime's frame: the caller is deferred itself, or
+// called by a deferred function. A frame farther up belongs to the panic of a program that runs a task while cleaning
+// up.
 const unwindFrames = 2
 
-// Unwound tells whether the method that calls it runs because a panic or runtime.Goexit unwinds the stack: recover
-// alone can't tell Goexit from a return.
+// Unwound reports whether its caller runs because a panic or runtime.Goexit unwinds the stack. recover alone can't tell
+// Goexit from a return.
 func Unwound() Unwinding {
 	var pcs [unwindFrames]uintptr
 	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
@@ -30,10 +31,10 @@ func Unwound() Unwinding {
 	return Return
 }
 
-// gopanic calls the deferred functions of a panic; what raised it calls gopanic.
+// gopanic calls the deferred functions of a panic; the function that panics calls gopanic.
 const gopanic = "runtime.gopanic"
 
-// functionAt is the name of the function that a stack's program counter is in.
+// functionAt returns the name of the function at a program counter of a stack.
 func functionAt(pc uintptr) string {
 	if f := runtime.FuncForPC(pc - 1); f != nil {
 		return f.Name()
@@ -41,7 +42,7 @@ func functionAt(pc uintptr) string {
 	return ""
 }
 
-// afterPanic returns those of pcs that raised the newest panic, all where there is none.
+// afterPanic returns the part of pcs that raised the newest panic, all of pcs without a panic.
 func afterPanic(pcs []uintptr) []uintptr {
 	for i, pc := range pcs {
 		if functionAt(pc) == gopanic {
@@ -51,8 +52,8 @@ func afterPanic(pcs []uintptr) []uintptr {
 	return pcs
 }
 
-// RaisedBy reports whether function has raised the panic that unwinds this stack, or one that was unwinding when the
-// newest was raised: until a panic is over its frame stays on the stack, calling gopanic.
+// RaisedBy reports whether function raised the panic that unwinds this stack, or an earlier panic that is still
+// unwinding. Until a panic is over, its frame stays on the stack, as the caller of gopanic.
 func RaisedBy(function string, pcs []uintptr) (newest, earlier bool) {
 	panics, inPanic := 0, false
 	for _, pc := range pcs {

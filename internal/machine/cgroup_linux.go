@@ -12,18 +12,18 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// A memoryReader reads the machine's memory, and how much of it the container may use.
+// A memoryReader reads the machine's memory and the container's limit on it.
 type memoryReader struct {
-	groups func() []memoryGroup // found once: a process hardly ever moves to another
+	groups func() []memoryGroup // computed once: a process hardly ever changes its group
 }
 
-// newMemoryReader returns a reader that looks for control groups below root: "/", in tests another folder.
+// newMemoryReader returns a reader that looks for control groups below root, which is "/" except in tests.
 func newMemoryReader(root string) *memoryReader {
 	return &memoryReader{groups: sync.OnceValue(func() []memoryGroup { return memoryGroups(root) })}
 }
 
-// read returns the machine's memory in the context device. The context memory is that of a container's limit, where
-// that is smaller.
+// read returns the machine's memory as the context device. The context memory has the container's limit where that is
+// smaller.
 func (r *memoryReader) read() map[string]Values {
 	m, err := mem.VirtualMemory()
 	if err != nil {
@@ -37,14 +37,14 @@ func (r *memoryReader) read() map[string]Values {
 	return contexts
 }
 
-// A memoryGroup is a control group that may limit this process's memory: a folder in one of the kernel's two versions;
-// see https://docs.kernel.org/admin-guide/cgroup-v2.html and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html.
+// A memoryGroup is a control group that may limit this process's memory: a folder of one of the kernel's two versions.
+// See https://docs.kernel.org/admin-guide/cgroup-v2.html and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html.
 type memoryGroup struct {
 	dir   string
 	files *memoryFiles
 }
 
-// memoryFiles are the names of the files that one version has.
+// memoryFiles are the file names of one version.
 type memoryFiles struct{ limit, current, inactive string }
 
 var (
@@ -52,9 +52,9 @@ var (
 	memoryV2 = &memoryFiles{"memory.max", "memory.current", "inactive_file"}
 )
 
-// memoryGroups returns the process's own group and those around it as far as they are mounted, the innermost first.
+// memoryGroups returns the process's own group and the groups around it, as far as they are mounted, innermost first.
 func memoryGroups(root string) (groups []memoryGroup) {
-	membership, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // no file, no groups
+	membership, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // without the file there are no groups
 	mountinfo, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
 	for line := range strings.Lines(string(membership)) {
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
@@ -69,7 +69,7 @@ func memoryGroups(root string) (groups []memoryGroup) {
 	return groups
 }
 
-// groupsAlong returns the group called name and those around it, up to the root of the mount that shows it.
+// groupsAlong returns the group called name and the groups around it, up to the root of the mount that shows it.
 func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memoryFiles) (groups []memoryGroup) {
 	point, below := "", ""
 	for left, right := range mountLines(mountinfo) {
@@ -79,8 +79,8 @@ func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memo
 			continue
 		}
 		rest, inside := strings.CutPrefix(name, strings.TrimSuffix(unescapeMount(left[3]), "/"))
-		// A name from outside, "/../other", or one that another mount would show: all that can be seen is the mount's
-		// root.
+		// The name may lie outside the mount, "/../other", or belong to another mount. Then only the mount's root is
+		// visible.
 		inside = inside && (rest == "" || rest[0] == '/') && !strings.HasPrefix(rest, "/..")
 		if inside || point == "" {
 			point, below = unescapeMount(left[4]), ""
@@ -99,14 +99,15 @@ func groupsAlong(root string, mountinfo []byte, name, fstype string, files *memo
 	return append(groups, memoryGroup{filepath.Join(root, point), files})
 }
 
-// noLimit is more memory than any machine has. Version 1 gives a group without a limit the largest number of bytes.
+// noLimit is more memory than any machine has. Version 1 reports the largest number of bytes for a group without a
+// limit.
 const noLimit = 1 << 60
 
-// memoryLimit returns the smallest limit of the groups, 0 if there is none, and how much of it is used. Like the tools
-// of container engines it doesn't count pages of files that the kernel can drop at once.
+// memoryLimit returns the smallest limit of the groups, 0 without one, and the memory used of it. As container tools
+// do, it doesn't count file pages that the kernel can drop at once.
 func memoryLimit(groups []memoryGroup) (limit, used uint64) {
 	for _, g := range groups {
-		most, ok := g.number(g.files.limit) // not for "max", and the root has no limit
+		most, ok := g.number(g.files.limit) // fails for "max"; the root has no limit
 		if !ok || most == 0 || most >= noLimit || limit > 0 && most >= limit {
 			continue
 		}
@@ -127,7 +128,7 @@ func (g memoryGroup) number(file string) (n uint64, ok bool) {
 }
 
 func (g memoryGroup) inactive() uint64 {
-	text, _ := os.ReadFile(filepath.Join(g.dir, "memory.stat")) // else nothing is inactive
+	text, _ := os.ReadFile(filepath.Join(g.dir, "memory.stat")) // without the file nothing counts as inactive
 	for line := range strings.Lines(string(text)) {
 		if value, ok := strings.CutPrefix(line, g.files.inactive+" "); ok {
 			n, _ := strconv.ParseUint(strings.TrimSpace(value), 10, 64)

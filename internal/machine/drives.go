@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// networkWait is how long a reading waits for a network drive.
+// networkWait limits how long a reading waits for a network drive.
 const networkWait = 300 * time.Millisecond
 
-// networkDrives asks network drives. A drive that is gone may hang for ever: each is asked in a goroutine of its own,
-// one at a time, and is left out of the snapshot until it answers. The zero value is ready.
+// networkDrives queries network drives. A dead drive may hang for ever. So each drive is queried in its own goroutine,
+// never twice at the same time, and is missing from the snapshot until it answers. The zero value is ready.
 type networkDrives[T any] struct {
 	mu     sync.Mutex
 	asking map[string]bool
 }
 
-// ask returns what read returns for a drive. It reports false when read takes longer than networkWait, or still runs
-// since an earlier call.
+// ask returns the result of read for a drive. It returns false when read takes longer than networkWait, or an earlier
+// call is still running.
 func (d *networkDrives[T]) ask(drive string, read func() (T, bool)) (answer T, ok bool) {
 	d.mu.Lock()
 	asking := d.asking[drive]

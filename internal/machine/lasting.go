@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Lasting returns what of a snapshot is about the machine itself and doesn't change while it runs: that holds for a
-// process that has died on it, too. sameBoot says that it died since the machine's last start. The caller owns the
-// maps.
+// Lasting returns the part of a snapshot that describes the machine itself and doesn't change while it runs. So it also
+// applies to a process that has died on this machine. sameBoot says that the process died since the last boot. The
+// caller owns the returned maps.
 func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	contexts := make(map[string]Values, 3)
 	if system := snapshot["os"]; len(system) > 0 {

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Without cgo gopsutil starts vm_stat, ps and sw_vers. The kernel answers the same questions by sysctl.
+// Without cgo, gopsutil starts vm_stat, ps and sw_vers. The kernel gives the same answers through sysctl.
 
-// OSName is what Sentry calls the operating system.
+// OSName is Sentry's name for the operating system.
 func OSName() string { return "macOS" }
 
-// User is the login name of the user who runs this process, "" when it isn't known.
+// User returns the login name of the user who runs this process, "" when unknown.
 func User() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -23,7 +23,7 @@ func User() string {
 	return os.Getenv("USER")
 }
 
-// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID.
+// BootID returns an ID of this boot of the machine, "" when unknown. sure says that another boot has another ID.
 func BootID() (id string, sure bool) {
 	id, _ = unix.Sysctl("kern.bootsessionuuid")
 	return id, true
@@ -67,7 +67,7 @@ func readProcessor() map[string]Values {
 	if n, err := unix.SysctlUint32("hw.physicalcpu"); err == nil && n > 0 {
 		processor["count_physical"] = int(n)
 	}
-	if hz, err := unix.SysctlUint64("hw.cpufrequency"); err == nil && hz >= 1e6 { // not on Apple's own chips
+	if hz, err := unix.SysctlUint64("hw.cpufrequency"); err == nil && hz >= 1e6 { // unknown on Apple's own chips
 		device["processor_frequency"] = int(hz / 1e6)
 		processor["frequency_current_mhz"] = float64(hz / 1e6)
 	}
@@ -82,10 +82,10 @@ func readMemory() map[string]Values {
 	if err != nil {
 		return nil
 	}
-	// Available is what the kernel can give a program at once: free pages, and pages of files, which it can read again.
-	// Pages read ahead are among those of files; where these aren't counted, they stand in for them.
+	// Available is what the kernel can give a program at once: free pages, and file pages, which it can read again.
+	// File pages include those read ahead; where file pages aren't counted, the latter take their place.
 	count := func(name string) uint64 {
-		n, _ := unix.SysctlUint32(name) // 0 where the kernel doesn't tell
+		n, _ := unix.SysctlUint32(name) // 0 if the kernel doesn't have it
 		return uint64(n)
 	}
 	pages := count("vm.page_free_count") + count("vm.page_purgeable_count") +
@@ -110,8 +110,8 @@ func readCPU(own *share) map[string]Values {
 	return nil
 }
 
-// readDisks lists the local volumes that a person sees. MNT_NOWAIT: what the kernel knows already, so that a dead
-// network drive doesn't hang it.
+// readDisks lists the local volumes that a user sees. MNT_NOWAIT returns the kernel's cached state, so a dead network
+// drive doesn't hang the call.
 func readDisks() map[string]Values {
 	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
 	if err != nil || n == 0 {

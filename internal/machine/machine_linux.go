@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OSName is what Sentry calls the operating system.
+// OSName is Sentry's name for the operating system.
 func OSName() string { return "Linux" }
 
-// User is the login name of the user who runs this process, "" when it isn't known.
+// User returns the login name of the user who runs this process, "" when unknown.
 func User() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
@@ -26,7 +26,7 @@ func User() string {
 	return os.Getenv("USER")
 }
 
-// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID.
+// BootID returns an ID of this boot of the machine, "" when unknown. sure says that another boot has another ID.
 func BootID() (id string, sure bool) {
 	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(b)), true
@@ -66,7 +66,7 @@ func readOS() map[string]Values {
 	return map[string]Values{"os": c}
 }
 
-// osRelease reads etc/os-release below root ("/", in tests another folder); see
+// osRelease reads etc/os-release below root, which is "/" except in tests. See
 // https://www.freedesktop.org/software/systemd/man/latest/os-release.html.
 func osRelease(root string) map[string]string {
 	values := make(map[string]string)
@@ -116,7 +116,7 @@ func readCPU(system, own *share) map[string]Values {
 	}
 	t := times[0]
 	idle := t.Idle + t.Iowait
-	busy := t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal // guest time is in user time
+	busy := t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal // user time includes guest time
 	if p, ok := system.next(busy, busy+idle); ok {
 		result["cpu"] = Values{"percent_used": p}
 	}
@@ -171,7 +171,7 @@ func (d *diskReader) read() map[string]Values {
 		if !ok || st.Blocks == 0 {
 			continue
 		}
-		size := uint64(st.Frsize) // the unit of the counts; Bsize is what the file system likes to be read in
+		size := uint64(st.Frsize) // the unit of the counts; Bsize is the preferred size for reads
 		if size == 0 {
 			size = uint64(st.Bsize)
 		}
@@ -208,8 +208,8 @@ type mount struct {
 	network               bool
 }
 
-// realMounts returns the mounts of /proc/self/mountinfo that a person calls a disk, each once; see
-// proc_pid_mountinfo(5). The root is always among them, in containers too.
+// realMounts returns the mounts of /proc/self/mountinfo that a user would call a disk, each once; see
+// proc_pid_mountinfo(5). They always include the root, in containers too.
 func realMounts(mountinfo []byte) []mount {
 	var mounts []mount
 	seen := make(map[string]bool)
@@ -220,14 +220,14 @@ func realMounts(mountinfo []byte) []mount {
 		block := strings.HasPrefix(m.source, "/dev/") && !loop && m.fstype != "squashfs"
 		pool := poolFS[m.fstype]
 		bind := a[3] != "/" && m.fstype != "btrfs" || strings.HasPrefix(m.point, "/snap/")
-		device := a[2] // major:minor: one file system, however often it is mounted
+		device := a[2] // major:minor identifies a file system, however often it is mounted
 		switch {
 		case m.point == "/":
 		case !block && !pool && !m.network, bind, seen[device], seen[m.source]:
 			continue
 		}
 		seen[device], seen[m.source] = true, true
-		if m.point == "/" { // mounted over by a later one, or found after a bind mount of itself
+		if m.point == "/" { // a later mount covers it, or it follows a bind mount of itself
 			mounts = append([]mount{m}, withoutRoot(mounts)...)
 			continue
 		}
@@ -236,7 +236,7 @@ func realMounts(mountinfo []byte) []mount {
 	return mounts
 }
 
-// mountLines yields the fields of each line before and after the dash. Lines with fewer than five and two are skipped.
+// mountLines yields the fields of each line before and after the dash. It skips lines with fewer than five and two.
 func mountLines(mountinfo []byte) iter.Seq2[[]string, []string] {
 	return func(yield func(left, right []string) bool) {
 		for line := range strings.Lines(string(mountinfo)) {
@@ -256,18 +256,18 @@ func withoutRoot(mounts []mount) []mount {
 	return mounts
 }
 
-// networkFS are file systems whose server may not answer.
+// networkFS lists file systems whose server may not answer.
 var networkFS = map[string]bool{
 	"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "smbfs": true, "fuse.sshfs": true, "ceph": true,
 	"glusterfs": true, "fuse.glusterfs": true, "afs": true, "davfs": true, "fuse.rclone": true,
 }
 
-// poolFS are local file systems whose source is not a block device: a pool of these, or the host of a virtual machine.
+// poolFS lists local file systems whose source is no block device: a storage pool, or the host of a virtual machine.
 var poolFS = map[string]bool{
 	"zfs": true, "btrfs": true, "bcachefs": true, "virtiofs": true, "9p": true, "drvfs": true,
 }
 
-// unescapeMount undoes the octal escapes of mountinfo.
+// unescapeMount resolves the octal escapes of mountinfo.
 func unescapeMount(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }

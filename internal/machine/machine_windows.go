@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// Of gopsutil only what has no side effects is used here: its disk and process packages change the machine's registry
-// and this process's privileges when they are merely imported, and its CPU details go through WMI, which may hang.
+// Of gopsutil, only packages without side effects are used here. Merely importing its disk and process packages changes
+// the machine's registry and this process's privileges. Its CPU details use WMI, which may hang.
 
-// OSName is what Sentry calls the operating system.
+// OSName is Sentry's name for the operating system.
 func OSName() string { return "Windows" }
 
-// User is the login name of the user who runs this process, "" when it isn't known.
+// User returns the login name of the user who runs this process, "" when unknown.
 func User() string {
 	if name := os.Getenv("USERNAME"); name != "" {
 		return name
@@ -31,9 +31,9 @@ func User() string {
 	return ""
 }
 
-// BootID names this boot of the machine, "" when it isn't known. sure says that another boot has another ID: never
-// here. It is the number by which the prefetcher counts boots, which may be off, and Fast Startup resumes a kernel
-// uncounted.
+// BootID returns an ID of this boot of the machine, "" when unknown. sure says that another boot has another ID, which
+// is never certain here: the ID is the prefetcher's count of boots, which may be off, and Fast Startup resumes a kernel
+// without counting.
 func BootID() (id string, sure bool) {
 	k, err := machineKey(`SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters`)
 	if err != nil {
@@ -47,7 +47,7 @@ func BootID() (id string, sure bool) {
 	return strconv.FormatUint(n, 10), false
 }
 
-// machineKey opens a key of the machine's part of the registry to read values of it.
+// machineKey opens a key below HKEY_LOCAL_MACHINE for reading.
 func machineKey(path string) (registry.Key, error) {
 	return registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
 }
@@ -98,7 +98,7 @@ func readOS() map[string]Values {
 	return map[string]Values{"os": c}
 }
 
-// nativeArchitecture is the machine's own, not the one that an emulation shows the process.
+// nativeArchitecture returns the machine's architecture, even for a process that runs under emulation.
 func nativeArchitecture() string {
 	var process, native uint16
 	if windows.IsWow64Process2(windows.CurrentProcess(), &process, &native) == nil {
@@ -145,7 +145,7 @@ func readProcessor() map[string]Values {
 	return map[string]Values{"device": device, "cpu": processor}
 }
 
-// physicalCores counts the records of RelationProcessorCore (0); each begins with its relation and its size.
+// physicalCores counts the records of RelationProcessorCore (0). Each record begins with its relation and its size.
 func physicalCores() (cores int) {
 	if procGetLogicalProcessorsEx.Find() != nil {
 		return 0
@@ -185,7 +185,7 @@ func readCPU(system, own *share) map[string]Values {
 		ok, _, _ := procGetSystemTimes.Call(
 			uintptr(unsafe.Pointer(&idle)), uintptr(unsafe.Pointer(&kernel)), uintptr(unsafe.Pointer(&user)))
 		if ok != 0 {
-			total := seconds(kernel) + seconds(user) // kernel time has the idle time in it
+			total := seconds(kernel) + seconds(user) // kernel time includes idle time
 			if p, ok := system.next(total-seconds(idle), total); ok {
 				result["cpu"] = Values{"percent_used": p}
 			}
@@ -223,7 +223,7 @@ func readProcess() map[string]Values {
 	return map[string]Values{"process": {"memory_mb": round(float64(counters.workingSet) / (1 << 20))}}
 }
 
-// A diskReader reads the drives with letters.
+// A diskReader reads the drives that have letters.
 type diskReader struct{ network networkDrives[drive] }
 
 func (d *diskReader) read() map[string]Values {
@@ -276,7 +276,7 @@ func readDrive(root string, path *uint16) (drive, bool) {
 		return drive{}, false
 	}
 	var fstype [windows.MAX_PATH + 1]uint16
-	// If that fails, the type stays "".
+	// On failure the type stays "".
 	_ = windows.GetVolumeInformation(path, nil, 0, nil, nil, nil, &fstype[0], uint32(len(fstype)))
 	info := diskContext(root[:2], windows.UTF16ToString(fstype[:]), total, free, available)
 	return drive{info, total, available}, true

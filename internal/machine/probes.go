@@ -14,17 +14,16 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// ProcessStart is about when the process began: when this package was initialised.
+// ProcessStart is about when the process started: the initialisation of this package.
 var ProcessStart = time.Now()
 
-// minCPUInterval is the shortest time over which a share of the CPU means anything.
+// minCPUInterval is the shortest interval over which a CPU percentage is meaningful.
 const minCPUInterval = 100 * time.Millisecond
 
-// Probes returns new probes of all that can be read on this platform. pii says whether personal data may be read: names
-// of the machine and of folders, and the command line. detected is the environment that was, for the context of that
-// name.
+// Probes returns new probes for everything that can be read on this platform. pii allows personal data: names of the
+// machine and of folders, and the command line. detected is the detected environment, for the context environment.
 func Probes(pii bool, detected string) []Probe {
-	return append(platformProbes(), // and what Go itself knows everywhere
+	return append(platformProbes(), // what Go itself knows on every platform
 		Probe{Name: "program", Read: func() map[string]Values { return readProgram(pii, detected) }},
 		Probe{Name: "runtime", Every: staleAfter, Read: readRuntime})
 }
@@ -33,7 +32,8 @@ func readProgram(pii bool, detected string) map[string]Values {
 	app := Values{"app_start_time": ProcessStart.UTC().Format(time.RFC3339)}
 	app["app_name"] = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Path != "" && info.Main.Path != "command-line-arguments" { // which is what go run FILE.go calls it
+		// The latter is the name that go run FILE.go gives the module.
+		if info.Main.Path != "" && info.Main.Path != "command-line-arguments" {
 			app["app_name"] = info.Main.Path
 		}
 		if info.Main.Version != "" && info.Main.Version != "(devel)" {
@@ -93,8 +93,8 @@ func readRuntime() map[string]Values {
 	}
 }
 
-// A share turns readings of two growing numbers, time used and time passed, into a percentage. It is for one probe
-// each, and safe for concurrent use.
+// A share converts readings of two counters, time used and time passed, into a percentage. Each probe has its own. It
+// is safe for concurrent use.
 type share struct {
 	mu           sync.Mutex
 	at           time.Time
@@ -103,8 +103,8 @@ type share struct {
 	known        bool
 }
 
-// next takes the newest readings and returns the share since the last ones. When those are less than minCPUInterval
-// old, it returns what it returned then.
+// next takes the newest readings and returns the percentage since the previous ones. If those are younger than
+// minCPUInterval, it repeats its last result.
 func (s *share) next(used, passed float64) (percent float64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,8 @@ func (s *share) next(used, passed float64) (percent float64, ok bool) {
 	return s.percent, s.known
 }
 
-// percentOf is used/total in percent, from 0 to 100 with two decimals. It reports false when there is no such number.
+// percentOf returns used/total in percent, from 0 to 100 with two decimals. It returns false if there is no such
+// number.
 func percentOf(used, total float64) (float64, bool) {
 	p := used / total * 100
 	if math.IsNaN(p) || math.IsInf(p, 0) {
@@ -127,17 +128,17 @@ func percentOf(used, total float64) (float64, bool) {
 	return round(min(max(p, 0), 100)), true
 }
 
-// round keeps two decimals.
+// round rounds to two decimals.
 func round(f float64) float64 { return math.Round(f*100) / 100 }
 
-// gigabytes are those of 2^30 bytes, with two decimals.
+// gigabytes converts to units of 2^30 bytes, with two decimals.
 func gigabytes(bytes uint64) float64 { return round(float64(bytes) / (1 << 30)) }
 
-// notedMemory is the name under which a probe returns the figures for Notice, in bytes. No snapshot has a context of
+// notedMemory is the pseudo-context in which a probe returns the figures for Notice, in bytes. Snapshots don't contain
 // it.
 const notedMemory = "noted memory"
 
-// memoryContexts returns the contexts memory and device, from the numbers that every platform has, in bytes.
+// memoryContexts returns the contexts memory and device, from byte counts that every platform has.
 func memoryContexts(total, available uint64) map[string]Values {
 	if total == 0 {
 		return nil
@@ -155,17 +156,17 @@ func memoryContexts(total, available uint64) map[string]Values {
 	}
 }
 
-// maxDisks bounds the mount points of a snapshot: as many as Windows has letters for.
+// maxDisks limits the mount points of a snapshot: Windows has as many drive letters.
 const maxDisks = 26
 
-// diskContext describes one file system, from its numbers in bytes.
+// diskContext describes one file system; sizes are in bytes.
 func diskContext(device, fstype string, total, free, available uint64) map[string]any {
 	used := total - min(free, total)
 	d := map[string]any{
 		"device": device, "fstype": fstype,
 		"total_gb": gigabytes(total), "used_gb": gigabytes(used), "free_gb": gigabytes(available),
 	}
-	if p, ok := percentOf(float64(used), float64(used+available)); ok { // like df, without what is reserved for root
+	if p, ok := percentOf(float64(used), float64(used+available)); ok { // like df: without the part reserved for root
 		d["percent_used"] = p
 	}
 	return d

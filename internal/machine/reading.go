@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// An inquiry is what a Collector asks by one set of options. The Collector's mutex guards it: it is held in all methods
-// here.
+// An inquiry is the state of reading with one set of options. The Collector's mutex guards it and is held in all
+// methods here.
 type inquiry struct {
 	Options
 	probes []*probeState
 	first  chan struct{} // closed with the first snapshot
-	whole  chan struct{} // closed with the end of a reading, when all probes have answered or had their time
-	news   bool          // there is something to publish
+	whole  chan struct{} // closed at the end of a reading: all probes have answered or timed out
+	news   bool          // there are values to publish
 	early  bool          // the last reading was published without its slow probes
 }
 
 type probeState struct {
 	Probe
-	busy    bool      // its goroutine runs
-	late    bool      // that has taken too long
-	failed  bool      // its last answer was none, and values are those of an earlier one
-	askedAt time.Time // last
+	busy    bool      // its goroutine is running
+	late    bool      // it has timed out
+	failed  bool      // the last answer was empty; values are from an earlier one
+	askedAt time.Time // start of its last run
 	values  map[string]Values
 }
 
@@ -34,10 +34,10 @@ func newInquiry(opts Options) *inquiry {
 	return q
 }
 
-// idle reports whether there is nothing to ask and nobody to tell.
+// idle reports whether there are neither probes nor a Notice.
 func (q *inquiry) idle() bool { return len(q.probes) == 0 && q.Notice == nil }
 
-// complete lets those go on who wait for a whole reading.
+// complete releases those who wait for a complete reading.
 func (q *inquiry) complete() {
 	select {
 	case <-q.whole:
@@ -46,7 +46,7 @@ func (q *inquiry) complete() {
 	}
 }
 
-// waiting counts the probes that may still answer, and gives up those that have had their time.
+// waiting returns the number of probes that may still answer, and times out the others.
 func (q *inquiry) waiting(now time.Time) (n int) {
 	for _, p := range q.probes {
 		switch {
@@ -60,7 +60,7 @@ func (q *inquiry) waiting(now time.Time) (n int) {
 	return n
 }
 
-// read begins a reading: it asks the probes that are due, side by side. c.mu is held.
+// read starts a reading: it starts all probes that are due, concurrently. c.mu is held.
 func (c *Collector) read(now time.Time) {
 	q := c.inquiry
 	q.news, q.early = true, false
@@ -70,7 +70,7 @@ func (c *Collector) read(now time.Time) {
 	}
 	for _, p := range q.probes {
 		switch {
-		case p.busy: // since an earlier reading: this one doesn't wait for it
+		case p.busy: // running since an earlier reading: don't wait for it
 			p.late = true
 		case p.values == nil || p.Every > 0 && now.Sub(p.askedAt) >= p.Every:
 			p.busy, p.askedAt = true, now
@@ -79,11 +79,11 @@ func (c *Collector) read(now time.Time) {
 	}
 }
 
-// ask runs a probe, whatever it does, and keeps its answer.
+// ask runs a probe, survives its panic, and stores its answer.
 func (c *Collector) ask(q *inquiry, p *probeState) {
 	var values map[string]Values
 	defer func() {
-		if v := recover(); v != nil { // a Logger that hangs is like a probe that hangs: there is never a second call
+		if v := recover(); v != nil { // a Logger that hangs counts as a probe that hangs: it isn't called again
 			q.Logger.Warn("sentryconfig: a probe of the system context panicked",
 				"probe", p.Name, "panic", fmt.Sprint(v))
 		}
@@ -99,7 +99,7 @@ func (c *Collector) ask(q *inquiry, p *probeState) {
 	values = p.Read()
 }
 
-// publish makes a snapshot of what the probes have answered, and has Notice told. c.mu is held.
+// publish builds a snapshot from the probes' values and triggers Notice. c.mu is held.
 func (c *Collector) publish() {
 	q := c.inquiry
 	q.news = false
@@ -137,7 +137,7 @@ func (c *Collector) publish() {
 	}
 }
 
-// tell calls Notice until it knows the newest figures. It may take its time: it writes to a disk.
+// tell calls Notice until it has the newest figures. It may take long: Notice writes to a disk.
 func (c *Collector) tell() {
 	for {
 		c.mu.Lock()

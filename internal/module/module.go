@@ -1,4 +1,4 @@
-// Package module knows this module's own path and version, so that a fork needs no edit.
+// Package module returns this module's own path and version, so that a fork needs no changes.
 package module
 
 import (
@@ -10,14 +10,13 @@ import (
 
 type own struct{}
 
-// Path is the import path of the root package, which is that of the module.
+// Path is the import path of the root package and of the module.
 var Path = strings.TrimSuffix(reflect.TypeFor[own]().PkgPath(), "/internal/module")
 
-// Own reports whether pkg is the root package, or one of those that only this module may import.
+// Own reports whether pkg is the root package or one of the module's internal packages.
 func Own(pkg string) bool { return pkg == Path || strings.HasPrefix(pkg, Path+"/internal/") }
 
-// Version returns the version that the program was built with; "(devel)", as the go command calls a local folder, where
-// it isn't known.
+// Version returns this module's version in the running program; "(devel)", as the go command has it, when unknown.
 var Version = sync.OnceValue(func() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

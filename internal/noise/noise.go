@@ -1,5 +1,5 @@
-// Package noise holds back events of a fingerprint of which there are too many in a minute. The newest of each
-// fingerprint is kept, for when no other passes that could tell how many there were.
+// Package noise limits the events per fingerprint and minute, and holds back the rest. It keeps the newest held-back
+// event of each fingerprint, to send it with their number if no other event of the fingerprint passes soon.
 package noise
 
 import (
@@ -18,48 +18,50 @@ import (
 )
 
 const (
-	// sets and ways make the table of fingerprints: 4,096 of them, in 128 KiB. Each belongs to one set, where
-	// it pushes out the one with the fewest events: a loud one stays, however many others there are.
+	// sets and ways are the dimensions of the fingerprint table: 4,096 entries, in 128 KiB. A fingerprint belongs to
+	// one set. There it replaces the entry with the fewest events, so that a frequent one stays, however many others
+	// there are.
 	sets = 512
 	ways = 8
 
-	// maxKept is how many events that were held back are kept at once. An event takes some 20 kB. Of further
-	// fingerprints the number alone is kept, for the next event that passes.
+	// maxKept limits how many held-back events are kept. An event takes some 20 kB. For further fingerprints only the
+	// number is kept, for the next event that passes.
 	maxKept = 256
 )
 
-// A Limiter counts events by fingerprint. Its methods may be called from many goroutines at once. Times are those of
-// one [clock.Clock].
+// A Limiter counts events by fingerprint. Its methods are safe for concurrent use. All times are those of one
+// [clock.Clock].
 type Limiter struct {
-	total atomic.Uint64 // held back since it was made
+	total atomic.Uint64 // events held back since New
 	seed  maphash.Seed
 
 	mu   sync.Mutex
-	sets *[sets][ways]loudness // nil until there is a limit
-	kept int                   // events that are kept
-	due  time.Duration         // when to look for events to send; clock.Never while none is kept
+	sets *[sets][ways]entry // nil until the first Count
+	kept int                // events kept, at most maxKept
+	due  time.Duration      // when Due has events to send; clock.Never while none is kept
 }
 
-// New makes a Limiter. It takes its memory with the first event.
+// New makes a Limiter. The first Count allocates its table.
 func New() *Limiter { return &Limiter{seed: maphash.MakeSeed(), due: clock.Never} }
 
-// A Kept event was held back, and goes out all the same since no other can tell of it. It is scrubbed and complete, and
-// has the number of those held back.
+// A Kept event was held back, and is sent after all because no later event can report the number. It is scrubbed and
+// complete, and its tag held_back has the number.
 type Kept struct {
 	Event    *sentry.Event
-	Personal bool // it has personal data
+	Personal bool // it contains personal data
 }
 
-// A Decision is what becomes of an event, and of those before it.
+// A Decision is the outcome of Count.
 type Decision struct {
-	Held      bool  // it is held back
-	Sooner    bool  // Due has events sooner than it has said
-	Unsent    int   // how many that were held back will not be sent: the client reports count them
-	PushedOut *Kept // goes out now, since there is no room for it; nil: none
+	Held      bool  // the event is held back
+	Sooner    bool  // the next events are due sooner than Due has said
+	Unsent    int   // held-back events that will never be sent, for the client reports
+	PushedOut *Kept // an earlier event to send now, because its table entry was replaced; nil for none
 }
 
-// Count counts e, which is scrubbed already, and holds it back when limit of its fingerprint have passed in this
-// minute. If it passes, and others were held back before it, e gets their number.
+// Count counts e and decides whether it passes: limit events of a fingerprint pass per minute, the others are held
+// back. e must be scrubbed. If e passes after others were held back, Count sets its tag held_back to their number. It
+// replaces e.Tags and keeps a copy of a held-back e, so the caller goes on owning e.
 func (l *Limiter) Count(e *sentry.Event, limit int, personal bool, now time.Duration) (d Decision) {
 	key, held := l.key(e), 0
 	l.mu.Lock()
@@ -75,12 +77,12 @@ func (l *Limiter) Count(e *sentry.Event, limit int, personal bool, now time.Dura
 	}
 	l.mu.Unlock()
 	if held > 0 {
-		tell(e, held)
+		setHeldBack(e, held)
 	}
 	return d
 }
 
-// Due takes out the events that are due by now, and returns when the next are.
+// Due removes and returns the kept events that are due, and returns when the next ones are.
 func (l *Limiter) Due(now time.Duration) (kept []*Kept, next time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,26 +92,26 @@ func (l *Limiter) Due(now time.Duration) (kept []*Kept, next time.Duration) {
 	return kept, l.due
 }
 
-// All takes out all events that are kept.
+// All removes and returns all kept events.
 func (l *Limiter) All() []*Kept {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.takeDue(clock.Never)
 }
 
-// Total is how many events were held back.
+// Total returns the number of events held back since New.
 func (l *Limiter) Total() uint64 { return l.total.Load() }
 
-// A loudness is what is known of one fingerprint. A key of 0 is a place that is free.
-type loudness struct {
+// An entry holds the counts of one fingerprint. Key 0 marks a free one.
+type entry struct {
 	key    uint64
-	newest *Kept // of those held back; nil if it isn't kept
-	minute int32 // since the Clock was made, that passed is of, and held if that isn't 0
+	newest *Kept // the newest held-back event; nil if it isn't kept
+	minute int32 // minute of the Clock that passed belongs to, and held unless that is 0
 	passed int32
-	held   int32 // since the last one passed
+	held   int32 // since the last event that passed
 }
 
-// key is the hash of what Sentry groups e by: its fingerprint, or where it has none, about what Sentry would go by.
+// key returns a hash of what Sentry groups e by: the fingerprint, or without one, roughly Sentry's own choice.
 func (l *Limiter) key(e *sentry.Event) uint64 {
 	var sum uint64
 	for _, part := range e.Fingerprint {
@@ -124,17 +126,17 @@ func (l *Limiter) key(e *sentry.Event) uint64 {
 	return max(sum, 1)
 }
 
-// add adds a text to a sum, in which the order counts.
+// add adds a string to a hash; the order counts.
 func (l *Limiter) add(sum uint64, text string) uint64 {
-	const odd = 0x9e3779b97f4a7c15 // of 2^64, divided by the golden ratio
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	return bits.RotateLeft64(sum, 1)*odd ^ maphash.String(l.seed, text)
 }
 
-// find returns the place of a fingerprint, in the minute of now. Who had to leave for it with an event that was kept is
-// returned too. l.mu is held.
-func (l *Limiter) find(key uint64, now time.Duration) (f *loudness, pushedOut *Kept) {
+// find returns the entry of a fingerprint in the minute of now. It may replace another entry, whose kept event it then
+// returns. l.mu is held.
+func (l *Limiter) find(key uint64, now time.Duration) (f *entry, pushedOut *Kept) {
 	if l.sets == nil {
-		l.sets = new([sets][ways]loudness)
+		l.sets = new([sets][ways]entry)
 	}
 	minute := int32(now / time.Minute)
 	set := &l.sets[key%sets]
@@ -152,12 +154,12 @@ func (l *Limiter) find(key uint64, now time.Duration) (f *loudness, pushedOut *K
 		}
 	}
 	pushedOut = l.take(f)
-	*f = loudness{key: key, minute: minute}
+	*f = entry{key: key, minute: minute}
 	return f, pushedOut
 }
 
-// weight says how little f can be missed.
-func (f *loudness) weight(minute int32) int64 {
+// weight ranks entries: find replaces the one with the lowest weight.
+func (f *entry) weight(minute int32) int64 {
 	switch {
 	case f.held > 0:
 		return math.MaxInt32 + int64(f.held)
@@ -167,12 +169,12 @@ func (f *loudness) weight(minute int32) int64 {
 	return int64(f.passed)
 }
 
-// until is when the event that f keeps is sent: at the end of the minute that follows.
-func (f *loudness) until() time.Duration { return time.Duration(f.minute+2) * time.Minute }
+// until returns when the event that f keeps is sent: at the end of the following minute.
+func (f *entry) until() time.Duration { return time.Duration(f.minute+2) * time.Minute }
 
-// hold counts e as held back, and keeps it in place of the one before it if there is room. It returns how many events
-// will not be sent because of that, and whether the keeper has to be told. l.mu is held.
-func (l *Limiter) hold(f *loudness, e *sentry.Event, personal bool) (unsent int, wake bool) {
+// hold counts e as held back, and keeps it in place of the previous one if there is room. It returns how many events
+// will never be sent because of that, and whether an event is now due sooner. l.mu is held.
+func (l *Limiter) hold(f *entry, e *sentry.Event, personal bool) (unsent int, wake bool) {
 	f.held++
 	if f.newest == nil && l.kept == maxKept {
 		return 1, false
@@ -189,8 +191,8 @@ func (l *Limiter) hold(f *loudness, e *sentry.Event, personal bool) (unsent int,
 	return unsent, wake
 }
 
-// forget drops what f holds, and returns how many events will not be sent because of that. l.mu is held.
-func (l *Limiter) forget(f *loudness) (unsent int) {
+// forget resets what f holds, and returns how many events will never be sent because of that. l.mu is held.
+func (l *Limiter) forget(f *entry) (unsent int) {
 	if f.newest != nil {
 		l.kept--
 		unsent = 1
@@ -199,18 +201,18 @@ func (l *Limiter) forget(f *loudness) (unsent int) {
 	return unsent
 }
 
-// take takes the event that f has kept out of it, nil if there is none. l.mu is held.
-func (l *Limiter) take(f *loudness) *Kept {
+// take removes and returns the event that f keeps, nil if there is none. l.mu is held.
+func (l *Limiter) take(f *entry) *Kept {
 	if f.newest == nil {
 		return nil
 	}
 	k := f.newest
-	tell(k.Event, int(f.held))
+	setHeldBack(k.Event, int(f.held))
 	l.forget(f)
 	return k
 }
 
-// takeDue takes out the events that are due by now, and sets when the next are. l.mu is held.
+// takeDue removes and returns the events that are due, and sets l.due. l.mu is held.
 func (l *Limiter) takeDue(now time.Duration) (kept []*Kept) {
 	l.due = clock.Never
 	if l.kept == 0 {
@@ -233,16 +235,16 @@ func (l *Limiter) takeDue(now time.Duration) (kept []*Kept) {
 	return kept
 }
 
-// tell gives e the number of events that were held back. e is scrubbed already; its tags may be shared.
-func tell(e *sentry.Event, held int) {
+// setHeldBack sets the tag held_back of e. It makes a new map, because e's tags may be shared.
+func setHeldBack(e *sentry.Event, held int) {
 	tags := make(map[string]string, len(e.Tags)+1)
 	maps.Copy(tags, e.Tags)
 	tags["held_back"] = strconv.Itoa(held)
 	e.Tags = tags
 }
 
-// detached is e without what the program may still write to: maps of its own may hang on scopes, and e may be the
-// program's own. e is scrubbed, so its values are maps, lists and what can't change.
+// detached returns a copy of e without anything that the program may still change. e's maps may be shared with scopes
+// or the caller. e is scrubbed, so its values are maps, lists and immutable ones.
 func detached(e *sentry.Event) *sentry.Event {
 	d := *e
 	d.Tags, d.User.Data = maps.Clone(e.Tags), maps.Clone(e.User.Data)
@@ -259,7 +261,7 @@ func detached(e *sentry.Event) *sentry.Event {
 	return &d
 }
 
-// copied is a copy of a value that is safe.
+// copied returns a deep copy of a value that is safe.
 func copied(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

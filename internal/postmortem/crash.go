@@ -9,7 +9,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// Crash makes the event of a crash that has interrupted tasks. It has no fingerprint yet.
+// Crash returns the event for a crash that interrupted tasks. It has no fingerprint yet.
 func Crash(dead outbox.Dead, report crash.Report, tasks []Task) *sentry.Event {
 	kind, handled := report.Type, false
 	if kind == "" {

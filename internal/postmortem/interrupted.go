@@ -1,4 +1,4 @@
-// Package postmortem makes the events for what a dead process has left: the tasks that it ran, and its last words.
+// Package postmortem builds the events for what a dead process left behind: its running tasks and its crash output.
 package postmortem
 
 import (
@@ -12,23 +12,24 @@ import (
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
-// maxAge is how old a report may claim to be. Sentry refuses what is older than 30 days or from the future, and
-// this one may have to wait for the server.
+// maxAge limits how old a report may claim to be. Sentry rejects events older than 30 days or from the future, and this
+// one may have to wait for the server.
 const maxAge = 20 * 24 * time.Hour
 
-// Timestamp is when an event says that the process has died.
+// Timestamp returns the time that an event gives for the end of the process: lastAlive, or now if Sentry would reject
+// it.
 func Timestamp(lastAlive time.Time) time.Time {
 	now := time.Now()
 	if age := now.Sub(lastAlive); age > maxAge || age < 0 {
-		return now // the machine was off for long, or its clock was wrong: last_alive tells
+		return now // the machine was off for long, or its clock was wrong; the context has last_alive
 	}
 	return lastAlive
 }
 
-// MaxRunning is how many of the tasks inside an interrupted one its event names.
+// MaxRunning limits how many inner tasks an interrupted task's event names.
 const MaxRunning = 50
 
-// runningTasks names the tasks inside an interrupted one.
+// runningTasks returns the context values for the tasks inside an interrupted one.
 func runningTasks(inside []outbox.Interrupted) []any {
 	running := make([]any, 0, min(len(inside), MaxRunning))
 	for _, inner := range inside[:cap(running)] {
@@ -41,8 +42,7 @@ func runningTasks(inside []outbox.Interrupted) []any {
 	return running
 }
 
-// Event makes the event of t. pii says that it may hold personal data: what was noted with some in it isn't sent
-// without.
+// Event returns the event for t. Without pii it omits what was recorded with personal data.
 func (t Task) Event(dead outbox.Dead, pii bool) *sentry.Event {
 	task := contextOf(t.Task)
 	taskType := task["task_type"].(string)
@@ -90,7 +90,7 @@ func (t Task) Event(dead outbox.Dead, pii bool) *sentry.Event {
 	return e
 }
 
-// Interrupted makes the event for a task that never came back; see Fingerprint.
+// Interrupted returns the event for a task that never came back; its fingerprint is that of Fingerprint.
 func Interrupted(taskType string, task, death sentry.Context) *sentry.Event {
 	return &sentry.Event{
 		Level:       sentry.LevelFatal,
@@ -101,10 +101,10 @@ func Interrupted(taskType string, task, death sentry.Context) *sentry.Event {
 	}
 }
 
-// Fingerprint is that of the events for tasks of a type that never came back.
+// Fingerprint returns the fingerprint for interrupted tasks of a type.
 func Fingerprint(taskType string) []string { return []string{taskType, "task_interrupted"} }
 
-// SetLevel says in the event of an attempt at a job whether the engine tries again.
+// SetLevel sets the level, and tags for queue and retry, of an event about an attempt at a job.
 func SetLevel(e *sentry.Event, job work.Job) {
 	if job.Queue != "" {
 		e.Tags["queue"] = job.Queue
@@ -114,7 +114,7 @@ func SetLevel(e *sentry.Event, job work.Job) {
 	}
 }
 
-// contextOf is what the context task says of a task, its data aside.
+// contextOf returns the context task, without the task's data.
 func contextOf(t outbox.Task) sentry.Context {
 	task := sentry.Context{"task_type": work.TypeName(t.Type)}
 	if t.Total > 0 {
@@ -126,7 +126,7 @@ func contextOf(t outbox.Task) sentry.Context {
 	return task
 }
 
-// Context is what is known of a process's end.
+// Context returns the context about a process's end.
 func Context(dead outbox.Dead) sentry.Context {
 	death := sentry.Context{
 		"pid":             dead.Process.PID,

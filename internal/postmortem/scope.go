@@ -8,8 +8,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// Scope returns a scope with nothing of this process on it, and the trace of t where that is known. The scope's
-// trace decides about the event's context and its envelope's header alike.
+// Scope returns a scope that has nothing of this process, and the trace of t if that is known. The scope's trace
+// determines both the event's context and its envelope's header.
 func Scope(client *sentry.Client, p outbox.Process, t *Task) (scope *sentry.Scope, inTask bool) {
 	trace := sentry.NewPropagationContext()
 	if t != nil {
@@ -24,7 +24,7 @@ func Scope(client *sentry.Client, p outbox.Process, t *Task) (scope *sentry.Scop
 	scope = sentry.NewScope()
 	scope.SetPropagationContext(trace)
 	header := sentry.DynamicSamplingContextFromScope(scope, client) // the scope isn't shared yet
-	delete(header.Entries, "sample_rate")                           // this process's
+	delete(header.Entries, "sample_rate")                           // that of this process
 	delete(header.Entries, "release")
 	if p.Release != "" {
 		header.Entries["release"] = p.Release

@@ -6,15 +6,14 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 )
 
-// A Task is an interrupted task that isn't part of another one that was running, with those that ran inside it, the
-// outermost first.
+// A Task is an outermost interrupted task, with the tasks that ran inside it, outermost first.
 type Task struct {
 	outbox.Interrupted
 	Running []outbox.Interrupted
 }
 
-// Tasks sorts a dead process's tasks into those that are not part of another and those inside them. A task whose
-// outer one has ended is not part of another. Each task is found once, whatever the journal says.
+// Tasks groups a dead process's tasks by outermost task. A task whose outer task has ended counts as outermost. Each
+// task occurs exactly once, even if the journal is inconsistent.
 func Tasks(tasks []outbox.Interrupted) (roots []Task) {
 	known := make(map[string]bool, len(tasks))
 	inside := make(map[string][]int)
@@ -47,7 +46,7 @@ func Tasks(tasks []outbox.Interrupted) (roots []Task) {
 			gather(i)
 		}
 	}
-	for i := range tasks { // tasks that claim to be part of one another
+	for i := range tasks { // tasks that claim to be inside one another
 		if !found[i] {
 			gather(i)
 		}

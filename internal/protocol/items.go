@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change, a new one
-// goes behind the last.
+// A Category is what Sentry limits and counts an item by. Files on disk contain the values: never change them, and add
+// new ones at the end.
 type Category uint8
 
 const (
@@ -12,32 +12,33 @@ const (
 	CategoryMonitor
 	CategoryLog
 	CategoryMetric
-	CategoryOther // of a newer version, and of what the limit named "default" concerns
+	CategoryOther // written by a newer version, or limited by the name "default"
 )
 
-// Ages after which Sentry refuses an item, or dates it wrongly.
+// The age above which Sentry rejects an item, or dates it wrongly.
 const (
 	maxErrorAge   = 30 * 24 * time.Hour
 	maxOtherAge   = 5 * 24 * time.Hour
 	maxCheckInAge = 10 * time.Minute // Sentry dates a check-in by its arrival
 )
 
-// An Item is a kind of item that an envelope holds.
+// An Item describes a kind of envelope item.
 type Item struct {
-	Type     string   // in the item's header, and sentry-go's type of such an event
-	Category Category // in the outbox
-	// Limits are the names that X-Sentry-Rate-Limits has for the category; client reports use the first. A limit in
-	// bytes limits what it counts the bytes of.
+	Type     string   // in the item's header; also sentry-go's type of such an event
+	Category Category // the outbox stores it
+	// Limits are the category's names in X-Sentry-Rate-Limits. Client reports use the first. A limit in bytes also
+	// limits the items that it counts the bytes of.
 	Limits []string
-	MaxAge time.Duration // what is older is dropped
-	Batch  string        // content type of items that hold a list; "" for those that hold one thing
-	Event  bool          // it has the ID of an event, and the limits of events hold
+	MaxAge time.Duration // older items are dropped
+	Batch  string        // content type of items that hold a list; "" for single ones
+	Event  bool          // it has an event ID and falls under the limits for events
 }
 
-// Items has a row for each kind of item, and one for all others, which is the last.
+// Items has one row per kind of item. The last one is for all others.
 var Items = [...]Item{
 	{Type: "event", Category: CategoryError, Limits: []string{"error"}, MaxAge: maxErrorAge, Event: true},
-	{Type: "transaction", Category: CategoryTransaction, Limits: []string{"transaction"}, MaxAge: maxOtherAge, Event: true},
+	{Type: "transaction", Category: CategoryTransaction, Limits: []string{"transaction"}, MaxAge: maxOtherAge,
+		Event: true},
 	{Type: "check_in", Category: CategoryMonitor, Limits: []string{"monitor"}, MaxAge: maxCheckInAge},
 	{Type: "log", Category: CategoryLog, Limits: []string{"log_item", "log_byte"}, MaxAge: maxOtherAge,
 		Batch: "application/vnd.sentry.items.log+json"},
@@ -46,17 +47,17 @@ var Items = [...]Item{
 	{Category: CategoryOther, Limits: []string{"default"}, MaxAge: maxOtherAge},
 }
 
-// The kinds that an event of sentry-go's may become.
+// The kinds that sentry-go's events are sent as.
 var (
 	Event       = &Items[0]
 	Transaction = &Items[1]
 	CheckIn     = &Items[2]
 	Log         = &Items[3]
 	Metric      = &Items[4]
-	Feedback    = &Item{Type: "feedback", Category: CategoryError, Event: true} // limited as events are
+	Feedback    = &Item{Type: "feedback", Category: CategoryError, Event: true} // limited like events
 )
 
-// Item returns the row of c, which may have been written by a newer version.
+// Item returns the row of c, the last one for values of a newer version.
 func (c Category) Item() Item {
 	for _, item := range Items {
 		if item.Category == c {
@@ -66,5 +67,5 @@ func (c Category) Item() Item {
 	return Items[len(Items)-1]
 }
 
-// String returns the name that X-Sentry-Rate-Limits and client reports use.
+// String returns the name in X-Sentry-Rate-Limits and client reports.
 func (c Category) String() string { return c.Item().Limits[0] }

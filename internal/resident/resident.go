@@ -1,12 +1,13 @@
-// Package resident gives a component one goroutine of its own: the place where its timers and channels are made, its
-// clock is read and its other goroutines are started, whoever calls the component.
+// Package resident gives a component one goroutine of its own. That goroutine makes the component's timers and
+// channels, reads its clock and starts its other goroutines, whoever calls the component.
 //
-// It matters under testing/synctest. Inside a bubble the clock is a fake one, and what is made there (goroutines,
-// timers, channels, the count of a sync.WaitGroup) belongs to the bubble: it ends the program to use it from outside,
-// and the bubble doesn't end before its goroutines do. A component that was made outside a bubble and is called inside
-// goes on outside, since its resident is there; one that was made inside lives by the bubble's clock and ends with it.
+// This matters under testing/synctest. Inside a bubble the clock is fake, and whatever is made there (goroutines,
+// timers, channels, the count of a sync.WaitGroup) belongs to the bubble. Using it from outside ends the program, and
+// the bubble ends only after its goroutines. A component that was made outside a bubble goes on outside even if it is
+// called inside, because its resident is there. A component that was made inside follows the bubble's clock and ends
+// with it.
 //
-// What callers do themselves must be free of all that: they take a mutex, change the component's state, and call Kick.
+// So callers must do none of that themselves: they lock a mutex, change the component's state, and call Kick.
 package resident
 
 import (
@@ -15,28 +16,28 @@ import (
 	"time"
 )
 
-// Never is what work returns when it needs no call before the next Kick.
+// Never is the result of a work function that needs no call before the next Kick.
 const Never = time.Duration(-1)
 
-// A Resident is a goroutine that works for one component. Its methods may be called from many goroutines at once,
-// inside bubbles and outside.
+// A Resident is a goroutine that works for one component. Its methods are safe for concurrent use, inside and outside
+// bubbles.
 type Resident struct {
 	work func() time.Duration
-	kick chan struct{} // of capacity 1; made where the resident lives, as are all channels here
+	kick chan struct{} // of capacity 1; made where the resident lives, like all channels here
 
 	mu      sync.Mutex
 	calls   []func()
-	round   chan struct{} // closed when the calls that wait now have been made
-	running int           // goroutines that Go has started
+	round   chan struct{} // closed after the pending calls
+	running int           // goroutines started by Go
 	closing bool
 	ended   chan struct{} // closed when the resident has ended
-	idle    chan struct{} // of capacity 1: no goroutine runs any more
+	idle    chan struct{} // of capacity 1; gets a value when the last goroutine of Go ends
 }
 
-// New starts a resident. It calls work after each Kick and Do, and once the duration has passed that work returned last
-// (Never: not at all; 0: at once), never twice at the same time; nil is a resident without work. work must not block
-// for long, and not call Do or Close. The caller closes the resident: it costs a goroutine that is parked, and nothing
-// else, while nothing happens.
+// New starts a resident. It calls work after each Kick and Do, and when the duration that work returned has passed
+// (Never: no call; 0: at once). It never calls work twice at the same time. A nil work does nothing. work must not
+// block for long, and must not call Do or Close. The caller must Close the resident. While idle, it costs one parked
+// goroutine.
 func New(work func() time.Duration) *Resident {
 	if work == nil {
 		work = func() time.Duration { return Never }
@@ -49,8 +50,8 @@ func New(work func() time.Duration) *Resident {
 	return r
 }
 
-// Kick has the resident call work soon. It never blocks, and costs some tens of nanoseconds when a call is due already.
-// After Close it does nothing.
+// Kick makes the resident call work soon. It never blocks. It costs some tens of nanoseconds when a call is already
+// due. After Close it does nothing.
 func (r *Resident) Kick() {
 	select {
 	case r.kick <- struct{}{}:
@@ -58,8 +59,8 @@ func (r *Resident) Kick() {
 	}
 }
 
-// Do runs f in the resident's goroutine, has work called, and returns after f and before that. It reports false without
-// running f after Close. The caller holds no lock that f or work takes. f must not block, and not call Do or Close.
+// Do runs f in the resident's goroutine and returns after f; work runs afterwards. After Close it returns false without
+// running f. The caller must not hold a lock that f or work takes. f must not block, and must not call Do or Close.
 func (r *Resident) Do(f func()) bool {
 	r.mu.Lock()
 	if r.closing {
@@ -74,8 +75,8 @@ func (r *Resident) Do(f func()) bool {
 	return true
 }
 
-// Go runs f in a goroutine where the resident lives; Close waits for it. It returns at once, and reports false without
-// running f after Close. f may call every method but Close.
+// Go runs f in a new goroutine where the resident lives, and returns at once. Close waits for f. After Close it returns
+// false without running f. f may call every method except Close.
 func (r *Resident) Go(f func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,8 +103,8 @@ func (r *Resident) run(f func()) {
 	f()
 }
 
-// Run runs f in a goroutine where the resident lives, and returns when f has: for calls of other people's code that
-// makes channels of its own. After Close it runs f in the caller's. The caller is no goroutine of the resident's.
+// Run runs f in a new goroutine where the resident lives, and returns after f: for other packages' code that makes
+// channels. After Close it runs f in the caller's goroutine. The resident's own goroutine must not call it.
 func (r *Resident) Run(f func()) {
 	var done chan struct{}
 	started := false
@@ -121,13 +122,13 @@ func (r *Resident) Run(f func()) {
 	<-done
 }
 
-// Timeout returns a context that ends after d by the resident's clock, for callers whose own clock may stand still:
-// inside a bubble time doesn't pass while a goroutine waits for what is outside, so a timeout made there never comes.
-// The caller calls cancel. After Close the context has ended.
+// Timeout returns a context that ends after d by the resident's clock. It is for callers whose own clock may stand
+// still: inside a bubble, time stops while a goroutine waits for something outside, so a timeout made there never
+// fires. The caller must call cancel. After Close, the returned context has already ended.
 func (r *Resident) Timeout(d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	made := r.Do(func() {
 		ctx, cancel = context.WithTimeout(context.Background(), d)
-		ctx.Done() // the channel is made by the first who asks for it
+		ctx.Done() // a context makes its channel at the first call
 	})
 	if !made {
 		ctx, cancel = context.WithCancel(context.Background())
@@ -136,9 +137,9 @@ func (r *Resident) Timeout(d time.Duration) (ctx context.Context, cancel context
 	return ctx, cancel
 }
 
-// Close ends the resident, after a last call of work, and waits for the goroutines of Go, for at most patience by the
-// resident's clock: it reports false when one is left behind. Each call waits, and returns the same but for what has
-// ended meanwhile. The caller is none of these goroutines.
+// Close ends the resident after a last call of work, and waits for the goroutines of Go, at most patience by the
+// resident's clock. It returns false if one is still running. Every further call also waits, and returns what is true
+// by then. A goroutine of Go must not call it.
 func (r *Resident) Close(patience time.Duration) bool {
 	r.mu.Lock()
 	if !r.closing {
@@ -153,7 +154,6 @@ func (r *Resident) Close(patience time.Duration) bool {
 	return r.running == 0
 }
 
-// live is the resident's life.
 func (r *Resident) live() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -178,7 +178,7 @@ func (r *Resident) live() {
 	}
 }
 
-// call makes the calls that wait.
+// call runs the pending calls.
 func (r *Resident) call() {
 	r.mu.Lock()
 	calls, round := r.calls, r.round
@@ -189,13 +189,13 @@ func (r *Resident) call() {
 	if len(calls) == 0 {
 		return
 	}
-	defer close(round) // even if one panics or exits the goroutine: nobody may wait for ever
+	defer close(round) // even if one panics or exits the goroutine: nobody must wait for ever
 	for _, f := range calls {
 		f()
 	}
 }
 
-// end is the resident's last call.
+// end is the resident's last call: it waits for the goroutines of Go.
 func (r *Resident) end(patience time.Duration) {
 	defer close(r.ended)
 	r.work()

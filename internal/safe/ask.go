@@ -8,11 +8,12 @@ import (
 	"reflect"
 )
 
-// ask lets a value that says how it wants to be read say it; false if it can't be asked, or doesn't say.
+// ask uses a method by which a value describes itself. It returns false without such a method, or when it may not be
+// called.
 func (k *keeper) ask(rv reflect.Value, ti *typeInfo) (any, bool) {
 	if ti.asksAt {
 		if !rv.CanAddr() && ti.locks {
-			// Its methods would run on a copy whose lock may be held by nobody who could release it.
+			// Methods would run on a copy, whose lock may be held by a goroutine that can't release it.
 			if ti.hides {
 				return k.short("<" + typeName(rv.Type()) + ">"), true
 			}
@@ -55,7 +56,7 @@ func (k *keeper) ask(rv reflect.Value, ti *typeInfo) (any, bool) {
 	return nil, false
 }
 
-// call calls a method of the caller's code. fault is the stand-in for its value when it fails or panics.
+// call runs a method of the caller's code. If it fails or panics, fault is the stand-in for the value.
 func call[T any](t reflect.Type, method string, f func() (T, error)) (v T, fault string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -69,7 +70,7 @@ func call[T any](t reflect.Type, method string, f func() (T, error)) (v T, fault
 	return v, ""
 }
 
-// logValuer resolves x and copies what it stands for.
+// logValuer resolves x and copies the result.
 func (k *keeper) logValuer(x slog.LogValuer, t reflect.Type) any {
 	for range maxPointers {
 		v, fault := call(t, "LogValue", func() (slog.Value, error) { return x.LogValue(), nil })
@@ -88,7 +89,8 @@ func (k *keeper) logValuer(x slog.LogValuer, t reflect.Type) any {
 		}
 		k.hops++
 		if v.Kind() == slog.KindAny {
-			// For slog a value whose LogValue needs a pointer is no LogValuer, so one may stand for its own pointer.
+			// slog ignores a LogValue method that needs a pointer when it has only the value. So LogValue may return
+			// its own receiver's pointer or value.
 			if t.Kind() == reflect.Pointer {
 				t = t.Elem()
 			}
@@ -135,8 +137,8 @@ func (k *keeper) logValue(v slog.Value) any {
 	return k.value(v.Any())
 }
 
-// attrs copies attributes as a map. As in slog, a group without a name belongs to the group around it, and
-// the last of several attributes with one name counts.
+// attrs copies attributes as a map. As in slog, a group without a name belongs to the group around it, and the last
+// attribute of a name wins.
 func (k *keeper) attrs(attrs []slog.Attr) any {
 	if !k.enter(0, 0, nil) {
 		return k.refused(0, 0, nil, reflect.ValueOf(attrs))

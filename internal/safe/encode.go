@@ -8,9 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends v as JSON to b: what encoding/json makes of it, with the keys of maps in order, but for HTML's
-// characters, which stand for themselves. It is several times as fast for values that Value returned, and leaves others
-// to encoding/json.
+// AppendJSON appends v as JSON to b, as encoding/json writes it, with sorted keys and without the escapes for HTML. For
+// values that Value returned it is several times as fast. It passes other values to encoding/json.
 func AppendJSON(b []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -26,7 +25,7 @@ func AppendJSON(b []byte, v any) ([]byte, error) {
 	case uint64:
 		return strconv.AppendUint(b, v, 10), nil
 	case float64:
-		// Numbers of other sizes are written with an exponent, whose form is encoding/json's own.
+		// Other numbers need an exponent, whose form encoding/json defines.
 		if a := math.Abs(v); a == 0 || a >= 1e-6 && a < 1e21 {
 			return strconv.AppendFloat(b, v, 'f', -1, 64), nil
 		}
@@ -49,7 +48,7 @@ func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
 	}
-	var room [16]string // for most maps
+	var room [16]string // enough for most maps
 	keys := room[:0]
 	for key := range m {
 		keys = append(keys, key)
@@ -86,7 +85,7 @@ func appendList[V any](b []byte, list []V) ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// appendElement is AppendJSON, but for texts, which as values of type any would have to be allocated.
+// appendElement is AppendJSON without the allocation for a string as an any.
 func appendElement[V any](b []byte, v V) ([]byte, error) {
 	if t, ok := any(v).(string); ok {
 		return AppendString(b, t), nil
@@ -94,7 +93,7 @@ func appendElement[V any](b []byte, v V) ([]byte, error) {
 	return AppendJSON(b, v)
 }
 
-// AppendString appends s as JSON to b, as AppendJSON does.
+// AppendString appends s as a JSON string to b, as AppendJSON does.
 func AppendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

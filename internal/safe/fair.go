@@ -9,27 +9,27 @@ import (
 )
 
 const (
-	// maxSorted is how many entries of a container are put in order at a time before the room is shared out.
+	// maxSorted is how many entries of a container are sorted at a time, before the room is divided among them.
 	maxSorted = 1024
 
-	// maxRecord is the length up to which a list is taken for a record, whose elements are worth the same wherever
-	// they stand. Of a longer one the beginning is kept.
+	// maxRecord is the length up to which a list counts as a record, in which all positions matter equally. Of a longer
+	// list the beginning is kept.
 	maxRecord = 64
 
-	// maxMisses is how many entries that don't fit are tried before the rest is given up.
+	// maxMisses is how many entries may fail to fit before the rest is given up.
 	maxMisses = 16
 
-	// shareOf is the part of all room that a container gets, if there is so much, however many others wait: of ten
-	// thousand records some whole ones are worth more than the beginnings of all.
+	// shareOf is the divisor for the least share of all room that a container gets while enough is left. Of ten
+	// thousand records, a few complete ones are worth more than the beginnings of all.
 	shareOf = 16
 )
 
-// A child is a value in a container that does not fit as a whole.
+// A child is a value in a container that doesn't fit as a whole.
 type child struct {
 	key    string
 	index  int
-	weight int // 0 for what is small or a string, otherwise about the number of values in it
-	length int // of a string, up to the length to which it may be cut
+	weight int // 0 for small values and strings, otherwise roughly the number of values inside
+	length int // a string's length, up to the length to which it may be cut
 	value  reflect.Value
 	field  *field
 }
@@ -43,7 +43,8 @@ func byWeight(a, b child) int {
 		strings.Compare(a.key, b.key))
 }
 
-// keepChild copies c into its share of the room when left children wait, itself included; false if it doesn't fit.
+// keepChild copies c into its share of the room. left is the number of children still to come, including c. It returns
+// false if c doesn't fit.
 func (k *keeper) keepChild(c *child, left int) (v any, ok bool) {
 	before := k.room
 	if c.weight > 0 {
@@ -59,9 +60,9 @@ func (k *keeper) keepChild(c *child, left int) (v any, ok bool) {
 	return v, k.room >= 0
 }
 
-// fairObject copies the children that next returns, total of them, the lightest of each thousand first: they are worth
-// most for their room, and what they leave is shared by the rest. It says how many of them, and of the hidden others,
-// are missing.
+// fairObject copies the children that next returns, total of them. It starts with the lightest of each thousand, which
+// give the most for their room; the others share what is left. It adds how many of them, and of the hidden others, are
+// missing.
 func (k *keeper) fairObject(next func() (child, bool), total, hidden int) any {
 	k.room -= len("{}") + moreBytes
 	if k.room < 0 {
@@ -114,7 +115,7 @@ func (k *keeper) fairObject(next func() (child, bool), total, hidden int) any {
 func (k *keeper) fairMap(rv reflect.Value, hidden int) any {
 	total, before := rv.Len(), 0
 	if m, ok := anyMap(rv); ok {
-		// A map that was cut before says so: that goes into what is said now.
+		// A map that was cut before has a marker: add it to the new one.
 		if s, ok := m[markerKey].(string); ok {
 			if before, ok = parseMore(s, "", moreKeysClose); ok {
 				total--
@@ -186,7 +187,7 @@ func (k *keeper) fairList(rv reflect.Value) any {
 	return append(out, moreOpen+count(hidden)+moreClose)
 }
 
-// fairRecord copies the n elements of rv into out, the lightest first. What does not fit leaves no gap.
+// fairRecord copies the n elements of rv into out, the lightest first. An element that doesn't fit leaves no gap.
 func (k *keeper) fairRecord(out []any, rv reflect.Value, n int) []any {
 	children := make([]child, n)
 	for i := range children {
@@ -218,7 +219,7 @@ func anyMap(rv reflect.Value) (m map[string]any, ok bool) {
 	return m, ok
 }
 
-// textOf returns the string that rv holds, "" for anything else.
+// textOf returns the string in rv, "" for other kinds.
 func textOf(rv reflect.Value) string {
 	for rv.Kind() == reflect.Interface {
 		rv = rv.Elem()
@@ -229,7 +230,7 @@ func textOf(rv reflect.Value) string {
 	return ""
 }
 
-// weight says how much there is in rv, without looking into it deeply.
+// weight estimates how much rv contains, without a deep look.
 func weight(rv reflect.Value, hops int) int {
 	if !rv.IsValid() || hops > 4 {
 		return 1
@@ -250,7 +251,7 @@ func weight(rv reflect.Value, hops int) int {
 		return 1 + rv.Len()
 	case reflect.Slice, reflect.Array:
 		if ti := infoOf(rv.Type()); ti.bytes {
-			if ti.asks || ti.exact { // json.RawMessage and the like
+			if ti.asks || ti.exact { // types such as json.RawMessage
 				return 1 + rv.Len()/8
 			}
 			return 0
@@ -265,7 +266,7 @@ func weight(rv reflect.Value, hops int) int {
 	return 0
 }
 
-// exactWeight is weight for the structs of exact.
+// exactWeight is weight for the structs listed in exact.
 func exactWeight(v any, hops int) int {
 	switch x := v.(type) {
 	case slog.Value:

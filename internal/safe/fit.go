@@ -2,18 +2,18 @@ package safe
 
 import "math"
 
-// Fit returns m if its JSON takes at most maxBytes and maxLevels levels: m itself is level 1, a value in it level 2,
-// and only values that hold no others may lie on the last. Otherwise it returns a copy that does, in which the longest
-// strings are cut first and containers that lie too deep have become JSON text, so that short values survive.
+// Fit returns m itself if its JSON takes at most maxBytes and maxLevels levels. m is level 1, a value in it level 2,
+// and the last level may only hold values without others inside. Otherwise Fit returns a copy that fits: the longest
+// strings are cut first, and containers below the last level become JSON text, so that short values survive.
 //
-// The text of a container that lies too deep hides its keys: look for secrets under their names before. Fit allocates
-// nothing when m fits, and doesn't change m. maxBytes is at least 160.
+// That text hides the container's keys, so look for secrets by name before calling Fit. Fit allocates nothing when m
+// fits, and never changes m. maxBytes must be at least 160.
 func Fit(m map[string]any, maxBytes, maxLevels int) map[string]any {
 	if m == nil || fits(m, maxBytes, maxLevels) {
 		return m
 	}
 	for limit := maxBytes; limit >= minBytes; limit -= max(limit/8, 64) {
-		// The keeper counts as sizer does or a little more, so that one round is enough.
+		// The keeper counts like sizer or a little more, so one round is enough.
 		if out := keepMap(m, limit, max(maxLevels-1, 1), true); fits(out, maxBytes, maxLevels) {
 			return out
 		}
@@ -26,16 +26,15 @@ func fits(m map[string]any, maxBytes, maxLevels int) bool {
 	return s.size(m) && s.left >= 0
 }
 
-// Size returns the length of v as encoding/json writes it, or more for a float, which Relay counts without an exponent.
-// v is a value that Value returned; the size of others is that of what Value would make of them.
+// Size returns the length of v as encoding/json writes it, or more for floats, which Relay counts without an exponent.
+// v must be a value that Value returned; for others, Size measures what Value would return.
 func Size(v any) int {
 	s := sizer{left: math.MaxInt, levels: maxSizeLevels, convert: true}
 	s.size(v)
 	return math.MaxInt - s.left
 }
 
-// maxSizeLevels and maxSizeBytes keep Size from running for ever in a value that contains itself, which Value never
-// returns.
+// maxSizeLevels and maxSizeBytes stop Size in a value that contains itself. Value never returns one.
 const (
 	maxSizeLevels = 100
 	maxSizeBytes  = 1 << 26
@@ -43,11 +42,11 @@ const (
 
 type sizer struct {
 	left    int
-	levels  int  // containers may still nest so deep
-	convert bool // make other kinds safe; otherwise they don't fit
+	levels  int  // levels of containers left
+	convert bool // convert other kinds with Value; otherwise they don't fit
 }
 
-// size takes v's size from what is left; false once v can't fit.
+// size subtracts v's size from what is left. It returns false once v can't fit.
 func (s *sizer) size(v any) bool {
 	switch x := v.(type) {
 	case nil:
@@ -159,7 +158,7 @@ func (s *sizer) string(x string) {
 	}
 }
 
-// enter takes the brackets and commas of a container of n values.
+// enter subtracts the brackets and commas of a container of n values.
 func (s *sizer) enter(n int) bool {
 	s.left -= len("[]") + max(n-1, 0)
 	s.levels--

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// json copies a JSON document: as what it says, or as text when it is not JSON.
+// json copies a JSON document: its content, or its text if it isn't JSON.
 func (k *keeper) json(b []byte) any {
 	if len(b) == 0 {
 		return k.value(nil)
@@ -25,20 +25,20 @@ func (k *keeper) json(b []byte) any {
 
 var errJSON = errors.New("not JSON")
 
-// maxDeepBytes bounds the JSON text that stands in for a container.
+// maxDeepBytes limits the JSON text that replaces a container.
 const maxDeepBytes = 1024
 
-// maxParseLevels bounds the parser's recursion. What is deeper than maxLevels is not kept anyhow, but has to be passed.
+// maxParseLevels limits the parser's recursion. Levels below maxLevels aren't kept, but must be skipped.
 const maxParseLevels = 64
 
-// A parser reads JSON that may be only the beginning of a document, for encoding/json can neither stop early nor
-// say what it has read until then. Where the document is broken off, the innermost container says so.
+// A parser reads JSON that may be only the beginning of a document: encoding/json can neither stop early nor return
+// what it has read until then. Where the document ends early, the innermost container gets a marker.
 type parser struct {
 	b     []byte
 	i     int
 	rest  int  // bytes of the document after b
-	ended bool // the document was broken off
-	told  bool // and what it was broken off in says so
+	ended bool // the document ended early
+	told  bool // and the innermost container has its marker
 	level int
 }
 
@@ -63,7 +63,7 @@ func (p *parser) space() {
 	}
 }
 
-// peek returns the next byte that is no space, 0 at the end of a document that is broken off.
+// peek returns the next byte that isn't space, 0 at the end of a document that ends early.
 func (p *parser) peek() (byte, error) {
 	p.space()
 	if p.i < len(p.b) {
@@ -162,7 +162,7 @@ func (p *parser) string() (string, error) {
 	if p.rest == 0 {
 		return "", errJSON
 	}
-	// What is broken off must not end within a character or an escape.
+	// The text must not end inside a character or an escape.
 	p.i, p.ended, p.told = len(p.b), true, true
 	end := len(p.b)
 	if escaped && end-escape < len(`\ud800\udc00`) {
@@ -198,7 +198,7 @@ func (p *parser) object() (any, error) {
 			return err
 		}
 		if p.ended {
-			p.told = false // for the key is not kept
+			p.told = false // the key isn't kept
 			return nil
 		}
 		c, err = p.peek()
@@ -230,8 +230,8 @@ func (p *parser) array() (any, error) {
 	return out, err
 }
 
-// items reads the items of a container up to its closing byte. cut is called for the innermost one of a document that
-// is broken off.
+// items reads the items of a container up to its closing byte. It calls cut for the innermost container of a document
+// that ends early.
 func (p *parser) items(closing byte, item func() error, cut func()) error {
 	if p.level >= maxParseLevels {
 		return errJSON
@@ -266,7 +266,7 @@ func (p *parser) items(closing byte, item func() error, cut func()) error {
 	return err
 }
 
-// deep is the stand-in for a container that lies too deep.
+// deep returns the stand-in for a container below the last level.
 func (k *keeper) deep(rv reflect.Value) any {
 	if k.deepText && rv.CanInterface() {
 		return k.text(jsonText(keep(rv.Interface(), min(k.max, maxDeepBytes), maxLevels, false)), nil)
@@ -280,7 +280,7 @@ func (k *keeper) deep(rv reflect.Value) any {
 	return k.short("<" + typeName(rv.Type()) + ">")
 }
 
-// jsonText writes a safe value as JSON for people.
+// jsonText returns a safe value as JSON for people.
 func jsonText(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

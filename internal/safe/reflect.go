@@ -39,7 +39,7 @@ func (k *keeper) basic(rv reflect.Value) any {
 	return k.text(rv.String(), nil)
 }
 
-// guarded copies a value that may have methods or hold other values. A panic on the way costs this value only.
+// guarded copies a value that may have methods or hold other values. A panic costs only this value.
 func (k *keeper) guarded(rv reflect.Value) (out any) {
 	start := k.mark()
 	defer func() {
@@ -62,7 +62,7 @@ func (k *keeper) guarded(rv reflect.Value) (out any) {
 	t := rv.Type()
 	ti := infoOf(t)
 	if !rv.CanInterface() && ti.hides {
-		return k.short("<" + typeName(t) + ">") // it can't be asked
+		return k.short("<" + typeName(t) + ">") // its methods may not be called
 	}
 	if rv.CanInterface() {
 		if v, ok := k.byType(rv, ti, t != resolved); ok {
@@ -72,7 +72,7 @@ func (k *keeper) guarded(rv reflect.Value) (out any) {
 	return k.byKind(rv, ti)
 }
 
-// byType copies rv if its type has a meaning of its own, or methods, unless asks is false, that say what it is.
+// byType copies rv if its type has a special meaning, or, with asks, a method by which it describes itself.
 func (k *keeper) byType(rv reflect.Value, ti *typeInfo, asks bool) (out any, ok bool) {
 	if ti.exact {
 		return k.value(rv.Interface()), true
@@ -88,7 +88,7 @@ func (k *keeper) byType(rv reflect.Value, ti *typeInfo, asks bool) (out any, ok 
 	return nil, false
 }
 
-// byKind copies rv, which isn't nil, by what it is made of.
+// byKind copies rv, which isn't nil, by its kind.
 func (k *keeper) byKind(rv reflect.Value, ti *typeInfo) any {
 	switch rv.Kind() {
 	case reflect.Complex64:
@@ -117,7 +117,7 @@ func (k *keeper) byKind(rv reflect.Value, ti *typeInfo) any {
 	return k.basic(rv)
 }
 
-// addressable returns a pointer to rv, or to a copy of it when it has no address.
+// addressable returns a pointer to rv, or to a copy if rv has no address.
 func addressable(rv reflect.Value) reflect.Value {
 	if rv.CanAddr() {
 		return rv.Addr()
@@ -125,13 +125,13 @@ func addressable(rv reflect.Value) reflect.Value {
 	p := reflect.New(rv.Type())
 	if rv.CanInterface() {
 		p.Elem().Set(rv)
-	} else if rv.Kind() == reflect.Array { // of a reflect.Value that came from an unexported field
+	} else if rv.Kind() == reflect.Array { // of a reflect.Value from an unexported field
 		reflect.Copy(p.Elem(), rv)
 	}
 	return p
 }
 
-// typeName is a type's name, cut when it is an endless one (a func or struct written out).
+// typeName returns a type's name, shortened if it is a long literal (func or struct).
 func typeName(t reflect.Type) string {
 	s := t.String()
 	if len(s) > 2*shortBytes {
@@ -140,7 +140,7 @@ func typeName(t reflect.Type) string {
 	return s
 }
 
-// loadAtomic reads sync/atomic's types, which have no other form.
+// loadAtomic reads the types of sync/atomic, which have no other form.
 func loadAtomic(p any) (any, bool) {
 	switch a := p.(type) {
 	case *atomic.Bool:
@@ -246,7 +246,7 @@ func (k *keeper) structOf(rv reflect.Value, ti *typeInfo) any {
 	return out
 }
 
-// get returns the field of the struct rv, false if it is to be left out.
+// get returns the field of the struct rv, false if it is left out.
 func (f *field) get(rv reflect.Value) (reflect.Value, bool) {
 	for i, x := range f.index {
 		if i > 0 && rv.Kind() == reflect.Pointer {
@@ -273,7 +273,7 @@ func isEmpty(rv reflect.Value) bool {
 	return rv.IsZero()
 }
 
-// isZero asks the value, as encoding/json does. Should that panic, the value is written.
+// isZero calls the value's IsZero, as encoding/json does. If that panics, the value is kept.
 func isZero(rv reflect.Value) (zero bool) {
 	defer func() {
 		if recover() != nil {
@@ -299,7 +299,7 @@ func isZero(rv reflect.Value) (zero bool) {
 	return rv.IsZero()
 }
 
-// field copies a field's value. The option ",string" asks for numbers as text.
+// field copies a field's value. The option ",string" turns numbers into text.
 func (k *keeper) field(f *field, fv reflect.Value) any {
 	if !f.quoted {
 		return k.reflect(fv)
@@ -323,13 +323,13 @@ func (k *keeper) field(f *field, fv reflect.Value) any {
 	}
 }
 
-// keyText is the text of a map's key.
+// keyText returns the text of a map's key.
 func (k *keeper) keyText(key reflect.Value) string {
 	for key.Kind() == reflect.Interface && !key.IsNil() {
 		key = key.Elem()
 	}
 	if key.Kind() == reflect.String {
-		// Like encoding/json, a string is its own text whatever methods it has, unless it hides itself.
+		// As in encoding/json, a string key is its own text whatever methods it has, unless it is a LogValuer.
 		if key.Type().PkgPath() == "" || !infoOf(key.Type()).hides {
 			return key.String()
 		}
@@ -340,7 +340,7 @@ func (k *keeper) keyText(key reflect.Value) string {
 			return strconv.FormatInt(key.Int(), 10)
 		}
 	}
-	// The key is copied as any other value would be, but in a room of its own: its text is measured when it is stored.
+	// Copy the key like any other value, but with room of its own: its size counts when it is stored.
 	switch x := keep(key, minBytes+maxKeyBytes, 2, false).(type) {
 	case string:
 		return x

@@ -30,29 +30,29 @@ import (
 )
 
 const (
-	// maxLevels is how deep containers may nest. Relay keeps 7 levels of a context; the rest is for the places that
-	// are not cut (span data), and small enough that a linked structure does not become the whole event.
+	// maxLevels limits the nesting of containers. Relay keeps 7 levels of a context. The rest is for places that Relay
+	// doesn't cut (span data), and small enough that a linked structure doesn't fill the event.
 	maxLevels = 10
 
-	// maxPointers ends chains of pointers and of LogValuers that lead to no value.
+	// maxPointers limits chains of pointers and of LogValuers.
 	maxPointers = 32
 
-	// maxKeyBytes is the longest key of a map, before it is cut.
+	// maxKeyBytes limits a map's key; a longer one is cut.
 	maxKeyBytes = 200
 
-	// shortBytes is the length in JSON up to which a string is never cut: longer ones are cut to share what room there
-	// is, and to at least this length.
+	// shortBytes is the length in JSON up to which a string is never cut. Longer strings share the room, and keep at
+	// least this length.
 	shortBytes = 64
 
-	// minBytes is the least room that Value works with: enough for one cut string or a marker.
+	// minBytes is the least room that Value works with: one cut string or a marker.
 	minBytes = 2*shortBytes + 32
 )
 
-// Value returns a copy of v that consists of the kinds named in the package comment alone, and takes about max bytes of
-// JSON or less. Its cost follows what is kept, not what is passed in: of a slice of 1 GiB only the first elements are
-// looked at. Of a map that is too large to be kept, which keys are kept is not determined.
+// Value returns a copy of v that consists only of the kinds named in the package comment and takes about max bytes of
+// JSON or less. Its cost depends on what is kept, not on the size of v: of a 1 GiB slice it reads only the first
+// elements. Of a map that is too large, it keeps arbitrary keys.
 //
-// Value is for concurrent use, keeps nothing of v and never panics.
+// Value is safe for concurrent use, keeps no reference to mutable parts of v and never panics.
 func Value(v any, max int) any {
 	switch v.(type) {
 	case nil, bool, int64, uint64:
@@ -106,9 +106,9 @@ const (
 	// maxSimple is how many entries a simple map has at most: a keeper would change nothing in it but make each int an
 	// int64. Most breadcrumbs have such data.
 	maxSimple = 8
-	// maxSimpleText is the longest key and string of a simple map, in bytes.
+	// maxSimpleText limits keys and strings of a simple map, in bytes.
 	maxSimpleText = 64
-	// simpleBytes is more than the JSON of an entry of a simple map takes.
+	// simpleBytes is an upper bound for the JSON of one entry of a simple map.
 	simpleBytes = 2*2*maxSimpleText + 8
 )
 
@@ -124,7 +124,7 @@ func isSimple(v any) bool {
 	return false
 }
 
-// isSimpleText says whether s is short, printable ASCII.
+// isSimpleText reports whether s is short, printable ASCII.
 func isSimpleText(s string) bool {
 	if len(s) > maxSimpleText {
 		return false
@@ -139,24 +139,24 @@ func isSimpleText(s string) bool {
 
 // A keeper copies one value.
 //
-// Strings are immutable, so holding one costs the same whatever its length. The keeper therefore first copies the
-// structure, in which a long string takes the room of a short one, and shares out what room is left among the long
-// strings at the end. Only if the structure by itself is too large is it copied again, fairly: then each container is
-// given its share of the room, small ones first, so that one giant does not push everything else out.
+// Strings are immutable, so holding a long one costs no more than a short one. The keeper first copies the structure,
+// and counts a long string like a short one. At the end it divides the remaining room among the long strings. If the
+// structure alone is too large, it copies again, fairly: each container gets its share of the room, small ones first,
+// so that one giant doesn't displace everything else.
 type keeper struct {
 	max      int
 	levels   int  // how deep containers may nest
-	deepText bool // containers below levels become JSON text; for values that are safe already
+	deepText bool // containers below levels become JSON text; for values that are already safe
 
 	fair     bool
-	over     bool // the structure does not fit; set only while !fair
-	room     int  // bytes of JSON that are left
-	copyRoom int  // bytes that may still be copied from byte slices and parsed as JSON
-	level    int  // of containers
+	over     bool // the structure doesn't fit; only set while !fair
+	room     int  // bytes of JSON left
+	copyRoom int  // bytes left for copying byte slices and parsing JSON
+	level    int  // current level of containers
 	resolved reflect.Type
-	hops     int // nested LogValuers that were followed
+	hops     int // nested LogValuers so far
 
-	path  []visit // the pointers, maps and slices we are in
+	path  []visit // the pointers, maps and slices around the current value
 	longs []string
 
 	pathArray [16]visit
@@ -164,7 +164,7 @@ type keeper struct {
 }
 
 type visit struct {
-	p uintptr // compared, never followed
+	p uintptr // for comparison only
 	n int
 	t reflect.Type
 }
@@ -199,11 +199,11 @@ func (k *keeper) reset(fair bool) {
 	k.path, k.longs = k.pathArray[:0], k.longArray[:0]
 }
 
-// keep runs the keeper on v. It is the last to recover: closer to its cause a panic costs less.
+// keep runs the keeper on v. It recovers last: a panic that is recovered closer to its cause costs less.
 func (k *keeper) keep(v any) (out any) {
 	k.max = max(k.max, minBytes)
-	// Memory that has been unmapped under us, or an interface torn by a concurrent write, is to end as a panic that we
-	// can recover from instead of ending the process.
+	// Memory that was unmapped meanwhile, or an interface torn by a concurrent write, must cause a panic that can be
+	// recovered instead of ending the process.
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		if r := recover(); r != nil {
@@ -220,8 +220,8 @@ func (k *keeper) keep(v any) (out any) {
 	return k.finish(out)
 }
 
-// enter begins a container that lies at p (0 for what can't hold itself). It returns false when the container is one
-// we are in already or lies too deep: then refused is its stand-in.
+// enter starts a container at p (0 if it can't contain itself). It returns false for a container that is around the
+// current value, or too deep. Then refused is its stand-in.
 func (k *keeper) enter(p uintptr, n int, t reflect.Type) bool {
 	if k.level >= k.levels || k.inside(p, n, t) {
 		return false
@@ -255,7 +255,7 @@ func (k *keeper) inside(p uintptr, n int, t reflect.Type) bool {
 	return false
 }
 
-// A mark is a state to go back to.
+// A mark is a state to return to.
 type mark struct{ room, longs, level, path, hops int }
 
 func (k *keeper) mark() mark {

@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// markerKey is the key under which a map that was cut says so.
+	// markerKey is the key of the marker in a map that was cut.
 	markerKey = "…"
 
 	cutOpen  = "… ("
 	cutClose = " bytes cut)"
-	// cutBytes is the room that the mark of a cut string takes, with a number of up to 13 digits.
+	// cutBytes is the room for the marker of a cut string, with a number of up to 13 digits.
 	cutBytes = len(cutOpen) + len("9,999,999,999,999") + len(cutClose)
 
 	moreOpen      = "… "
 	moreClose     = " more"
 	moreKeysClose = " more keys"
-	// moreBytes is the room kept for the mark of a container that was cut, as a list's element or a map's entry.
+	// moreBytes is the room for the marker of a cut container, as a list's element or a map's entry.
 	moreBytes = len(`"…":"9,999,999,999,999 more keys",`)
 
-	// hexBytes is how many bytes of binary data are shown: a SHA-256 sum just fits.
+	// hexBytes limits how much of binary data is shown: just enough for a SHA-256 sum.
 	hexBytes = 32
 
-	// maxPanicText bounds what is told of a panic.
+	// maxPanicText limits the text of a panic.
 	maxPanicText = 200
 )
 
-// text keeps a string. boxed is the same string as an any if there is one already, which saves an allocation.
+// text keeps a string. boxed is the same string as an any, if there is one, which saves an allocation.
 func (k *keeper) text(s string, boxed any) any {
 	var n int
 	var valid bool
@@ -59,7 +59,7 @@ func (k *keeper) text(s string, boxed any) any {
 // short keeps a stand-in.
 func (k *keeper) short(s string) any { return k.text(s, nil) }
 
-// key returns the key under which to store in out what has the key s, and takes its room.
+// key returns the key for s in out, and subtracts its room. It avoids collisions.
 func (k *keeper) key(out map[string]any, s string) string {
 	if len(s) > maxKeyBytes {
 		s = cut(s, maxKeyBytes)
@@ -70,7 +70,7 @@ func (k *keeper) key(out map[string]any, s string) string {
 	}
 	k.room -= n + len(`"":,`)
 	if _, taken := out[s]; taken {
-		// Only keys that were cut, mended or made from other kinds can fall together.
+		// Only keys that were cut, repaired or converted can collide.
 		base := s
 		for i := len(out) + 1; taken; i++ {
 			s = base + " (" + strconv.Itoa(i) + ")"
@@ -86,7 +86,7 @@ func (k *keeper) bytes(b []byte) any {
 	if b == nil {
 		return k.value(nil)
 	}
-	// Unlike a string the bytes have to be copied to be kept, so that even the first attempt must not take all of them.
+	// Keeping bytes means copying them, unlike a string, so even the first attempt must not copy all.
 	n := len(b)
 	if limit := max(shortBytes, k.copyRoom/4); n > limit {
 		n = limit
@@ -109,7 +109,7 @@ func (k *keeper) bytes(b []byte) any {
 	return k.text(string(b), nil)
 }
 
-// printable tells whether b is text: valid UTF-8 without control characters but those that terminals know.
+// printable reports whether b is text: valid UTF-8, with only the control characters that terminals know.
 func printable(b []byte) bool {
 	for _, c := range b {
 		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\b' && c != '\f' && c != '\x1b' || c == 0x7f {
@@ -119,7 +119,7 @@ func printable(b []byte) bool {
 	return utf8.Valid(b)
 }
 
-// finish shares out the room that is left among the long strings in out, and makes them valid.
+// finish divides the remaining room among the long strings in out, and makes them valid UTF-8.
 func (k *keeper) finish(out any) any {
 	if len(k.longs) == 0 {
 		return out
@@ -129,7 +129,7 @@ func (k *keeper) finish(out any) any {
 	for _, s := range k.longs {
 		lens = append(lens, len(s))
 	}
-	// JSON is never shorter than the text, so what is too long as text is not worth measuring any further.
+	// JSON is never shorter than the text, so a text that is too long needs no exact measure.
 	limit := share(lens, room)
 	valid, sum := true, 0
 	for i, s := range k.longs {
@@ -149,8 +149,8 @@ func (k *keeper) finish(out any) any {
 	return cutAll(out, limit)
 }
 
-// share returns the length to which each of lens must be cut to take no more than room together, cutting the longest
-// alone; maxInt if they fit. It sorts lens.
+// share returns the length to which lens must be cut to take at most room together, cutting only the longest. It
+// returns maxInt if they fit. It sorts lens.
 func share(lens []int, room int) int {
 	sum := 0
 	for _, n := range lens {
@@ -206,8 +206,8 @@ func cutAll(v any, limit int) any {
 	return v
 }
 
-// cut returns the beginning of s and how much was cut, together at most limit bytes of JSON (of which it needs
-// some 40). It shares no memory with s: a short string is not to keep a giant alive.
+// cut returns the beginning of s and a marker with the number of bytes cut, together at most limit bytes of JSON, of
+// which the marker needs some 40. The result shares no memory with s, so a short string doesn't keep a giant alive.
 func cut(s string, limit int) string {
 	had := 0
 	if body, n, ok := parseCut(s); ok {
@@ -239,7 +239,7 @@ func cut(s string, limit int) string {
 
 func cutMark(n int) string { return cutOpen + count(n) + cutClose }
 
-// parseCut splits what cut returned.
+// parseCut splits a result of cut.
 func parseCut(s string) (body string, n int, ok bool) {
 	if !strings.HasSuffix(s, cutClose) {
 		return s, 0, false
@@ -253,7 +253,7 @@ func parseCut(s string) (body string, n int, ok bool) {
 	return s[:i], n, ok
 }
 
-// parseMore reads the mark of a container that was cut.
+// parseMore reads the marker of a cut container.
 func parseMore(s, open, end string) (n int, ok bool) {
 	if len(s) > moreBytes || !strings.HasPrefix(s, open) || !strings.HasSuffix(s, end) || len(s) < len(open)+len(end) {
 		return 0, false
@@ -261,7 +261,7 @@ func parseMore(s, open, end string) (n int, ok bool) {
 	return parseCount(s[len(open) : len(s)-len(end)])
 }
 
-// count writes n for people: 1,234,567.
+// count formats n for people: 1,234,567.
 func count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -279,8 +279,8 @@ func toValid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 const maxInt = int(^uint(0) >> 1)
 
-// jsonLen returns the length of s in JSON without its quotes, as encoding/json writes it (with <, > and & escaped), and
-// whether s is valid UTF-8. It stops once the length is above limit.
+// jsonLen returns the length of s in JSON without quotes, as encoding/json writes it (with <, > and & escaped), and
+// whether s is valid UTF-8. It stops once the length exceeds limit.
 func jsonLen(s string, limit int) (n int, valid bool) {
 	valid = true
 	for i, look := 0, 0; i < len(s) && n <= limit; {
@@ -290,7 +290,7 @@ func jsonLen(s string, limit int) (n int, valid bool) {
 				n += 8
 				continue
 			}
-			look = i + 8 // one by one until there
+			look = i + 8 // byte by byte until there
 		}
 		if c := s[i]; c < utf8.RuneSelf {
 			n += int(asciiCost[c])
@@ -307,7 +307,7 @@ func jsonLen(s string, limit int) (n int, valid bool) {
 	return n, valid
 }
 
-// plain tells whether eight characters are ASCII ones that JSON takes as they are, as most text is.
+// plain reports whether eight bytes are ASCII characters that JSON writes unchanged, as most text is.
 func plain(s string) bool {
 	const (
 		low  = 0x0101010101010101
@@ -316,8 +316,8 @@ func plain(s string) bool {
 	_ = s[7]
 	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	// A byte's high bit becomes set in special if the byte is above 0x7f, below ' ' or one of the escaped: y-c borrows
-	// where y is below c. A borrow may set the bit of the next byte for nothing, which costs a closer look.
+	// A byte's high bit becomes set in special if the byte is above 0x7f, below ' ' or escaped: y-c borrows where y is
+	// below c. A borrow may set the next byte's bit by mistake, which only costs a closer look.
 	special := x | (x-' '*low)&^x
 	y := x ^ '"'*low
 	special |= (y - low) &^ y
@@ -330,8 +330,8 @@ func plain(s string) bool {
 	return special&high == 0
 }
 
-// costAt returns the size of the character at s[i:] and of its JSON. A byte that is not UTF-8 counts as the character
-// that toValid puts there.
+// costAt returns the size of the character at s[i:] and of its JSON. A byte that isn't UTF-8 counts as toValid's
+// replacement.
 func costAt(s string, i int) (size, cost int) {
 	if c := s[i]; c < utf8.RuneSelf {
 		return 1, int(asciiCost[c])
@@ -361,10 +361,10 @@ var asciiCost = func() (t [utf8.RuneSelf]uint8) {
 	return t
 }()
 
-// unreadable is the stand-in for a value that could not be read.
+// unreadable returns the stand-in for a value that can't be read.
 func unreadable(r any) string { return "<unreadable: " + panicText(r) + ">" }
 
-// panicText says what a panic's value is. fmt recovers from panics of the value's own methods.
+// panicText returns the text of a panic's value. fmt recovers from panics in the value's own methods.
 func panicText(r any) string {
 	s := fmt.Sprint(r)
 	if len(s) > maxPanicText {
@@ -373,7 +373,7 @@ func panicText(r any) string {
 	return toValid(s)
 }
 
-// CutText cuts s to about limit bytes and says so. What it returns shares no memory with a larger s.
+// CutText cuts s to about limit bytes, with a marker. The result shares no memory with a larger s.
 func CutText(s string, limit int) string {
 	if len(s) <= limit {
 		return s

@@ -11,19 +11,19 @@ import (
 	"sync"
 )
 
-// A typeInfo is what is known of a type, found out once.
+// A typeInfo is the cached description of a type.
 type typeInfo struct {
 	exact  bool
-	atomic bool // one of sync/atomic's
-	asks   bool // a value says how it wants to be read
-	asksAt bool // only a pointer to a value says, or it says it in a better way
+	atomic bool // a type of sync/atomic
+	asks   bool // values have a method by which they describe themselves
+	asksAt bool // only a pointer has such a method, or a better one
 	hides  bool // a LogValuer, as a value or by pointer
 	locks  bool // contains a lock: a method of a copy could wait for ever
 	bytes  bool // a slice or array of bytes
 	fields []field
 }
 
-// A field is one that encoding/json would write.
+// A field is a field that encoding/json would write.
 type field struct {
 	name      string
 	index     []int
@@ -32,7 +32,7 @@ type field struct {
 	quoted    bool
 }
 
-var types sync.Map // reflect.Type -> *typeInfo
+var types sync.Map // reflect.Type -> *typeInfo; limited by the number of types in the program
 
 func infoOf(t reflect.Type) *typeInfo {
 	if ti, ok := types.Load(t); ok {
@@ -42,7 +42,7 @@ func infoOf(t reflect.Type) *typeInfo {
 	return ti.(*typeInfo)
 }
 
-// asked are the interfaces in which a value says how it wants to be read, the most wanted first.
+// asked lists the interfaces by which a value describes itself, by descending priority.
 var asked = [...]reflect.Type{
 	reflect.TypeFor[slog.LogValuer](),
 	reflect.TypeFor[error](),
@@ -61,7 +61,7 @@ func firstAsked(t reflect.Type) int {
 	return len(asked)
 }
 
-// hides tells whether t is a LogValuer, be it by pointer only.
+// hides reports whether t is a LogValuer, even if only by pointer.
 func hides(t reflect.Type) bool {
 	if t.Implements(asked[0]) {
 		return true
@@ -92,7 +92,7 @@ func newTypeInfo(t reflect.Type) *typeInfo {
 	return ti
 }
 
-// holdsLock tells whether a value of t must not be copied while it is in use, as go vet's copylocks does.
+// holdsLock reports whether a value of t must not be copied while in use, as go vet's copylocks does.
 func holdsLock(t reflect.Type, level int) bool {
 	if level > maxLevels {
 		return false
@@ -113,9 +113,9 @@ func holdsLock(t reflect.Type, level int) bool {
 	return false
 }
 
-// fieldsOf returns the fields of the struct type t by encoding/json's rules: those of embedded structs count as t's own
-// unless they have a name by tag; of several with one name the shallowest wins, at the same depth the only one that is
-// tagged, otherwise none.
+// fieldsOf returns the fields of the struct type t by encoding/json's rules. Fields of embedded structs count as t's
+// own unless a tag names the struct. Of several fields with one name the shallowest wins; at the same depth the only
+// tagged one, otherwise none.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	taken := map[string]bool{} // names decided at a shallower level
@@ -139,7 +139,7 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// An embedded is a struct type whose fields count as those of the outermost, in which it lies at index.
+// An embedded is a struct type whose fields count as those of the outermost struct. It lies there at index.
 type embedded struct {
 	t     reflect.Type
 	index []int
@@ -151,8 +151,8 @@ type candidate struct {
 	tagged bool // its name comes from a tag
 }
 
-// A fieldLevel holds what structs at the same depth of embedding have: fields by name, names in their order, and the
-// structs that they embed, each with how often.
+// A fieldLevel holds what the structs at one depth of embedding contain: fields by name, names in order, and embedded
+// structs with how often each occurs.
 type fieldLevel struct {
 	fields  map[string][]candidate
 	names   []string
@@ -160,7 +160,7 @@ type fieldLevel struct {
 	times   map[reflect.Type]int
 }
 
-// levelOf reads the fields of structs. What was seen at a shallower level isn't entered again.
+// levelOf reads the fields of structs. It doesn't enter a type seen at a shallower level.
 func levelOf(structs []embedded, seen map[reflect.Type]bool) *fieldLevel {
 	l := &fieldLevel{fields: map[string][]candidate{}, times: map[reflect.Type]int{}}
 	for _, e := range structs {
@@ -184,10 +184,10 @@ func (l *fieldLevel) add(e embedded, f reflect.StructField, i int, seen map[refl
 	name, options, _ := strings.Cut(tag, ",")
 	name = validName(name)
 	index := append(slices.Clone(e.index), i)
-	// What hides itself must not be laid open by being embedded, though encoding/json would.
+	// A LogValuer hides its fields, so embedding must not reveal them, although encoding/json would.
 	if f.Anonymous && name == "" && ft.Kind() == reflect.Struct && !hides(ft) {
 		l.times[ft]++
-		// A type embedded twice at one level hides its fields; to see that, two are enough.
+		// A type embedded twice at one level hides its fields; two occurrences are enough to see that.
 		if l.times[ft] <= 2 && !seen[ft] {
 			l.structs = append(l.structs, embedded{ft, index})
 		}
@@ -204,7 +204,7 @@ func (l *fieldLevel) add(e embedded, f reflect.StructField, i int, seen map[refl
 	l.fields[c.name] = append(l.fields[c.name], c)
 }
 
-// read sets the options of a json tag.
+// read sets the options of a JSON tag.
 func (f *field) read(options string) {
 	for o := range strings.SplitSeq(options, ",") {
 		switch o {
@@ -218,7 +218,7 @@ func (f *field) read(options string) {
 	}
 }
 
-// dominant returns the one of several fields of a name, at the same depth, that counts; false if none does.
+// dominant returns the winner among several fields of a name at the same depth, false if there is none.
 func dominant(all []candidate) (candidate, bool) {
 	if len(all) > 1 {
 		all = slices.DeleteFunc(all, func(c candidate) bool { return !c.tagged })
@@ -229,7 +229,7 @@ func dominant(all []candidate) (candidate, bool) {
 	return all[0], true
 }
 
-// validName returns a tag's name, "" if encoding/json would not take it.
+// validName returns a tag's name, "" if encoding/json would reject it.
 func validName(s string) string {
 	for _, r := range s {
 		if r == '"' || r == '\\' || r == ',' || r == '\'' || r == '`' || r < ' ' {

@@ -15,8 +15,8 @@ var (
 	listAnyType = reflect.TypeFor[[]any]()
 )
 
-// value copies v. The types named here are those that need no reflection, and those whose methods do not
-// say what a reader expects.
+// value copies v. It names the types that need no reflection, and those whose methods don't return what a reader
+// expects.
 func (k *keeper) value(v any) any {
 	switch x := v.(type) {
 	case nil:
@@ -76,7 +76,7 @@ func (k *keeper) value(v any) any {
 	return k.reflect(reflect.ValueOf(v))
 }
 
-// userinfo keeps the user alone: u's String has the password too, where nothing shows that it is one.
+// userinfo keeps only the user: u's String contains the password, and nothing marks it as one.
 func (k *keeper) userinfo(u *url.Userinfo) any {
 	if _, set := u.Password(); set {
 		return k.text(u.Username()+":xxxxx", nil) // as url.URL.Redacted
@@ -84,7 +84,7 @@ func (k *keeper) userinfo(u *url.Userinfo) any {
 	return k.text(u.Username(), nil)
 }
 
-// exact holds the types that value names and that reflect would read in another way, or slower.
+// exact lists the types that value handles and that reflect would copy differently, or more slowly.
 var exact = map[reflect.Type]bool{
 	mapAnyType:                           true,
 	listAnyType:                          true,
@@ -117,7 +117,7 @@ func (k *keeper) uint(n uint64, boxed any) any {
 	return n
 }
 
-// Relay reads an integer literal of 2^64 and more as 0, and encoding/json writes floats without an exponent up to 1e21.
+// Relay reads an integer literal from 2^64 on as 0, and encoding/json writes floats without an exponent up to 1e21.
 const (
 	minMisread = 1 << 64
 	maxMisread = 1e21
@@ -147,7 +147,7 @@ func (k *keeper) float32(f float32) any {
 	return k.float(d, nil)
 }
 
-// number keeps a number's text as a number when JSON has one for it.
+// number keeps a number's text as a number if JSON has one for it.
 func (k *keeper) number(s string) any {
 	switch x := parseNumber(s).(type) {
 	case int64:
@@ -283,11 +283,11 @@ const (
 	minEntryBytes   = len(`"":0,`)
 	minElementBytes = len(`0,`)
 
-	// listCap bounds what is allocated for a list before it is known to fit.
+	// listCap limits what is allocated for a list before it is known to fit.
 	listCap = 1024
 )
 
-// begin opens a container of n values, each of which takes at least least bytes, and tells whether it may fit at all.
+// begin starts a container of n values of at least least bytes each, and reports whether it may fit at all.
 func (k *keeper) begin(n, least int) bool {
 	k.room -= len("{}")
 	if k.room < 0 || n > k.room/least {
@@ -297,7 +297,7 @@ func (k *keeper) begin(n, least int) bool {
 	return true
 }
 
-// full tells whether to give up the first, unfair attempt.
+// full reports whether to give up the first, unfair attempt.
 func (k *keeper) full() bool {
 	if k.room < 0 {
 		k.over = true
@@ -305,7 +305,7 @@ func (k *keeper) full() bool {
 	return k.over
 }
 
-// slicePointer is a slice's identity together with its length; 0 for an empty one, which can't hold itself.
+// slicePointer identifies a slice, together with its length; 0 for an empty one, which can't contain itself.
 func slicePointer(rv reflect.Value) uintptr {
 	if rv.Len() == 0 {
 		return 0
@@ -329,8 +329,8 @@ func uintLen(n uint64) int {
 	return l
 }
 
-// floatLen is the length of f as Relay counts it: without an exponent, up to 327 characters. It is never less than what
-// encoding/json writes.
+// floatLen returns the length of f as Relay counts it: without an exponent, up to 327 characters. It is never less than
+// what encoding/json writes.
 func floatLen(f float64) int {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return intLen(int64(f)) + 1

@@ -10,11 +10,11 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// askDefault is the DSN that means DefaultDSN.
+// askDefault is the DSN that stands for DefaultDSN.
 const askDefault = "default"
 
-// ResolveDSN returns the DSN to report to, "" for none: asked, which is that of the options, else $SENTRY_DSN, else
-// defaultDSN where the program itself has put another one in the place of builtIn. A test binary never gets builtIn.
+// ResolveDSN returns the DSN to report to, "" for none. That is asked, the DSN of the options, else $SENTRY_DSN, else
+// defaultDSN if the program has changed it from builtIn. A test binary never gets builtIn.
 func ResolveDSN(asked, defaultDSN, builtIn string) (string, error) {
 	dsn, source := strings.TrimSpace(asked), "Options.DSN"
 	if dsn == "" {
@@ -33,7 +33,7 @@ func ResolveDSN(asked, defaultDSN, builtIn string) (string, error) {
 	return dsn, CheckDSN(source, dsn)
 }
 
-// CheckDSN names the source of a wrong DSN, not the DSN: it may hold a secret key.
+// CheckDSN returns an error for a wrong DSN. It names the source, not the DSN, which may contain a secret key.
 func CheckDSN(source, dsn string) error {
 	reason := ""
 	if parsed, err := sentry.NewDsn(dsn); err != nil {
@@ -46,17 +46,19 @@ func CheckDSN(source, dsn string) error {
 			}
 		}
 	} else if _, rest, _ := strings.Cut(dsn, "://"); strings.Contains(rest, "//") {
-		reason = "doubled slash in its path" // the server would answer 404 to every event
+		reason = "doubled slash in its path" // the server would answer every event with 404
 	} else if port := parsed.GetPort(); port < 1 || port > 65535 {
 		reason = "no such port"
 	}
 	if reason != "" {
-		return fmt.Errorf("sentryconfig: %s is not a Sentry DSN (%s); want https://<key>@<host>/<project>", source, reason)
+		return fmt.Errorf("sentryconfig: %s is not a Sentry DSN (%s); want https://<key>@<host>/<project>",
+			source, reason)
 	}
 	return nil
 }
 
-// inTestBinary reports whether this is a program made by go test. It doesn't import testing, which would reach users.
+// inTestBinary reports whether go test built this program. It doesn't import package testing, which would end up in
+// users' programs.
 func inTestBinary() bool {
 	return flag.Lookup("test.v") != nil || strings.HasSuffix(strings.TrimSuffix(os.Args[0], ".exe"), ".test")
 }

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// DetectEnvironment names the environment this program runs in, as sentryconfig.DetectEnvironment says.
+// DetectEnvironment returns the environment that this program runs in, as sentryconfig.DetectEnvironment documents.
 func DetectEnvironment() string {
 	for _, name := range []string{"AUTOSERVICE_ENV", "SENTRY_ENVIRONMENT"} {
 		env := CanonicalEnvironment(fitEnvironment(os.Getenv(name)))
@@ -35,7 +35,7 @@ const (
 	maxEnvironmentLength = 64
 )
 
-// CanonicalEnvironment writes out the short names of environments.
+// CanonicalEnvironment expands the short names of environments.
 func CanonicalEnvironment(name string) string {
 	name = strings.TrimSpace(name)
 	switch strings.ToLower(name) {
@@ -49,16 +49,17 @@ func CanonicalEnvironment(name string) string {
 	return name
 }
 
-// fitEnvironment makes a name from the process's environment fit for Sentry.
+// fitEnvironment makes a name from the process's environment valid for Sentry.
 func fitEnvironment(name string) string {
 	return strings.Join(strings.Fields(fitName(name, maxEnvironmentLength)), "-")
 }
 
-// environmentOfPath looks at the folders of exe, with either slash on every system: a path may come from another one.
+// environmentOfPath judges by the folders of exe. It accepts either slash on every system, because the path may come
+// from another one.
 func environmentOfPath(exe string) string {
 	folders := strings.FieldsFunc(strings.ToLower(exe), func(r rune) bool { return r == '/' || r == '\\' })
 	if len(folders) > 0 {
-		folders = folders[:len(folders)-1] // the file itself
+		folders = folders[:len(folders)-1] // without the file itself
 	}
 	production := false
 	for i, folder := range folders {
@@ -76,10 +77,10 @@ func environmentOfPath(exe string) string {
 	return environmentDevelopment
 }
 
-// CheckEnvironment finds a name that Sentry doesn't take. The empty name passes: it stands for no choice.
+// CheckEnvironment returns an error for a name that Sentry rejects. The empty name, which means no choice, passes.
 func CheckEnvironment(name string) error {
-	if utf8.RuneCountInString(name) > maxEnvironmentLength || strings.ContainsAny(name, "/\\ \t\r\n") || name == "None" ||
-		!utf8.ValidString(name) {
+	if utf8.RuneCountInString(name) > maxEnvironmentLength || !utf8.ValidString(name) ||
+		strings.ContainsAny(name, "/\\ \t\r\n") || name == "None" {
 		return fmt.Errorf("sentryconfig: environment %q: Sentry wants at most %d characters, no slash, no space, "+
 			"no line break, and not \"None\"; set Options.Environment, $AUTOSERVICE_ENV or $SENTRY_ENVIRONMENT",
 			name, maxEnvironmentLength)

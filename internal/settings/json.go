@@ -13,14 +13,14 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// A Field is a name in a JSON object, and what reads its value.
+// A Field is a name in a JSON object, and the function that reads its value.
 type Field struct {
 	Name string
 	Set  func(json.RawMessage) error
 }
 
-// ReadFields reads a JSON object field by field, in the order of fields. One that data doesn't name, or names as null,
-// isn't set. An unknown name that is likely meant for a known one is an error; the others are returned, sorted.
+// ReadFields reads a JSON object, in the order of fields. It doesn't set a field that data doesn't name, or names as
+// null. An unknown name that is probably a misspelt known one is an error; ReadFields returns the others, sorted.
 func ReadFields(data []byte, fields []Field) (unknown []string, err error) {
 	var found map[string]json.RawMessage
 	if err := json.Unmarshal(data, &found); err != nil {
@@ -40,7 +40,8 @@ func ReadFields(data []byte, fields []Field) (unknown []string, err error) {
 	}
 	for name := range found {
 		if isMistyped(name, names) {
-			return nil, fmt.Errorf("sentryconfig: options: unknown field %q: did you mean %q?", name, closestName(name, names))
+			return nil, fmt.Errorf("sentryconfig: options: unknown field %q: did you mean %q?",
+				name, closestName(name, names))
 		}
 		unknown = append(unknown, name)
 	}
@@ -51,7 +52,7 @@ func ReadFields(data []byte, fields []Field) (unknown []string, err error) {
 // Plain reads a value of any type.
 func Plain[T any](p *T) func(json.RawMessage) error {
 	return func(raw json.RawMessage) error {
-		var v T // decoded apart, so that a slice doesn't share memory with the old one
+		var v T // into a new variable, so that a slice shares no memory with the old one
 		if err := json.Unmarshal(raw, &v); err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func Plain[T any](p *T) func(json.RawMessage) error {
 	}
 }
 
-// Option reads a value of any type, and notes that it is set.
+// Option reads a value of any type, and records that it is set.
 func Option[T any](p *sentry.Option[T]) func(json.RawMessage) error {
 	return func(raw json.RawMessage) error {
 		var v T
@@ -72,7 +73,7 @@ func Option[T any](p *sentry.Option[T]) func(json.RawMessage) error {
 	}
 }
 
-// Duration reads a duration as Go writes it: "10m", "1h30m".
+// Duration reads a duration in Go's form: "10m", "1h30m".
 func Duration(p *time.Duration) func(json.RawMessage) error {
 	return func(raw json.RawMessage) error {
 		var text string
@@ -88,7 +89,7 @@ func Duration(p *time.Duration) func(json.RawMessage) error {
 	}
 }
 
-// DurationText is d as Duration reads it, without parts that are 0: "15m" for "15m0s".
+// DurationText formats d as Duration reads it, without parts that are 0: "15m" instead of "15m0s".
 func DurationText(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -100,8 +101,8 @@ func DurationText(d time.Duration) string {
 	return text
 }
 
-// Rate reads a rate, or rates by environment: those of the environment that environment names when Rate's result is
-// called, else of the detected one.
+// Rate reads a rate, or an object of rates by environment. It selects the environment that *environment names when the
+// result is called, else the detected one.
 func Rate(p *sentry.Option[float64], environment *string) func(json.RawMessage) error {
 	return func(raw json.RawMessage) error {
 		if raw[0] != '{' {
@@ -132,7 +133,7 @@ func Rate(p *sentry.Option[float64], environment *string) func(json.RawMessage) 
 	}
 }
 
-// objectError says what there is where a JSON object was wanted.
+// objectError says what data has instead of a JSON object.
 func objectError(err error) error {
 	var te *json.UnmarshalTypeError
 	if errors.As(err, &te) {
@@ -150,14 +151,14 @@ func plainError(err error) error {
 	return err
 }
 
-// The names of a settings file that are ours.
+// Our names in a settings file.
 const (
 	enabledName = "sentry_enabled"
 	sectionName = "sentry"
 )
 
-// ReadFile reads a settings file: readSection gets our section of it, if it has one, and enabled is the switch beside
-// that. Other names are the program's own, but for misspellings of ours, which are errors.
+// ReadFile reads a settings file. It passes our section of it, if there is one, to readSection, and returns the switch
+// beside that. Other names belong to the program, except misspellings of ours, which are errors.
 func ReadFile(path string, readSection func([]byte) error) (enabled sentry.Option[bool], err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -170,7 +171,7 @@ func ReadFile(path string, readSection func([]byte) error) (enabled sentry.Optio
 }
 
 func readFile(data []byte, readSection func([]byte) error, enabled *sentry.Option[bool]) error {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows editors write one
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows editors write a byte order mark
 	if string(data) == "null" {
 		return errors.New("want a JSON object, not null")
 	}

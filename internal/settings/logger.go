@@ -5,11 +5,10 @@ import (
 	"log/slog"
 )
 
-// discardLogger is what a nil Options.Logger means.
+// discardLogger stands for a nil Options.Logger.
 var discardLogger = slog.New(slog.DiscardHandler)
 
-// Logger returns the user's logger, whose handler is other people's code: a panic in it must not reach the program by
-// way of ours.
+// Logger returns the user's logger, guarded: a panic in its handler must not reach the program through this package.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return discardLogger

@@ -8,10 +8,10 @@ import (
 
 const (
 	defaultDiskBytes   = 64 << 20 // Options.OutboxBytes with OutboxDir
-	defaultMemoryBytes = 32 << 20 // Options.OutboxBytes without
+	defaultMemoryBytes = 32 << 20 // Options.OutboxBytes without OutboxDir
 )
 
-// Outbox checks the options of the outbox, and returns its folder and its room, in bytes.
+// Outbox checks the options of the outbox, and returns its folder and its size limit in bytes.
 func Outbox(dir string, bytes int64, crashReports bool) (string, int64, error) {
 	switch {
 	case bytes < 0:

@@ -13,7 +13,7 @@ import (
 
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// DefaultRelease returns the release that the process's environment or the build names, made fit for Sentry.
+// DefaultRelease returns the release from the process's environment or the build, made valid for Sentry.
 func DefaultRelease() string {
 	if r := fitName(os.Getenv("SENTRY_RELEASE"), maxReleaseLength); CheckRelease(r) == nil {
 		return r
@@ -31,8 +31,7 @@ func DefaultRelease() string {
 	return "autoservice@dev"
 }
 
-// fitName makes a name that nobody chose for Sentry fit for it: a branch name such as feature/x must not stop all
-// reporting.
+// fitName makes a name valid that nobody chose for Sentry: a branch name such as feature/x must not stop all reporting.
 func fitName(name string, limit int) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '/' || r == '\\' || unicode.IsControl(r) {
@@ -46,13 +45,14 @@ func fitName(name string, limit int) string {
 	return name
 }
 
-// maxReleaseLength is Sentry's limit on the name of a release, in characters.
+// maxReleaseLength is Sentry's limit for a release, in characters.
 const maxReleaseLength = 200
 
-// CheckRelease finds a name that Sentry doesn't take.
+// CheckRelease returns an error for a name that Sentry rejects.
 func CheckRelease(release string) error {
-	if release == "" || utf8.RuneCountInString(release) > maxReleaseLength || strings.ContainsAny(release, "/\\\n\r\t") ||
-		strings.TrimSpace(release) != release || release == "." || release == ".." || release == "latest" {
+	if release == "" || utf8.RuneCountInString(release) > maxReleaseLength ||
+		strings.ContainsAny(release, "/\\\n\r\t") || strings.TrimSpace(release) != release ||
+		release == "." || release == ".." || release == "latest" {
 		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, "+
 			"no space at its ends, and not \"latest\"", release, maxReleaseLength)
 	}

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// plainKey is a name without what is easily mistyped: case, _ and -.
+// plainKey returns a name without what is often mistyped: case, _ and -.
 func plainKey(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
-// optOuts are the names that switch something off which is on by default.
+// optOuts are the names of settings that are on by default.
 var optOuts = []string{"enabled", "send_default_pii", "send_system_info"}
 
-// isMistyped reports whether an unknown name is likely meant for one of the known ones: taken for somebody else's, a
-// mistyped opt-out would be ignored.
+// isMistyped reports whether an unknown name is probably a misspelling of a known one: if it passed for one of the
+// program's, a mistyped opt-out would be ignored.
 func isMistyped(name string, known []string) bool {
 	plain := plainKey(name)
 	for _, word := range []string{"enabled", "pii", "send"} {
@@ -27,7 +27,7 @@ func isMistyped(name string, known []string) bool {
 		slices.ContainsFunc(known, func(k string) bool { return plainKey(k) == plain })
 }
 
-// misspelt returns the name of a settings file that an unknown one is a misspelling of, and "" for any other name.
+// misspelt returns the name in a settings file that an unknown name is a misspelling of, "" if there is none.
 func misspelt(name string) string {
 	switch plain := plainKey(name); {
 	case name == enabledName || name == sectionName:
@@ -40,8 +40,8 @@ func misspelt(name string) string {
 	return ""
 }
 
-// closestName returns the known name that shares most words with name, words being what stands between underscores, or
-// begins with a capital, as in SendPII; of several, the one that takes the fewest edits.
+// closestName returns the known name that shares most words with name; of several, the one with the fewest edits. Words
+// are separated by underscores or begin with a capital, as in SendPII.
 func closestName(name string, known []string) string {
 	spaced := capitals.ReplaceAllString(strings.ReplaceAll(name, "-", "_"), "${1}_${2}")
 	words := strings.Split(strings.ToLower(spaced), "_")
@@ -53,7 +53,7 @@ func closestName(name string, known []string) string {
 	})
 }
 
-// capitals are where a word begins with a capital.
+// capitals matches where a word begins with a capital.
 var capitals = regexp.MustCompile(`([a-z])([A-Z])`)
 
 func sharedWords(words []string, known string) (n int) {
@@ -65,8 +65,8 @@ func sharedWords(words []string, known string) (n int) {
 	return n
 }
 
-// editDistance is the number of edits that make b of a: a letter added, removed or changed, or two neighbours swapped.
-// Long names are cut: no name of ours is longer.
+// editDistance returns the number of edits from a to b: a letter added, removed or changed, or two neighbours swapped.
+// It cuts long names, because no name of ours is as long.
 func editDistance(a, b string) int {
 	const longest = 64
 	x, y := []rune(a[:min(len(a), longest)]), []rune(b[:min(len(b), longest)])

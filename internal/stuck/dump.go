@@ -1,4 +1,4 @@
-// Package stuck finds out where a task hangs: which goroutines of the process are its own, and what they do.
+// Package stuck finds out where a task hangs: which goroutines of the process belong to it, and what they do.
 package stuck
 
 import (
@@ -12,22 +12,22 @@ import (
 	"github.com/autoservice/sentryconfig/internal/module"
 )
 
-// A goroutine is one of a dump, as text. What was printed of it isn't kept elsewhere.
+// A goroutine is the text of one goroutine in a dump.
 type goroutine struct {
 	text        string
-	id, creator int // creator is the ID of the one that made it; 0: not known
+	id, creator int // creator is the ID of the goroutine that made it; 0 if unknown
 }
 
-// A Dump is what the goroutines of the process do, but for the one that asks.
+// A Dump holds the stacks of all goroutines of the process, except the one that took it.
 type Dump []goroutine
 
 const (
 	minDump = 256 << 10
-	// maxDump bounds what is printed of the goroutines: some ten thousand. More would stop the program for too long.
+	// maxDump limits the size of a dump, to some ten thousand goroutines. More would stop the program for too long.
 	maxDump = 8 << 20
 )
 
-// Take looks at the goroutines. It stops the program for that, as runtime.Stack does.
+// Take takes a Dump. It stops the program meanwhile, as runtime.Stack does.
 func Take() (dump Dump) {
 	size := minDump
 	buf := make([]byte, size)
@@ -41,7 +41,7 @@ func Take() (dump Dump) {
 		buf = make([]byte, size)
 	}
 	for i, block := range bytes.Split(buf, []byte("\n\n")) {
-		if i > 0 { // the first is this one
+		if i > 0 { // the first is the current one
 			dump = append(dump, readGoroutine(string(block)))
 		}
 	}
@@ -58,7 +58,7 @@ func Take() (dump Dump) {
 func readGoroutine(text string) goroutine {
 	g := goroutine{text: text}
 	title, _, _ := strings.Cut(strings.TrimPrefix(text, "goroutine "), " ")
-	g.id, _ = strconv.Atoi(title) // 0 for a text that was cut
+	g.id, _ = strconv.Atoi(title) // 0 if the text was cut
 	if i := strings.LastIndex(text, "\ncreated by "); i >= 0 {
 		line, _, _ := strings.Cut(text[i+1:], "\n")
 		if _, creator, ok := strings.Cut(line, " in goroutine "); ok {
@@ -68,12 +68,12 @@ func readGoroutine(text string) goroutine {
 	return g
 }
 
-// runs reports whether a call of function is on g's stack.
+// runs reports whether function is on g's stack.
 func (g *goroutine) runs(function string) bool {
 	return strings.Contains(g.text, "\n"+function+"(")
 }
 
-// carries reports whether a function of the root package on g's stack was called with the given pointer.
+// carries reports whether g's stack has a call of a root package's function with the given pointer.
 func (g *goroutine) carries(pointer string) bool {
 	for line := range strings.Lines(g.text) {
 		if strings.HasPrefix(line, module.Path+".") && strings.Contains(line, pointer) {
@@ -83,8 +83,9 @@ func (g *goroutine) carries(pointer string) bool {
 	return false
 }
 
-// Of returns the goroutines of a task that has begun at p, its own first and then those that they made: all, where that
-// can't be told. pointer is the task's, as %p prints it: functions of the root package are called with it.
+// Of returns the goroutines of a task that began at p: first its own, then those that they made. If that can't be told,
+// it returns all. pointer is the task's address, printed with %p: functions of the root package on the task's stack
+// have it as an argument.
 func (d Dump) Of(p Place, pointer string) []crash.Goroutine {
 	var text strings.Builder
 	for _, g := range d.of(p.function(), pointer) {
@@ -102,18 +103,18 @@ func (d Dump) of(function, pointer string) (task Dump) {
 			task = append(task, g)
 		}
 	}
-	// Workers side by side run the same function: one on the stack was called with the task itself.
+	// Concurrent workers run the same function. The task's own stack has a call with the task as an argument.
 	if i := slices.IndexFunc(task, func(g goroutine) bool { return g.carries(pointer) }); i >= 0 {
 		task = Dump{task[i]}
 	}
-	if len(task) == 0 { // it has returned, and others work on
+	if len(task) == 0 { // it has returned, and other goroutines work on
 		return d
 	}
 	found := make(map[int]bool, len(task))
 	for _, g := range task {
 		found[g.id] = true
 	}
-	for more := true; more; { // a goroutine may be printed before the one that made it
+	for more := true; more; { // a goroutine may be printed before its creator
 		more = false
 		for _, g := range d {
 			if !found[g.id] && found[g.creator] && g.creator != 0 {

@@ -7,14 +7,14 @@ import (
 	"github.com/autoservice/sentryconfig/internal/module"
 )
 
-// A Place is where a task has begun, which tells its goroutine. The zero Place is unknown.
+// A Place is where a task began, which identifies its goroutine. The zero Place is unknown.
 type Place struct {
-	run     uintptr    // the entry of the function that the task runs; 0: it began,
-	callers [6]uintptr // called from here
+	run     uintptr    // entry of the function that the task runs; 0: see callers
+	callers [6]uintptr // stack of the code that began the task
 }
 
-// Here is the Place of a task that runs the function whose entry is run, or where that is 0, that the caller's caller
-// has begun.
+// Here returns the Place of a task that runs the function with the entry run. If run is 0, it is the place of the
+// caller's caller.
 func Here(run uintptr) Place {
 	p := Place{run: run}
 	if run == 0 {
@@ -23,8 +23,8 @@ func Here(run uintptr) Place {
 	return p
 }
 
-// function is the name of the function that the task runs, or has begun in, as a stack shows it; "" when it isn't
-// known. That is none of the root package.
+// function returns the name of the function that the task runs, or began in, as a stack shows it. It skips the root
+// package's functions. It returns "" when unknown.
 func (p Place) function() string {
 	if p.run != 0 {
 		if f := runtime.FuncForPC(p.run); f != nil {

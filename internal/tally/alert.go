@@ -9,7 +9,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/settings"
 )
 
-// An Alert is a limit on the share of runs that fail: sentryconfig.Alert.
+// An Alert is the same as sentryconfig.Alert.
 type Alert struct {
 	TaskType       string
 	Window         time.Duration
@@ -17,7 +17,7 @@ type Alert struct {
 	MaxFailureRate float64
 }
 
-// Check finds values that make no sense; name is what the error calls a.
+// Check returns an error for values that make no sense; name is the alert's name in it.
 func (a Alert) Check(name string) error {
 	if a.Window <= 0 {
 		return fmt.Errorf("sentryconfig: %s.Window is %v, want a duration above 0", name, a.Window)
@@ -28,35 +28,35 @@ func (a Alert) Check(name string) error {
 	return settings.CheckRate(name+".MaxFailureRate", a.MaxFailureRate)
 }
 
-// A Change says that an alert was raised, or is over, at the end of a run.
+// A Change says that a run raised or ended an alert.
 type Change struct {
 	Alert          Alert
 	Raised         bool
 	Runs, Failures int // in the window
 }
 
-// String words c: "failure rate 60 % (6 of 10 in 15m)".
+// String returns a phrase: "failure rate 60 % (6 of 10 in 15m)".
 func (c Change) String() string {
 	share := math.Round(100 * float64(c.Failures) / float64(c.Runs))
 	return fmt.Sprintf("failure rate %.0f %% (%d of %d in %s)",
 		share, c.Failures, c.Runs, settings.DurationText(c.Alert.Window))
 }
 
-// buckets is how many parts a window is counted in: so much of it is what counts too short at most, and each takes
-// 8 bytes for each alert and task type.
+// buckets is the number of parts that a window is counted in. So a window is at most one part too short. Each part
+// takes 8 bytes per alert and task type.
 const buckets = 60
 
 // A window counts the runs of one task type for one alert.
 type window struct {
 	alert          Alert
 	counts         [buckets]struct{ runs, failures uint32 } // a ring
-	newest         int64                                    // the number of the newest bucket, from the Clock's start
-	runs, failures int                                      // of all buckets
+	newest         int64                                    // number of the newest bucket since the Clock's start
+	runs, failures int                                      // of all buckets together
 	raised         bool
-	rested         time.Duration // when the next warning may come
+	rested         time.Duration // earliest time of the next warning
 }
 
-// count counts a run that ended now, and reports whether the alert is raised or over because of it.
+// count counts a run that ended now, and reports whether it raises or ends the alert.
 func (w *window) count(now time.Duration, failed bool) bool {
 	w.advance(int64(now / max(w.alert.Window/buckets, 1)))
 	b := &w.counts[w.newest%buckets]
@@ -78,7 +78,7 @@ func (w *window) count(now time.Duration, failed bool) bool {
 	return false
 }
 
-// advance empties the buckets between the newest and the one with the given number.
+// advance clears the buckets after the newest, up to the one with the given number.
 func (w *window) advance(number int64) {
 	if number-w.newest >= buckets {
 		w.counts, w.runs, w.failures = [buckets]struct{ runs, failures uint32 }{}, 0, 0
@@ -93,10 +93,10 @@ func (w *window) advance(number int64) {
 	}
 }
 
-// rates are the windows of one task type.
+// rates holds the windows of one task type.
 type rates struct {
 	mu      sync.Mutex
-	of      []Alert // what windows was made for
+	of      []Alert // the list that windows was built from
 	windows []*window
 }
 
@@ -115,7 +115,7 @@ func (r *rates) count(taskType string, alerts []Alert, now time.Duration, failed
 	return changes
 }
 
-// follow makes the windows those of alerts; what was counted for one that stays is kept.
+// follow builds the windows for alerts. An alert that stays keeps its counts.
 func (r *rates) follow(taskType string, alerts []Alert) {
 	known := make(map[Alert]*window, len(r.windows))
 	for _, w := range r.windows {
@@ -130,10 +130,10 @@ func (r *rates) follow(taskType string, alerts []Alert) {
 		if w == nil {
 			w = &window{alert: a}
 		}
-		delete(known, a) // the same alert twice has two windows
+		delete(known, a) // two equal alerts get two windows
 		r.windows = append(r.windows, w)
 	}
 }
 
-// sameList reports whether a and b are one list in memory.
+// sameList reports whether a and b are the same list in memory.
 func sameList(a, b []Alert) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }

@@ -1,4 +1,4 @@
-// Package tally counts the runs of tasks by task type, and tells when too many of them fail.
+// Package tally counts the runs of tasks by task type, and detects when too many of them fail.
 package tally
 
 import (
@@ -8,18 +8,17 @@ import (
 	"time"
 )
 
-// maxTaskTypes is how many task types are counted. A type is meant to be a constant of the program: who puts a number
-// into it must not pay for that with memory.
+// maxTaskTypes limits the task types that are counted. A type should be a constant of the program; a program that puts
+// a number into it must not run out of memory.
 const maxTaskTypes = 1000
 
-// Types are the types of the tasks that have run. The zero value is ready; its methods, and those of a Type, may be
-// called from many goroutines at once.
+// Types counts tasks by type. The zero value is ready. Its methods, and those of Type, are safe for concurrent use.
 type Types struct {
 	known sync.Map     // string -> *Type
-	count atomic.Int64 // of what is in known, or about to be
+	count atomic.Int64 // entries in known, including those about to be added
 }
 
-// A Type counts the tasks of a type. A nil one, for a type too many, takes every call and does nothing.
+// A Type counts the tasks of one type. A nil *Type, for types above the limit, takes every call and does nothing.
 type Type struct {
 	name                     string
 	runs, failures, running  atomic.Int64
@@ -27,7 +26,7 @@ type Type struct {
 	rates                    rates
 }
 
-// Begin counts a task that begins.
+// Begin counts a task as running. End or Drop must follow. It returns nil for a type above the limit.
 func (l *Types) Begin(name string) *Type {
 	found, ok := l.known.Load(name)
 	if !ok {
@@ -45,20 +44,20 @@ func (l *Types) Begin(name string) *Type {
 	return t
 }
 
-// Drop takes back a task that began: it was switched off half-way.
+// Drop reverts Begin, for a task during which reporting was switched off.
 func (t *Type) Drop() {
 	if t != nil {
 		t.running.Add(-1)
 	}
 }
 
-// End counts a task that ended. It is a failure, a success, or neither.
+// End counts a task as ended: failed, succeeded, or neither.
 func (t *Type) End(failed, succeeded bool) {
 	if t == nil {
 		return
 	}
 	t.running.Add(-1)
-	t.runs.Add(1) // first, so that a reader of failures and then runs never finds more failures
+	t.runs.Add(1) // before failures, so that All, which reads them in reverse, never finds more failures than runs
 	switch {
 	case failed:
 		t.failures.Add(1)
@@ -68,8 +67,8 @@ func (t *Type) End(failed, succeeded bool) {
 	}
 }
 
-// Watch counts a run that ended now for those of alerts that are for its type, and returns what has changed by it. A
-// list of the same alerts at another place in memory is taken for a new one.
+// Watch counts a run that ended now for those alerts that apply to t's type, and returns the alerts that it raises or
+// ends. The alerts are compared with the last list by address: an equal list elsewhere in memory costs a rebuild.
 func (t *Type) Watch(alerts []Alert, now time.Duration, failed bool) []Change {
 	if t == nil {
 		return nil
@@ -77,7 +76,7 @@ func (t *Type) Watch(alerts []Alert, now time.Duration, failed bool) []Change {
 	return t.rates.count(t.name, alerts, now, failed)
 }
 
-// Stats are the counts of a task type: sentryconfig.TaskStats.
+// Stats are the counts of a task type; see sentryconfig.TaskStats.
 type Stats struct {
 	Runs, Failures uint64
 	Running        uint64
@@ -85,12 +84,12 @@ type Stats struct {
 	LastFailure    time.Time
 }
 
-// All yields what has been counted, by the names of the types.
+// All yields the counts of each type, by name, in no particular order.
 func (l *Types) All() iter.Seq2[string, Stats] {
 	return func(yield func(string, Stats) bool) {
 		for name, found := range l.known.Range {
 			t := found.(*Type)
-			s := Stats{ // in this order: see End
+			s := Stats{ // the order matters: see End
 				Failures: uint64(t.failures.Load()),
 				Runs:     uint64(t.runs.Load()),
 				Running:  uint64(max(t.running.Load(), 0)),

@@ -14,25 +14,25 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A Job is what a task engine says of an attempt at a task; see sentryconfig.Job.
+// A Job describes an attempt by a task engine; see sentryconfig.Job.
 type Job struct {
-	outbox.Job    // what the journal notes of it
+	outbox.Job    // the part that the journal records
 	Size          int
 	Wait          time.Duration
 	EarlierErrors []string
 }
 
-// Retriable reports whether the engine hands j out again after this attempt.
+// Retriable reports whether the engine tries again after this attempt.
 func (j Job) Retriable() bool { return j.MaxAttempts <= 0 || j.Attempt < j.MaxAttempts }
 
-// MarkRetried says in the event of an attempt that the engine tries again.
+// MarkRetried marks the event of an attempt that will be tried again: level warning, tag will_retry.
 func MarkRetried(e *sentry.Event) {
 	e.Level = sentry.LevelWarning
 	e.Tags["will_retry"] = "true"
 }
 
-// EventID returns an ID for something that happens once to a job, the same in every process that tells of it; "" where
-// nothing names the job.
+// EventID returns an ID for something that happens once per job, the same in every process that reports it. It returns
+// "" if nothing identifies the job.
 func (j Job) EventID(what string, attempt int) string {
 	if j.Identity == "" && j.ID == "" {
 		return ""
@@ -44,24 +44,24 @@ func (j Job) EventID(what string, attempt int) string {
 	}
 	var key []byte
 	for _, part := range parts {
-		key = binary.AppendUvarint(key, uint64(len(part))) // so that no two jobs make the same key
+		key = binary.AppendUvarint(key, uint64(len(part))) // with the length, so that no two jobs have the same key
 		key = append(key, part...)
 	}
 	sum := sha256.Sum256(binary.AppendVarint(key, int64(attempt)))
 	return hex.EncodeToString(sum[:16])
 }
 
-// InterruptedID is the ID of the event for an attempt that never came back.
+// InterruptedID returns the ID of the event for an attempt that never came back.
 func (j Job) InterruptedID() string {
 	return j.EventID("interrupted", j.Attempt)
 }
 
 const (
-	maxEarlierErrors = 10  // that are sent
-	maxEarlierError  = 500 // bytes that are kept of each: a context holds 8 KiB
+	maxEarlierErrors = 10  // errors sent
+	maxEarlierError  = 500 // bytes of each error: a context holds 8 KiB
 )
 
-// Describe adds what the context task says of a job.
+// Describe adds the job's fields to the context task.
 func (j Job) Describe(c sentry.Context) {
 	if j.Queue != "" {
 		c["queue"] = j.Queue
@@ -87,8 +87,8 @@ func (j Job) Describe(c sentry.Context) {
 // OpProcess is the op of an attempt's span.
 const OpProcess = "queue.process"
 
-// StartSpan makes s what Sentry's Queues page reads.
-// See https://develop.sentry.dev/sdk/telemetry/traces/modules/queues/.
+// StartSpan sets on s what Sentry's Queues page reads. See
+// https://develop.sentry.dev/sdk/telemetry/traces/modules/queues/.
 func (j Job) StartSpan(s *sentry.Span) {
 	s.Op = OpProcess
 	if s.Data == nil {
@@ -117,22 +117,22 @@ func (j Job) StartSpan(s *sentry.Span) {
 	}
 }
 
-// originKey is where a transaction's data holds its origin until MoveOrigin: sentry-go sends none of a transaction, and
-// Span.Origin would be that of the spans within it, too.
+// originKey is the data key for a transaction's origin until MoveOrigin. sentry-go doesn't send a transaction's Origin,
+// and passes it on to the spans inside.
 const originKey = "sentry.origin"
 
-// MoveOrigin puts the origin of e, a transaction, where Sentry reads it.
+// MoveOrigin moves the origin of e, a transaction, to where Sentry reads it.
 func MoveOrigin(e *sentry.Event) {
 	trace := e.Contexts["trace"]
 	data, _ := trace["data"].(map[string]any)
 	if origin := data[originKey]; origin != nil {
-		data = maps.Clone(data) // the span's own
+		data = maps.Clone(data) // a copy: the map belongs to the span
 		delete(data, originKey)
 		trace["data"], trace["origin"] = data, origin
 	}
 }
 
-// origin names the engine as Sentry takes it: parts of letters, digits and _.
+// origin returns the engine's name in the form that Sentry accepts: parts of letters, digits and _.
 func (j Job) origin() string {
 	system := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {

@@ -8,10 +8,10 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// maxSlug is the length of a monitor's slug at Sentry.
+// maxSlug is Sentry's limit for a monitor's slug.
 const maxSlug = 50
 
-// FitSlug writes a monitor's slug as Sentry takes it: a-z, 0-9, _ and -.
+// FitSlug returns slug in the form that Sentry accepts: a-z, 0-9, _ and -.
 func FitSlug(slug string) string {
 	words := strings.FieldsFunc(strings.ToLower(slug), func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
@@ -25,8 +25,8 @@ func FitSlug(slug string) string {
 
 var scheduleUnits = []string{"minute", "hour", "day", "week", "month", "year"}
 
-// FitConfig returns what Relay takes of a monitor's configuration, nil without a schedule: for one that it can't read,
-// or a number below 0, Relay drops the check-in.
+// FitConfig returns a monitor's configuration in the form that Relay accepts: numbers below 0 become 0. It returns nil
+// if Relay can't read the schedule. Otherwise Relay would drop the check-in.
 func FitConfig(config sentry.MonitorConfig) *sentry.MonitorConfig {
 	var schedule struct {
 		Type  string `json:"type"`

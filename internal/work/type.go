@@ -1,5 +1,5 @@
-// Package work has what Sentry is told of a task beside its events: what it is called, the job that it is an attempt at,
-// and the monitor that it checks in at.
+// Package work describes a task to Sentry, beside its events: its type, the job that it is an attempt at, and the
+// monitor that gets its check-ins.
 package work
 
 import (
@@ -9,10 +9,10 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// MaxTypeName is the length of a task type, in bytes: it is part of a tag, which Sentry limits to 200 characters.
+// MaxTypeName limits a task type, in bytes: it is part of a tag, which Sentry limits to 200 characters.
 const MaxTypeName = 190
 
-// TypeName makes a task type fit for a tag and a transaction name: that of the empty one is unknown.
+// TypeName makes a task type fit for a tag and a transaction name. The empty type becomes "unknown".
 func TypeName(taskType string) string {
 	if strings.ContainsAny(taskType, "\r\n\t") || !utf8.ValidString(taskType) {
 		taskType = strings.Join(strings.Fields(strings.ToValidUTF8(taskType, "�")), " ")
