@@ -27,17 +27,17 @@
 //
 // # What to call when
 //
-//   - [Init] once at the program's start, and [Close] at its end. [New] makes a separate [Client]: for a second project,
-//     or for a test that runs in parallel with others.
-//   - [RunTask] around each task: span, capture and status in one call. A returned error is reported as an exception. If
-//     it is or wraps a *[TaskFailure], it is reported as a failure: the task ran to its end and found things not as they
-//     should be. A panic is reported as an exception, and returned as an error. RunTask doesn't report errors that follow
-//     from a cancelled context, or that Options.Expected accepts.
+//   - [Init] once at the program's start, and [Close] at its end. [New] makes a separate [Client]: for a second
+//     project, or for a test that runs in parallel with others.
+//   - [RunTask] around each task: span, capture and status in one call. A returned error is reported as an exception.
+//     If it is or wraps a *[TaskFailure], it is reported as a failure: the task ran to its end and found things not as
+//     they should be. A panic is reported as an exception, and returned as an error. RunTask doesn't report errors that
+//     follow from a cancelled context, or that Options.Expected accepts.
 //   - [CreateTaskSpan], [CaptureTaskException] and [CaptureTaskFailure], the parts of RunTask, where it doesn't fit.
 //   - [AddBreadcrumb] and [NewLogHandler] for the steps before an error. They make no events.
 //   - [SetEnabled] to switch reporting off and on, [Reconfigure] with [LoadOptions] to apply changed settings.
-//   - [CaptureFeedback] for a person's message about the program, [CaptureInterrupted] for engines that learn later that
-//     an attempt never came back, [TraceHeaders] to continue a trace in another process.
+//   - [CaptureFeedback] for a person's message about the program, [CaptureInterrupted] for engines that learn later
+//     that an attempt never came back, [TraceHeaders] to continue a trace in another process.
 //   - [ReadStats] for a health page, [PurgeOutbox] after an opt-out, [ExportOutbox] for a machine that is never online.
 //
 // # Which context goes where
@@ -62,8 +62,8 @@
 // own errors go to Options.Logger and Stats.LastError.
 //
 // With a task engine, a [Job] in the [Task] says which attempt this is and what becomes of an error; docs/engines.md
-// lists the adapters that fill it in. Package sentrytest is a Sentry server for tests. Package sentryview is a page that
-// shows what was reported.
+// lists the adapters that fill it in. Package sentrytest is a Sentry server for tests. Package sentryview is a page
+// that shows what was reported.
 //
 // [sentry-go]: https://docs.sentry.io/platforms/go/
 package sentryconfig
