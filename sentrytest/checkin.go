@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// A CheckIn is what a scheduled task reported of itself to Sentry Crons.
+// A CheckIn is a report of a scheduled task to Sentry Crons.
 type CheckIn struct {
-	ID            string         `json:"check_in_id"` // all zeros: the monitor's newest
+	ID            string         `json:"check_in_id"` // all zeros: the monitor's newest check-in
 	MonitorSlug   string         `json:"monitor_slug"`
 	Status        string         `json:"status"` // ok, in_progress, error, missed or timeout
 	Release       string         `json:"release,omitempty"`
 	Environment   string         `json:"environment,omitempty"`
-	MonitorConfig map[string]any `json:"monitor_config,omitempty"` // as decoded by encoding/json; nil: none
+	MonitorConfig map[string]any `json:"monitor_config,omitempty"` // as decoded by encoding/json; nil for none
 
-	Duration time.Duration `json:"-"` // 0: not given
-	TraceID  string        `json:"-"` // of the payload's trace context, else of the envelope; "": none
+	Duration time.Duration `json:"-"` // 0 if missing
+	TraceID  string        `json:"-"` // from the payload's trace context, else from the envelope; "" for none
 	Received time.Time     `json:"-"`
-	Raw      []byte        `json:"-"` // the check-in's JSON as it arrived
+	Raw      []byte        `json:"-"` // the check-in's JSON as received
 }
 
 const (
 	maxSlugChars = 50
 
-	// maxCheckInSeconds is the longest duration of a check-in: Sentry has 31 bits for its milliseconds.
+	// maxCheckInSeconds limits a check-in's duration: Sentry stores its milliseconds in 31 bits.
 	maxCheckInSeconds = math.MaxInt32 / 1000.0
 )
 
-// wireCheckIn is a check-in as it is sent.
+// wireCheckIn is a check-in in its JSON form.
 type wireCheckIn struct {
 	CheckIn
 	Duration *float64 `json:"duration"` // in seconds
@@ -69,7 +69,7 @@ func readCheckIn(e *Envelope, item *Item) (*CheckIn, error) {
 	return &c, nil
 }
 
-// check finds what makes Sentry refuse a check-in.
+// check returns the reason for which Sentry would reject the check-in.
 func (c *wireCheckIn) check() error {
 	switch {
 	case !isHex(c.ID, 32) && c.ID != strings.Repeat("0", 32):
@@ -94,7 +94,7 @@ func notInSlug(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }
 
-// checkSchedule checks a monitor's schedule, which its configuration must have.
+// checkSchedule checks a monitor's schedule, which its configuration must contain.
 func checkSchedule(v any) error {
 	schedule, _ := v.(map[string]any)
 	value := schedule["value"]

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// What Sentry takes at most, by https://docs.sentry.io/concepts/data-management/size-limits/ and, for check-ins and
-// client reports, by the defaults of its Relay.
+// Sentry's limits, from https://docs.sentry.io/concepts/data-management/size-limits/ and, for check-ins and client
+// reports, from the defaults of Relay.
 const (
-	maxWireBytes         = 20_000_000  // of a request as sent
-	maxEnvelopeBytes     = 100_000_000 // of an envelope, unpacked
-	maxEventBytes        = 1_000_000   // of an event or transaction
-	maxPackedBytes       = 200_000     // of an event or transaction, compressed
+	maxWireBytes         = 20_000_000  // a request as sent
+	maxEnvelopeBytes     = 100_000_000 // an envelope, decompressed
+	maxEventBytes        = 1_000_000   // an event or transaction
+	maxPackedBytes       = 200_000     // an event or transaction, compressed
 	maxCheckInBytes      = 100 << 10
 	maxClientReportBytes = 4 << 10
-	maxLogBytes          = 1 << 20 // of a log, on the average of its batch
-	maxMetricBytes       = 2 << 10 // of a metric, likewise
+	maxLogBytes          = 1 << 20 // a log; checked as the average of its batch
+	maxMetricBytes       = 2 << 10 // a metric, likewise
 )
 
-// Types of items that the server looks into.
+// The types of items that the server reads.
 const (
 	typeEvent        = "event"
 	typeTransaction  = "transaction"
@@ -39,25 +39,25 @@ const (
 	typeClientReport = "client_report"
 )
 
-// An Envelope is what one request carried.
+// An Envelope is the content of one request.
 type Envelope struct {
-	Header   map[string]any // event_id, sent_at, sdk, trace and the like
+	Header   map[string]any // event_id, sent_at, sdk, trace and others
 	Items    []Item
 	Received time.Time
 	Raw      []byte // as sent, decompressed
 
-	wireBytes int // the size of the request's body, as sent
+	wireBytes int // size of the request's body as sent
 }
 
-// An Item is a part of an envelope: an event, an attachment, a batch of logs. Those of a type that the server doesn't
-// know are kept as they are.
+// An Item is a part of an envelope: an event, an attachment, a batch of logs or others. The server keeps items of
+// unknown types unchanged.
 type Item struct {
 	Type    string
 	Header  map[string]any
 	Payload []byte
 
-	discarded []discarded // by a client report
-	checkIn   *CheckIn    // of a check-in
+	discarded []discarded // the lines of a client report
+	checkIn   *CheckIn    // the check-in, for an item of that type
 }
 
 // discarded is a line of a client report.
@@ -69,11 +69,11 @@ type discarded struct {
 
 var errTooLarge = refuse(http.StatusRequestEntityTooLarge, "request of more than %d bytes", maxWireBytes)
 
-// replay is a request's body that can be read twice: by the function given to Respond as far as it likes, and by the
-// server.
+// replay is a request's body that can be read twice: first by the function given to Respond, as far as it likes, then
+// by the server.
 type replay struct {
 	from io.ReadCloser
-	read []byte // what has been read
+	read []byte // the part that was read
 }
 
 func (p *replay) Read(b []byte) (int, error) {
@@ -131,7 +131,7 @@ func unpack(encoding string, wire []byte) ([]byte, error) {
 			"content encoding %.100q: this server knows gzip and deflate", encoding)
 	}
 	var b bytes.Buffer
-	b.Grow(min(8*len(wire), 1<<20)) // JSON packs to an eighth or so
+	b.Grow(min(8*len(wire), 1<<20)) // JSON compresses to about an eighth
 	if _, err := b.ReadFrom(io.LimitReader(from, maxEnvelopeBytes+1)); err != nil {
 		return nil, refuse(http.StatusBadRequest, "%s: %w", encoding, err)
 	}
@@ -141,7 +141,7 @@ func unpack(encoding string, wire []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// parseEnvelope splits an envelope into its items. With an error it returns what it had read so far.
+// parseEnvelope splits an envelope into its items. With an error it returns what it had read until then.
 func parseEnvelope(raw []byte) (Envelope, error) {
 	e := Envelope{Raw: raw}
 	line, rest := cutLine(raw)
@@ -151,7 +151,7 @@ func parseEnvelope(raw []byte) (Envelope, error) {
 	}
 	e.Header = header
 	if id, ok := header["event_id"]; ok && !isHex(id, 32) {
-		delete(header, "event_id") // nothing may rely on it
+		delete(header, "event_id") // nothing must rely on it
 		return e, refuse(http.StatusBadRequest,
 			"envelope header: event_id %.100q isn't 32 lower-case hexadecimal digits, not all 0", id)
 	}
@@ -168,10 +168,10 @@ func parseEnvelope(raw []byte) (Envelope, error) {
 	return e, nil
 }
 
-// ParseEnvelope reads an envelope that wasn't sent to a [Server], such as one that waits in an outbox. event is its
-// event, transaction or feedback, with its attachments; nil if there is none, or none that can be read. Neither size
-// nor age is judged. The error is the first reason for which Sentry would refuse the envelope; what could be read is
-// returned beside it. Both share raw, which must not change.
+// ParseEnvelope reads an envelope that wasn't sent to a [Server], such as one in an outbox. event is its event,
+// transaction or feedback, with its attachments. It is nil if there is none, or none that can be read. Size and age
+// aren't checked. The error is the first reason for which Sentry would reject the envelope; e and event still hold
+// everything that could be read. Both share memory with raw, which must not change.
 func ParseEnvelope(raw []byte) (e Envelope, event *Event, err error) {
 	e, err = parseEnvelope(raw)
 	var attachments []Attachment
@@ -199,7 +199,7 @@ func ParseEnvelope(raw []byte) (e Envelope, event *Event, err error) {
 	return e, event, err
 }
 
-// sentAt returns when a client says that it sent the envelope, the zero time if it doesn't say.
+// sentAt returns the time of sending that the header gives, the zero time if it gives none.
 func sentAt(header map[string]any) (time.Time, error) {
 	at, ok := header["sent_at"]
 	if !ok {
@@ -266,8 +266,8 @@ func readHeader(line []byte) (map[string]any, error) {
 	return header, nil
 }
 
-// readItems looks into the items that the server understands, and returns the envelope's event, transaction or
-// feedback, nil if there is none.
+// readItems reads the items of known types, and returns the envelope's event, transaction or feedback, nil if there is
+// none.
 func readItems(e *Envelope) (event *Event, err error) {
 	id, _ := e.Header["event_id"].(string)
 	var attachments []Attachment
@@ -310,7 +310,7 @@ func readItems(e *Envelope) (event *Event, err error) {
 	return event, nil
 }
 
-// readEvent reads an item of type event, transaction or feedback. id is that of the envelope.
+// readEvent reads an item of type event, transaction or feedback. id is the envelope's event ID.
 func readEvent(e *Envelope, item *Item, id string) (*Event, error) {
 	if err := checkEventSize(e, item); err != nil {
 		return nil, err
@@ -342,7 +342,7 @@ func checkEventSize(e *Envelope, item *Item) error {
 		return nil
 	}
 	packed := e.wireBytes
-	if packed == len(e.Raw) || len(e.Items) > 1 { // not packed, or with other things: what it would take by itself
+	if packed == len(e.Raw) || len(e.Items) > 1 { // uncompressed, or sent with other items: compress it alone
 		packed = packedSize(item.Payload)
 	}
 	if packed > maxPackedBytes {
@@ -355,7 +355,7 @@ func checkEventSize(e *Envelope, item *Item) error {
 func packedSize(b []byte) int {
 	var n byteCounter
 	z := gzip.NewWriter(&n)
-	_, _ = z.Write(b) // a byteCounter takes everything
+	_, _ = z.Write(b) // a byteCounter never fails
 	_ = z.Close()
 	return int(n)
 }

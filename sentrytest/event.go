@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// An Event is an error, a message, a transaction or a user's feedback as it arrived. In maps it has what encoding/json
-// makes of JSON: numbers are float64.
+// An Event is an error, a message, a transaction or a user's feedback as received. Maps hold what encoding/json
+// decodes: numbers are float64.
 type Event struct {
 	ID          string                    `json:"event_id"`
 	Type        string                    `json:"type"` // event, transaction or feedback
@@ -17,13 +17,13 @@ type Event struct {
 	Fingerprint []string                  `json:"fingerprint,omitempty"`
 	Tags        map[string]string         `json:"tags,omitempty"`
 	Contexts    map[string]map[string]any `json:"contexts,omitempty"`
-	Breadcrumbs []Breadcrumb              `json:"breadcrumbs,omitempty"` // the newest last
-	Exceptions  []Exception               `json:"exception,omitempty"`   // the outermost last
+	Breadcrumbs []Breadcrumb              `json:"breadcrumbs,omitempty"` // newest last
+	Exceptions  []Exception               `json:"exception,omitempty"`   // outermost last
 	Threads     []Thread                  `json:"threads,omitempty"`
 	Transaction string                    `json:"transaction,omitempty"`
 	Spans       []Span                    `json:"spans,omitempty"`
-	Time        time.Time                 `json:"timestamp,omitzero"`       // when it happened, or a transaction ended
-	Start       time.Time                 `json:"start_timestamp,omitzero"` // of a transaction
+	Time        time.Time                 `json:"timestamp,omitzero"`       // of the event, or the end of a transaction
+	Start       time.Time                 `json:"start_timestamp,omitzero"` // start of a transaction
 	Platform    string                    `json:"platform,omitempty"`
 	Logger      string                    `json:"logger,omitempty"`
 	ServerName  string                    `json:"server_name,omitempty"`
@@ -35,11 +35,11 @@ type Event struct {
 	SDK         map[string]any            `json:"sdk,omitempty"`
 
 	Attachments []Attachment   `json:"-"`
-	Header      map[string]any `json:"-"` // of the envelope
-	Raw         []byte         `json:"-"` // the event's JSON as it arrived
+	Header      map[string]any `json:"-"` // the envelope's
+	Raw         []byte         `json:"-"` // the event's JSON as received
 }
 
-// A Breadcrumb is a step on the way to an event.
+// A Breadcrumb is a step that led to an event.
 type Breadcrumb struct {
 	Type     string         `json:"type,omitempty"`
 	Category string         `json:"category,omitempty"`
@@ -49,22 +49,22 @@ type Breadcrumb struct {
 	Time     time.Time      `json:"timestamp,omitzero"`
 }
 
-// An Exception is an error, or one of those that it wraps.
+// An Exception is an error, or one that it wraps.
 type Exception struct {
 	Type      string     `json:"type,omitempty"`
 	Value     string     `json:"value,omitempty"`
 	Module    string     `json:"module,omitempty"`
-	ThreadID  string     `json:"thread_id,omitempty"` // the ID of the Thread it arose in
+	ThreadID  string     `json:"thread_id,omitempty"` // the ID of its Thread
 	Mechanism *Mechanism `json:"mechanism,omitempty"`
-	Frames    []Frame    `json:"frames,omitempty"` // the innermost, where the error arose, last
+	Frames    []Frame    `json:"frames,omitempty"` // innermost, where the error arose, last
 }
 
-// A Mechanism says how an exception came about and hangs together with others.
+// A Mechanism says how an exception came about, and how it is linked to others.
 type Mechanism struct {
 	Type             string         `json:"type"`
 	Description      string         `json:"description,omitempty"`
 	Source           string         `json:"source,omitempty"`
-	Handled          *bool          `json:"handled,omitempty"` // nil: not said
+	Handled          *bool          `json:"handled,omitempty"` // nil if missing
 	Synthetic        bool           `json:"synthetic,omitempty"`
 	ExceptionID      int            `json:"exception_id"`
 	ParentID         *int           `json:"parent_id,omitempty"`
@@ -84,13 +84,13 @@ type Frame struct {
 	Vars        map[string]any `json:"vars,omitempty"`
 }
 
-// A Thread is a goroutine or the like.
+// A Thread is a goroutine, or a thread of another language.
 type Thread struct {
 	ID      string  `json:"id,omitempty"`
 	Name    string  `json:"name,omitempty"`
 	Crashed bool    `json:"crashed,omitempty"`
 	Current bool    `json:"current,omitempty"`
-	Frames  []Frame `json:"frames,omitempty"` // the innermost last
+	Frames  []Frame `json:"frames,omitempty"` // innermost last
 }
 
 // A Span is a part of a transaction, or of another span.
@@ -105,20 +105,20 @@ type Span struct {
 	Tags         map[string]string `json:"tags,omitempty"`
 	Data         map[string]any    `json:"data,omitempty"`
 	Start        time.Time         `json:"start_timestamp"`
-	Time         time.Time         `json:"timestamp"` // when it ended
+	Time         time.Time         `json:"timestamp"` // end
 }
 
-// An Attachment is a file that came with an event.
+// An Attachment is a file sent with an event.
 type Attachment struct {
 	Filename    string
 	ContentType string
 	Data        []byte
 }
 
-// Tag returns the value of a tag, "" when there is none.
+// Tag returns the value of a tag, "" if it is missing.
 func (e Event) Tag(name string) string { return e.Tags[name] }
 
-// outermost returns the exception that gives an issue its title; the zero Exception when there is none.
+// outermost returns the exception that gives an issue its title, the zero Exception if there is none.
 func (e *Event) outermost() Exception {
 	if len(e.Exceptions) == 0 {
 		return Exception{}
@@ -126,7 +126,7 @@ func (e *Event) outermost() Exception {
 	return e.Exceptions[len(e.Exceptions)-1]
 }
 
-// Duration returns how long a transaction took, 0 for other events.
+// Duration returns the duration of a transaction, 0 for other events.
 func (e Event) Duration() time.Duration {
 	if e.Start.IsZero() {
 		return 0
@@ -141,7 +141,7 @@ func newAttachment(item *Item) Attachment {
 	return a
 }
 
-// wireEvent is an Event in the forms that it may be sent in; its own fields go before those of Event.
+// wireEvent is an Event in all forms that clients may send. Its own fields take precedence over those of Event.
 type wireEvent struct {
 	Event
 	Type        string               `json:"type"`
@@ -232,7 +232,7 @@ func convert[W, T any](wire []W, f func(*W) T) []T {
 	return list
 }
 
-// wireTime is a time as of RFC 3339, in UTC where it names no zone, or in seconds since 1970.
+// wireTime is an RFC 3339 time, in UTC if it has no zone, or a number of seconds since 1970.
 type wireTime struct{ time.Time }
 
 func (t *wireTime) UnmarshalJSON(raw []byte) (err error) {
@@ -256,7 +256,7 @@ func (t *wireTime) UnmarshalJSON(raw []byte) (err error) {
 	return nil
 }
 
-// wireThreadID is a text or a whole number; the ID of a thread of the operating system may need all 64 bits.
+// wireThreadID is a string or an integer. A thread ID of the operating system may need all 64 bits.
 type wireThreadID string
 
 func (id *wireThreadID) UnmarshalJSON(raw []byte) error {
@@ -270,7 +270,7 @@ func (id *wireThreadID) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// wireMessage is a text, or an object with one.
+// wireMessage is a string, or an object that contains one.
 type wireMessage string
 
 func (m *wireMessage) UnmarshalJSON(raw []byte) error {
@@ -288,7 +288,7 @@ func (m *wireMessage) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// wireList is a list, an object with one, {"values": [...]}, or the only element itself.
+// wireList is a list, an object with a list, {"values": [...]}, or a single element.
 type wireList[T any] []T
 
 func (l *wireList[T]) UnmarshalJSON(raw []byte) error {
@@ -306,7 +306,7 @@ func (l *wireList[T]) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, &(*l)[0])
 }
 
-// wireTags are an object or a list of pairs; values may be numbers and booleans, too.
+// wireTags is an object or a list of pairs. Values may also be numbers and booleans.
 type wireTags map[string]string
 
 func (t *wireTags) UnmarshalJSON(raw []byte) error {

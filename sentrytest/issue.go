@@ -7,24 +7,23 @@ import (
 	"sync"
 )
 
-// defaultFingerprint stands for what Sentry groups an event by when it has no fingerprint.
+// defaultFingerprint is the part of a fingerprint that stands for Sentry's own grouping.
 const defaultFingerprint = "{{ default }}"
 
-// An Issue is what Sentry makes of the events that belong together.
+// An Issue is a group of events that Sentry shows as one.
 type Issue struct {
-	Fingerprint []string // of the first event, as it came; {{ default }} where it had none
-	Title       string   // of the newest event
-	Events      []Event  // in the order of arrival
+	Fingerprint []string // the first event's, unchanged; {{ default }} if it had none
+	Title       string   // the newest event's
+	Events      []Event  // in order of arrival
 }
 
-// Issues groups the events as Sentry does, in the order of their first events. Events are of one issue when their
-// fingerprints are the same, those parts filled in that stand for something: {{ default }}, {{ error.type }}, {{
-// message }} and the like. Where there is no fingerprint, or where it says {{ default }}, it is the types and stack
-// traces of the exceptions that count; without stack traces the types and messages; without exceptions the message.
-// Numbers, addresses and the like in messages don't count.
+// Issues groups the events as Sentry does, in the order of their first events. Events belong to one issue if their
+// fingerprints are equal, after variables such as {{ default }}, {{ error.type }} and {{ message }} are filled in. A
+// missing fingerprint, and {{ default }}, mean the types and stack traces of the exceptions; without stack traces the
+// types and messages; without exceptions the message. Numbers, addresses and the like in messages are ignored.
 func (s *Server) Issues() []Issue { return GroupEvents(s.Events()) }
 
-// GroupEvents groups events as [Server.Issues] does, in the order given.
+// GroupEvents groups events as [Server.Issues] does, in the given order.
 func GroupEvents(events []Event) []Issue {
 	var issues []Issue
 	places := make(map[string]int)
@@ -46,11 +45,11 @@ func GroupEvents(events []Event) []Issue {
 	return issues
 }
 
-// maxTitle is the length of a message in a title, in characters; Sentry cuts longer ones.
+// maxTitle limits a message in a title, in characters; Sentry cuts longer ones.
 const maxTitle = 100
 
-// Title returns what Sentry shows as the event's title: type and first line of the outermost exception, first line of
-// the message, or the name of a transaction. That of feedback begins with "User Feedback: ".
+// Title returns the title that Sentry shows for the event: type and first line of the outermost exception, first line
+// of the message, or the name of the transaction. The title of feedback begins with "User Feedback: ".
 func (e Event) Title() string {
 	x := e.outermost()
 	value := cutTitle(x.Value)
@@ -83,14 +82,14 @@ func cutTitle(text string) string {
 	return line
 }
 
-// groupKey is the same for events of one issue only.
+// groupKey returns a key that is equal for events of the same issue only.
 func (e *Event) groupKey() string {
 	fingerprint := e.Fingerprint
 	if len(fingerprint) == 0 {
 		fingerprint = []string{defaultFingerprint}
 	}
 	if len(fingerprint) == 1 && variable(fingerprint[0]) == "default" {
-		return "default" + quoted(e.defaultGroup()) // {{ default }} alone is as none
+		return "default" + quoted(e.defaultGroup()) // {{ default }} alone is the same as none
 	}
 	parts := make([]string, 0, len(fingerprint))
 	for _, part := range fingerprint {
@@ -99,7 +98,7 @@ func (e *Event) groupKey() string {
 	return "fingerprint" + quoted(parts)
 }
 
-// quoted joins parts so that other parts never give the same.
+// quoted joins parts into a string that no other parts give.
 func quoted(parts []string) string {
 	var b []byte
 	for _, part := range parts {
@@ -109,7 +108,7 @@ func quoted(parts []string) string {
 	return string(b)
 }
 
-// variable returns the name in {{ name }}, "" when part is something else.
+// variable returns the name in {{ name }}, "" for any other part.
 func variable(part string) string {
 	name, ok := strings.CutPrefix(strings.TrimSpace(part), "{{")
 	name, closed := strings.CutSuffix(name, "}}")
@@ -119,7 +118,7 @@ func variable(part string) string {
 	return name
 }
 
-// fill returns what a part of a fingerprint stands for.
+// fill returns the value of a part of a fingerprint.
 func (e *Event) fill(part string) []string {
 	name := variable(part)
 	value := ""
@@ -155,7 +154,7 @@ func (e *Event) fill(part string) []string {
 	return []string{value}
 }
 
-// defaultGroup is what Sentry groups by when the event doesn't say.
+// defaultGroup returns what Sentry groups by without a fingerprint.
 func (e *Event) defaultGroup() []string {
 	if len(e.Exceptions) == 0 {
 		return []string{"message", withoutParameters(e.Message)}
@@ -181,7 +180,7 @@ func (e *Event) defaultGroup() []string {
 	return group
 }
 
-// groupFrames returns the frames that count: those of the program itself, or all where there are none.
+// groupFrames returns the frames that count: those of the program itself, or all if it has none.
 func groupFrames(frames []Frame) []Frame {
 	var own []Frame
 	for _, f := range frames {
@@ -195,7 +194,7 @@ func groupFrames(frames []Frame) []Frame {
 	return own
 }
 
-// parameters is what differs between messages of one kind.
+// parameters matches what varies between messages of one kind.
 var parameters = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)` + strings.Join([]string{
 		`[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+`,                                     // e-mail address

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// What Sentry is strict about and encoding/json is not, what makes Sentry refuse an event, and what makes it change
-// one that it takes. The limits are those of Relay, the server that takes events for Sentry.
+// What Sentry's parser is stricter about than encoding/json, why Sentry rejects an event, and what it changes in an
+// event that it accepts. The limits are those of Relay, the server that receives events for Sentry.
 
 // isHex reports whether v is a string of n lower-case hexadecimal digits, not all 0.
 func isHex(v any, n int) bool {
@@ -34,11 +34,11 @@ func isHex(v any, n int) bool {
 	return !zero
 }
 
-// maxDepth is how many objects and lists may lie in one another: at one more Sentry's parser gives up.
+// maxDepth is how deep objects and lists may nest before Sentry's parser gives up.
 const maxDepth = 127
 
-// checkJSON finds what encoding/json lets pass and Sentry's parser doesn't, or of which it would lose a part. It takes
-// it that raw is JSON otherwise: the rest is encoding/json's.
+// checkJSON returns an error for what encoding/json accepts but Sentry's parser rejects or partly loses. raw must be
+// valid for encoding/json.
 func checkJSON(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("broken JSON: not UTF-8")
@@ -52,9 +52,9 @@ func checkJSON(raw []byte) error {
 	return nil
 }
 
-// checkObjects finds objects that lie too deep, and those with two values of one name: of these a server keeps one.
+// checkObjects rejects objects that are nested too deep, and duplicate names in an object, of which a server keeps one.
 func checkObjects(raw []byte) error {
-	var names []map[string]struct{} // of the objects, and lists, that i is in
+	var names []map[string]struct{} // of the objects and lists around i
 	for i := 0; i < len(raw); i++ {
 		switch raw[i] {
 		case '{', '[':
@@ -83,7 +83,7 @@ func checkObjects(raw []byte) error {
 	return nil
 }
 
-// stringAt returns the string that b begins with, quotes included.
+// stringAt returns the string that b begins with, including its quotes.
 func stringAt(b []byte) []byte {
 	for i := 1; i < len(b); i++ {
 		switch b[i] {
@@ -96,7 +96,7 @@ func stringAt(b []byte) []byte {
 	return b
 }
 
-// checkSurrogates finds halves of surrogate pairs. A backslash is only found in strings.
+// checkSurrogates rejects halves of surrogate pairs. Only strings contain a backslash.
 func checkSurrogates(raw []byte) error {
 	for i := 0; i+1 < len(raw); i++ {
 		if raw[i] != '\\' {
@@ -133,8 +133,8 @@ func surrogate(b []byte, base rune) (int, bool) {
 	return length, err == nil && rune(r) >= base && rune(r) < base+0x400
 }
 
-// check finds what makes Sentry refuse an event, but for its age. payloadType is the type that the payload itself
-// names.
+// check returns the reason for which Sentry would reject the event, apart from its age. payloadType is the type in the
+// payload itself.
 func (e *Event) check(payloadType string) error {
 	switch {
 	case payloadType == "" || payloadType == e.Type:
@@ -169,10 +169,10 @@ func (e *Event) checkTransaction() error {
 	return nil
 }
 
-// maxFeedbackChars is the length of a feedback's message. Sentry drops feedback with a longer one.
+// maxFeedbackChars limits a feedback's message. Sentry drops feedback with a longer one.
 const maxFeedbackChars = 4_096
 
-// checkFeedback finds what makes Sentry drop a user's feedback.
+// checkFeedback returns the reason for which Sentry would drop a user's feedback.
 func checkFeedback(c map[string]any) error {
 	for _, name := range []string{"message", "contact_email", "name", "url", "associated_event_id"} {
 		if _, ok := c[name].(string); !ok && c[name] != nil {
@@ -214,28 +214,27 @@ func checkIDs(trace, span any) error {
 	return nil
 }
 
-// How old an event may be. Sentry drops a transaction that is older, or from the future; an event of another type it
-// dates at the time of arrival.
+// Limits on an event's age. Sentry drops an older or future transaction; it dates any other event by its arrival.
 const (
 	maxEventAge       = 30 * 24 * time.Hour
 	maxTransactionAge = 5 * 24 * time.Hour
 	maxAhead          = time.Minute
 )
 
-// maxDrift is how far sent_at may be off before Sentry takes the client's clock to be wrong by that much, and moves
-// the event's times by it.
+// maxDrift limits the error of sent_at. Beyond it, Sentry assumes that the client's clock is wrong by that difference,
+// and moves the event's times.
 const maxDrift = 55 * time.Minute
 
-// bubbleTime reports whether t is a time of a testing/synctest bubble, whose clock starts at midnight UTC 2000-01-01.
-// No test sleeps for ten years.
+// bubbleTime reports whether t is in a testing/synctest bubble, whose clock starts at midnight UTC 2000-01-01. No test
+// sleeps for ten years.
 func bubbleTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return year >= 2000 && year < 2010
 }
 
-// arrival returns when e arrived, by the clock that its times are judged by: the bubble clock if e was captured in a
-// bubble, else the clock of this machine, by which e arrived at received. A client that was made outside the bubble
-// sends by the clock outside: then e arrived when it was captured.
+// arrival returns the time at which e arrived, by the clock that judges its times. For an event captured in a bubble
+// that is the bubble's clock, otherwise the machine's, by which it is received. If a client from outside the bubble
+// sent e, its clock is outside, so the time of the capture counts as the arrival.
 func (e *Event) arrival(received time.Time) time.Time {
 	sent, err := sentAt(e.Header)
 	switch {
@@ -247,7 +246,7 @@ func (e *Event) arrival(received time.Time) time.Time {
 	return received
 }
 
-// ageFault says what is wrong with the time of e, which arrived at received.
+// ageFault returns what is wrong with the time of e, which arrived at received.
 func (e *Event) ageFault(received time.Time) string {
 	maxAge := maxEventAge
 	if e.Type == typeTransaction {
@@ -255,7 +254,7 @@ func (e *Event) ageFault(received time.Time) string {
 	}
 	age := received.Sub(e.Time)
 	switch {
-	case e.Time.IsZero(): // Sentry takes the time of arrival
+	case e.Time.IsZero(): // Sentry uses the time of arrival
 		return ""
 	case age > maxAge:
 		return fmt.Sprintf("timestamp %v is %v old, Sentry takes it up to %v", e.Time, age, maxAge)
@@ -265,39 +264,38 @@ func (e *Event) ageFault(received time.Time) string {
 	return ""
 }
 
-// Lengths in characters up to which Sentry leaves a value alone. Of long texts it lets some more pass before it cuts
-// them.
+// Lengths in characters up to which Sentry leaves a value unchanged. It tolerates a little more of long texts.
 const (
-	maxTagChars           = 200 // of a tag's key and value, each
+	maxTagChars           = 200 // for a tag's key and its value each
 	maxTransactionChars   = 200
 	maxReleaseChars       = 200 // bytes, in fact
-	maxServerNameChars    = 200 // it becomes a tag
+	maxServerNameChars    = 200 // becomes a tag
 	maxEnvironmentChars   = 64  // bytes, in fact
 	maxDistChars          = 64
 	maxLoggerChars        = 64
-	maxUserChars          = 128 // of id, username and name, each
+	maxUserChars          = 128 // for id, username and name each
 	maxEmailChars         = 75
-	maxTextChars          = 8_192 + 200 // of a message, an exception's value and a breadcrumb's message
+	maxTextChars          = 8_192 + 200 // a message, an exception's value or a breadcrumb's message
 	maxExceptionTypeChars = 256 + 20
 	maxMechanismChars     = 128
-	maxFrames             = 250 // of a stack trace; this one in frames
+	maxFrames             = 250 // a stack trace; a number of frames
 )
 
-// A budget is how much of a value Sentry keeps: so many bytes, see [budget.take], and levels of objects and lists, the
-// value itself the first, what lies in the lowest the last.
+// A budget says how much of a value Sentry keeps: bytes, counted as in [budget.take], and levels of objects and lists.
+// The value itself is level 1, the values in the innermost object or list are the last level.
 type budget struct{ bytes, levels int }
 
 var (
 	contextBudget    = budget{8_192, 7}
 	breadcrumbBudget = budget{2_048, 5}
-	extraBudget      = budget{262_144, 7} // of all values together
+	extraBudget      = budget{262_144, 7} // all values together
 	extraValueBudget = budget{16_384, 6}
 )
 
-// An untimely is a fault in the times of an event, which are often a test's own.
+// An untimely error concerns the times of an event, which are often chosen by the test.
 type untimely struct{ error }
 
-// faults finds what Sentry takes but changes or drops.
+// faults returns what Sentry would accept but change or drop.
 func (e *Event) faults(received time.Time) []error {
 	f := faultFinder{e: e}
 	f.times(e.arrival(received))
@@ -314,7 +312,7 @@ func (e *Event) faults(received time.Time) []error {
 	return f.found
 }
 
-// A faultFinder collects what is wrong with an event.
+// A faultFinder collects the faults of an event.
 type faultFinder struct {
 	e     *Event
 	found []error
@@ -334,14 +332,14 @@ func (f *faultFinder) tooLong(name, value string, limit int) {
 	}
 }
 
-// times judges the event's times; it arrived at the given one.
+// times checks the event's times; arrival is when it arrived.
 func (f *faultFinder) times(arrival time.Time) {
 	if what := f.e.ageFault(arrival); what != "" {
 		f.found = append(f.found, untimely{f.describe("%s", what)})
 	}
 	at, err := sentAt(f.e.Header)
 	if bubbleTime(arrival) && !bubbleTime(at) {
-		return // by a client outside the bubble, whose clock is another
+		return // from a client outside the bubble, with another clock
 	}
 	if err == nil && !at.IsZero() && arrival.Sub(at).Abs() > maxDrift {
 		f.found = append(f.found, untimely{f.describe("sent_at is %v, and it arrived at %v: "+
@@ -349,10 +347,10 @@ func (f *faultFinder) times(arrival time.Time) {
 	}
 }
 
-// attributes judges what an event has one of.
+// attributes checks the fields that an event has once.
 func (f *faultFinder) attributes() {
 	e := f.e
-	if e.Type != typeFeedback { // whose message has a limit of its own
+	if e.Type != typeFeedback { // its message has a limit of its own
 		f.tooLong("message", e.Message, maxTextChars)
 	}
 	f.tooLong("transaction name", e.Transaction, maxTransactionChars)
@@ -397,7 +395,7 @@ func (f *faultFinder) user() {
 	}
 }
 
-// exceptions judges the exceptions and threads.
+// exceptions checks the exceptions and threads.
 func (f *faultFinder) exceptions() {
 	for i, x := range f.e.Exceptions {
 		f.tooLong(fmt.Sprintf("exception %d: type", i), x.Type, maxExceptionTypeChars)
@@ -434,10 +432,10 @@ func (f *faultFinder) breadcrumbs() {
 	}
 }
 
-// values judges contexts and extra.
+// values checks contexts and extra.
 func (f *faultFinder) values() {
 	for name, c := range f.e.Contexts {
-		if name == "trace" { // has rules of its own
+		if name == "trace" { // the trace context has rules of its own
 			continue
 		}
 		if _, ok := c["type"]; !ok && len(c) > 0 { // Sentry adds one
@@ -466,7 +464,7 @@ func knownLevel(level string) bool {
 	return false
 }
 
-// tagFault says what is wrong with a tag.
+// tagFault returns what is wrong with a tag.
 func tagFault(name, value string) string {
 	switch {
 	case name == "" || strings.ContainsFunc(name, notInTagKey):
@@ -489,7 +487,7 @@ func notInTagKey(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_.:-", r)
 }
 
-// chars counts the characters of s, or its bytes where these are no more than limit.
+// chars counts the characters of s, or its bytes if those don't exceed limit.
 func chars(s string, limit int) int {
 	if len(s) <= limit {
 		return len(s)
@@ -497,7 +495,7 @@ func chars(s string, limit int) int {
 	return utf8.RuneCountInString(s)
 }
 
-// fault says what of v Sentry would not keep.
+// fault returns which part of v Sentry would drop, "" for none.
 func (b budget) fault(v any) string {
 	left := b
 	if !left.take(v) {
@@ -509,8 +507,8 @@ func (b budget) fault(v any) string {
 	return ""
 }
 
-// take takes what v costs and reports whether there was enough. As Sentry does, it goes through objects in the order
-// of their names, which cost nothing, and a value may cost more than what is left, but for texts.
+// take subtracts the cost of v and reports whether there was enough. As in Sentry, object names cost nothing and are
+// visited in order, and a value that isn't a string may cost more than what is left.
 func (b *budget) take(v any) bool {
 	if b.bytes <= 0 {
 		return false
@@ -545,7 +543,7 @@ func (b *budget) take(v any) bool {
 	return true
 }
 
-// levels counts the objects and lists that lie in one another in v, and the values in the innermost.
+// levels returns the depth of objects and lists in v, including the values in the innermost.
 func levels(v any) int {
 	deepest := 0
 	switch v := v.(type) {
@@ -561,7 +559,7 @@ func levels(v any) int {
 	return deepest + 1
 }
 
-// unixTime is the time of a number of seconds since 1970, to the microsecond.
+// unixTime converts seconds since 1970 to a time, rounded to the microsecond.
 func unixTime(seconds float64) (time.Time, error) {
 	if math.Abs(seconds) > 1e11 {
 		return time.Time{}, fmt.Errorf("%v isn't a time in seconds since 1970", seconds)

@@ -20,52 +20,52 @@ import (
 	"time"
 )
 
-// project is the ID of the only project a server has.
+// project is the ID of the server's only project.
 const project = "1"
 
-// respondGrace is how long Close waits for the function given to Respond once its request is cancelled. One that takes
-// no notice of the cancellation is left behind.
+// respondGrace is how long Close waits for the function given to Respond after cancelling its request. A function that
+// ignores the cancellation is left behind.
 const respondGrace = 250 * time.Millisecond
 
 // A Server is a Sentry server on a loopback address, with one project. It records everything it receives, in memory.
-// Its methods may be called from many goroutines at once, and after Close. Events, check-ins and envelopes share their
+// Its methods are safe for concurrent use, and may be called after Close. Events, check-ins and envelopes share their
 // maps and bytes with the server: they must not be changed.
 //
-// With testing/synctest the server is made outside the bubble and the client inside. Each answer ends its connection,
-// so that no goroutine of the client stays in the bubble. Events from the year 2000, where the clock of a bubble
-// starts, are judged by that clock. All methods may be called inside the bubble. Those that wait go by its clock, which
-// runs once the requests of the client are answered; if a request hangs until the timeout is over by the real clock as
-// well, the server closes and the wait ends. A function given to Respond runs outside the bubble.
+// With testing/synctest, make the server outside the bubble and the client inside. Each answer closes its connection,
+// so that no goroutine of the client stays in the bubble. Events from the year 2000, where a bubble's clock starts, are
+// judged by that clock. All methods may be called inside the bubble. Methods that wait use the bubble's clock, which
+// runs once the client's requests are answered. If a request hangs until the timeout has also passed by the real clock,
+// the server closes and the wait ends. A function given to Respond runs outside the bubble.
 type Server struct {
 	tb        testing.TB
 	now       func() time.Time
-	hangAfter time.Duration // see the constant
+	hangAfter time.Duration // a field, so that tests can shorten it
 	key       string        // the project's public key
 	address   string
 	http      http.Server
-	served    chan struct{} // closed when http has stopped accepting
+	served    chan struct{} // closed when http no longer accepts connections
 
 	closeOnce   sync.Once
 	closing     chan struct{}    // closed by Close
 	ended       chan struct{}    // closed when Close has nothing left to wait for
-	taking      sync.WaitGroup   // requests that the server itself is at work on
-	bubbleWaits chan *bubbleWait // those that begin
+	taking      sync.WaitGroup   // requests that the server itself is handling
+	bubbleWaits chan *bubbleWait // waits in bubbles that begin
 
 	mu        sync.Mutex
 	closed    bool
-	hung      bool // closed because a request hangs and kept a wait in a bubble from ending
+	hung      bool // closed because a request hung and blocked a wait in a bubble
 	hijacked  map[net.Conn]struct{}
 	respond   *responder
 	answering int           // calls of respond in progress
-	answered  chan struct{} // closed when the server is closed and answering 0
+	answered  chan struct{} // closed once the server is closed and answering is 0
 	requests  int
-	finished  int           // of requests
+	finished  int           // finished requests
 	arrival   chan struct{} // closed at the next arrival, or when the server closes
 	received
 	refused []error
 }
 
-// received is what has arrived.
+// received holds what has arrived.
 type received struct {
 	envelopes    []Envelope
 	events       []Event
@@ -73,9 +73,9 @@ type received struct {
 	feedback     []Event
 	checkIns     []CheckIn
 	items        map[string][]Item
-	ids          map[string]struct{} // of events, transactions and feedback
+	ids          map[string]struct{} // IDs of events, transactions and feedback
 	duplicates   int
-	discarded    map[string]map[string]int // by client reports
+	discarded    map[string]map[string]int // from client reports
 }
 
 type responder struct {
@@ -83,10 +83,10 @@ type responder struct {
 	n int // requests so far
 }
 
-// NewServer starts a server. When tb's test ends, the server is closed, and the test fails for what nobody has
-// noticed: a part of an event that Sentry would have changed or dropped without a word, unless the test asked for it
-// with [Server.Refused]. What the client was told, a refusal, and times that are off are only logged. With a nil tb
-// the caller closes the server. If no loopback address can be had, NewServer fails the test, or panics if tb is nil.
+// NewServer starts a server. At the end of tb's test, it closes the server, and fails the test if Sentry would have
+// silently changed or dropped a part of an event, unless the test has fetched that with [Server.Refused]. It only logs
+// what the client was told: rejections and wrong times. With a nil tb the caller must Close the server. If no loopback
+// address is available, NewServer fails the test, or panics if tb is nil.
 func NewServer(tb testing.TB) *Server {
 	if tb != nil {
 		tb.Helper()
@@ -94,7 +94,7 @@ func NewServer(tb testing.TB) *Server {
 	return newServer(tb, time.Now)
 }
 
-// newServer is NewServer with a clock for the time of arrival.
+// newServer is NewServer with a clock for arrivals.
 func newServer(tb testing.TB, now func() time.Time) *Server {
 	if tb != nil {
 		tb.Helper()
@@ -120,16 +120,16 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.http.Handler = http.HandlerFunc(s.serve)
-	s.http.ErrorLog = log.New(io.Discard, "", 0) // of broken connections, which tests bring about on purpose
+	s.http.ErrorLog = log.New(io.Discard, "", 0) // tests break connections on purpose
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
 	}
 	s.http.ConnState = s.connState
-	s.http.SetKeepAlivesEnabled(false) // an open connection keeps a goroutine of the client in its bubble
+	s.http.SetKeepAlivesEnabled(false) // an open connection would keep a goroutine of the client in its bubble
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(listener) // ends with ErrServerClosed
+		_ = s.http.Serve(listener) // returns ErrServerClosed
 	}()
 	go func() {
 		defer close(s.ended)
@@ -142,7 +142,7 @@ func newServer(tb testing.TB, now func() time.Time) *Server {
 	return s
 }
 
-// cleanUp ends the server at the end of tb's test and fails the test for what nobody has noticed.
+// cleanUp closes the server at the end of tb's test and fails the test for faults that it hasn't fetched.
 func (s *Server) cleanUp() {
 	s.tb.Helper()
 	s.Close()
@@ -167,8 +167,7 @@ func listen() (net.Listener, error) {
 	return listener, err
 }
 
-// newKey makes a key of the server's own, so that what a client of another test sends too late isn't taken for this
-// one's.
+// newKey returns a random key, so that late events of another test's client are rejected.
 func newKey() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -178,11 +177,11 @@ func newKey() string {
 // DSN returns the DSN of the server's project.
 func (s *Server) DSN() string { return "http://" + s.key + "@" + s.address + "/" + project }
 
-// Respond lets f answer requests: the server answers itself those for which f returns false. n numbers the requests
-// from 0, counted since this call of Respond. Both f and the server can read the whole body. f is called in the
-// request's goroutine, for several requests at once if they come so; it may write any answer, hijack the connection,
-// panic with [http.ErrAbortHandler] to cut it, or hang until r.Context() is done, which Close sees to. A nil f leaves
-// all answers to the server.
+// Respond makes f answer requests. If f returns false, the server answers as usual. n numbers the requests from 0 since
+// this call of Respond. Both f and the server can read the whole body. f runs in the request's goroutine, so it must be
+// safe for concurrent use. It may write any answer, hijack the connection, cut it by panicking with
+// [http.ErrAbortHandler], or block until r.Context() is done, which Close ensures. A nil f makes the server answer all
+// requests.
 func (s *Server) Respond(f func(n int, w http.ResponseWriter, r *http.Request) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,16 +191,16 @@ func (s *Server) Respond(f func(n int, w http.ResponseWriter, r *http.Request) b
 	}
 }
 
-// Close stops the server: it cancels the requests in progress, cuts all connections and waits for the server's
-// goroutines, but no longer than a moment for a function given to Respond. What has arrived can still be read. A
-// second Close does nothing.
+// Close stops the server: it cancels the running requests, cuts all connections and waits for the server's goroutines.
+// It waits only briefly for a function given to Respond. The methods that read what arrived keep working. A second
+// Close does nothing.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() { close(s.closing) })
 	<-s.ended
 }
 
-// shutDown does the work of Close, in a goroutine outside any bubble: one inside can't wait by the real clock. cancel
-// cancels the contexts of requests.
+// shutDown does the work of Close, in a goroutine outside any bubble, because one inside can't wait by the real clock.
+// cancel cancels the requests' contexts.
 func (s *Server) shutDown(cancel context.CancelFunc) {
 	s.mu.Lock()
 	s.closed = true
@@ -212,8 +211,8 @@ func (s *Server) shutDown(cancel context.CancelFunc) {
 	hijacked := s.hijacked
 	s.mu.Unlock()
 
-	_ = s.http.Close() // of the listener and the connections; nothing to do about an error
-	cancel()           // after it, lest what is cancelled still gets to answer
+	_ = s.http.Close() // from closing listener and connections; nothing can be done about it
+	cancel()           // after closing, so that cancelled requests can't answer any more
 	for c := range hijacked {
 		_ = c.Close()
 	}
@@ -227,11 +226,10 @@ func (s *Server) shutDown(cancel context.CancelFunc) {
 	}
 }
 
-// connKey is the key of a request's net.Conn in its context.
+// connKey is the context key of a request's net.Conn.
 type connKey struct{}
 
-// connState keeps the connections that a function given to Respond has taken over: the http.Server no longer closes
-// them.
+// connState tracks the connections that a function given to Respond has hijacked: http.Server no longer closes them.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	if state != http.StateHijacked {
 		return
@@ -278,7 +276,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	wire, err := body.all(r.ContentLength)
 	if err != nil {
 		if !errors.Is(err, errTooLarge) {
-			panic(http.ErrAbortHandler) // the client broke off
+			panic(http.ErrAbortHandler) // the client closed the connection
 		}
 		drain(r, body)
 		s.reply(w, "", err)
@@ -292,7 +290,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, id, err)
 }
 
-// answer lets respond answer and returns whether it did.
+// answer runs respond and reports whether it answered.
 func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *http.Request, body *replay) (done bool) {
 	s.mu.Lock()
 	if s.closed {
@@ -327,8 +325,8 @@ func (s *Server) answer(respond *responder, n int, w http.ResponseWriter, r *htt
 	return done || hijacked
 }
 
-// drain reads the rest of a request: a client that is still sending when the connection closes may see a reset instead
-// of the answer. A client that asks before it sends, sends nothing after an answer.
+// drain reads the rest of a request. A client that is still sending when the connection closes may see a reset instead
+// of the answer. A client that asks first ("Expect: 100-continue") sends nothing after an answer.
 func drain(r *http.Request, body *replay) {
 	if r.Header.Get("Expect") == "" {
 		_, _ = io.Copy(io.Discard, body.from)
@@ -343,7 +341,7 @@ func (s *Server) reply(w http.ResponseWriter, id string, err error) {
 			_, _ = io.WriteString(w, "{}")
 			return
 		}
-		_, _ = io.WriteString(w, `{"id":"`+id+`"}`) // checked to be hexadecimal
+		_, _ = io.WriteString(w, `{"id":"`+id+`"}`) // known to be hexadecimal
 		return
 	}
 	s.mu.Lock()
@@ -369,7 +367,7 @@ func headerRune(r rune) rune {
 	return r
 }
 
-// A refusal is an error with the status it is answered with.
+// A refusal is an error with the HTTP status of its answer.
 type refusal struct {
 	status int
 	err    error
@@ -385,7 +383,7 @@ func refuse(status int, format string, args ...any) error {
 	return &refusal{status, fmt.Errorf(format, args...)}
 }
 
-// parse reads what the request carries, as strictly as Sentry or stricter. event is nil if there is none.
+// parse reads the request's content, at least as strictly as Sentry. event is nil if there is none.
 func (s *Server) parse(r *http.Request, wire []byte) (e Envelope, event *Event, err error) {
 	if r.Method != http.MethodPost {
 		return e, nil, refuse(http.StatusMethodNotAllowed, "method %s, want POST", r.Method)
@@ -432,7 +430,7 @@ func authKey(r *http.Request) string {
 	return r.URL.Query().Get("sentry_key")
 }
 
-// keep stores an envelope that was taken.
+// keep stores an accepted envelope.
 func (s *Server) keep(e Envelope, event *Event) {
 	var faults []error
 	if event != nil {
@@ -473,7 +471,8 @@ func (s *Server) keep(e Envelope, event *Event) {
 	}
 }
 
-// announce tells who waits for an arrival. It runs outside any bubble, as the channel must. mu is held.
+// announce wakes those who wait for an arrival. It must run outside any bubble, because the channel is outside. mu is
+// held.
 func (s *Server) announce() {
 	if s.closed {
 		return
@@ -482,65 +481,63 @@ func (s *Server) announce() {
 	s.arrival = make(chan struct{})
 }
 
-// Arrivals returns a channel that is closed when the next envelope has arrived, or when the server closes; after Close
-// it is closed. Ask for the channel first and for what has arrived then, so that nothing is missed in between. Inside a
-// bubble of testing/synctest use [Server.WaitEvents] and the like instead: the bubble's clock stands still while
-// something in it waits for a channel from outside.
+// Arrivals returns a channel that is closed when the next envelope arrives, or when the server closes; after Close it
+// is already closed. To miss nothing, get the channel first and read what has arrived afterwards. Inside a bubble of
+// testing/synctest use [Server.WaitEvents] and similar methods instead: the bubble's clock stops while something in it
+// waits for a channel from outside.
 func (s *Server) Arrivals() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.arrival
 }
 
-// Events returns the errors and messages, in the order of arrival. An event that arrived twice is there once, as at
-// Sentry.
+// Events returns the errors and messages, in order of arrival. As at Sentry, an event that arrived twice occurs once.
 func (s *Server) Events() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
 }
 
-// Transactions returns the transactions, in the order of arrival, each once.
+// Transactions returns the transactions, in order of arrival, each once.
 func (s *Server) Transactions() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.transactions)
 }
 
-// Feedback returns what users wrote, in the order of arrival, each once: events of Type "feedback" with the text in
-// Message, and the rest (contact_email, name, url, associated_event_id) in Contexts["feedback"]. They are not among
-// [Server.Events].
+// Feedback returns users' feedback, in order of arrival, each once: events of Type "feedback" with the text in Message
+// and the rest (contact_email, name, url, associated_event_id) in Contexts["feedback"]. [Server.Events] doesn't include
+// them.
 func (s *Server) Feedback() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.feedback)
 }
 
-// CheckIns returns the check-ins, in the order of arrival; repeated ones as often as they arrived. Sentry shows those
-// of one ID as one, with the newest status.
+// CheckIns returns the check-ins, in order of arrival, including repeated ones. Sentry shows check-ins with the same ID
+// as one, with the newest status.
 func (s *Server) CheckIns() []CheckIn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.checkIns)
 }
 
-// Envelopes returns all envelopes that the server took, in the order of arrival; repeated ones as often as they
-// arrived.
+// Envelopes returns all accepted envelopes, in order of arrival, including repeated ones.
 func (s *Server) Envelopes() []Envelope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.envelopes)
 }
 
-// Items returns the items of a type, such as "log", "trace_metric", "check_in" or one that the server doesn't know, in
-// the order of arrival; repeated ones as often as they arrived.
+// Items returns the items of a type, such as "log", "trace_metric", "check_in" or an unknown one, in order of arrival,
+// including repeated ones.
 func (s *Server) Items(itemType string) []Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.items[itemType])
 }
 
-// ClientReports returns how much clients said they had to discard, in all, by reason and category:
+// ClientReports returns how much clients reported as discarded, in total, by reason and category:
 // ClientReports()["queue_overflow"]["error"].
 func (s *Server) ClientReports() map[string]map[string]int {
 	s.mu.Lock()
@@ -555,24 +552,24 @@ func (s *Server) ClientReports() map[string]map[string]int {
 	return reports
 }
 
-// Duplicates returns how often an event or transaction arrived that had arrived before.
+// Duplicates returns how often an event or transaction arrived again.
 func (s *Server) Duplicates() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.duplicates
 }
 
-// Requests returns how many requests there were, those that Respond's function answered included.
+// Requests returns the number of requests, including those that Respond's function answered.
 func (s *Server) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests
 }
 
-// Refused returns, and forgets, what was wrong with the requests since the last call, in the order of arrival: what
-// the server refused, and what it took although Sentry would have changed or dropped a part of it, such as a tag that
-// is too long. What is never asked for comes up at the test's end, see [NewServer]. Answers of Respond's function are
-// no refusals.
+// Refused returns what was wrong with the requests since the last call, in order of arrival: what the server rejected,
+// and what it accepted although Sentry would have changed or dropped a part, such as a tag that is too long. Faults
+// that the test never fetches fail it or are logged at its end; see [NewServer]. Answers of Respond's function don't
+// count.
 func (s *Server) Refused() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// WaitEvents waits until there are n errors and messages, or the time is up, or the server is closed, and returns what
-// has arrived, which may be more. With a tb it fails the test at once if there are fewer, and says what did arrive; it
-// must then be called from the test's own goroutine. See [Server] for waiting inside a bubble of testing/synctest.
+// WaitEvents waits until n errors and messages have arrived, the timeout is over or the server is closed. It returns
+// what has arrived, which may be more. With a tb it fails the test at once if there are fewer than n, and says what did
+// arrive. It must then be called from the test's own goroutine. See [Server] for waiting inside a bubble of
+// testing/synctest.
 func (s *Server) WaitEvents(n int, timeout time.Duration) []Event {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -27,7 +28,7 @@ func (s *Server) WaitTransactions(n int, timeout time.Duration) []Event {
 	return waitFor(s, "transactions", n, timeout, func() []Event { return s.transactions })
 }
 
-// WaitItems is like [Server.WaitEvents], for the items of a type, as of [Server.Items].
+// WaitItems is like [Server.WaitEvents], for the items of a type; see [Server.Items].
 func (s *Server) WaitItems(itemType string, n int, timeout time.Duration) []Item {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -36,13 +37,12 @@ func (s *Server) WaitItems(itemType string, n int, timeout time.Duration) []Item
 	return waitFor(s, what, n, timeout, func() []Item { return s.items[itemType] })
 }
 
-// WaitEvent waits for an error or message that match accepts and returns the first one in the order of arrival, which
-// may have arrived before the call. A nil match accepts any. If none has come when the time is up or the server is
-// closed, it fails the test at once and says what did arrive; it must then be called from the test's own goroutine.
+// WaitEvent waits for an error or message that match accepts and returns the first, in order of arrival. It may have
+// arrived before the call. A nil match accepts any. If there is none when the timeout is over or the server is closed,
+// WaitEvent fails the test at once and says what did arrive. It must then be called from the test's own goroutine.
 // Without a tb it returns the zero Event instead.
 //
-// match is called in the caller's goroutine, once for each event, and may call any method of s. A panic of it is the
-// caller's.
+// match runs in the caller's goroutine, once per event, and may call any method of s. If it panics, so does WaitEvent.
 func (s *Server) WaitEvent(match func(Event) bool, timeout time.Duration) Event {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -51,7 +51,7 @@ func (s *Server) WaitEvent(match func(Event) bool, timeout time.Duration) Event 
 	looked := 0
 	ok := s.wait(timeout, func() bool {
 		s.mu.Lock()
-		arrived := s.events[looked:] // what has arrived never changes, so it can be read without the lock
+		arrived := s.events[looked:] // the elements never change, so reading them needs no lock
 		s.mu.Unlock()
 		for _, e := range arrived {
 			looked++
@@ -69,7 +69,7 @@ func (s *Server) WaitEvent(match func(Event) bool, timeout time.Duration) Event 
 }
 
 // RequireNoEvents fails the test at once, naming the events, if an error or message has arrived. It doesn't wait: call
-// it after a Flush of the client, from the test's own goroutine. Without a tb it panics instead, as [NewServer] does.
+// it after a Flush of the client, from the test's own goroutine. Without a tb it panics instead.
 func (s *Server) RequireNoEvents() {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -85,7 +85,7 @@ func (s *Server) RequireNoEvents() {
 	s.tb.Fatalf("%s", problem)
 }
 
-// waitFor waits for list, which is called with s.mu held, to have n elements.
+// waitFor waits until list, which it calls with s.mu held, has n elements.
 func waitFor[T any](s *Server, what string, n int, timeout time.Duration, list func() []T) []T {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -104,14 +104,15 @@ func waitFor[T any](s *Server, what string, n int, timeout time.Duration, list f
 	return got
 }
 
-// shortestPause is the first interval of polling; a request takes about as long.
+// shortestPause is the first interval of polling, about the duration of a request.
 const shortestPause = time.Millisecond
 
-// wait calls done until it returns true, the time is up or the server is closed, and returns whether done did.
+// wait calls done until it returns true, the timeout is over or the server is closed, and returns the last result of
+// done.
 //
-// It polls because nothing else works inside a bubble. A channel made inside must not be touched from outside. A
-// channel made outside, while anything inside waits for it, stops the bubble clock, and with it the back-off of the
-// client. A sleep in a bubble ends once the requests of the client are answered.
+// It polls because nothing else works inside a bubble. A channel made inside must not be used outside. A channel made
+// outside stops the bubble's clock while anything inside waits for it, and with it the client's back-off. A sleep in a
+// bubble ends once the client's requests are answered.
 func (s *Server) wait(timeout time.Duration, done func() bool) bool {
 	if done() {
 		return true
@@ -145,7 +146,7 @@ func (s *Server) isClosed() bool {
 	return s.closed
 }
 
-// after says when a wait has ended in vain.
+// after says why a wait has failed.
 func (s *Server) after(timeout time.Duration) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,8 +159,8 @@ func (s *Server) after(timeout time.Duration) string {
 	return fmt.Sprintf("after %v", timeout)
 }
 
-// A bubbleWait is a wait inside a bubble. Its timeout goes by the bubble clock, which stands still while a request is
-// in progress: with a request that hangs the wait would never end.
+// A bubbleWait is a wait inside a bubble. Its timeout follows the bubble's clock, which stands still while a request is
+// in progress. With a request that hangs, the wait would never end.
 type bubbleWait struct {
 	timeout time.Duration
 	ended   atomic.Bool
@@ -167,19 +168,20 @@ type bubbleWait struct {
 
 const (
 	// hangAfter is how long, beyond the timeout of a wait in a bubble and by the real clock, requests may be in
-	// progress without one that begins or ends. A request takes milliseconds, on a busy machine a second.
+	// progress without one beginning or ending. A request takes milliseconds, on a busy machine a second.
 	hangAfter = 5 * time.Second
 
 	hangTick = 10 * time.Millisecond
 )
 
-// watchBubbles returns on Close, or when a request hangs and keeps a wait in a bubble from ending.
+// watchBubbles returns on Close, or when a request hangs and blocks a wait in a bubble.
 func (s *Server) watchBubbles() {
-	waits := make(map[*bubbleWait]time.Time) // since when
+	waits := make(map[*bubbleWait]time.Time) // and since when
 	ticker := time.NewTicker(hangTick)
 	ticker.Stop()
 	defer ticker.Stop()
-	requests, last := 0, time.Now() // requests begun and ended, and when one last was or none was in progress
+	// Requests begun and ended, and when that number last changed or none was in progress.
+	requests, last := 0, time.Now()
 	for {
 		select {
 		case <-s.closing:
@@ -212,10 +214,10 @@ func (s *Server) watchBubbles() {
 	}
 }
 
-// overviewLines is how many lines an overview has for each kind of thing: enough to find the mistake.
+// overviewLines limits how many lines an overview has for each kind of thing: enough to find the mistake.
 const overviewLines = 20
 
-// overview says what has arrived, for people.
+// overview describes what has arrived, for people.
 func (s *Server) overview() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +254,7 @@ func list[T any](b *strings.Builder, things []T, line func(T) string) {
 	}
 }
 
-// line says what e is, in a line. Of its tags it leaves out those that say where it happened, not what.
+// line describes e in one line. It leaves out tags that say where it happened instead of what.
 func (e Event) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", e.Type, e.ID, e.Title())

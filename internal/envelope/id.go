@@ -9,15 +9,15 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// NewID returns an ID for an event or a check-in.
+// NewID returns a random ID for an event or a check-in.
 func NewID() sentry.EventID {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return sentry.EventID(hex.EncodeToString(id[:]))
 }
 
-// FitID returns the ID of an event or a check-in as Sentry takes it: it drops what has another. The same text becomes
-// the same ID, so that the check-ins of one run stay together.
+// FitID returns id in the form that Sentry accepts; Sentry drops an event or a check-in with another. The same text
+// always gives the same ID, so that the check-ins of one run stay together. For "" it returns a new ID.
 func FitID(id sentry.EventID) sentry.EventID {
 	if id == "" {
 		return NewID()
@@ -29,9 +29,9 @@ func FitID(id sentry.EventID) sentry.EventID {
 	return sentry.EventID(hex.EncodeToString(sum[:16]))
 }
 
-// PlainID returns id as Sentry writes it, in 32 small hexadecimal digits; "" for what is no ID.
+// PlainID returns id in Sentry's form, 32 lower-case hexadecimal digits, or "" if id is no ID.
 func PlainID(id sentry.EventID) sentry.EventID {
-	if isID(id) { // as nearly all are
+	if isID(id) { // the usual case
 		return id
 	}
 	if id = sentry.EventID(strings.ToLower(strings.ReplaceAll(string(id), "-", ""))); isID(id) {
