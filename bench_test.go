@@ -34,7 +34,8 @@ func (discard) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_ = r.Body.Close()
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")),
+		Request: r}, nil
 }
 
 // blockSize is how many calls one side makes before it is the other's turn.
@@ -90,7 +91,8 @@ func benchInit(b *testing.B, dir string) {
 
 func benchInitWith(b *testing.B, dir string, options func(*sentry.ClientOptions)) {
 	b.Helper()
-	err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, Release: "bench@1", Environment: "bench", OutboxDir: dir,
+	err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, Release: "bench@1", Environment: "bench",
+		OutboxDir: dir,
 		ClientOptions: func(o *sentry.ClientOptions) {
 			o.HTTPTransport = discard{}
 			options(o)
@@ -121,7 +123,8 @@ func bareHub(b *testing.B, transport sentry.Transport, contexts map[string]sentr
 func systemContexts(b *testing.B) map[string]sentry.Context {
 	b.Helper()
 	mock := &sentry.MockTransport{}
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, ClientOptions: func(o *sentry.ClientOptions) { o.Transport = mock }}); err != nil {
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN,
+		ClientOptions: func(o *sentry.ClientOptions) { o.Transport = mock }}); err != nil {
 		b.Fatal(err)
 	}
 	defer sentryconfig.Close(0)
@@ -171,7 +174,8 @@ func BenchmarkCaptureWithHook(b *testing.B) {
 
 func bareException(hub *sentry.Hub, err error) {
 	hub.WithScope(func(scope *sentry.Scope) {
-		scope.SetTags(map[string]string{"task_type": "bench", "error_type": "x", "environment_detected": "development", "os_name": "Linux"})
+		scope.SetTags(map[string]string{"task_type": "bench", "error_type": "x", "environment_detected": "development",
+			"os_name": "Linux"})
 		scope.SetContext("task", sentry.Context{"task_type": "bench", "data": benchData})
 		scope.SetFingerprint([]string{"bench", "x"})
 		hub.CaptureException(err)
@@ -209,13 +213,16 @@ func BenchmarkTaskSpan(b *testing.B) {
 					span.Finish()
 				},
 				func() {
-					span := sentry.StartSpan(sentry.SetHubOnContext(ctx, hub.Clone()), "task", sentry.WithTransactionName("task.bench"),
+					span := sentry.StartSpan(sentry.SetHubOnContext(ctx, hub.Clone()), "task",
+						sentry.WithTransactionName("task.bench"),
 						sentry.WithDescription("Execute bench (1/10)"))
-					for key, value := range map[string]string{"task_type": "bench", "task_index": strconv.Itoa(0), "total_tasks": strconv.Itoa(10),
+					for key, value := range map[string]string{"task_type": "bench", "task_index": strconv.Itoa(0),
+						"total_tasks":          strconv.Itoa(10),
 						"environment_detected": "development", "os_name": "Linux"} {
 						span.SetTag(key, value)
 					}
-					span.SetContext("task", sentry.Context{"task_type": "bench", "index": 0, "total": 10, "data": benchData})
+					span.SetContext("task", sentry.Context{"task_type": "bench", "index": 0, "total": 10,
+						"data": benchData})
 					span.Status = sentry.SpanStatusOK
 					span.Finish()
 				},
@@ -230,7 +237,8 @@ func BenchmarkBreadcrumb(b *testing.B) {
 	ctx := context.Background()
 	sideBySide(b, "1.2",
 		func() {
-			sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x", "ok": true})
+			sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x",
+				"ok": true})
 		},
 		func() {
 			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "bench", Level: sentry.LevelInfo,
@@ -295,7 +303,8 @@ func BenchmarkOff(b *testing.B) {
 
 func BenchmarkInit(b *testing.B) {
 	for b.Loop() {
-		err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN, ClientOptions: func(o *sentry.ClientOptions) { o.HTTPTransport = discard{} }})
+		err := sentryconfig.Init(sentryconfig.Options{DSN: benchDSN,
+			ClientOptions: func(o *sentry.ClientOptions) { o.HTTPTransport = discard{} }})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -25,7 +25,8 @@ func TestBreadcrumbIsACopy(t *testing.T) {
 	inner["n"], data["late"] = 2, true
 	sentryconfig.CaptureTaskException(t.Context(), errors.New("x"), "x", nil, nil)
 	b := one(t, server).Breadcrumbs[0]
-	if b.Message != "step" || b.Category != "cat" || b.Level != "info" || b.Data["late"] != nil || fmt.Sprint(b.Data["inner"]) != "map[n:1]" {
+	if b.Message != "step" || b.Category != "cat" || b.Level != "info" || b.Data["late"] != nil ||
+		fmt.Sprint(b.Data["inner"]) != "map[n:1]" {
 		t.Errorf("breadcrumb %+v", b)
 	}
 	if len(data) != 3 {
@@ -95,7 +96,8 @@ func TestLogHandlerBreadcrumbs(t *testing.T) {
 		t.Error("the handler isn't enabled from INFO on")
 	}
 	logger.Debug("too low")
-	logger.Info("step", "key", masked("real"), slog.Group("empty"), slog.Group("h", "d", time.Second), "err", errors.New("e"))
+	logger.Info("step", "key", masked("real"), slog.Group("empty"), slog.Group("h", "d", time.Second), "err",
+		errors.New("e"))
 	slog.New(sentryconfig.NewLogHandler(next)).Error("bad", "category", "net", "n", 1.5)
 	sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
 	e := one(t, server)

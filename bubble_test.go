@@ -52,12 +52,13 @@ func TestClientAroundBubble(t *testing.T) {
 			server := start(t, sentryconfig.Options{OutboxDir: dir})
 			sentryconfig.CaptureTaskFailure(t.Context(), "outside", "before", nil, nil)
 			synctest.Test(t, func(t *testing.T) {
-				_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "inside"}, func(ctx context.Context) error {
-					time.Sleep(time.Hour)
-					span := sentry.StartSpan(ctx, "step")
-					span.Finish()
-					return errors.New("x")
-				})
+				_ = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "inside"},
+					func(ctx context.Context) error {
+						time.Sleep(time.Hour)
+						span := sentry.StartSpan(ctx, "step")
+						span.Finish()
+						return errors.New("x")
+					})
 				if !sentryconfig.Flush(time.Minute) {
 					t.Errorf("Flush inside = false; stats %+v", sentryconfig.ReadStats())
 				}

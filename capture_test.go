@@ -30,8 +30,10 @@ func TestExceptionEvent(t *testing.T) {
 	if id == "" || e.ID != string(id) {
 		t.Errorf("ID %q, event %q", id, e.ID)
 	}
-	if e.Level != "error" || e.Transaction != "task.disk_check" || e.Environment != "production" || e.Release != "svc@1" {
-		t.Errorf("level %q, transaction %q, environment %q, release %q", e.Level, e.Transaction, e.Environment, e.Release)
+	if e.Level != "error" || e.Transaction != "task.disk_check" || e.Environment != "production" ||
+		e.Release != "svc@1" {
+		t.Errorf("level %q, transaction %q, environment %q, release %q", e.Level, e.Transaction, e.Environment,
+			e.Release)
 	}
 	if want := []string{"disk_check", "fs.PathError", "not_exist"}; !slices.Equal(e.Fingerprint, want) {
 		t.Errorf("fingerprint %q, want %q", e.Fingerprint, want)
@@ -47,7 +49,8 @@ func TestExceptionEvent(t *testing.T) {
 		t.Error("no tag os_name")
 	}
 	task := e.Contexts["task"]
-	if task["task_type"] != "disk_check" || fmt.Sprint(task["index"]) != "2" || fmt.Sprint(task["total"]) != "5" || fmt.Sprint(task["data"]) != "map[drive:C]" {
+	if task["task_type"] != "disk_check" || fmt.Sprint(task["index"]) != "2" || fmt.Sprint(task["total"]) != "5" ||
+		fmt.Sprint(task["data"]) != "map[drive:C]" {
 		t.Errorf("context task = %v", task)
 	}
 	if got := fmt.Sprint(e.Contexts["report"]); got != "map[lines:3 type_:os]" {
@@ -67,7 +70,8 @@ func TestExceptionEvent(t *testing.T) {
 		t.Errorf("%d exceptions, want the whole chain", len(e.Exceptions))
 	}
 	frames := outermost.Frames
-	if len(frames) == 0 || !strings.HasSuffix(frames[len(frames)-1].Function, "TestExceptionEvent") || !frames[len(frames)-1].InApp {
+	if len(frames) == 0 || !strings.HasSuffix(frames[len(frames)-1].Function, "TestExceptionEvent") ||
+		!frames[len(frames)-1].InApp {
 		t.Errorf("the stack trace doesn't end in the caller: %+v", frames)
 	}
 	for _, f := range frames {
@@ -79,7 +83,8 @@ func TestExceptionEvent(t *testing.T) {
 
 // By these names Relay parses a context as something of its own, and drops what it doesn't expect there.
 func TestNamesOfSentrysContexts(t *testing.T) {
-	names := strings.Fields("app browser chromiumstabilityreport client_os cloud_resource cloudresource culture device feedback flags gpu " +
+	names := strings.Fields("app browser chromiumstabilityreport client_os cloud_resource cloudresource culture " +
+		"device feedback flags gpu " +
 		"memory_info monitor nel os ota_updates otaupdates otel performance_score performancescore profile replay reprocessing response " +
 		"runtime spring threadpool_info trace unity")
 	server := start(t, sentryconfig.Options{})
@@ -100,13 +105,15 @@ func TestFailureEvent(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
 	id := sentryconfig.CaptureTaskFailure(t.Context(), "backup", "3 files differ", []string{"a"}, nil)
 	e := one(t, server)
-	if e.ID != string(id) || e.Message != "backup: 3 files differ" || e.Level != "error" || e.Transaction != "task.backup" {
+	if e.ID != string(id) || e.Message != "backup: 3 files differ" || e.Level != "error" ||
+		e.Transaction != "task.backup" {
 		t.Errorf("event %+v", e)
 	}
 	if want := []string{"backup", "task_failure"}; !slices.Equal(e.Fingerprint, want) {
 		t.Errorf("fingerprint %q", e.Fingerprint)
 	}
-	if e.Tags["failure_type"] != "task_status_failure" || e.Tags["task_type"] != "backup" || e.Tags["environment_detected"] != "development" {
+	if e.Tags["failure_type"] != "task_status_failure" || e.Tags["task_type"] != "backup" ||
+		e.Tags["environment_detected"] != "development" {
 		t.Errorf("tags %v", e.Tags)
 	}
 	if task := e.Contexts["task"]; task["index"] != nil || task["total"] != nil || fmt.Sprint(task["data"]) != "[a]" {
@@ -159,11 +166,13 @@ func TestHostileErrors(t *testing.T) {
 	for i := range many {
 		many[i] = errors.New("one of many")
 	}
-	for i, err := range []error{&hostile{}, loop, typedNil, errors.Join(many...), errors.New(strings.Repeat("x", 4<<20)), errors.New(""), errors.New("\xff\x00")} {
+	for i, err := range []error{&hostile{}, loop, typedNil, errors.Join(many...),
+		errors.New(strings.Repeat("x", 4<<20)), errors.New(""), errors.New("\xff\x00")} {
 		if id := sentryconfig.CaptureTaskException(t.Context(), err, "hostile", nil, nil); id == "" {
 			t.Errorf("error %d is not captured", i)
 		}
-		if err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "hostile"}, func(context.Context) error { return err }); err == nil {
+		if err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "hostile"},
+			func(context.Context) error { return err }); err == nil {
 			t.Errorf("error %d: RunTask returns nil", i)
 		}
 	}
@@ -232,7 +241,8 @@ func (s several) Unwrap() error          { return s[0] }
 // The parts of an error that wraps several are a group in Sentry, and each hangs on the one that wraps it.
 func TestExceptionGroups(t *testing.T) {
 	a, b := errors.New("a"), errors.New("b")
-	for name, err := range map[string]error{"joined": errors.Join(a, fmt.Errorf("in: %w", b)), "many": several{a, fmt.Errorf("in: %w", b)}, "both": fmt.Errorf("%w, %w", a, fmt.Errorf("in: %w", b))} {
+	for name, err := range map[string]error{"joined": errors.Join(a, fmt.Errorf("in: %w", b)),
+		"many": several{a, fmt.Errorf("in: %w", b)}, "both": fmt.Errorf("%w, %w", a, fmt.Errorf("in: %w", b))} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, sentryconfig.Options{})
 			sentryconfig.CaptureTaskException(t.Context(), err, "t", nil, nil)
@@ -242,9 +252,11 @@ func TestExceptionGroups(t *testing.T) {
 				if x.Mechanism.ParentID != nil {
 					parent = *x.Mechanism.ParentID
 				}
-				got = append(got, fmt.Sprintf("%d %d %q %t %t", x.Mechanism.ExceptionID, parent, x.Mechanism.Source, x.Mechanism.IsExceptionGroup, x.Value == err.Error()))
+				got = append(got, fmt.Sprintf("%d %d %q %t %t", x.Mechanism.ExceptionID, parent, x.Mechanism.Source,
+					x.Mechanism.IsExceptionGroup, x.Value == err.Error()))
 			}
-			want := []string{`3 2 "unwrap" false false`, `2 0 "errors[1]" false false`, `1 0 "errors[0]" false false`, `0 -1 "" true true`}
+			want := []string{`3 2 "unwrap" false false`, `2 0 "errors[1]" false false`, `1 0 "errors[0]" false false`,
+				`0 -1 "" true true`}
 			if !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}

@@ -158,7 +158,8 @@ func TestJoinedFailures(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := client.RunTask(ctx, sentryconfig.Task{Type: name}, func(ctx context.Context) error {
-			return client.RunTask(ctx, sentryconfig.Task{Type: name}, func(context.Context) error { cancel(); return test.err })
+			return client.RunTask(ctx, sentryconfig.Task{Type: name},
+				func(context.Context) error { cancel(); return test.err })
 		})
 		flushClient(t, client)
 		var got []string
@@ -168,7 +169,8 @@ func TestJoinedFailures(t *testing.T) {
 				if e.Message == "" {
 					got[len(got)-1] = e.Title()
 				}
-				if te := (*sentryconfig.TaskError)(nil); len(got) == 1 && (!errors.As(err, &te) || string(te.EventID) != e.ID) {
+				if te := (*sentryconfig.TaskError)(nil); len(got) == 1 &&
+					(!errors.As(err, &te) || string(te.EventID) != e.ID) {
 					t.Errorf("%s: the error's event isn't the first: %#v", name, te)
 				}
 			}

@@ -61,7 +61,8 @@ func TestClientsSideBySide(t *testing.T) {
 					}
 					for _, e := range append(server.WaitEvents(tasks, 0), server.WaitTransactions(tasks, 0)...) {
 						if e.Tags["task_type"] != name || len(e.Breadcrumbs) > 1 {
-							t.Errorf("event of %s, with %d breadcrumbs, at the server of %s", e.Tags["task_type"], len(e.Breadcrumbs), name)
+							t.Errorf("event of %s, with %d breadcrumbs, at the server of %s", e.Tags["task_type"],
+								len(e.Breadcrumbs), name)
 						}
 					}
 					if n := len(server.Events()) + len(server.Transactions()); n != 2*tasks {
@@ -151,12 +152,14 @@ func TestWhoseClient(t *testing.T) {
 			t.Errorf("%s: %q and %q, want %q and %q", name, got, transactions, check.want, check.transactions)
 		}
 	}
-	for name, e := range map[string]sentrytest.Event{"logged to a": serverA.Events()[3], "logged": serverB.Events()[2]} {
+	for name, e := range map[string]sentrytest.Event{"logged to a": serverA.Events()[3],
+		"logged": serverB.Events()[2]} {
 		if len(e.Breadcrumbs) != 1 || e.Breadcrumbs[0].Message != name {
 			t.Errorf("breadcrumbs %v, want %q", e.Breadcrumbs, name)
 		}
 	}
-	if outer, inner := serverA.Transactions()[0], serverB.Transactions()[0]; outer.Contexts["trace"]["trace_id"] != inner.Contexts["trace"]["trace_id"] {
+	if outer, inner := serverA.Transactions()[0],
+		serverB.Transactions()[0]; outer.Contexts["trace"]["trace_id"] != inner.Contexts["trace"]["trace_id"] {
 		t.Error("b's task doesn't continue the trace of a's")
 	}
 }
@@ -182,8 +185,10 @@ func TestParallel(t *testing.T) {
 			span.Finish()
 			flushClient(t, client)
 			e := server.WaitEvents(1, 0)[0]
-			if e.Message != name+": out of order" || len(e.Breadcrumbs) != 2 || len(server.Events()) != 1 || len(server.Transactions()) != 1 {
-				t.Errorf("%q with %d breadcrumbs, %d events, %d transactions", e.Message, len(e.Breadcrumbs), len(server.Events()),
+			if e.Message != name+": out of order" || len(e.Breadcrumbs) != 2 || len(server.Events()) != 1 ||
+				len(server.Transactions()) != 1 {
+				t.Errorf("%q with %d breadcrumbs, %d events, %d transactions", e.Message, len(e.Breadcrumbs),
+					len(server.Events()),
 					len(server.Transactions()))
 			}
 		})
@@ -196,13 +201,14 @@ func TestTaskBeginsWithoutBreadcrumbs(t *testing.T) {
 	for i := range 3 {
 		slog.New(sentryconfig.NewLogHandler(nil)).Info("between tasks")
 		sentry.AddBreadcrumb(&sentry.Breadcrumb{Message: "by sentry-go"})
-		_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "x", Index: i}, func(ctx context.Context) error {
-			sentryconfig.AddBreadcrumb(ctx, "own", "", "", nil)
-			inner := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "y"}, func(ctx context.Context) error {
-				return errors.New("inner")
+		_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "x", Index: i},
+			func(ctx context.Context) error {
+				sentryconfig.AddBreadcrumb(ctx, "own", "", "", nil)
+				inner := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "y"}, func(ctx context.Context) error {
+					return errors.New("inner")
+				})
+				return errors.Join(inner, errors.New("x"))
 			})
-			return errors.Join(inner, errors.New("x"))
-		})
 	}
 	flush(t)
 	for _, e := range server.WaitEvents(6, 0) {
@@ -216,7 +222,8 @@ func TestTaskBeginsWithoutBreadcrumbs(t *testing.T) {
 func TestNothingToReportTo(t *testing.T) {
 	var none *sentryconfig.Client
 	log := new(recorder)
-	silent, err := sentryconfig.New(sentryconfig.Options{Logger: slog.New(log), OutboxDir: t.TempDir(), CrashReports: true})
+	silent, err := sentryconfig.New(sentryconfig.Options{Logger: slog.New(log), OutboxDir: t.TempDir(),
+		CrashReports: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,10 +239,11 @@ func TestNothingToReportTo(t *testing.T) {
 		if id := client.CaptureTaskException(t.Context(), errors.New("x"), "", nil, nil); id != "" {
 			t.Errorf("%s: ID %s", name, id)
 		}
-		if id := client.CaptureTaskFailure(nil, "", "", nil, nil); id != "" { //nolint:staticcheck // a nil ctx is allowed
+		if id := client.CaptureTaskFailure(nil, "", "", nil, nil); id != "" { //nolint:staticcheck // nil works
 			t.Errorf("%s: ID %s", name, id)
 		}
-		if ctx, span := client.CreateTaskSpan(nil, "", 0, 0, nil); ctx == nil || span != nil { //nolint:staticcheck // as above
+		ctx, span := client.CreateTaskSpan(nil, "", 0, 0, nil) //nolint:staticcheck // as above
+		if ctx == nil || span != nil {
 			t.Errorf("%s: context %v, span %v", name, ctx, span)
 		}
 		err := client.RunTask(t.Context(), sentryconfig.Task{}, func(context.Context) error { ran = true; panic("x") })
@@ -327,7 +335,8 @@ func TestDefaultClient(t *testing.T) {
 	if a, b := len(serverA.Events()), len(serverB.Events()); a != 2 || b != 1 {
 		t.Errorf("%d and %d events, want 2 and 1", a, b)
 	}
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: serverB.DSN()}); !errors.Is(err, sentryconfig.ErrInitialized) {
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: serverB.DSN()}); !errors.Is(err,
+		sentryconfig.ErrInitialized) {
 		t.Errorf("Init beside a default Client: %v", err)
 	}
 	if !sentryconfig.Close(time.Minute) || sentryconfig.Default() != nil {
@@ -387,12 +396,14 @@ func TestReconfigure(t *testing.T) {
 		return len(server.Transactions()) > before
 	}
 
-	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.User["username"] == nil || !strings.Contains(string(e.Raw), "open-sesame") {
+	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.User["username"] == nil ||
+		!strings.Contains(string(e.Raw), "open-sesame") {
 		t.Errorf("at first: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendPII = sentry.Set(false) })
 	e := capture()
-	if e.Contexts["process"]["pid"] == nil || e.Contexts["process"]["cmdline"] != nil || e.User["username"] != nil || e.ServerName != "" {
+	if e.Contexts["process"]["pid"] == nil || e.Contexts["process"]["cmdline"] != nil || e.User["username"] != nil ||
+		e.ServerName != "" {
 		t.Errorf("without personal data: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendPII = sentry.Set(true) })
@@ -500,9 +511,11 @@ func TestReconfigureUnderClientOptions(t *testing.T) {
 	if err := client.Reconfigure(sentryconfig.Options{DSN: server.DSN(), SecretKeys: []string{"x"}}); err != nil {
 		t.Fatal(err)
 	}
-	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error { return errors.New("x") })
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "x"},
+		func(context.Context) error { return errors.New("x") })
 	flushClient(t, client)
-	if e := server.WaitEvents(1, 0)[0]; e.User["username"] != nil || e.Contexts["process"]["cmdline"] != nil || len(server.Transactions()) > 0 {
+	if e := server.WaitEvents(1, 0)[0]; e.User["username"] != nil || e.Contexts["process"]["cmdline"] != nil ||
+		len(server.Transactions()) > 0 {
 		t.Errorf("personal data or a transaction: %s", e.Raw)
 	}
 }
@@ -522,7 +535,8 @@ func TestStatsJSON(t *testing.T) {
 				LastError *string
 			}
 		}
-		if jsonErr != nil || json.Unmarshal(text, &got) != nil || got.Sentry.Captured != 1 || got.Sentry.DroppedBy == nil {
+		if jsonErr != nil || json.Unmarshal(text, &got) != nil || got.Sentry.Captured != 1 ||
+			got.Sentry.DroppedBy == nil {
 			t.Errorf("%s, %v", text, jsonErr)
 		}
 		if err == nil != (got.Sentry.LastError == nil) || err != nil && *got.Sentry.LastError != err.Error() {
@@ -540,7 +554,11 @@ func callbacks(f func()) sentryconfig.Options {
 		ClientOptions: func(o *sentry.ClientOptions) {
 			o.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event { f(); return e }
 			o.BeforeSendTransaction = o.BeforeSend
-			o.BeforeBreadcrumb = func(b *sentry.Breadcrumb, _ *sentry.BreadcrumbHint) *sentry.Breadcrumb { f(); return b }
+			o.BeforeBreadcrumb = func(b *sentry.Breadcrumb,
+				_ *sentry.BreadcrumbHint) *sentry.Breadcrumb {
+				f()
+				return b
+			}
 			o.TracesSampler = func(sentry.SamplingContext) float64 { f(); return 1 }
 		},
 	}
@@ -578,7 +596,8 @@ func TestCallbacks(t *testing.T) {
 				sentryconfig.Close(0)
 				_, _ = c.Stats(), c.Reconfigure(sentryconfig.Options{DSN: server.DSN(), OutboxDir: dir})
 				c.CaptureTaskFailure(context.Background(), "callback", "x", nil, nil)
-				_ = c.RunTask(context.Background(), sentryconfig.Task{Type: "callback"}, func(context.Context) error { return errors.New("x") })
+				_ = c.RunTask(context.Background(), sentryconfig.Task{Type: "callback"},
+					func(context.Context) error { return errors.New("x") })
 				c.AddBreadcrumb(context.Background(), "x", "", "", nil)
 				c.Flush(0)
 				c.SetEnabled(true)

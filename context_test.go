@@ -68,7 +68,8 @@ func text(v any) bool {
 func number(from, to float64) func(any) bool {
 	return func(v any) bool {
 		n, ok := v.(float64)
-		return ok && n >= from && n <= to && fmt.Sprintf("%.2f", n) == fmt.Sprintf("%.2f", float64(int64(n*100+0.5))/100)
+		return ok && n >= from && n <= to && fmt.Sprintf("%.2f", n) == fmt.Sprintf("%.2f",
+			float64(int64(n*100+0.5))/100)
 	}
 }
 
@@ -123,7 +124,8 @@ func readEverywhere(t *testing.T, opts sentryconfig.Options) []sentrytest.Event 
 }
 
 // captureUntil captures an error until its event, which it returns, is as ok wants it.
-func captureUntil(t *testing.T, server *sentrytest.Server, ctx context.Context, ok func(sentrytest.Event) bool) sentrytest.Event {
+func captureUntil(t *testing.T, server *sentrytest.Server, ctx context.Context,
+	ok func(sentrytest.Event) bool) sentrytest.Event {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil)
@@ -245,7 +247,8 @@ func TestContextOfTheHostWins(t *testing.T) {
 	span.Finish()
 	for _, e := range append(server.WaitTransactions(1, time.Minute), event) {
 		device := e.Contexts["device"]
-		if device["arch"] != "abacus" || device["model"] != "desk" || device["processor_count"] != float64(runtime.NumCPU()) {
+		if device["arch"] != "abacus" || device["model"] != "desk" ||
+			device["processor_count"] != float64(runtime.NumCPU()) {
 			t.Errorf("%s: device %v", e.Type, device)
 		}
 		if e.User["username"] != "operator" {
@@ -381,7 +384,8 @@ func TestContextsOfAnOwnTransport(t *testing.T) {
 	for range 2 {
 		sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
 		for _, e := range mock.Events() {
-			if e.Contexts["os"]["name"] == nil || len(mock.Events()) == 2 && e == mock.Events()[1] && e.Contexts["os"]["vandal"] != nil {
+			if e.Contexts["os"]["name"] == nil || len(mock.Events()) == 2 && e == mock.Events()[1] &&
+				e.Contexts["os"]["vandal"] != nil {
 				t.Errorf("context os %v", e.Contexts["os"])
 			}
 			for _, c := range e.Contexts {
@@ -468,7 +472,8 @@ func TestEventCapturedAgain(t *testing.T) {
 	}
 	flush(t)
 	for _, sent := range server.WaitEvents(2, time.Minute) {
-		if sent.Contexts["os"]["name"] == nil || len(sent.Contexts["system"]) == 0 || sent.Contexts["system"][""] != nil {
+		if sent.Contexts["os"]["name"] == nil || len(sent.Contexts["system"]) == 0 ||
+			sent.Contexts["system"][""] != nil {
 			t.Errorf("contexts %v", sent.Contexts)
 		}
 	}

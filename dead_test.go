@@ -130,7 +130,8 @@ func TestNestedTasksOfADeadProcess(t *testing.T) {
 	var inner []string
 	for _, r := range running {
 		task := r.(map[string]any)
-		if began, err := time.Parse(time.RFC3339Nano, fmt.Sprint(task["began"])); err != nil || began.After(outer.Time) {
+		if began, err := time.Parse(time.RFC3339Nano, fmt.Sprint(task["began"])); err != nil ||
+			began.After(outer.Time) {
 			t.Errorf("began: %v", task["began"])
 		}
 		inner = append(inner, fmt.Sprintf("%v %v/%v", task["task_type"], task["index"], task["total"]))

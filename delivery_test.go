@@ -40,7 +40,8 @@ func TestBurst(t *testing.T) {
 			for range goroutines {
 				wg.Go(func() {
 					for i := range next {
-						id := sentryconfig.CaptureTaskException(context.Background(), errors.New("out of paper"), "print", map[string]any{"page": i}, nil)
+						id := sentryconfig.CaptureTaskException(context.Background(), errors.New("out of paper"),
+							"print", map[string]any{"page": i}, nil)
 						ids[i] = string(id)
 					}
 				})
@@ -64,7 +65,8 @@ func TestBurst(t *testing.T) {
 					t.Fatalf("event %d (%q) is lost; %d arrived; %+v", i, id, len(arrived), sentryconfig.ReadStats())
 				}
 			}
-			if stats := sentryconfig.ReadStats(); stats.Delivered != uint64(n) || stats.Dropped > 0 || server.Duplicates() > 0 {
+			if stats := sentryconfig.ReadStats(); stats.Delivered != uint64(n) || stats.Dropped > 0 ||
+				server.Duplicates() > 0 {
 				t.Errorf("%+v, %d duplicates", stats, server.Duplicates())
 			}
 		})
@@ -80,7 +82,8 @@ func TestWaysToTheServer(t *testing.T) {
 			h.ServeHTTP(w, r)
 		})
 	}
-	proxy := httptest.NewServer(count(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}})) // the request names its target
+	// The request names its target.
+	proxy := httptest.NewServer(count(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}}))
 	defer proxy.Close()
 	for name, set := range map[string]func(*sentry.ClientOptions, *httptest.Server){
 		"HTTPProxy":  func(o *sentry.ClientOptions, _ *httptest.Server) { o.HTTPProxy = proxy.URL },
@@ -138,7 +141,8 @@ func TestUntrustedServer(t *testing.T) {
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	defer secure.Close()
-	dsn := strings.Replace(strings.Replace(server.DSN(), "http://", "https://", 1), hostOf(server.DSN()), hostOf(secure.URL), 1)
+	dsn := strings.Replace(strings.Replace(server.DSN(), "http://", "https://", 1), hostOf(server.DSN()),
+		hostOf(secure.URL), 1)
 	initialise(t, server, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.Dsn = dsn }})
 	if sentryconfig.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
 		t.Error("not captured")
@@ -217,7 +221,8 @@ func TestProxyWords(t *testing.T) {
 	if sentryconfig.Flush(5*time.Minute) || time.Since(began) > time.Minute {
 		t.Errorf("Flush: true, or not at once: %v", time.Since(began))
 	}
-	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil || !strings.Contains(stats.LastError.Error(), "407") {
+	if stats := sentryconfig.ReadStats(); stats.Pending != 1 || stats.LastError == nil ||
+		!strings.Contains(stats.LastError.Error(), "407") {
 		t.Errorf("%+v", stats)
 	}
 }
@@ -231,20 +236,21 @@ func TestOffAtInit(t *testing.T) {
 	sentryconfig.Close(0)
 
 	asked := make(chan struct{}, 1)
-	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false), ClientOptions: func(o *sentry.ClientOptions) {
-		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
-			asked <- struct{}{}
-			return nil, errors.New("no network")
-		})
-		o.Integrations = func(list []sentry.Integration) []sentry.Integration { // Init takes its time
-			select {
-			case <-asked:
-				t.Error("the backlog is sent while reporting is to be off")
-			case <-time.After(200 * time.Millisecond):
+	initialise(t, server, sentryconfig.Options{OutboxDir: dir, Enabled: sentry.Set(false),
+		ClientOptions: func(o *sentry.ClientOptions) {
+			o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+				asked <- struct{}{}
+				return nil, errors.New("no network")
+			})
+			o.Integrations = func(list []sentry.Integration) []sentry.Integration { // Init takes its time
+				select {
+				case <-asked:
+					t.Error("the backlog is sent while reporting is to be off")
+				case <-time.After(200 * time.Millisecond):
+				}
+				return list
 			}
-			return list
-		}
-	}})
+		}})
 	sentryconfig.Close(0)
 	initialise(t, server, sentryconfig.Options{OutboxDir: dir})
 	one(t, server)
@@ -323,7 +329,8 @@ func TestEventOfAnotherType(t *testing.T) {
 // TestNoClientReports: ClientOptions.DisableClientReports is the user's last word.
 func TestNoClientReports(t *testing.T) {
 	for _, disabled := range []bool{false, true} {
-		server := start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.DisableClientReports = disabled }})
+		set := func(o *sentry.ClientOptions) { o.DisableClientReports = disabled }
+		server := start(t, sentryconfig.Options{ClientOptions: set})
 		server.Respond(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 			if n == 0 {
 				w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -380,7 +387,8 @@ func TestCloseBeforeAServerThatHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, dir := range []string{"", t.TempDir()} {
 				before := clientGoroutines()
-				if err := sentryconfig.Init(sentryconfig.Options{DSN: c.dsn, OutboxDir: dir, ClientOptions: c.set}); err != nil {
+				if err := sentryconfig.Init(sentryconfig.Options{DSN: c.dsn, OutboxDir: dir,
+					ClientOptions: c.set}); err != nil {
 					t.Fatal(err)
 				}
 				for range 1000 {

@@ -65,7 +65,8 @@ func main() { sentryconfig.CaptureTaskException(nil, probe{}, "", nil, nil) }
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(symbols), "main.probe.Error") && !strings.Contains(string(symbols), "main.(*probe).Error") {
+	if !strings.Contains(string(symbols), "main.probe.Error") &&
+		!strings.Contains(string(symbols), "main.(*probe).Error") {
 		t.Error("the program lacks what it needs: are these its symbols?")
 	}
 	if strings.Contains(string(symbols), "NobodyCalls") {

@@ -48,8 +48,10 @@ func runChild(role string) {
 			os.Exit(3)
 		}
 	}
-	must(sentryconfig.Init(sentryconfig.Options{DSN: os.Getenv("CHILD_DSN"), OutboxDir: os.Getenv("CHILD_OUTBOX"), Release: "child@1", CrashReports: role != "killed"}))
-	ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "slow_task", 1, 4, map[string]any{"drive": "D", "password": "hunter2"})
+	must(sentryconfig.Init(sentryconfig.Options{DSN: os.Getenv("CHILD_DSN"), OutboxDir: os.Getenv("CHILD_OUTBOX"),
+		Release: "child@1", CrashReports: role != "killed"}))
+	ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "slow_task", 1, 4,
+		map[string]any{"drive": "D", "password": "hunter2"})
 	sentryconfig.AddBreadcrumb(ctx, "half-way", "step", "", nil)
 	switch role {
 	case "killed":
@@ -136,12 +138,15 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	if interrupted.ID == "" {
 		t.Fatalf("the interrupted task isn't reported: %v", events)
 	}
-	if interrupted.Level != "fatal" || interrupted.Release != "child@1" || interrupted.Tags["failure_type"] != "task_interrupted" ||
+	if interrupted.Level != "fatal" || interrupted.Release != "child@1" ||
+		interrupted.Tags["failure_type"] != "task_interrupted" ||
 		fmt.Sprint(interrupted.Fingerprint) != "[slow_task task_interrupted]" {
-		t.Errorf("interrupted event: level %s, release %s, tags %v, fingerprint %v", interrupted.Level, interrupted.Release, interrupted.Tags, interrupted.Fingerprint)
+		t.Errorf("interrupted event: level %s, release %s, tags %v, fingerprint %v", interrupted.Level,
+			interrupted.Release, interrupted.Tags, interrupted.Fingerprint)
 	}
 	task := interrupted.Contexts["task"]
-	if got := fmt.Sprint(task); got != "map[data:map[drive:D password:[Filtered]] index:1 task_type:slow_task total:4]" {
+	const want = "map[data:map[drive:D password:[Filtered]] index:1 task_type:slow_task total:4]"
+	if got := fmt.Sprint(task); got != want {
 		t.Errorf("context task = %s", got)
 	}
 	sentryconfig.Close(time.Minute)
@@ -257,7 +262,8 @@ func TestCrashIsReported(t *testing.T) {
 				t.Fatalf("crash event %+v", crash)
 			}
 			x := crash.Exceptions[0]
-			if x.Type != want.kind || !strings.Contains(x.Value, want.value) || *x.Mechanism.Handled || len(x.Frames) == 0 {
+			if x.Type != want.kind || !strings.Contains(x.Value, want.value) || *x.Mechanism.Handled ||
+				len(x.Frames) == 0 {
 				t.Fatalf("exception %+v", x)
 			}
 			if top := x.Frames[len(x.Frames)-1]; !strings.Contains(top.Function, want.frame) {
@@ -316,7 +322,8 @@ func TestOwnCrashOutputStays(t *testing.T) {
 			if err == nil {
 				t.Fatal("the child didn't crash")
 			}
-			if own, err := os.ReadFile(filepath.Join(dir, "own")); err != nil || !strings.Contains(string(own), "out of the blue") {
+			if own, err := os.ReadFile(filepath.Join(dir, "own")); err != nil ||
+				!strings.Contains(string(own), "out of the blue") {
 				t.Errorf("the program's own crash output: %q, %v", own, err)
 			}
 			if warns := strings.Contains(string(out), "SetCrashOutput"); warns != (role == "has a crash output") {

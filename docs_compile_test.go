@@ -182,7 +182,8 @@ func (p place) exports(t *testing.T, names []string) map[string]string {
 	}
 	built, _, _ := strings.Cut(runtime.Version(), " ")
 	if version := strings.TrimSpace(run("env", "GOVERSION")); version != built {
-		t.Skipf("the go command is %s, this test was built by %s: the code of the pages is not compiled", version, built)
+		t.Skipf("the go command is %s, this test was built by %s: the code of the pages is not compiled", version,
+			built)
 	}
 	exports := make(map[string]string)
 	list := append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, names...)

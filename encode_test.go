@@ -162,7 +162,8 @@ func reportEverything(t *testing.T, suffix string) {
 		scope.AddAttachment(&sentry.Attachment{
 			Filename: "log" + suffix + ".bin", ContentType: "text/plain" + suffix, Payload: []byte{0, 1, 0}})
 		err := fmt.Errorf("wrapped%s: %w", suffix, errors.New("out of paper"+suffix))
-		sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{"extra" + suffix: data, "text": "value" + suffix})
+		sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{"extra" + suffix: data,
+			"text": "value" + suffix})
 		scope.ClearAttachments()
 		sentryconfig.CaptureTaskFailure(ctx, "", "reason"+suffix, data, nil)
 		log := sentry.NewLogger(ctx)
@@ -222,7 +223,8 @@ func TestForms(t *testing.T) {
 		}
 	}
 	for _, tx := range server.Transactions() {
-		if n := map[string]int{"task.print": 1, "task.empty": 0, "plain transaction": 1}[tx.Transaction]; len(tx.Spans) != n {
+		if n := map[string]int{"task.print": 1, "task.empty": 0,
+			"plain transaction": 1}[tx.Transaction]; len(tx.Spans) != n {
 			t.Errorf("%s: %d spans, want %d", tx.Transaction, len(tx.Spans), n)
 		}
 	}
@@ -286,7 +288,8 @@ func TestNULs(t *testing.T) {
 			t.Errorf("%q isn't followed by U+FFFD anywhere", text)
 		}
 	}
-	if checkIns := server.CheckIns(); len(checkIns) == 0 || checkIns[0].MonitorSlug != "nightly" { // a slug takes neither
+	// A slug takes neither.
+	if checkIns := server.CheckIns(); len(checkIns) == 0 || checkIns[0].MonitorSlug != "nightly" {
 		t.Errorf("check-ins %+v", checkIns)
 	}
 }
@@ -386,7 +389,8 @@ func TestCommonTags(t *testing.T) {
 // TestURLOfAPrivateRequest: what stands for the machine's name in a URL leaves it one.
 func TestURLOfAPrivateRequest(t *testing.T) {
 	server := start(t, sentryconfig.Options{SendPII: sentry.Set(false)})
-	scrubbed := &sentry.Request{URL: "http://[host]:8080/a"} // as of a machine with a longer name than this one may have
+	// As of a machine with a longer name than this one may have.
+	scrubbed := &sentry.Request{URL: "http://[host]:8080/a"}
 	sentry.CurrentHub().Clone().CaptureEvent(&sentry.Event{Message: "x", Request: scrubbed})
 	if raw := one(t, server).Raw; !bytes.Contains(raw, []byte(`"url":"http://host:8080/a"`)) {
 		t.Errorf("%s", raw)

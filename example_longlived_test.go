@@ -193,7 +193,8 @@ func ExampleRunTask_retry() {
 		return sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "download"},
 			func(ctx context.Context) (err error) {
 				for attempt := 1; attempt <= 3; attempt++ {
-					span := sentry.StartSpan(ctx, "attempt", sentry.WithDescription(fmt.Sprintf("attempt %d of 3", attempt)))
+					span := sentry.StartSpan(ctx, "attempt",
+						sentry.WithDescription(fmt.Sprintf("attempt %d of 3", attempt)))
 					if err = nil; attempt <= fails {
 						err = errors.New("connection lost")
 						span.Status = sentry.SpanStatusUnavailable
@@ -203,7 +204,8 @@ func ExampleRunTask_retry() {
 						return nil
 					}
 					// A step on the way, not an event. Here the program would wait.
-					sentryconfig.AddBreadcrumb(ctx, err.Error(), "retry", sentry.LevelWarning, map[string]any{"attempt": attempt})
+					sentryconfig.AddBreadcrumb(ctx, err.Error(), "retry", sentry.LevelWarning,
+						map[string]any{"attempt": attempt})
 				}
 				return fmt.Errorf("after 3 attempts: %w", err)
 			})
@@ -338,7 +340,8 @@ func writePrometheus(w io.Writer, s sentryconfig.Stats) {
 	} {
 		fmt.Fprintf(w, "# TYPE task_%s %s\n", series.name, series.kind)
 		for _, taskType := range slices.Sorted(maps.Keys(s.Tasks)) {
-			fmt.Fprintf(w, "task_%s{type=\"%s\"} %d\n", series.name, label.Replace(taskType), series.value(s.Tasks[taskType]))
+			fmt.Fprintf(w, "task_%s{type=\"%s\"} %d\n", series.name, label.Replace(taskType),
+				series.value(s.Tasks[taskType]))
 		}
 	}
 }

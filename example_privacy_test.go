@@ -22,7 +22,8 @@ func Example_whatIsSent() {
 	defer client.Close(10 * time.Second)
 
 	data := map[string]any{"share": `\\fs01\backup`, "password": "hunter2"}
-	client.CaptureTaskFailure(context.Background(), "backup", `net use Z: \\fs01\backup hunter2 /user:bob failed`, data, nil)
+	client.CaptureTaskFailure(context.Background(), "backup", `net use Z: \\fs01\backup hunter2 /user:bob failed`, data,
+		nil)
 	client.Flush(10 * time.Second)
 
 	event := server.Events()[0]

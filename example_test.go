@@ -26,7 +26,8 @@ import (
 // exampleServer starts a server and has the package report to it; the caller calls stop.
 func exampleServer() (server *sentrytest.Server, stop func()) {
 	server = sentrytest.NewServer(nil)
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "runner@1.0.0", Environment: "production"}); err != nil {
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: server.DSN(), Release: "runner@1.0.0",
+		Environment: "production"}); err != nil {
 		fmt.Println(err)
 	}
 	return server, func() {
@@ -110,7 +111,8 @@ func ExampleDefault() {
 	_, stop := exampleServer()
 	defer stop()
 
-	fmt.Println(sentryconfig.Default().CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil, nil) != "")
+	fmt.Println(sentryconfig.Default().CaptureTaskFailure(context.Background(), "backup", "the disk is full", nil,
+		nil) != "")
 	// Output:
 	// true
 	// true
@@ -297,7 +299,8 @@ func ExampleTaskSpanFromContext() {
 
 	ctx, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
 	defer span.Finish()
-	fmt.Println(sentryconfig.TaskSpanFromContext(ctx) == span, sentryconfig.TaskSpanFromContext(context.Background()) == nil)
+	fmt.Println(sentryconfig.TaskSpanFromContext(ctx) == span,
+		sentryconfig.TaskSpanFromContext(context.Background()) == nil)
 	// Output: true true
 }
 
@@ -307,7 +310,8 @@ func ExampleAddBreadcrumb() {
 
 	ctx, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
 	defer span.Finish()
-	sentryconfig.AddBreadcrumb(ctx, "copying", "file", sentry.LevelInfo, map[string]any{"name": "IMG_0042.JPG", "password": "hunter2"})
+	sentryconfig.AddBreadcrumb(ctx, "copying", "file", sentry.LevelInfo, map[string]any{"name": "IMG_0042.JPG",
+		"password": "hunter2"})
 	sentryconfig.CaptureTaskException(ctx, errors.New("out of paper"), "", nil, nil)
 	sentryconfig.Flush(10 * time.Second)
 	for _, b := range server.WaitEvents(1, 10*time.Second)[0].Breadcrumbs {
@@ -320,7 +324,8 @@ func ExampleNewLogHandler() {
 	server, stop := exampleServer()
 	defer stop()
 
-	logger := slog.New(sentryconfig.NewLogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	logger := slog.New(sentryconfig.NewLogHandler(slog.NewTextHandler(os.Stderr,
+		&slog.HandlerOptions{Level: slog.LevelError})))
 	ctx, span := sentryconfig.CreateTaskSpan(context.Background(), "backup", 0, 1, nil)
 	defer span.Finish()
 	logger.InfoContext(ctx, "copying", "category", "file", "name", "IMG_0042.JPG")
@@ -337,7 +342,8 @@ func ExampleSetEnabled() {
 	defer stop()
 
 	sentryconfig.SetEnabled(false)
-	fmt.Printf("%q\n", sentryconfig.CaptureTaskException(context.Background(), errors.New("unheard"), "backup", nil, nil))
+	fmt.Printf("%q\n", sentryconfig.CaptureTaskException(context.Background(), errors.New("unheard"), "backup", nil,
+		nil))
 	sentryconfig.SetEnabled(true)
 	fmt.Println(len(sentryconfig.CaptureTaskException(context.Background(), errors.New("heard"), "backup", nil, nil)))
 	// Output:
@@ -392,7 +398,8 @@ func ExampleLoadOptions() {
 
 func ExampleOptions_UnmarshalJSON() {
 	var opts sentryconfig.Options
-	fmt.Println(opts.UnmarshalJSON([]byte(`{"release": "runner@1.0.0", "outbox_bytes": 1048576}`)), opts.Release, opts.OutboxBytes)
+	fmt.Println(opts.UnmarshalJSON([]byte(`{"release": "runner@1.0.0", "outbox_bytes": 1048576}`)), opts.Release,
+		opts.OutboxBytes)
 	// Output: <nil> runner@1.0.0 1048576
 }
 
@@ -444,7 +451,8 @@ func ExampleTaskError() {
 	_, stop := exampleServer()
 	defer stop()
 
-	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup"}, func(context.Context) error { return fs.ErrPermission })
+	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup"},
+		func(context.Context) error { return fs.ErrPermission })
 	var te *sentryconfig.TaskError
 	if errors.As(err, &te) {
 		fmt.Println(te.Task.Type, len(te.EventID), te.Err)
@@ -498,9 +506,11 @@ func ExampleTaskFailure() {
 	server, stop := exampleServer()
 	defer stop()
 
-	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "disk_check"}, func(context.Context) error {
-		return &sentryconfig.TaskFailure{Reason: "3 reallocated sectors", Extra: map[string]any{"smart": map[string]any{"reallocated": 3}}}
-	})
+	err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "disk_check"},
+		func(context.Context) error {
+			return &sentryconfig.TaskFailure{Reason: "3 reallocated sectors",
+				Extra: map[string]any{"smart": map[string]any{"reallocated": 3}}}
+		})
 	fmt.Println(err)
 	sentryconfig.Flush(10 * time.Second)
 	fmt.Println(server.Events()[0].Contexts["smart"]["reallocated"])

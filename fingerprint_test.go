@@ -376,10 +376,12 @@ func realErrors() []provoked {
 			return errors.Join(errors.New("upload failed"), nil, fmt.Errorf("x: %w", syscall.ENOENT))
 		}, "syscall.Errno", false, "not_exist"},
 		{"first branch decides both", func(*testing.T) error {
-			return errors.Join(errors.New("a"), errors.Join(&fs.PathError{Op: "open", Path: "x", Err: fs.ErrExist}), context.DeadlineExceeded)
+			return errors.Join(errors.New("a"), errors.Join(&fs.PathError{Op: "open", Path: "x", Err: fs.ErrExist}),
+				context.DeadlineExceeded)
 		}, "fs.PathError", false, "exist"},
 		{"two wrapped", func(*testing.T) error {
-			return fmt.Errorf("%w: %w", errors.New("download failed"), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
+			return fmt.Errorf("%w: %w", errors.New("download failed"),
+				&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
 		}, "net.OpError", false, "connection_refused"},
 		{"branches of texts", func(*testing.T) error {
 			return errors.Join(fmt.Errorf("first %d", 1), errors.New("second"))
@@ -401,13 +403,15 @@ func realErrors() []provoked {
 		// Codes.
 		{"code", func(*testing.T) error { return fmt.Errorf("x: %w", &codeError{code: "NoSuchKey"}) }, "sentryconfig.codeError", false, "NoSuchKey"},
 		{"code before exit before condition", func(t *testing.T) error {
-			return treeError{"place", []error{fs.ErrNotExist, helper("exit").Run(), &codeError{code: "A"}, &codeError{code: "B"}}}
+			return treeError{"place", []error{fs.ErrNotExist, helper("exit").Run(), &codeError{code: "A"},
+				&codeError{code: "B"}}}
 		}, "sentryconfig.treeError", false, "A"},
 		{"exit before condition", func(t *testing.T) error {
 			return treeError{"place", []error{fs.ErrNotExist, helper("exit").Run()}}
 		}, "sentryconfig.treeError", false, "exit_3"},
 		{"conditions in their order", func(*testing.T) error {
-			return treeError{"place", []error{syscall.ENOSPC, context.Canceled, context.DeadlineExceeded, fs.ErrPermission}}
+			return treeError{"place", []error{syscall.ENOSPC, context.Canceled, context.DeadlineExceeded,
+				fs.ErrPermission}}
 		}, "sentryconfig.treeError", false, "permission"},
 		{"empty code", func(*testing.T) error { return &codeError{err: syscall.ECONNRESET} }, "sentryconfig.codeError", false, "connection_reset"},
 		{"long code in lines", func(*testing.T) error { return &codeError{code: "x\ny" + strings.Repeat("é", 100)} },
@@ -673,7 +677,8 @@ func TestUserErrorClass(t *testing.T) {
 				return "pointer " + e.text
 			}
 			return ""
-		}, fmt.Errorf("a: %w", fmt.Errorf("b: %w", &pointerError{"x"})), grouping.Class{Name: "pointer x", Text: false, Condition: ""}},
+		}, fmt.Errorf("a: %w", fmt.Errorf("b: %w", &pointerError{"x"})), grouping.Class{Name: "pointer x", Text: false,
+			Condition: ""}},
 		{"leaves it to us", func(error) string { return "" }, notFound, grouping.Class{Name: "fs.PathError", Text: false, Condition: "not_exist"}},
 		{"only spaces", func(error) string { return " \n" }, notFound, grouping.Class{Name: "fs.PathError", Text: false, Condition: "not_exist"}},
 		{"for a text", func(err error) string { return map[bool]string{true: "quota"}[err.Error() == "over quota"] },
@@ -896,8 +901,10 @@ func TestPanicDetails(t *testing.T) {
 }
 
 func BenchmarkClassify(b *testing.B) {
-	path := fmt.Errorf("load: %w", fmt.Errorf("open settings: %w", &fs.PathError{Op: "open", Path: "/etc/app.json", Err: syscall.ENOENT}))
-	request := &url.Error{Op: "Get", URL: "https://example.com", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
+	path := fmt.Errorf("load: %w", fmt.Errorf("open settings: %w", &fs.PathError{Op: "open", Path: "/etc/app.json",
+		Err: syscall.ENOENT}))
+	request := &url.Error{Op: "Get", URL: "https://example.com", Err: &net.OpError{Op: "dial", Net: "tcp",
+		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
 	for _, bb := range []struct {
 		name string
 		err  error

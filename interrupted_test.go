@@ -148,7 +148,8 @@ func TestManyTasksInside(t *testing.T) {
 	now := time.Now()
 	task := func(name, span, outer string) outbox.Interrupted {
 		return outbox.Interrupted{EventID: strings.Repeat("1", 32), Task: outbox.Task{
-			Type: name, SpanID: span, Outer: outer, Index: 1, Total: 5000, Started: now, Data: []byte(`{"kept":"yes"}`)}}
+			Type: name, SpanID: span, Outer: outer, Index: 1, Total: 5000, Started: now,
+			Data: []byte(`{"kept":"yes"}`)}}
 	}
 	dead := outbox.Dead{LastAlive: now, Tasks: []outbox.Interrupted{task("outer", "s", "")}}
 	for i := range 1000 {
@@ -168,7 +169,8 @@ func TestManyTasksInside(t *testing.T) {
 // TestDeadOfAnEarlierVersion: what isn't noted about the dead process isn't made up from this one.
 func TestDeadOfAnEarlierVersion(t *testing.T) {
 	server := sentrytest.NewServer(t)
-	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir(), Release: "now@2", Environment: "here"}); err != nil {
+	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir(), Release: "now@2",
+		Environment: "here"}); err != nil {
 		t.Fatal(err)
 	}
 	defer Close(time.Minute)
@@ -189,7 +191,8 @@ func TestDeadOfAnEarlierVersion(t *testing.T) {
 			t.Errorf("context trace %v, header %v", trace, header)
 		}
 		if e.Contexts["device"]["boot_time"] != nil {
-			t.Errorf("boot time %v, but it isn't known in which run of the machine it died", e.Contexts["device"]["boot_time"])
+			t.Errorf("boot time %v, but it isn't known in which run of the machine it died",
+				e.Contexts["device"]["boot_time"])
 		}
 	}
 }

@@ -98,7 +98,8 @@ type attempt struct {
 func (a *attempt) facts() work.Job {
 	j := a.job
 	return work.Job{Size: j.Size, Wait: j.Wait, EarlierErrors: j.EarlierErrors, Job: outbox.Job{
-		System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, Identity: a.identity}}
+		System: j.System, Queue: j.Queue, ID: j.ID, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
+		Identity: a.identity}}
 }
 
 // A verdict says how the end of an attempt is reported. The zero verdict is that of tasks without a Job.

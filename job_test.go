@@ -71,7 +71,8 @@ func TestJobOutcomes(t *testing.T) {
 			client, server := newClient(t, sentryconfig.Options{})
 			job := jobOf(test.attempt, test.max)
 			job.Classify = test.classify
-			_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send", Job: job, Monitor: hourly}, test.run)
+			_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send", Job: job, Monitor: hourly},
+				test.run)
 			flushClient(t, client)
 			tx := transactions(t, server, 1)[0]
 			if status(tx) != test.status || dataOf(tx)["task.outcome"] != test.outcome {
@@ -141,7 +142,8 @@ func TestJobTransaction(t *testing.T) {
 		trace["parent_span_id"] != shop.Contexts["trace"]["span_id"] {
 		t.Errorf("transaction %s, trace %v, enqueuer's %v", tx.Transaction, trace, shop.Contexts["trace"])
 	}
-	want := map[string]any{"messaging.system": "asynq", "messaging.destination.name": "mail", "messaging.message.id": "j1",
+	want := map[string]any{"messaging.system": "asynq", "messaging.destination.name": "mail",
+		"messaging.message.id":          "j1",
 		"messaging.message.retry.count": 1.0, "messaging.message.body.size": 17.0, "messaging.message.receive.latency": 1.5,
 		"task.outcome": "ok"}
 	if fmt.Sprint(dataOf(tx)) != fmt.Sprint(want) {
@@ -247,7 +249,8 @@ func TestBadMonitorConfig(t *testing.T) {
 			client, server := newClient(t, sentryconfig.Options{Logger: slog.New(log)})
 			given := test.config
 			_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send",
-				Monitor: &sentryconfig.Monitor{Slug: "nightly", Config: &given}}, func(context.Context) error { return nil })
+				Monitor: &sentryconfig.Monitor{Slug: "nightly", Config: &given}},
+				func(context.Context) error { return nil })
 			flushClient(t, client)
 			checkIns := server.CheckIns()
 			if len(checkIns) != 2 || (checkIns[0].MonitorConfig == nil) != test.warned {
@@ -297,23 +300,26 @@ func TestOverdue(t *testing.T) {
 			recovered := any(nil)
 			func() {
 				defer func() { recovered = recover() }()
-				_ = client.RunTask(engine.With(context.Background(), a), sentryconfig.Task{Type: "send", Job: jobOf(3, 3),
-					Monitor: hourly}, func(context.Context) error {
-					a.Overdue(context.Background(), context.DeadlineExceeded)
-					a.Overdue(context.Background(), context.DeadlineExceeded)
-					flushClient(t, client)
-					if e := server.Events(); len(e) != 1 || e[0].Level != "error" || e[0].Tags["error_condition"] != "timeout" {
-						t.Errorf("while it runs: %v", e)
-					}
-					return run()
-				})
+				_ = client.RunTask(engine.With(context.Background(), a),
+					sentryconfig.Task{Type: "send", Job: jobOf(3, 3),
+						Monitor: hourly}, func(context.Context) error {
+						a.Overdue(context.Background(), context.DeadlineExceeded)
+						a.Overdue(context.Background(), context.DeadlineExceeded)
+						flushClient(t, client)
+						if e := server.Events(); len(e) != 1 || e[0].Level != "error" ||
+							e[0].Tags["error_condition"] != "timeout" {
+							t.Errorf("while it runs: %v", e)
+						}
+						return run()
+					})
 			}()
 			if (recovered != nil) != (name == "panic") {
 				t.Errorf("recovered %v", recovered)
 			}
 			flushClient(t, client)
 			tx := transactions(t, server, 1)[0]
-			if len(server.Events()) != 1 || status(tx) != "deadline_exceeded" || dataOf(tx)["task.outcome"] != "failed" ||
+			if len(server.Events()) != 1 || status(tx) != "deadline_exceeded" ||
+				dataOf(tx)["task.outcome"] != "failed" ||
 				checkInStatuses(server) != "in_progress error" {
 				t.Errorf("%d events, status %s, data %v, check-ins %s", len(server.Events()), status(tx), dataOf(tx),
 					checkInStatuses(server))
@@ -397,7 +403,8 @@ func TestCaptureInterrupted(t *testing.T) {
 	id := client.CaptureInterrupted(context.Background(), task)
 	last := *job
 	last.Attempt = 3
-	lastID := client.CaptureInterrupted(nil, sentryconfig.Task{Type: "send", Job: &last}) //nolint:staticcheck // nil works
+	lastID := client.CaptureInterrupted(nil, //nolint:staticcheck // nil works
+		sentryconfig.Task{Type: "send", Job: &last})
 	other := *job
 	other.Queue = "other"
 	otherID := client.CaptureInterrupted(context.Background(), sentryconfig.Task{Job: &other})
@@ -411,7 +418,8 @@ func TestCaptureInterrupted(t *testing.T) {
 		byID[e.ID] = e
 	}
 	e := byID[string(id)]
-	if e.Level != "warning" || e.Message != "send: interrupted" || fmt.Sprint(e.Fingerprint) != "[send task_interrupted]" ||
+	if e.Level != "warning" || e.Message != "send: interrupted" ||
+		fmt.Sprint(e.Fingerprint) != "[send task_interrupted]" ||
 		e.Tags["failure_type"] != "task_interrupted" || e.Tags["will_retry"] != "true" || e.Tags["shop"] != "x" ||
 		e.Contexts["task"]["attempt"] != 2.0 || e.Contexts["task"]["data"] != "d" ||
 		e.Contexts["trace"]["trace_id"] != "d49d9bf66f13450b81f65bc51cf49c03" ||

@@ -78,7 +78,8 @@ func TestRunnerForAnHour(t *testing.T) {
 				t.Errorf("settings %s: %v", settings[i], err)
 			}
 			for n := range 6 {
-				_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "t" + strconv.Itoa(n), Index: minute, Total: 60},
+				_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "t" + strconv.Itoa(n), Index: minute,
+					Total: 60},
 					func(ctx context.Context) error { return misbehave(ctx, client, n, minute) })
 			}
 			if minute%16 == 7 { // reported three minutes later, and dropped when reporting goes off

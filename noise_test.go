@@ -94,7 +94,8 @@ func TestHeldBackIsTold(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			flushClient(t, client)
-			if got := heldBack(server.WaitEvents(len(tags), time.Minute)); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tags) {
+			if got := heldBack(server.WaitEvents(len(tags), time.Minute)); fmt.Sprintf("%q", got) != fmt.Sprintf("%q",
+				tags) {
 				t.Fatalf("held_back %q, want %q", got, tags)
 			}
 		}

@@ -88,18 +88,21 @@ func telling(dir string) string {
 }
 
 func secretText() string {
-	return "password=OpenSesame1; dial postgres://bob:OpenSesame2@db.example/app; Authorization: Bearer OpenSesame3; jwt " + secretJWT + "; key AKIAQ3EGRIYVOXAPLW5T; " +
+	return "password=OpenSesame1; dial postgres://bob:OpenSesame2@db.example/app; Authorization: Bearer " +
+		"OpenSesame3; jwt " + secretJWT + "; key AKIAQ3EGRIYVOXAPLW5T; " +
 		"ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8; " + secretPEM
 }
 
 // innocent are values whose names only sound like secrets. They stay.
-var innocent = map[string]any{"token_count": 17, "author": "keepsAuthor", "monkey": "keepsMonkey", "sort_key": "keepsSortKey", "keyboard": "keepsKeyboard",
+var innocent = map[string]any{"token_count": 17, "author": "keepsAuthor", "monkey": "keepsMonkey",
+	"sort_key": "keepsSortKey", "keyboard": "keepsKeyboard",
 	"passenger": "keepsPassenger", "max_tokens": 4096, "primary_key": "keepsPrimaryKey", "password_length": 12, "compass": "keepsCompass"}
 
 // secretValues are values that are secret by their name alone.
 func secretValues() map[string]any {
 	m := map[string]any{}
-	for i, name := range []string{"password", "Passwd", "SECRET", "apiToken", "api_key", "apikey", "API-KEY", "authorization", "cookie", "privateKey", "private_key", "credential",
+	for i, name := range []string{"password", "Passwd", "SECRET", "apiToken", "api_key", "apikey", "API-KEY",
+		"authorization", "cookie", "privateKey", "private_key", "credential",
 		"dsn", "connectionString", "connection string", "client-secret", "dbPassword", "kundennummer", "KundenNummer"} {
 		m[name] = fmt.Sprintf("OpenSesame-name-%d", i)
 	}
@@ -125,9 +128,11 @@ type tellingData struct {
 func newTellingData(dir string) *tellingData {
 	return &tellingData{
 		Path: filepath.Join(dir, "list.json"), Password: "OpenSesame-struct",
-		Env:    map[string]string{"HOME": personHome(), "PATH": personHome() + "/bin:/usr/bin", "DB_PASSWORD": "OpenSesame-env"},
-		Args:   []string{"tool", "--password", "OpenSesame-arg", "--token=OpenSesame-arg2", "--home", personHome()},
-		Nested: []any{map[string]any{"deep": []any{secretValues(), telling(dir)}, personHome() + "/key": 1, "name": "password", "value": "OpenSesame-pair"}},
+		Env: map[string]string{"HOME": personHome(), "PATH": personHome() + "/bin:/usr/bin",
+			"DB_PASSWORD": "OpenSesame-env"},
+		Args: []string{"tool", "--password", "OpenSesame-arg", "--token=OpenSesame-arg2", "--home", personHome()},
+		Nested: []any{map[string]any{"deep": []any{secretValues(), telling(dir)}, personHome() + "/key": 1,
+			"name": "password", "value": "OpenSesame-pair"}},
 	}
 }
 
@@ -135,7 +140,8 @@ func newTellingData(dir string) *tellingData {
 func tell(t *testing.T, dir string) {
 	t.Helper()
 	text := telling(dir)
-	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "repair "+personUser, 0, 2, map[string]any{"data": newTellingData(dir), "text": text, "innocent": innocent})
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "repair "+personUser, 0, 2,
+		map[string]any{"data": newTellingData(dir), "text": text, "innocent": innocent})
 	span.SetTag("path", personHome()+"/x")
 	span.SetTag("api_token", "OpenSesame-tag")
 	span.SetTag(personUser, "as a key")
@@ -152,22 +158,30 @@ func tell(t *testing.T, dir string) {
 	_, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, newTellingData(dir))
 	nested.Finish()
 
-	sentryconfig.AddBreadcrumb(ctx, text, "category "+personUser, "", map[string]any{"text": text, "secrets": secretValues(), "innocent": innocent, personHome(): dir})
-	sentry.GetHubFromContext(ctx).AddBreadcrumb(&sentry.Breadcrumb{Type: personUser, Message: text, Data: map[string]any{"struct": newTellingData(dir)}}, nil)
+	sentryconfig.AddBreadcrumb(ctx, text, "category "+personUser, "",
+		map[string]any{"text": text, "secrets": secretValues(), "innocent": innocent, personHome(): dir})
+	sentry.GetHubFromContext(ctx).AddBreadcrumb(&sentry.Breadcrumb{Type: personUser, Message: text,
+		Data: map[string]any{"struct": newTellingData(dir)}}, nil)
 	logger := slog.New(sentryconfig.NewLogHandler(nil))
-	logger.With("token", "OpenSesame-with").WithGroup("login").InfoContext(ctx, text, "cookie", "OpenSesame-cookie", "path", dir,
-		slog.Group("inner", "password", "OpenSesame-group", "user", personUser), "struct", newTellingData(dir), "author", "keepsAuthor")
+	logger.With("token", "OpenSesame-with").WithGroup("login").InfoContext(ctx, text, "cookie", "OpenSesame-cookie",
+		"path", dir,
+		slog.Group("inner", "password", "OpenSesame-group", "user", personUser), "struct", newTellingData(dir),
+		"author", "keepsAuthor")
 	logger.WarnContext(ctx, "category too", "category", personUser+" logs")
 
 	sentry.GetHubFromContext(ctx).ConfigureScope(func(s *sentry.Scope) {
-		s.SetUser(sentry.User{ID: personUser, Username: personUser, Name: "Q. " + personUser, Email: personUser + "@" + personHost + ".example", IPAddress: "203.0.113.77",
-			Data: map[string]string{"home": personHome(), "password": "OpenSesame-user", "user.email": personUser + "@x.example"}})
+		s.SetUser(sentry.User{ID: personUser, Username: personUser, Name: "Q. " + personUser, Email: personUser + "@" +
+			personHost + ".example", IPAddress: "203.0.113.77",
+			Data: map[string]string{"home": personHome(), "password": "OpenSesame-user", "user.email": personUser +
+				"@x.example"}})
 		s.SetContext("host "+personHost, sentry.Context{"text": text, "struct": newTellingData(dir), "type": "x"})
 		s.SetContext("password", sentry.Context{"value": "OpenSesame-context"})
 		s.SetContext("device", sentry.Context{"model": personHost + " of " + personUser})
 		s.SetTag("host", strings.ToUpper(personHost)+".corp.example")
 		s.SetFingerprint([]string{"{{ default }}", text})
-		r, err := http.NewRequest(http.MethodPost, "https://bob:OpenSesame-url@"+personHost+"/home?access_token=OpenSesame-query&cwd="+url.QueryEscape(dir), strings.NewReader(text))
+		r, err := http.NewRequest(http.MethodPost,
+			"https://bob:OpenSesame-url@"+personHost+"/home?access_token=OpenSesame-query&cwd="+url.QueryEscape(dir),
+			strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +193,8 @@ func tell(t *testing.T, dir string) {
 		r.RemoteAddr = "203.0.113.77:1234"
 		s.SetRequest(r)
 		s.SetRequestBody([]byte(text))
-		s.AddAttachment(&sentry.Attachment{Filename: personHome() + "/report of " + personUser + ".txt", ContentType: "text/plain", Payload: []byte("what is attached is meant to be sent")})
+		s.AddAttachment(&sentry.Attachment{Filename: personHome() + "/report of " + personUser + ".txt",
+			ContentType: "text/plain", Payload: []byte("what is attached is meant to be sent")})
 	})
 
 	_, statErr := os.Open(filepath.Join(personHome(), "tax.db"))
@@ -187,25 +202,31 @@ func tell(t *testing.T, dir string) {
 	for _, err := range []error{
 		errors.New(text),
 		fmt.Errorf("run: %w", &tellingError{dir, "OpenSesame-error", fmt.Errorf("%s: %w", text, statErr)}),
-		&url.Error{Op: "Get", URL: "https://bob:OpenSesame-err@" + personHost + "/?token=OpenSesame-err2", Err: errors.New(text)},
+		&url.Error{Op: "Get", URL: "https://bob:OpenSesame-err@" + personHost + "/?token=OpenSesame-err2",
+			Err: errors.New(text)},
 		errors.Join(exit, &fs.PathError{Op: "open", Path: filepath.Join(dir, "x"), Err: fs.ErrPermission}),
 	} {
-		if sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{"struct": newTellingData(dir), "secrets": secretValues(), personHome(): text, "token": "OpenSesame-extra",
+		if sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{"struct": newTellingData(dir),
+			"secrets": secretValues(), personHome(): text, "token": "OpenSesame-extra",
 			"innocent": innocent, "bytes": []byte(text), "raw": json.RawMessage(jsonOf(t, newTellingData(dir))), "text": jsonOf(t, newTellingData(dir)), "error": err}) == "" {
 			t.Error("an exception was not captured")
 		}
 	}
 	sentryconfig.CaptureTaskFailure(ctx, "", text, newTellingData(dir), map[string]any{"text": text})
-	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics", Data: newTellingData(dir)}, func(context.Context) error { panic(text) })
-	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics"}, func(context.Context) error { panic(newTellingData(dir)) })
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics", Data: newTellingData(dir)},
+		func(context.Context) error { panic(text) })
+	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics"},
+		func(context.Context) error { panic(newTellingData(dir)) })
 	_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "fails"}, func(context.Context) error {
-		return &sentryconfig.TaskFailure{Reason: text, Extra: map[string]any{"struct": newTellingData(dir)}, Err: errors.New(text)}
+		return &sentryconfig.TaskFailure{Reason: text, Extra: map[string]any{"struct": newTellingData(dir)},
+			Err: errors.New(text)}
 	})
 	hub := sentry.GetHubFromContext(ctx)
 	hub.CaptureEvent(tellingEvent(dir))
 	hub.CaptureMessage(text)
 	hub.CaptureException(errors.New(text))
-	hub.CaptureCheckIn(&sentry.CheckIn{MonitorSlug: "backup-" + personHost, Status: sentry.CheckInStatusOK, Duration: time.Second}, &sentry.MonitorConfig{Schedule: sentry.CrontabSchedule("0 * * * *")})
+	hub.CaptureCheckIn(&sentry.CheckIn{MonitorSlug: "backup-" + personHost, Status: sentry.CheckInStatusOK,
+		Duration: time.Second}, &sentry.MonitorConfig{Schedule: sentry.CrontabSchedule("0 * * * *")})
 
 	host := sentry.StartTransaction(ctx, "GET /"+personUser, sentry.WithTransactionSource(sentry.SourceRoute))
 	host.Finish()
@@ -213,11 +234,13 @@ func tell(t *testing.T, dir string) {
 
 	log := sentry.NewLogger(ctx)
 	log.SetAttributes(attribute.String("cwd", dir))
-	log.Error().String("text", text).String("password", "OpenSesame-log").StringSlice("args", []string{"--password", "OpenSesame-logarg", personHome()}).
+	log.Error().String("text", text).String("password", "OpenSesame-log").StringSlice("args",
+		[]string{"--password", "OpenSesame-logarg", personHome()}).
 		String(personHome(), "as a key").Int("pin_code", 4711).Emit(text)
 	log.Info().Emitf("user %s, password=%s", personUser, "OpenSesame-logf")
 	meter := sentry.NewMeter(ctx)
-	meter.Count("logins."+personUser, 1, sentry.WithAttributes(attribute.String("path", dir), attribute.String("token", "OpenSesame-metric"), attribute.StringSlice("texts", []string{text})))
+	meter.Count("logins."+personUser, 1, sentry.WithAttributes(attribute.String("path", dir),
+		attribute.String("token", "OpenSesame-metric"), attribute.StringSlice("texts", []string{text})))
 }
 
 func jsonOf(t *testing.T, v any) string {
@@ -257,18 +280,29 @@ func tellingEvent(dir string) *sentry.Event {
 	e.Tags = map[string]string{"home": personHome(), "password": "OpenSesame-eventtag", "dir": dir}
 	e.Modules = map[string]string{"example.com/" + personUser + "/tool": "v1"}
 	e.User = sentry.User{Email: personUser + "@x.example", IPAddress: "203.0.113.77"}
-	e.DebugMeta = &sentry.DebugMeta{Images: []sentry.DebugMetaImage{{Type: "pe", CodeFile: personHome() + `\tool.exe`, DebugFile: dir + "/tool.pdb"}}}
-	frame := sentry.Frame{Function: "main.run", Filename: personHome() + "/src/main.go", AbsPath: filepath.Join(dir, "main.go"), Package: personHome(), Module: personUser + "/main", Lineno: 1,
-		PreContext: []string{text}, ContextLine: text, PostContext: []string{text}, Vars: map[string]any{"password": "OpenSesame-vars", "struct": newTellingData(dir), "text": text}}
+	e.DebugMeta = &sentry.DebugMeta{Images: []sentry.DebugMetaImage{{Type: "pe", CodeFile: personHome() + `\tool.exe`,
+		DebugFile: dir + "/tool.pdb"}}}
+	frame := sentry.Frame{Function: "main.run", Filename: personHome() + "/src/main.go",
+		AbsPath: filepath.Join(dir, "main.go"), Package: personHome(), Module: personUser + "/main", Lineno: 1,
+		PreContext: []string{text}, ContextLine: text, PostContext: []string{text},
+		Vars: map[string]any{"password": "OpenSesame-vars", "struct": newTellingData(dir), "text": text}}
 	handled := false
-	e.Exception = []sentry.Exception{{Type: personUser + ".Error", Value: text, Module: personUser, Stacktrace: &sentry.Stacktrace{Frames: []sentry.Frame{frame}},
-		Mechanism: &sentry.Mechanism{Type: personUser, Description: text, HelpLink: "https://x:OpenSesame-link@" + personHost + "/", Source: personUser, Handled: &handled, Data: map[string]any{"token": "OpenSesame-mechanism", "text": text}}}}
-	e.Threads = []sentry.Thread{{ID: "1", Name: personUser + " " + text, Stacktrace: &sentry.Stacktrace{Frames: []sentry.Frame{frame}}}}
+	e.Exception = []sentry.Exception{{Type: personUser + ".Error", Value: text, Module: personUser,
+		Stacktrace: &sentry.Stacktrace{Frames: []sentry.Frame{frame}},
+		Mechanism: &sentry.Mechanism{Type: personUser, Description: text,
+			HelpLink: "https://x:OpenSesame-link@" + personHost + "/", Source: personUser, Handled: &handled,
+			Data: map[string]any{"token": "OpenSesame-mechanism", "text": text}}}}
+	e.Threads = []sentry.Thread{{ID: "1", Name: personUser + " " + text,
+		Stacktrace: &sentry.Stacktrace{Frames: []sentry.Frame{frame}}}}
 	e.Contexts["app"] = sentry.Context{"app_name": personUser, "password": "OpenSesame-app"}
-	e.Contexts["trace"] = sentry.Context{"trace_id": strings.Repeat("1a", 16), "span_id": strings.Repeat("2b", 8), "op": personUser, "description": text, "data": map[string]any{"token": "OpenSesame-trace"}}
-	e.Request = &sentry.Request{URL: "http://" + personHost + "/?token=OpenSesame-request", Method: "GET", Data: text, QueryString: "password=OpenSesame-query&a=" + personUser,
-		Cookies: "sid=OpenSesame-cookies", Headers: map[string]string{"Cookie": "sid=OpenSesame-cookie", "X-Auth-Token": "OpenSesame-token", "User-Agent": text},
-		Env: map[string]string{"REMOTE_ADDR": "203.0.113.77", "SERVER_NAME": personHost, "DB_PASSWORD": "OpenSesame-env"}}
+	e.Contexts["trace"] = sentry.Context{"trace_id": strings.Repeat("1a", 16), "span_id": strings.Repeat("2b", 8),
+		"op": personUser, "description": text, "data": map[string]any{"token": "OpenSesame-trace"}}
+	e.Request = &sentry.Request{URL: "http://" + personHost + "/?token=OpenSesame-request", Method: "GET", Data: text,
+		QueryString: "password=OpenSesame-query&a=" + personUser,
+		Cookies:     "sid=OpenSesame-cookies", Headers: map[string]string{"Cookie": "sid=OpenSesame-cookie",
+			"X-Auth-Token": "OpenSesame-token", "User-Agent": text},
+		Env: map[string]string{"REMOTE_ADDR": "203.0.113.77", "SERVER_NAME": personHost,
+			"DB_PASSWORD": "OpenSesame-env"}}
 	e.Attachments = []*sentry.Attachment{{Filename: dir + "/x.txt", Payload: []byte("payload")}}
 	return e
 }
@@ -366,11 +400,13 @@ func TestNothingPersonalLeaves(t *testing.T) {
 	dir := becomePerson(t)
 	server := newServer(t)
 	headers := recordHeaders(server)
-	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), SecretKeys: []string{"kundennummer"}, ClientOptions: tellingServerName, Release: "svc-" + personHost + "@1", Environment: "of-" + personUser})
+	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), SecretKeys: []string{"kundennummer"},
+		ClientOptions: tellingServerName, Release: "svc-" + personHost + "@1", Environment: "of-" + personUser})
 	tell(t, dir)
 	flush(t)
 	mustNotTell(t, server, append(personalWords, secretWords...)...)
-	mustNotTell(t, server, "203.0.113.77", strings.ToLower(jsonText(t, personHome())), strings.ToLower(jsonText(t, dir)))
+	mustNotTell(t, server, "203.0.113.77", strings.ToLower(jsonText(t, personHome())),
+		strings.ToLower(jsonText(t, dir)))
 	for _, word := range append(personalWords, secretWords...) {
 		if strings.Contains(strings.ToLower(headers()), word) {
 			t.Errorf("%q is in a request's header", word)
@@ -392,7 +428,8 @@ func TestNothingPersonalLeaves(t *testing.T) {
 		if e.ServerName == name {
 			t.Errorf("server_name %q is the hostname", e.ServerName)
 		}
-		for context, keys := range map[string][]string{"device": {"name"}, "process": {"cwd", "executable", "cmdline"}, "environment": {"executable_path"}} {
+		for context, keys := range map[string][]string{"device": {"name"}, "process": {"cwd", "executable", "cmdline"},
+			"environment": {"executable_path"}} {
 			for _, key := range keys {
 				if v, ok := e.Contexts[context][key]; ok {
 					t.Errorf("%s.%s = %v without SendPII", context, key, v)
@@ -511,7 +548,8 @@ func TestPersonalForms(t *testing.T) {
 		{"home of everyone", `C:\Users\Public\x /Users/Shared/y`, `C:\Users\Public\x /Users/Shared/y`},
 		{"route, not a home", "GET /api/home/overview /api/users/list", "GET /api/home/overview /api/users/list"},
 	}
-	for _, f := range []struct{ name, path, mark string }{{"own home", personHome(), "~"}, {"working folder", dir, "[dir]"}} {
+	for _, f := range []struct{ name, path, mark string }{{"own home", personHome(), "~"},
+		{"working folder", dir, "[dir]"}} {
 		slashes, scheme := filepath.ToSlash(f.path), "file:"
 		path := slashes
 		if runtime.GOOS == "windows" { // file:///C:/x
@@ -524,7 +562,8 @@ func TestPersonalForms(t *testing.T) {
 			form{f.name + " with backslashes", strings.ReplaceAll(slashes, "/", `\`) + `\x`, f.mark + `\x`},
 			form{f.name + " in JSON", jsonOf(t, map[string]string{"p": f.path + "/x"}), `{"p":"` + f.mark + `/x"}`},
 			form{f.name + " in a URL", "file://" + (&url.URL{Path: path}).EscapedPath() + "/x", scheme + f.mark + "/x"},
-			form{f.name + " as a parameter", "?p=" + url.QueryEscape(slashes) + "%2Fx&n=1", "?p=" + f.mark + "%2Fx&n=1"},
+			form{f.name + " as a parameter", "?p=" + url.QueryEscape(slashes) + "%2Fx&n=1",
+				"?p=" + f.mark + "%2Fx&n=1"},
 		)
 	}
 	for _, f := range forms {
@@ -579,14 +618,16 @@ func TestNothingPersonalSurvivesDeath(t *testing.T) {
 		t.Fatal("the child didn't crash")
 	}
 	server.Respond(nil)
-	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), OutboxDir: outbox, SecretKeys: []string{"kundennummer"}, Release: "svc@1"})
+	initialise(t, server, sentryconfig.Options{SendPII: sentry.Set(false), OutboxDir: outbox,
+		SecretKeys: []string{"kundennummer"}, Release: "svc@1"})
 	events := server.WaitEvents(3, time.Minute)
 	mustNotTell(t, server, append(personalWords, secretWords...)...)
 	mustNotTell(t, server, strings.ToLower(jsonText(t, dir)))
 	kinds := map[string]int{}
 	for _, e := range events {
 		kinds[e.Tags["failure_type"]]++
-		if e.Tags["failure_type"] == "task_interrupted" && !strings.Contains(fmt.Sprint(e.Contexts["task"]["data"]), "keepsAuthor") {
+		if e.Tags["failure_type"] == "task_interrupted" && !strings.Contains(fmt.Sprint(e.Contexts["task"]["data"]),
+			"keepsAuthor") {
 			t.Errorf("the interrupted task's data is gone: %v", e.Contexts["task"])
 		}
 	}
@@ -625,11 +666,14 @@ func privateChild(pii bool) {
 	if err != nil {
 		panic(err)
 	}
-	if err := sentryconfig.Init(sentryconfig.Options{DSN: os.Getenv("CHILD_DSN"), OutboxDir: os.Getenv("CHILD_OUTBOX"), Release: "child@1", CrashReports: true, SendPII: sentry.Set(pii), SecretKeys: []string{"kundennummer"}}); err != nil {
+	if err := sentryconfig.Init(sentryconfig.Options{DSN: os.Getenv("CHILD_DSN"), OutboxDir: os.Getenv("CHILD_OUTBOX"),
+		Release: "child@1", CrashReports: true, SendPII: sentry.Set(pii),
+		SecretKeys: []string{"kundennummer"}}); err != nil {
 		panic(err)
 	}
 	text := telling(dir)
-	ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "left by "+personUser, 0, 1, map[string]any{"data": newTellingData(dir), "author": "keepsAuthor"})
+	ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "left by "+personUser, 0, 1,
+		map[string]any{"data": newTellingData(dir), "author": "keepsAuthor"})
 	sentryconfig.AddBreadcrumb(ctx, text, personUser, "", nil)
 	sentryconfig.CaptureTaskException(ctx, errors.New(text), "", nil, nil)
 	crashed := make(chan struct{})

@@ -91,7 +91,8 @@ func (e *PanicError) shown() error {
 //   - What was captured with the task's context already, by the same Client.
 //   - What the task's [Job] says will be tried again, after its first attempt, or was postponed or cancelled.
 //   - What follows from the end of ctx, once it is cancelled: ctx.Err() and context.Cause(ctx), a gRPC status Canceled,
-//     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition timeout.
+//     and the exec.ExitError of a process that was killed. Past a deadline they are reported with the condition
+//     timeout.
 //
 // Joined errors count one by one: what is left of them is reported, each failure as an event of its own, the others as
 // one exception. An error that carries no stack trace gets that of the call of RunTask, with run as its innermost

@@ -45,7 +45,8 @@ func TestSampling(t *testing.T) {
 					task.SpanOptions = []sentry.SpanOption{sentry.ContinueFromHeaders(test.header, "")}
 				}
 				err := client.RunTask(t.Context(), task, func(ctx context.Context) error {
-					_ = client.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { return nil })
+					_ = client.RunTask(ctx, sentryconfig.Task{Type: "inner"},
+						func(context.Context) error { return nil })
 					return errors.New("x")
 				})
 				var failed *sentryconfig.TaskError

@@ -31,7 +31,8 @@ var DefaultDSN = builtInDSN
 
 // ErrInitialized is returned by [Init] while the default Client has other settings. [Close] ends that one;
 // [Reconfigure] changes what can be changed while tasks run.
-var ErrInitialized = errors.New("sentryconfig: already initialised with other settings; call Close first, or Reconfigure")
+var ErrInitialized = errors.New("sentryconfig: already initialised with other settings; " +
+	"call Close first, or Reconfigure")
 
 var (
 	current atomic.Pointer[Client] // the default one

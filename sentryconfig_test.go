@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	for _, env := range os.Environ() { // what the machine says must not change what the tests see
-		if name, _, _ := strings.Cut(env, "="); strings.HasPrefix(name, "SENTRY_") || strings.HasPrefix(name, "AUTOSERVICE_") {
+		if name, _, _ := strings.Cut(env, "="); strings.HasPrefix(name, "SENTRY_") ||
+			strings.HasPrefix(name, "AUTOSERVICE_") {
 			_ = os.Unsetenv(name)
 		}
 	}
@@ -48,7 +49,8 @@ func leakedGoroutines() string {
 		buf = buf[:runtime.Stack(buf, true)]
 		var leaked []string
 		for i, g := range strings.Split(string(buf), "\n\n") {
-			if i > 0 && (strings.Contains(g, "autoservice/sentryconfig") || strings.Contains(g, "getsentry/sentry-go")) {
+			if i > 0 && (strings.Contains(g, "autoservice/sentryconfig") ||
+				strings.Contains(g, "getsentry/sentry-go")) {
 				leaked = append(leaked, g)
 			}
 		}
@@ -294,14 +296,15 @@ func TestSwitchWhileTasksRun(t *testing.T) {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for range 200 {
-				_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "whole"}, func(ctx context.Context) error {
-					if sentryconfig.TaskSpanFromContext(ctx) != nil { // else it would be a transaction of its own
-						child := sentry.StartSpan(ctx, "exec")
-						sentryconfig.AddBreadcrumb(ctx, "step", "", "", nil)
-						child.Finish()
-					}
-					return nil
-				})
+				_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "whole"},
+					func(ctx context.Context) error {
+						if sentryconfig.TaskSpanFromContext(ctx) != nil { // else it would be a transaction of its own
+							child := sentry.StartSpan(ctx, "exec")
+							sentryconfig.AddBreadcrumb(ctx, "step", "", "", nil)
+							child.Finish()
+						}
+						return nil
+					})
 			}
 		}()
 	}
@@ -354,7 +357,8 @@ func TestLoadOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !opts.Enabled.Or(false) || opts.SendPII.Or(true) || opts.TracesSampleRate.Or(1) != 0.25 || opts.Environment != "prod" ||
+	if !opts.Enabled.Or(false) || opts.SendPII.Or(true) || opts.TracesSampleRate.Or(1) != 0.25 ||
+		opts.Environment != "prod" ||
 		opts.DSN != "http://k@h.invalid/1" || opts.Release != "r" || opts.OutboxDir != "/o" || !opts.CrashReports ||
 		opts.OutboxBytes != 5 || len(opts.SecretKeys) != 1 || opts.SendSystemInfo.IsSet ||
 		opts.MaxPerMinute != 9 || opts.StuckAfter != 90*time.Minute || !slices.Equal(opts.Alerts, []sentryconfig.Alert{
@@ -405,7 +409,8 @@ func TestLoadOptions(t *testing.T) {
 			}
 		})
 	}
-	if opts, err := sentryconfig.LoadOptions(filepath.Join(t.TempDir(), "none.json")); err == nil || opts.Enabled.Or(true) {
+	if opts, err := sentryconfig.LoadOptions(filepath.Join(t.TempDir(), "none.json")); err == nil ||
+		opts.Enabled.Or(true) {
 		t.Errorf("a missing file: %v, %+v", err, opts)
 	}
 	for text, want := range map[string]bool{

@@ -74,21 +74,23 @@ func TestParallelInBubbles(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					_ = c.RunTask(t.Context(), sentryconfig.Task{Type: fmt.Sprint("t", i)}, func(ctx context.Context) error {
-						sentryconfig.AddBreadcrumb(ctx, "crumb", "", "", nil)
-						var wg sync.WaitGroup
-						for k := range 3 {
-							wg.Go(func() {
-								_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: fmt.Sprint("t", i)}, func(ctx context.Context) error {
-									s := sentry.StartSpan(ctx, "s")
-									defer s.Finish()
-									return fmt.Errorf("inner%c", 'a'+k)
+					_ = c.RunTask(t.Context(), sentryconfig.Task{Type: fmt.Sprint("t", i)},
+						func(ctx context.Context) error {
+							sentryconfig.AddBreadcrumb(ctx, "crumb", "", "", nil)
+							var wg sync.WaitGroup
+							for k := range 3 {
+								wg.Go(func() {
+									_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: fmt.Sprint("t", i)},
+										func(ctx context.Context) error {
+											s := sentry.StartSpan(ctx, "s")
+											defer s.Finish()
+											return fmt.Errorf("inner%c", 'a'+k)
+										})
 								})
-							})
-						}
-						wg.Wait()
-						return errors.New("outer")
-					})
+							}
+							wg.Wait()
+							return errors.New("outer")
+						})
 					if round == 1 && i%3 == 0 {
 						c.SetEnabled(false)
 						c.SetEnabled(true)

@@ -43,10 +43,12 @@ func TestTransaction(t *testing.T) {
 	list := transactions(t, server, 2)
 	tx := list[0]
 	trace := tx.Contexts["trace"]
-	if tx.Transaction != "task.ping" || trace["op"] != "task" || trace["description"] != "Execute ping (1/3)" || status(tx) != "ok" {
+	if tx.Transaction != "task.ping" || trace["op"] != "task" || trace["description"] != "Execute ping (1/3)" ||
+		status(tx) != "ok" {
 		t.Errorf("transaction %q, trace %v", tx.Transaction, trace)
 	}
-	for tag, want := range map[string]string{"task_type": "ping", "task_index": "0", "total_tasks": "3", "environment_detected": "development"} {
+	for tag, want := range map[string]string{"task_type": "ping", "task_index": "0", "total_tasks": "3",
+		"environment_detected": "development"} {
 		if tx.Tags[tag] != want {
 			t.Errorf("tag %s = %q, want %q", tag, tx.Tags[tag], want)
 		}
@@ -60,7 +62,8 @@ func TestTransaction(t *testing.T) {
 	if len(tx.Spans) != 2 {
 		t.Fatalf("%d spans, want 2", len(tx.Spans))
 	}
-	if tx = list[1]; tx.Transaction != "task.unknown" || tx.Contexts["trace"]["description"] != "Execute unknown" || tx.Tags["total_tasks"] != "" || tx.Contexts["task"]["total"] != nil {
+	if tx = list[1]; tx.Transaction != "task.unknown" || tx.Contexts["trace"]["description"] != "Execute unknown" ||
+		tx.Tags["total_tasks"] != "" || tx.Contexts["task"]["total"] != nil {
 		t.Errorf("without a total: %q, %v, %v", tx.Transaction, tx.Contexts["trace"], tx.Tags)
 	}
 }
@@ -96,10 +99,12 @@ func TestRunTaskOutcomes(t *testing.T) {
 			return fmt.Errorf("more: %w", boom)
 		}, false, "internal_error", 1, "error"},
 		{"nested RunTask", func(ctx context.Context) error {
-			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { return boom })
+			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"},
+				func(context.Context) error { return boom })
 		}, false, "internal_error", 1, "error"},
 		{"nested panic", func(ctx context.Context) error {
-			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
+			return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"},
+				func(context.Context) error { panic("boom") })
 		}, false, "internal_error", 1, "fatal"},
 		{"panic through spans", func(ctx context.Context) error {
 			ctx, a := sentryconfig.CreateTaskSpan(ctx, "a", 0, 1, nil)
@@ -109,7 +114,8 @@ func TestRunTaskOutcomes(t *testing.T) {
 			panic("boom")
 		}, false, "internal_error", 1, "fatal"},
 		{"two panics, one value", func(ctx context.Context) error {
-			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"}, func(context.Context) error { panic("boom") })
+			_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "inner"},
+				func(context.Context) error { panic("boom") })
 			panic("boom")
 		}, false, "internal_error", 2, "fatal"},
 		{"captured by hand, of a type that can't be compared", func(ctx context.Context) error {
@@ -131,7 +137,8 @@ func TestRunTaskOutcomes(t *testing.T) {
 		}, false, "internal_error", 2, "error"},
 		{"nested tasks, joined", func(ctx context.Context) error {
 			fail := func(context.Context) error { return boom }
-			return errors.Join(sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "a"}, fail), nil, sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "b"}, fail))
+			return errors.Join(sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "a"}, fail), nil,
+				sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "b"}, fail))
 		}, false, "internal_error", 2, ""},
 		{"panic recovered and returned", func(ctx context.Context) (err error) {
 			defer func() { err = fmt.Errorf("recovered: %w", recover().(error)) }()
@@ -276,7 +283,8 @@ func TestTaskDuringCleanup(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()
 		defer func() {
-			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "cleanup"}, func(context.Context) error { return nil })
+			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "cleanup"},
+				func(context.Context) error { return nil })
 		}()
 		panic("somebody else's")
 	}()
@@ -308,14 +316,15 @@ func TestSideBySideTasksNeverMix(t *testing.T) {
 	for i := range n {
 		wg.Go(func() {
 			name := fmt.Sprintf("t%02d", i)
-			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: name, Index: i, Total: n}, func(ctx context.Context) error {
-				sentryconfig.TaskSpanFromContext(ctx).SetTag("own", name)
-				sentryconfig.AddBreadcrumb(ctx, name, "step", "", map[string]any{"name": name})
-				child := sentry.StartSpan(ctx, name)
-				runtime.Gosched()
-				child.Finish()
-				return errors.New(name)
-			})
+			_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: name, Index: i, Total: n},
+				func(ctx context.Context) error {
+					sentryconfig.TaskSpanFromContext(ctx).SetTag("own", name)
+					sentryconfig.AddBreadcrumb(ctx, name, "step", "", map[string]any{"name": name})
+					child := sentry.StartSpan(ctx, name)
+					runtime.Gosched()
+					child.Finish()
+					return errors.New(name)
+				})
 		})
 	}
 	wg.Wait()
@@ -377,7 +386,8 @@ func TestContinueTrace(t *testing.T) {
 // A program that uses Sentry itself keeps its client, its hub and its transaction; ours ride beside them.
 func TestHostWithItsOwnSentry(t *testing.T) {
 	theirs := newServer(t)
-	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1,
+		Transport: sentry.NewHTTPSyncTransport()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,25 +403,28 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	hub.Scope().SetTag("whose", "theirs")
 	hostCtx := sentry.SetHubOnContext(t.Context(), hub)
 	host := sentry.StartTransaction(hostCtx, "host")
-	_ = sentryconfig.RunTask(host.Context(), sentryconfig.Task{Type: "ours", Total: 1}, func(ctx context.Context) error {
-		if sentry.GetHubFromContext(ctx) != hub {
-			t.Error("the host's hub isn't in the task's context any more")
-		}
-		sentry.StartSpan(ctx, "host.child").Finish()
-		sentry.GetHubFromContext(ctx).CaptureMessage("host message")
-		_, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, nil)
-		nested.Finish()
-		return errors.New("ours")
-	})
+	_ = sentryconfig.RunTask(host.Context(), sentryconfig.Task{Type: "ours", Total: 1},
+		func(ctx context.Context) error {
+			if sentry.GetHubFromContext(ctx) != hub {
+				t.Error("the host's hub isn't in the task's context any more")
+			}
+			sentry.StartSpan(ctx, "host.child").Finish()
+			sentry.GetHubFromContext(ctx).CaptureMessage("host message")
+			_, nested := sentryconfig.CreateTaskSpan(ctx, "nested", 0, 1, nil)
+			nested.Finish()
+			return errors.New("ours")
+		})
 	host.Finish()
 	sentry.CaptureMessage("plain")
 	flush(t)
 
-	if list := theirs.WaitEvents(2, 0); len(theirs.Events()) != 2 || list[0].Message != "host message" || list[1].Message != "plain" {
+	if list := theirs.WaitEvents(2, 0); len(theirs.Events()) != 2 || list[0].Message != "host message" ||
+		list[1].Message != "plain" {
 		t.Errorf("the host's server got %v", list)
 	}
 	hostTx := theirs.WaitTransactions(1, 0)
-	if len(theirs.Transactions()) != 1 || hostTx[0].Transaction != "host" || len(hostTx[0].Spans) != 1 || hostTx[0].Spans[0].Op != "host.child" {
+	if len(theirs.Transactions()) != 1 || hostTx[0].Transaction != "host" || len(hostTx[0].Spans) != 1 ||
+		hostTx[0].Spans[0].Op != "host.child" {
 		t.Errorf("the host's server got the transactions %v", hostTx)
 	}
 	e, tx := one(t, ours), transactions(t, ours, 1)[0]
@@ -420,7 +433,8 @@ func TestHostWithItsOwnSentry(t *testing.T) {
 	}
 	want := host.TraceID.String()
 	if e.Contexts["trace"]["trace_id"] != want || tx.Contexts["trace"]["trace_id"] != want {
-		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"], tx.Contexts["trace"]["trace_id"], want)
+		t.Errorf("traces %v and %v, want the host's %s", e.Contexts["trace"]["trace_id"],
+			tx.Contexts["trace"]["trace_id"], want)
 	}
 	sentryconfig.Close(time.Minute)
 	if sentry.CurrentHub().Client() != client {
@@ -442,8 +456,10 @@ func TestTaskInEndedTask(t *testing.T) {
 	within.Finish()
 	span.Finish()
 	list := transactions(t, server, 2)
-	if list[0].Transaction != "task.first" || len(list[0].Spans) != 2 || list[1].Transaction != "task.second" || len(list[1].Spans) != 1 {
-		t.Errorf("transactions %q with %d spans, %q with %d", list[0].Transaction, len(list[0].Spans), list[1].Transaction, len(list[1].Spans))
+	if list[0].Transaction != "task.first" || len(list[0].Spans) != 2 || list[1].Transaction != "task.second" ||
+		len(list[1].Spans) != 1 {
+		t.Errorf("transactions %q with %d spans, %q with %d", list[0].Transaction, len(list[0].Spans),
+			list[1].Transaction, len(list[1].Spans))
 	}
 }
 
@@ -496,7 +512,8 @@ func captureWhileTasksEnd(t *testing.T) {
 // only.
 func TestHostBindsItsClientLater(t *testing.T) {
 	ours, theirs := start(t, sentryconfig.Options{}), newServer(t)
-	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1, Transport: sentry.NewHTTPSyncTransport()})
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: theirs.DSN(), EnableTracing: true, TracesSampleRate: 1,
+		Transport: sentry.NewHTTPSyncTransport()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -507,7 +524,8 @@ func TestHostBindsItsClientLater(t *testing.T) {
 	if id := sentryconfig.CaptureTaskException(t.Context(), errors.New("no task"), "a", nil, nil); id == "" {
 		t.Error("without a task: no ID")
 	}
-	err = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "b"}, func(context.Context) error { return errors.New("in a task") })
+	err = sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "b"},
+		func(context.Context) error { return errors.New("in a task") })
 	var te *sentryconfig.TaskError
 	if !errors.As(err, &te) || te.EventID == "" {
 		t.Errorf("in a task: no ID, %v", err)

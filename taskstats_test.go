@@ -94,8 +94,9 @@ func TestTaskStatsOfJobs(t *testing.T) {
 	for name, s := range client.Stats().Tasks {
 		got[name] = fmt.Sprint(s.Runs, s.Failures, !s.LastSuccess.IsZero(), !s.LastFailure.IsZero())
 	}
-	want := map[string]string{"postponed": "1 0 false false", "cancelled": "1 0 false false", "retried": "2 2 false true",
-		"failed": "1 1 false true"}
+	want := map[string]string{"postponed": "1 0 false false", "cancelled": "1 0 false false",
+		"retried": "2 2 false true",
+		"failed":  "1 1 false true"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -181,7 +182,8 @@ func TestAlerts(t *testing.T) {
 		want(raised, over, again, "info backup: failure rate 0 % (0 of 1 in 15m)")
 		for _, e := range server.Events() {
 			if e.Tag("failure_type") == "failure_rate" && (fmt.Sprint(e.Fingerprint) != "[backup failure_rate]" ||
-				e.Tag("task_type") != "backup" || e.Transaction != "task.backup" || e.Contexts["failure_rate"]["runs"] == nil) {
+				e.Tag("task_type") != "backup" || e.Transaction != "task.backup" ||
+				e.Contexts["failure_rate"]["runs"] == nil) {
 				t.Errorf("event %s", e.Raw)
 			}
 		}

@@ -110,7 +110,8 @@ func TestValuesRead(t *testing.T) {
 			span.SetData("v", test.value)
 			sentryconfig.AddBreadcrumb(ctx, "step", "", "", map[string]any{"v": test.value})
 			slog.New(sentryconfig.NewLogHandler(nil)).InfoContext(ctx, "step", "v", test.value)
-			sentryconfig.CaptureTaskFailure(ctx, "", "y", map[string]any{"v": test.value}, map[string]any{"wrapped": map[string]any{"v": test.value}})
+			sentryconfig.CaptureTaskFailure(ctx, "", "y", map[string]any{"v": test.value},
+				map[string]any{"wrapped": map[string]any{"v": test.value}})
 			span.Finish()
 			e := one(t, server)
 			tx := server.WaitTransactions(1, time.Minute)[0]
@@ -184,7 +185,8 @@ func TestPanicValues(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := start(t, sentryconfig.Options{})
-			err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error { panic(test.value) })
+			err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"},
+				func(context.Context) error { panic(test.value) })
 			if err == nil || strings.Contains(err.Error(), "s3cr3t") {
 				t.Errorf("error %v", err)
 			}
@@ -429,7 +431,8 @@ func FuzzValues(f *testing.F) {
 		m := &valueMaker{bytes: data}
 		v := m.value()
 		before := picture(reflect.ValueOf(v), 8)
-		server := start(t, sentryconfig.Options{SendPII: sentry.Set(len(data)%2 == 0), SendSystemInfo: sentry.Set(false)})
+		server := start(t, sentryconfig.Options{SendPII: sentry.Set(len(data)%2 == 0),
+			SendSystemInfo: sentry.Set(false)})
 		useEverywhere(t, v)
 		flush(t)
 		events := server.Events()
@@ -471,12 +474,14 @@ func useEverywhere(t *testing.T, v any) {
 	} else if sentryconfig.CaptureTaskFailure(ctx, "", "z", v, nil) == "" {
 		t.Error("not captured")
 	}
-	if err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "fails", Data: v}, func(context.Context) error {
-		return &sentryconfig.TaskFailure{Reason: "r", Extra: map[string]any{"v": v}}
-	}); err == nil {
+	if err := sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "fails", Data: v},
+		func(context.Context) error {
+			return &sentryconfig.TaskFailure{Reason: "r", Extra: map[string]any{"v": v}}
+		}); err == nil {
 		t.Error("no error")
 	}
-	if err := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics"}, func(context.Context) error { panic(v) }); err == nil {
+	if err := sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "panics"},
+		func(context.Context) error { panic(v) }); err == nil {
 		t.Error("a panic without an error")
 	}
 	span.Finish()

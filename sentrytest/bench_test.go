@@ -45,7 +45,8 @@ func BenchmarkBurst(b *testing.B) {
 		for b.Loop() {
 			parts(func(from, to int) {
 				s := NewServer(b)
-				r, err := http.NewRequest(http.MethodPost, "http://"+s.address+"/api/1/envelope/?sentry_key="+s.key, nil)
+				r, err := http.NewRequest(http.MethodPost, "http://"+s.address+"/api/1/envelope/?sentry_key="+s.key,
+					nil)
 				if err != nil {
 					panic(err)
 				}

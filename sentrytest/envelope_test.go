@@ -34,7 +34,8 @@ func eventItem(fields string) string {
 }
 
 func transactionItem(fields string) string {
-	return `{"event_id":"` + testID + `"}` + "\n" + item("transaction", `{"event_id":"`+testID+`","type":"transaction"`+fields+`}`)
+	return `{"event_id":"` + testID + `"}` + "\n" + item("transaction",
+		`{"event_id":"`+testID+`","type":"transaction"`+fields+`}`)
 }
 
 const trace = `,"contexts":{"trace":{"trace_id":"` + testTrace + `","span_id":"` + testSpan + `"}}`
@@ -53,7 +54,8 @@ var times = fmt.Sprintf(`,"start_timestamp":%d.5,"timestamp":%d`, arrival.Unix()
 
 func logItem(count int, entries, contentType string) string {
 	payload := `{"items":[` + entries + `]}`
-	return fmt.Sprintf("{}\n"+`{"type":"log","item_count":%d,"content_type":%q,"length":%d}`+"\n%s\n", count, contentType, len(payload), payload)
+	return fmt.Sprintf("{}\n"+`{"type":"log","item_count":%d,"content_type":%q,"length":%d}`+"\n%s\n", count,
+		contentType, len(payload), payload)
 }
 
 // timesAgo are those of a transaction that ended so long ago.
@@ -310,7 +312,8 @@ func TestContentEncoding(t *testing.T) {
 			if refused := s.Refused(); (len(refused) > 0) != (test.status != 200) {
 				t.Errorf("refused %v", refused)
 			}
-			if status == 200 && (!bytes.Equal(s.Events()[0].Raw, s.Envelopes()[0].Items[0].Payload) || s.Envelopes()[0].wireBytes != len(test.body)) {
+			if status == 200 && (!bytes.Equal(s.Events()[0].Raw, s.Envelopes()[0].Items[0].Payload) ||
+				s.Envelopes()[0].wireBytes != len(test.body)) {
 				t.Errorf("%d events, %d bytes", len(s.Events()), s.Envelopes()[0].wireBytes)
 			}
 		})

@@ -30,7 +30,8 @@ func TestEventForms(t *testing.T) {
 		{"tags as pairs", `,"tags":[["a","b"],null,["c",7]]`, func(e *Event) any { return e.Tags }, map[string]string{"a": "b", "c": "7"}},
 		{"contexts", `,"contexts":{"os":{"name":"x","n":2},"gone":null}`, func(e *Event) any { return e.Contexts["os"] }, map[string]any{"name": "x", "n": 2.0}},
 		{"breadcrumbs", `,"breadcrumbs":[{"message":"a","category":"c","level":"info","data":{"n":1},"timestamp":1767323045.678}]`,
-			func(e *Event) any { return e.Breadcrumbs }, []Breadcrumb{{Message: "a", Category: "c", Level: "info", Data: map[string]any{"n": 1.0}, Time: moment}}},
+			func(e *Event) any { return e.Breadcrumbs },
+			[]Breadcrumb{{Message: "a", Category: "c", Level: "info", Data: map[string]any{"n": 1.0}, Time: moment}}},
 		{"breadcrumbs as values", `,"breadcrumbs":{"values":[{"message":"a"},{"message":"b"}]}`,
 			func(e *Event) any { return e.Breadcrumbs }, []Breadcrumb{{Message: "a"}, {Message: "b"}}},
 		{"exceptions", `,"exception":[{"type":"i"},{"type":"o","value":"v","module":"m","stacktrace":{"frames":[{"function":"f","lineno":3,"in_app":true}]},
@@ -63,7 +64,8 @@ func TestEventForms(t *testing.T) {
 		{"log entry without a text", `,"logentry":{},"message":"m"`, func(e *Event) any { return e.Message }, "m"},
 		{"user and the like", `,"user":{"id":"u"},"extra":{"x":[1]},"sdk":{"name":"s"},"server_name":"h","release":"r","environment":"e","platform":"go","logger":"l","dist":"d"`,
 			func(e *Event) any {
-				return fmt.Sprintln(e.User, e.Extra, e.SDK, e.ServerName, e.Release, e.Environment, e.Platform, e.Logger, e.Dist)
+				return fmt.Sprintln(e.User, e.Extra, e.SDK, e.ServerName, e.Release, e.Environment, e.Platform,
+					e.Logger, e.Dist)
 			}, "map[id:u] map[x:[1]] map[name:s] h r e go l d\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -89,7 +91,8 @@ func TestTransactionForms(t *testing.T) {
 	if e.Type != "transaction" || e.Duration() != 1500*time.Millisecond || e.Title() != "t" {
 		t.Errorf("%s %q of %v", e.Type, e.Title(), e.Duration())
 	}
-	if s := e.Spans[0]; s.Op != "o" || s.Tags["a"] != "b" || s.Data["n"] != 1.0 || s.Time.Sub(s.Start) != 500*time.Millisecond {
+	if s := e.Spans[0]; s.Op != "o" || s.Tags["a"] != "b" || s.Data["n"] != 1.0 ||
+		s.Time.Sub(s.Start) != 500*time.Millisecond {
 		t.Errorf("span %+v", s)
 	}
 }

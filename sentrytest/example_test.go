@@ -16,10 +16,11 @@ import (
 
 // cleanUp is the task under test. Yours is in your own package.
 func cleanUp(ctx context.Context, path string) error {
-	return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "temp_cleanup", Total: 1}, func(ctx context.Context) error {
-		sentryconfig.AddBreadcrumb(ctx, "looking for old files", "cleanup", sentry.LevelInfo, nil)
-		return fmt.Errorf("list %s: %w", path, errors.ErrUnsupported)
-	})
+	return sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "temp_cleanup", Total: 1},
+		func(ctx context.Context) error {
+			sentryconfig.AddBreadcrumb(ctx, "looking for old files", "cleanup", sentry.LevelInfo, nil)
+			return fmt.Errorf("list %s: %w", path, errors.ErrUnsupported)
+		})
 }
 
 // A test of your own task. There the first lines are

@@ -10,10 +10,12 @@ import (
 func TestIssues(t *testing.T) {
 	t.Parallel()
 	library := func(function string) string {
-		return `,"stacktrace":{"frames":[{"module":"m","function":"f","in_app":true},{"module":"os","function":"` + function + `"}]}`
+		return `,"stacktrace":{"frames":[{"module":"m","function":"f","in_app":true},{"module":"os","function":"` +
+			function + `"}]}`
 	}
 	frames := func(function string) string {
-		return `,"stacktrace":{"frames":[{"module":"runtime","function":"goexit"},{"module":"m","function":"` + function + `","in_app":true}]}`
+		return `,"stacktrace":{"frames":[{"module":"runtime","function":"goexit"},{"module":"m","function":"` +
+			function + `","in_app":true}]}`
 	}
 	for _, test := range []struct {
 		name, a, b string

@@ -17,7 +17,8 @@ func TestFaults(t *testing.T) {
 		return `"stacktrace":{"frames":[` + strings.Repeat(`{"function":"f"},`, n-1) + `{"function":"f"}]}`
 	}
 	nested := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) } // n+1 levels
-	many := func(n int, value string) string {                                                        // an object of so many values
+	// An object of so many values.
+	many := func(n int, value string) string {
 		var b strings.Builder
 		for i := range n - 1 {
 			fmt.Fprintf(&b, `"k%d":%q,`, i, value)
@@ -107,7 +108,8 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d events", n)
 			}
 			faults := s.Refused()
-			if len(faults) != 1 || !strings.Contains(faults[0].Error(), test.want) || !strings.Contains(faults[0].Error(), testTrace) {
+			if len(faults) != 1 || !strings.Contains(faults[0].Error(), test.want) ||
+				!strings.Contains(faults[0].Error(), testTrace) {
 				t.Errorf("beyond: %.300v, want one fault with %q", faults, test.want)
 			}
 		})
@@ -152,7 +154,8 @@ func TestSentAt(t *testing.T) {
 	}{{0, 0}, {maxDrift, 0}, {maxDrift + time.Second, 1}, {-maxDrift, 0}, {-maxDrift - time.Second, 1}} {
 		s := newTestServer(t)
 		header := fmt.Sprintf(`{"event_id":%q,"sent_at":%q}`, testID, arrival.Add(-test.off).Format(time.RFC3339Nano))
-		if status, answer := post(t, s, header+"\n"+item("event", `{"event_id":"`+testID+`"}`)); status != http.StatusOK {
+		if status, answer := post(t, s,
+			header+"\n"+item("event", `{"event_id":"`+testID+`"}`)); status != http.StatusOK {
 			t.Errorf("%v: status %d: %s", test.off, status, answer)
 		}
 		if faults := s.Refused(); len(faults) != test.want {

@@ -142,7 +142,8 @@ func TestWaitTooFew(t *testing.T) {
 		s.WaitEvents(2, time.Millisecond)
 		t.Error("the test went on")
 	})
-	for _, want := range []string{"1 events after 1ms, want 2", "the only one", `["f"]`, "2 requests", "client_report", "map[c:2]"} {
+	for _, want := range []string{"1 events after 1ms, want 2", "the only one", `["f"]`, "2 requests", "client_report",
+		"map[c:2]"} {
 		if !strings.Contains(tb.fatal, want) {
 			t.Errorf("%q doesn't say %q", tb.fatal, want)
 		}
@@ -164,7 +165,8 @@ func TestWait(t *testing.T) {
 	waiters.Go(func() {
 		for i := range n {
 			id := fmt.Sprintf("%032x", i+1)
-			post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event", `{"event_id":"`+id+`","message":"`+fmt.Sprint(i)+`"}`))
+			post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event",
+				`{"event_id":"`+id+`","message":"`+fmt.Sprint(i)+`"}`))
 		}
 		post(t, s, transactionItem(times+trace))
 		post(t, s, logItem(1, logEntry, logType))
@@ -205,8 +207,10 @@ func TestDuplicates(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	}
-	if len(s.Events()) != 1 || s.Duplicates() != 2 || len(s.Envelopes()) != 3 || len(s.Items("event")) != 3 || s.Requests() != 3 {
-		t.Errorf("%d events, %d duplicates, %d envelopes, %d items, %d requests", len(s.Events()), s.Duplicates(), len(s.Envelopes()), len(s.Items("event")), s.Requests())
+	if len(s.Events()) != 1 || s.Duplicates() != 2 || len(s.Envelopes()) != 3 || len(s.Items("event")) != 3 ||
+		s.Requests() != 3 {
+		t.Errorf("%d events, %d duplicates, %d envelopes, %d items, %d requests", len(s.Events()), s.Duplicates(),
+			len(s.Envelopes()), len(s.Items("event")), s.Requests())
 	}
 }
 
@@ -247,7 +251,8 @@ func TestRespond(t *testing.T) {
 	}
 	s.Respond(nil)
 	post(t, s, body)
-	if fmt.Sprint(numbers) != "[0 1 2]" || bodies[1] != body[:40] || len(s.Envelopes()) != 3 || string(s.Envelopes()[1].Raw) != body {
+	if fmt.Sprint(numbers) != "[0 1 2]" || bodies[1] != body[:40] || len(s.Envelopes()) != 3 ||
+		string(s.Envelopes()[1].Raw) != body {
 		t.Errorf("numbers %v, bodies %q, %d envelopes", numbers, bodies, len(s.Envelopes()))
 	}
 	s.Respond(func(n int, w http.ResponseWriter, _ *http.Request) bool {
@@ -376,7 +381,8 @@ func TestRespondPanics(t *testing.T) {
 		_ = response.Body.Close()
 		t.Errorf("status %d", response.StatusCode)
 	}
-	if refused := s.Refused(); len(refused) != 1 || !strings.Contains(refused[0].Error(), "boom") || !strings.Contains(refused[0].Error(), "TestRespondPanics") {
+	if refused := s.Refused(); len(refused) != 1 || !strings.Contains(refused[0].Error(), "boom") ||
+		!strings.Contains(refused[0].Error(), "TestRespondPanics") {
 		t.Errorf("refused %v", refused)
 	}
 }
@@ -478,7 +484,8 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				id := fmt.Sprintf("%016x%016x", i+1, c)
-				post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event", `{"event_id":"`+id+`","fingerprint":["`+fmt.Sprint(i%5)+`"]}`))
+				post(t, s, `{"event_id":"`+id+`"}`+"\n"+item("event",
+					`{"event_id":"`+id+`","fingerprint":["`+fmt.Sprint(i%5)+`"]}`))
 				switch i % 10 {
 				case 0:
 					s.Respond(func(int, http.ResponseWriter, *http.Request) bool { return false })
@@ -534,9 +541,11 @@ func TestRealClient(t *testing.T) {
 			hub.Scope().SetTag("kind", "test")
 			hub.Scope().SetContext("task", sentry.Context{"index": 3, "name": "n"})
 			hub.Scope().SetUser(sentry.User{ID: "u"})
-			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "c", Level: sentry.LevelInfo, Timestamp: step}, nil)
+			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "c", Level: sentry.LevelInfo,
+				Timestamp: step}, nil)
 			message := hub.CaptureMessage("hello")
-			hub.Scope().AddAttachment(&sentry.Attachment{Filename: "a.bin", ContentType: "application/x", Payload: []byte("\x00\n\xff\n")})
+			hub.Scope().AddAttachment(&sentry.Attachment{Filename: "a.bin", ContentType: "application/x",
+				Payload: []byte("\x00\n\xff\n")})
 			exception := hub.CaptureException(fmt.Errorf("outer: %w", errors.New("inner")))
 			hub.Scope().ClearAttachments()
 			transaction := sentry.StartTransaction(ctx, "work", sentry.WithOpName("task"))
@@ -555,26 +564,33 @@ func TestRealClient(t *testing.T) {
 				byID[e.ID] = e
 			}
 			m, x := byID[string(*message)], byID[string(*exception)]
-			if m.Message != "hello" || m.Level != "info" || m.Tag("kind") != "test" || m.Contexts["task"]["index"] != 3.0 || m.User["id"] != "u" ||
-				m.Release != "sentrytest@1" || m.Environment != "test" || m.ServerName != "host" || m.Platform != "go" || len(m.Attachments) != 0 ||
-				m.SDK["name"] != "sentry.go" || m.Header["event_id"] != m.ID || m.Time.Before(start) || m.Time.After(time.Now()) {
+			if m.Message != "hello" || m.Level != "info" || m.Tag("kind") != "test" ||
+				m.Contexts["task"]["index"] != 3.0 || m.User["id"] != "u" ||
+				m.Release != "sentrytest@1" || m.Environment != "test" || m.ServerName != "host" ||
+				m.Platform != "go" || len(m.Attachments) != 0 ||
+				m.SDK["name"] != "sentry.go" || m.Header["event_id"] != m.ID || m.Time.Before(start) ||
+				m.Time.After(time.Now()) {
 				t.Errorf("message %s", m.Raw)
 			}
 			if got := m.Breadcrumbs; len(got) != 1 || got[0].Message != "step" || !got[0].Time.Equal(step) {
 				t.Errorf("breadcrumbs %+v", m.Breadcrumbs)
 			}
 			outer := x.outermost()
-			if len(x.Exceptions) != 2 || outer.Type != "*fmt.wrapError" || outer.Value != "outer: inner" || len(outer.Frames) == 0 || outer.Mechanism == nil {
+			if len(x.Exceptions) != 2 || outer.Type != "*fmt.wrapError" || outer.Value != "outer: inner" ||
+				len(outer.Frames) == 0 || outer.Mechanism == nil {
 				t.Errorf("exception %s", x.Raw)
 			}
-			if top := outer.Frames[len(outer.Frames)-1]; !strings.HasPrefix(top.Function, "TestRealClient") || top.Line == 0 || !top.InApp {
+			if top := outer.Frames[len(outer.Frames)-1]; !strings.HasPrefix(top.Function, "TestRealClient") ||
+				top.Line == 0 || !top.InApp {
 				t.Errorf("frame %+v", top)
 			}
-			if a := x.Attachments; len(a) != 1 || a[0].Filename != "a.bin" || a[0].ContentType != "application/x" || !bytes.Equal(a[0].Data, []byte("\x00\n\xff\n")) {
+			if a := x.Attachments; len(a) != 1 || a[0].Filename != "a.bin" || a[0].ContentType != "application/x" ||
+				!bytes.Equal(a[0].Data, []byte("\x00\n\xff\n")) {
 				t.Errorf("attachments %+v", a)
 			}
 			tx := s.WaitTransactions(1, time.Minute)[0]
-			if tx.Transaction != "work" || tx.Contexts["trace"]["op"] != "task" || len(tx.Spans) != 1 || tx.Spans[0].Op != "step" ||
+			if tx.Transaction != "work" || tx.Contexts["trace"]["op"] != "task" || len(tx.Spans) != 1 ||
+				tx.Spans[0].Op != "step" ||
 				tx.Spans[0].ParentSpanID != tx.Contexts["trace"]["span_id"] || tx.Duration() < 0 || tx.Start.IsZero() {
 				t.Errorf("transaction %s", tx.Raw)
 			}

@@ -84,7 +84,8 @@ func refusedDatabase(t *testing.T) error {
 
 func noSuchKey() error {
 	return &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject",
-		Err: fmt.Errorf("https response error: %w", &smithy.GenericAPIError{Code: "NoSuchKey", Message: "no key photos/7.jpg"})}
+		Err: fmt.Errorf("https response error: %w", &smithy.GenericAPIError{Code: "NoSuchKey",
+			Message: "no key photos/7.jpg"})}
 }
 
 func TestErrorLibraries(t *testing.T) {
@@ -153,7 +154,8 @@ func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame
 		t.Errorf("fingerprint %q, want %q", e.Fingerprint, want)
 	}
 	if e.Tags["error_type"] != class || e.Tags["error_condition"] != condition {
-		t.Errorf("tags error_type %q, error_condition %q, want %q, %q", e.Tags["error_type"], e.Tags["error_condition"], class, condition)
+		t.Errorf("tags error_type %q, error_condition %q, want %q, %q", e.Tags["error_type"], e.Tags["error_condition"],
+			class, condition)
 	}
 	if len(e.Exceptions) == 0 {
 		t.Fatal("no exceptions")
@@ -166,7 +168,8 @@ func checkEvent(t *testing.T, e sentrytest.Event, class, title, condition, frame
 		frames += len(x.Frames)
 		for i, f := range x.Frames {
 			found = found || f.Function == frame && f.InApp && i == len(x.Frames)-1
-			for _, library := range []string{"github.com/pkg/errors", "github.com/go-errors/errors", "golang.org/x/xerrors", "github.com/getsentry/sentry-go"} {
+			for _, library := range []string{"github.com/pkg/errors", "github.com/go-errors/errors",
+				"golang.org/x/xerrors", "github.com/getsentry/sentry-go"} {
 				if i == len(x.Frames)-1 && strings.HasPrefix(f.Module, library) {
 					t.Errorf("a stack trace ends in %s.%s", f.Module, f.Function)
 				}

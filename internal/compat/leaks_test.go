@@ -50,7 +50,8 @@ func TestNothingOutlivesClose(t *testing.T) {
 					}
 					ctx, _ := sentryconfig.CreateTaskSpan(context.Background(), "left_running", 0, 1, nil)
 					for range 20 {
-						_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "fails"}, func(context.Context) error { return errors.New("x") })
+						_ = sentryconfig.RunTask(ctx, sentryconfig.Task{Type: "fails"},
+							func(context.Context) error { return errors.New("x") })
 					}
 					sentryconfig.Flush(20 * time.Millisecond)
 					sentryconfig.Close(0)

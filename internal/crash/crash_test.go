@@ -133,7 +133,8 @@ func TestCrashes(t *testing.T) {
 			}
 			report := crash.Parse(dead[0].Crash)
 			if report.Type != c.kind || !strings.Contains(report.Reason, c.reason) {
-				t.Errorf("type %q, reason %q; want %q, %q\n%s", report.Type, report.Reason, c.kind, c.reason, dead[0].Crash)
+				t.Errorf("type %q, reason %q; want %q, %q\n%s", report.Type, report.Reason, c.kind, c.reason,
+					dead[0].Crash)
 			}
 			var stack []string
 			for _, g := range report.Goroutines {

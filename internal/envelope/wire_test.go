@@ -120,7 +120,8 @@ func appendByReflection(b []byte, e *sentry.Event) ([]byte, error) {
 // A filler makes values of any type, the same for the same source of numbers.
 type filler struct{ r *rand.Rand }
 
-var fillTexts = []string{"", "", "a", "x y", "é\u2028世界", "\"\\\n\t\x01\x7f<&>", "\x00", `\u0000`, "\xff\xfe", "C:\\Users\\x",
+var fillTexts = []string{"", "", "a", "x y", "é\u2028世界", "\"\\\n\t\x01\x7f<&>", "\x00", `\u0000`, "\xff\xfe",
+	"C:\\Users\\x",
 	strings.Repeat("long ", 40)}
 
 func (f filler) text() string { return fillTexts[f.r.IntN(len(fillTexts))] }
@@ -167,7 +168,8 @@ func (f filler) fill(v reflect.Value, depth int) {
 			}
 		}
 	case reflect.Pointer:
-		if f.r.IntN(2) == 0 || v.Type() == reflect.TypeFor[*sentry.Breadcrumb]() || v.Type() == reflect.TypeFor[*sentry.Span]() {
+		if f.r.IntN(2) == 0 || v.Type() == reflect.TypeFor[*sentry.Breadcrumb]() ||
+			v.Type() == reflect.TypeFor[*sentry.Span]() {
 			v.Set(reflect.New(v.Type().Elem()))
 			f.fill(v.Elem(), depth+1)
 		}
@@ -203,7 +205,8 @@ func filledEvent(seed uint64) *sentry.Event {
 	f.fill(reflect.ValueOf(e).Elem(), 0)
 	e.Type = []string{"", "transaction", "something"}[f.r.IntN(3)]
 	if f.r.IntN(2) == 0 && e.Contexts != nil {
-		trace := sentry.Context{"trace_id": sentry.TraceID{1}, "span_id": sentry.SpanID{2}, "status": sentry.SpanStatus(f.r.IntN(20))}
+		trace := sentry.Context{"trace_id": sentry.TraceID{1}, "span_id": sentry.SpanID{2},
+			"status": sentry.SpanStatus(f.r.IntN(20))}
 		f.fill(reflect.ValueOf(&e.Contexts).Elem(), 1)
 		if e.Contexts != nil {
 			e.Contexts["trace"] = trace
@@ -313,7 +316,8 @@ func TestEncoder(t *testing.T) {
 		e := event(map[string]sentry.Context{name: c})
 		system.AddTo(e, false)
 		check(e, "with a context "+name+" of the host's", false)
-		if want := map[string]any{"os": "CP/M", "system": "Linux", "disks": "Linux"}[name]; e.Contexts["os"]["name"] != want {
+		if want := map[string]any{"os": "CP/M", "system": "Linux",
+			"disks": "Linux"}[name]; e.Contexts["os"]["name"] != want {
 			t.Errorf("contexts %v", e.Contexts)
 		}
 	}

@@ -69,7 +69,8 @@ func get(t *testing.T, address string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}} // whatever the environment says
+	// Whatever the environment says.
+	client := http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err == nil {
 		_ = resp.Body.Close()
@@ -117,7 +118,8 @@ func TestErrorDetails(t *testing.T) {
 			map[string]any{"op": "open", "path": "/a", "errno": int64(syscall.ENOENT)}},
 		{"link", &os.LinkError{Op: "rename", Old: "/a", New: "/b", Err: fs.ErrExist}, map[string]any{"op": "rename", "old_path": "/a", "new_path": "/b"}},
 		{"request", get(t, "http://"+address+"/x?y=1"),
-			map[string]any{"op": "Get", "url": "http://" + address + "/x?y=1", "op_2": "dial", "net": "tcp", "addr": address}},
+			map[string]any{"op": "Get", "url": "http://" + address + "/x?y=1", "op_2": "dial", "net": "tcp",
+				"addr": address}},
 		{"exit", output, map[string]any{"exit_code": int64(4)}},
 		{"DNS", &net.DNSError{Name: "a.invalid", Server: "127.0.0.1:53", IsNotFound: true},
 			map[string]any{"host": "a.invalid", "dns_server": "127.0.0.1:53", "not_found": true}},
@@ -172,7 +174,8 @@ func TestErrorDetails(t *testing.T) {
 		})
 	}
 	stderr, _ := detailsOf(fmt.Errorf("x: %w", output))["stderr"].(string)
-	if !strings.HasPrefix(stderr, "first line\nxxx") || !strings.HasSuffix(stderr, "xxx\nlast line") || !strings.Contains(stderr, "bytes cut") ||
+	if !strings.HasPrefix(stderr, "first line\nxxx") || !strings.HasSuffix(stderr, "xxx\nlast line") ||
+		!strings.Contains(stderr, "bytes cut") ||
 		len(stderr) < maxStderrBytes || len(stderr) > maxStderrBytes+50 {
 		t.Errorf("stderr is %d bytes: %.20q", len(stderr), stderr)
 	}

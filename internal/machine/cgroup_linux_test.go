@@ -30,7 +30,8 @@ func TestOSRelease(t *testing.T) {
 		"in usr/lib": {"usr/lib/os-release": text},
 	} {
 		release := osRelease(tree(t, files))
-		if release["ID"] != "debian" || release["VERSION_ID"] != "12" || release["PRETTY_NAME"] != "Debian GNU/Linux 12" {
+		if release["ID"] != "debian" || release["VERSION_ID"] != "12" ||
+			release["PRETTY_NAME"] != "Debian GNU/Linux 12" {
 			t.Errorf("%s: %v", name, release)
 		}
 	}
@@ -89,10 +90,12 @@ var memoryTrees = []struct {
 		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "104857600\n",
 	}, 512 * mib, 100 * mib},
 	{"more inactive than used", "0::/\n", mountV2, map[string]string{
-		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "100\n", cgV2 + "memory.stat": "inactive_file 200\n",
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "100\n",
+		cgV2 + "memory.stat": "inactive_file 200\n",
 	}, 512 * mib, 0},
 	{"used beyond the limit", "0::/\n", mountV2, map[string]string{
-		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "536875008\n", cgV2 + "memory.stat": "inactive_file 0\n",
+		cgV2 + "memory.max": "536870912\n", cgV2 + "memory.current": "536875008\n",
+		cgV2 + "memory.stat": "inactive_file 0\n",
 	}, 512 * mib, 512 * mib},
 	{"use is unknown", "0::/\n", mountV2, map[string]string{cgV2 + "memory.max": "536870912\n"}, 0, 0},
 	{"mounted elsewhere", "0::/a\n", `30 23 0:26 / /my\040groups rw - cgroup2 none rw` + "\n", map[string]string{

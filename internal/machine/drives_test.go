@@ -15,7 +15,8 @@ func TestNetworkDrives(t *testing.T) {
 			t.Helper()
 			start := time.Now()
 			if got, ok := d.ask(drive, read); got != want || ok != wantOK || time.Since(start) != wantTook {
-				t.Errorf("%s: %d, %v after %v, want %d, %v after %v", what, got, ok, time.Since(start), want, wantOK, wantTook)
+				t.Errorf("%s: %d, %v after %v, want %d, %v after %v", what, got, ok, time.Since(start), want, wantOK,
+					wantTook)
 			}
 		}
 		answers := func() (int, bool) { return 7, true }

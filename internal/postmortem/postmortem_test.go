@@ -109,7 +109,8 @@ func TestCrashThreads(t *testing.T) {
 				frames = len(x.Stacktrace.Frames)
 			}
 			if x.ThreadID != test.id || frames != test.frames {
-				t.Errorf("exception in thread %d with %d frames, want %d with %d", x.ThreadID, frames, test.id, test.frames)
+				t.Errorf("exception in thread %d with %d frames, want %d with %d", x.ThreadID, frames, test.id,
+					test.frames)
 			}
 		})
 	}

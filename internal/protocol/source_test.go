@@ -26,7 +26,8 @@ func TestWhatTheCodeWrites(t *testing.T) {
 		}
 		if d.IsDir() {
 			_, err := os.Stat(filepath.Join(path, "go.mod"))
-			if path != "../.." && (err == nil || slices.Contains([]string{"examples", "sentrytest", "sentryview", "testdata", ".git"}, d.Name())) {
+			if path != "../.." && (err == nil ||
+				slices.Contains([]string{"examples", "sentrytest", "sentryview", "testdata", ".git"}, d.Name())) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -99,7 +100,8 @@ func (w *writes) read(t *testing.T, path string) {
 }
 
 // contextNames are what variables that hold a context are called.
-var contextNames = []string{"app", "c", "d", "death", "details", "device", "environment", "memory", "named", "process", "processor", "system", "task"}
+var contextNames = []string{"app", "c", "d", "death", "details", "device", "environment", "memory", "named", "process",
+	"processor", "system", "task"}
 
 func (w *writes) assigned(i *ast.IndexExpr) {
 	switch x := i.X.(type) {

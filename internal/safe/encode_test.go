@@ -52,7 +52,8 @@ func TestAppendJSON(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
-	for name, v := range map[string]any{"NaN": math.NaN(), "infinity in a map": map[string]any{"a": math.Inf(1)}, "channel in a list": []any{make(chan int)}} {
+	for name, v := range map[string]any{"NaN": math.NaN(), "infinity in a map": map[string]any{"a": math.Inf(1)},
+		"channel in a list": []any{make(chan int)}} {
 		if got, err := AppendJSON(nil, v); err == nil {
 			t.Errorf("%s: %s, want an error", name, got)
 		}
@@ -74,7 +75,8 @@ func FuzzAppendJSON(f *testing.F) {
 }
 
 func BenchmarkAppendJSON(b *testing.B) {
-	v := map[string]any{"device": "/dev/nvme0n1p2", "fstype": "ext4", "total_gb": 476.94, "used_gb": 120.5, "free_gb": 332.1, "percent_used": 26.62,
+	v := map[string]any{"device": "/dev/nvme0n1p2", "fstype": "ext4", "total_gb": 476.94, "used_gb": 120.5,
+		"free_gb": 332.1, "percent_used": 26.62,
 		"list": []any{"a", "b", 3}, "n": 12}
 	b.Run("ours", func(b *testing.B) {
 		var buf []byte

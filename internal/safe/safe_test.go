@@ -233,9 +233,11 @@ func TestValue(t *testing.T) {
 		{"cyclic struct", root, map[string]any{"Name": "root", "Up": nil, "Kids": []any{map[string]any{"Name": "kid", "Kids": nil, "Up": "<cycle>"}}}},
 		{"one value twice is no cycle", []any{pn, pn, root.Kids[:0]}, []any{int64(7), int64(7), []any{}}},
 		{"struct by its JSON names", tagged{Inner: &Inner{A: 1, B: 2}, inner2: inner2{3, 4}, Name: "n", Skip: "s", Dash: "d", Quoted: 5, Odd: 6, private: 7},
-			map[string]any{"a": int64(1), "Hidden": int64(3), "name": "n", "-": "d", "quoted": "5", "Odd": int64(6), "any": nil, "map": nil}},
+			map[string]any{"a": int64(1), "Hidden": int64(3), "name": "n", "-": "d", "quoted": "5", "Odd": int64(6),
+				"any": nil, "map": nil}},
 		{"nil embedded pointer", tagged{Name: "n", Any: secret("x")},
-			map[string]any{"Hidden": int64(0), "name": "n", "-": "", "quoted": "0", "Odd": int64(0), "any": "REDACTED", "map": nil}},
+			map[string]any{"Hidden": int64(0), "name": "n", "-": "", "quoted": "0", "Odd": int64(0), "any": "REDACTED",
+				"map": nil}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -428,7 +430,8 @@ func TestValueIsACopy(t *testing.T) {
 		M map[string]any
 		L []string
 	}
-	in := map[string]any{"r": &rec{B: []byte("bytes"), M: map[string]any{"a": []any{1}}, L: []string{"x"}}, "raw": json.RawMessage(`["text"]`)}
+	in := map[string]any{"r": &rec{B: []byte("bytes"), M: map[string]any{"a": []any{1}}, L: []string{"x"}},
+		"raw": json.RawMessage(`["text"]`)}
 	got := Value(in, roomy)
 	want := fmt.Sprint(got)
 	r := in["r"].(*rec)
@@ -524,9 +527,11 @@ func TestConcurrentWrites(t *testing.T) {
 func TestSize(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
-		nil, true, false, "", "a\"<\u2028\x00é\n\x7f", int64(-10), int64(math.MinInt64), uint64(math.MaxUint64), 7, uint32(9),
+		nil, true, false, "", "a\"<\u2028\x00é\n\x7f", int64(-10), int64(math.MinInt64), uint64(math.MaxUint64), 7,
+		uint32(9),
 		0.1, 1.0, -2.5e-6, 1e20, 123456789.125,
-		map[string]any(nil), map[string]any{}, map[string]any{"a": 1, "b<": []any{}}, []any(nil), []any{nil, "x", []any{1}},
+		map[string]any(nil), map[string]any{}, map[string]any{"a": 1, "b<": []any{}}, []any(nil),
+		[]any{nil, "x", []any{1}},
 		map[string]string{"a": "b"}, []string{"a", ""}, []int{1, 2, 3}, time.Second,
 	} {
 		safe := Value(v, roomy)
@@ -537,11 +542,13 @@ func TestSize(t *testing.T) {
 		if n := Size(safe); n < len(b) || n > len(b)+1 {
 			t.Errorf("Size(%#v) = %d, its JSON has %d bytes: %s", safe, n, len(b), b)
 		}
-		if n, m := Size(v), Size(safe); v != nil && n != m && reflect.ValueOf(v).Kind() != reflect.Map && reflect.ValueOf(v).Kind() != reflect.Slice {
+		if n, m := Size(v), Size(safe); v != nil && n != m && reflect.ValueOf(v).Kind() != reflect.Map &&
+			reflect.ValueOf(v).Kind() != reflect.Slice {
 			t.Errorf("Size(%#v) = %d, after Value %d", v, n, m)
 		}
 	}
-	for f, want := range map[float64]int{-2.5e-9: len("-0.0000000025"), 1e300: 301, math.SmallestNonzeroFloat64: 326} { // as Relay counts
+	// As Relay counts.
+	for f, want := range map[float64]int{-2.5e-9: len("-0.0000000025"), 1e300: 301, math.SmallestNonzeroFloat64: 326} {
 		if n := Size(f); n != want {
 			t.Errorf("Size(%v) = %d, want %d", f, n, want)
 		}

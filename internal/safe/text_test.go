@@ -18,7 +18,8 @@ func TestJSONLen(t *testing.T) {
 		}
 	}
 	for c := range 256 {
-		texts = append(texts, "abc"+string([]byte{byte(c), 'x'})+"ijklmnopq", strings.Repeat(string([]byte{byte(c)}), 20))
+		texts = append(texts, "abc"+string([]byte{byte(c), 'x'})+"ijklmnopq", strings.Repeat(string([]byte{byte(c)}),
+			20))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
