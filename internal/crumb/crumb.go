@@ -25,8 +25,9 @@ func (s *Scope) WithAttrs(attrs []slog.Attr) *Scope { return &Scope{outer: s, at
 // WithGroup returns the Scope of a logger derived from s's by WithGroup.
 func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: name} }
 
-// Breadcrumb makes a breadcrumb of a record of the logger that s is of. Its category is "log", or the value of an
-// attribute named category.
+// Breadcrumb converts a record of the logger with Scope s. The category is "log", or the value of a top-level attribute
+// named category. A record without a time gives a breadcrumb without one. Data takes about protocol.MaxCrumbBytes of
+// JSON at most. The result shares no mutable memory with rec.
 func (s *Scope) Breadcrumb(rec *slog.Record) *sentry.Breadcrumb {
 	b := &sentry.Breadcrumb{
 		Type:      "default",
@@ -59,19 +60,19 @@ func levelOf(level slog.Level) sentry.Level {
 // An attrCollector converts a record's attributes into a breadcrumb's data.
 type attrCollector struct {
 	breadcrumb *sentry.Breadcrumb
-	room       int // bytes of data left
-	depth      int // of groups that add is in
+	room       int // bytes of JSON left for data
+	depth      int // groups around the current attribute
 }
 
-// An attrLevel is a group of a record; nil is the record itself. Its map is made, and enters that of the group around
-// it, with the first attribute: groups without any are left out, as slog wants it.
+// An attrLevel is a group of a record; nil is the record itself. Its map is made, and linked to the outer one, with the
+// first attribute. So empty groups are left out, as slog requires.
 type attrLevel struct {
 	outer *attrLevel
 	name  string
 	data  map[string]any
 }
 
-// collect adds the attributes of s and those before it, from the outermost on, and returns the innermost group.
+// collect adds the attributes of s and its outer Scopes, outermost first, and returns the innermost group.
 func (s *Scope) collect(c *attrCollector) *attrLevel {
 	if s == nil {
 		return nil
@@ -134,14 +135,14 @@ func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
 	c.put(level, a.Key, value)
 }
 
-// maxLogGroups is how many groups of one another become levels of their own: the group of a LogValuer may hold that
-// LogValuer again. What lies deeper is safe.Value's, which has such a limit too.
+// maxLogGroups limits the nesting of groups, because the group of a LogValuer may contain that LogValuer again.
+// safe.Value, which has a limit of its own, copies deeper groups.
 const maxLogGroups = 10
 
-// maxLogValues is how many LogValuers may lead to one another, as in slog.
+// maxLogValues limits a chain of LogValuers, as in slog.
 const maxLogValues = 100
 
-// resolve is slog.Value.Resolve for a LogValuer; that one makes a stack trace of one that panics.
+// resolve is slog.Value.Resolve for a LogValuer, except that a panic yields a short text instead of a stack trace.
 func resolve(v slog.Value) (resolved slog.Value) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -61,7 +61,7 @@ func TestBreadcrumb(t *testing.T) {
 	} {
 		rec := slog.NewRecord(at, slog.LevelInfo, "message", 0)
 		rec.AddAttrs(test.attrs...)
-		b := test.scope.Breadcrumb(rec)
+		b := test.scope.Breadcrumb(&rec)
 		if !reflect.DeepEqual(b.Data, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, b.Data, test.want)
 		}
@@ -74,8 +74,8 @@ func TestBreadcrumb(t *testing.T) {
 func TestBreadcrumbCategory(t *testing.T) {
 	rec := slog.NewRecord(time.Time{}, slog.LevelInfo, "message", 0)
 	rec.AddAttrs(slog.String("category", "disk"))
-	b := (*Scope)(nil).Breadcrumb(rec)
-	if b.Category != "disk" || b.Data != nil || b.Timestamp.IsZero() {
+	b := (*Scope)(nil).Breadcrumb(&rec)
+	if b.Category != "disk" || b.Data != nil || !b.Timestamp.IsZero() {
 		t.Errorf("%+v", b)
 	}
 }
@@ -86,7 +86,8 @@ func TestBreadcrumbLevel(t *testing.T) {
 		slog.LevelWarn - 1: sentry.LevelInfo, slog.LevelWarn: sentry.LevelWarning,
 		slog.LevelError: sentry.LevelError, slog.LevelError + 4: sentry.LevelError,
 	} {
-		if got := (*Scope)(nil).Breadcrumb(slog.NewRecord(time.Time{}, level, "", 0)).Level; got != want {
+		rec := slog.NewRecord(time.Time{}, level, "", 0)
+		if got := (*Scope)(nil).Breadcrumb(&rec).Level; got != want {
 			t.Errorf("%v: %s, want %s", level, got, want)
 		}
 	}
@@ -98,7 +99,7 @@ func TestBreadcrumbLimits(t *testing.T) {
 	for i := range 10 {
 		rec.AddAttrs(slog.String(fmt.Sprint(i), strings.Repeat("x", protocol.MaxCrumbBytes/4)))
 	}
-	b := (*Scope)(nil).Breadcrumb(rec)
+	b := (*Scope)(nil).Breadcrumb(&rec)
 	if len(b.Message) > protocol.MaxMessageChars+100 || !strings.Contains(b.Message, "…") {
 		t.Errorf("a message of %d bytes", len(b.Message))
 	}

@@ -61,8 +61,8 @@ func Value(v any, max int) any {
 	return keep(v, max, maxLevels, false)
 }
 
-// Map is Value for a map: nil for nil, a map of its own otherwise. In a small map an int may stay one. Nothing keeps m,
-// so that a caller's literal is no allocation.
+// Map is Value for a map. It returns nil for nil, otherwise a new map. In a small map an int may stay an int. Map keeps
+// no reference to m, so a literal that a caller passes needs no allocation.
 func Map(m map[string]any, max int) map[string]any {
 	if m == nil {
 		return nil
