@@ -4,9 +4,9 @@ package crash
 
 import _ "unsafe" // for go:linkname
 
-// setCrashFD swaps the file that the runtime writes its last words to; ^0 is none. debug.SetCrashOutput closes the one
-// before, and nothing public tells whether there is one. The runtime marks this function for being linked to; later
-// versions of Go have to be looked at first, hence the build tag.
+// setCrashFD replaces the file descriptor of the crash output, ^0 for none, and returns the old one.
+// debug.SetCrashOutput would close the old file, and nothing public reports whether there is one. The runtime marks
+// this function for go:linkname. The build tag excludes later versions of Go until somebody has checked them.
 //
 //go:linkname setCrashFD runtime.setCrashFD
 func setCrashFD(fd uintptr) uintptr

@@ -4,23 +4,24 @@
 //
 //	nil, bool, string (valid UTF-8), int64, uint64, float64 (finite), []any, map[string]any
 //
-// and nothing else. The copy holds no memory of the caller's but immutable strings, has no cycle, is at most ten levels
-// deep and takes about as many bytes of JSON as the caller allows. What does not fit is cut and says so, the longest
-// strings first; what JSON cannot say becomes a readable stand-in such as "<chan int>" or "NaN".
+// and nothing else. The copy shares no memory with the caller's value except immutable strings. It has no cycle, is at
+// most ten levels deep and takes about as many bytes of JSON as the caller allows. What doesn't fit is cut, longest
+// strings first, and replaced by a marker. What JSON can't express becomes a readable stand-in such as "<chan int>" or
+// "NaN".
 //
-// At every level a value is asked how it wants to be read, in this order:
+// At every level, a value's methods decide how it is read, in this order:
 //
-//   - [log/slog.LogValuer], before all others, because it is how a type hides its secrets
-//   - error: its message, which is what a reader looks for even in an error that has a JSON form
+//   - [log/slog.LogValuer], first, because it is how a type hides its secrets
+//   - error: its message, which a reader looks for even if the error has a JSON form
 //   - [encoding/json.Marshaler] and [encoding.TextMarshaler], the form that the type chose for data
 //   - [fmt.Stringer], the form that the type chose for people
 //
-// and by its fields under their JSON names if it does not say. Methods with a pointer receiver count for values too.
-// A method that panics costs its own value only.
+// Without any of these, it is read by its fields under their JSON names. Methods with a pointer receiver count for
+// values too. A method that panics costs only its own value.
 //
-// Values must not be written to while they are read. Where Go allows to recover from that at all, a stand-in
-// takes the value's place; a map that is written to at the same time ends the process (the runtime's "concurrent map
-// iteration and map write"), and a method that never returns is not interrupted.
+// Values must not be written to while they are read. If Go can recover from that, a stand-in takes the value's place.
+// But a concurrent write to a map ends the process (the runtime's "concurrent map iteration and map write"), and a
+// method that never returns isn't interrupted.
 package safe
 
 import (
@@ -82,7 +83,7 @@ func Map(m map[string]any, max int) map[string]any {
 	return keepMap(out, max, maxLevels, false)
 }
 
-// part returns n entries of m, which has more, and says how many are left out as a map that was cut does.
+// part returns n entries of m, which has more, with the marker of a cut map for the others.
 func part(m map[string]any, n int) map[string]any {
 	out, hidden := make(map[string]any, n+1), len(m)-n
 	if s, ok := m[markerKey].(string); ok {
