@@ -10,11 +10,13 @@ import (
 // Stats counts envelopes since a Client was made, for health pages and tests. As JSON it has the names of its fields,
 // and the text of LastError.
 type Stats struct {
-	Captured, Delivered, Dropped uint64
-	Pending                      uint64            // unsent now, including those of earlier processes
-	PendingBytes                 int64             // their size in the outbox
-	DroppedBy                    map[string]uint64 // by the reason in client reports
-	OldestPending                time.Time         // capture time of the oldest unsent one; zero if there is none
+	Captured      uint64            // passed to the outbox
+	Delivered     uint64            // accepted by the server, including those of earlier processes
+	Dropped       uint64            // given up, including those that the server rejected; DroppedBy has the reasons
+	Pending       uint64            // unsent now, including those of earlier processes
+	PendingBytes  int64             // size of the unsent ones in the outbox
+	DroppedBy     map[string]uint64 // by the reason in client reports
+	OldestPending time.Time         // capture time of the oldest unsent one; zero if there is none
 
 	// HeldBack counts the events over Options.MaxPerMinute, including the newest of a fingerprint, which may be sent
 	// later with the count. DroppedBy["sample_rate"], and the client reports, count only those that are never sent.

@@ -11,7 +11,7 @@ import (
 // TaskStats counts the runs of one task type since a Client was made, including those inside other tasks. A run fails
 // if it ends with a status other than ok or cancelled. So an error that Options.Expected accepts is no failure.
 type TaskStats struct {
-	Runs, Failures uint64    // runs that have ended
+	Runs, Failures uint64    // ended runs, and the failed ones of them
 	Running        uint64    // runs in progress
 	LastSuccess    time.Time `json:",omitzero"` // end of the last run with the status ok, postponed runs excluded
 	LastFailure    time.Time `json:",omitzero"` // end of the last failed run
