@@ -98,8 +98,9 @@ func (t *TaskSpan) note(n outbox.Note) {
 	slot.Note(n)
 }
 
-// reportDead captures what a dead process left running, and its crash. It reports whether all of it is stored, so that
-// it may be forgotten. A second report of the same has the same event IDs, of which Sentry keeps one.
+// reportDead captures the tasks that a dead process left running, and its crash, until ctx ends. It reports whether the
+// outbox holds all of it; then the disk store may forget the process. Repeated reports have the same event IDs, so that
+// Sentry keeps one.
 func (c *Client) reportDead(ctx context.Context, dead outbox.Dead) bool {
 	if !c.active() {
 		return false

@@ -93,7 +93,8 @@ func TestNotedLater(t *testing.T) {
 	waitForNote(t, file, "task_inside")
 }
 
-// TestNoTimeToReportTheDead: once Close has no more time, what is left of a dead process's tasks is for the next process.
+// TestNoTimeToReportTheDead: once Close has no more time, what is left of a dead process's tasks is for the next
+// process.
 func TestNoTimeToReportTheDead(t *testing.T) {
 	server := sentrytest.NewServer(t)
 	if err := Init(Options{DSN: server.DSN(), OutboxDir: t.TempDir()}); err != nil {
@@ -102,7 +103,8 @@ func TestNoTimeToReportTheDead(t *testing.T) {
 	defer Close(time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	dead := outbox.Dead{LastAlive: time.Now(), Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: "1"}}}
+	dead := outbox.Dead{LastAlive: time.Now(),
+		Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: "1"}}}
 	if current.Load().reportDead(ctx, dead) || ReadStats().Captured > 0 {
 		t.Errorf("it is reported: %+v", ReadStats())
 	}
@@ -123,7 +125,8 @@ func TestDeadForLong(t *testing.T) {
 		"00000000000000000000000000000003": {now.AddDate(-3, 0, 0), now},
 		"00000000000000000000000000000004": {now.AddDate(3, 0, 0), now},
 	} {
-		dead := outbox.Dead{LastAlive: c.died, Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: id}}}
+		dead := outbox.Dead{LastAlive: c.died,
+			Tasks: []outbox.Interrupted{{Task: outbox.Task{Type: "slow"}, EventID: id}}}
 		if !current.Load().reportDead(context.Background(), dead) || !Flush(time.Minute) {
 			t.Errorf("%v isn't reported: %+v", c.died, ReadStats())
 		}

@@ -119,7 +119,8 @@ func TestCrashes(t *testing.T) {
 				t.Fatalf("it didn't crash: %s", out)
 			}
 			var dead []outbox.Dead
-			disk, err := outbox.OpenDisk(diskConfig(dir, func(_ context.Context, d outbox.Dead) bool { dead = append(dead, d); return true }))
+			disk, err := outbox.OpenDisk(diskConfig(dir,
+				func(_ context.Context, d outbox.Dead) bool { dead = append(dead, d); return true }))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,9 +37,9 @@ func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	return contexts
 }
 
-var bootID = sync.OnceValues(BootID) // it lasts longer than the process
+var bootID = sync.OnceValues(BootID) // constant: a boot outlasts the process
 
-// Restarted reports whether the machine has been restarted since BootID was boot, if that can be told.
+// Restarted reports whether the machine was restarted since BootID returned boot, and whether that can be told.
 func Restarted(boot string) (restarted, known bool) {
 	now, sure := bootID()
 	if now == "" || boot == "" {
