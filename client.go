@@ -38,7 +38,7 @@ type Client struct {
 	client    *sentry.Client     // nil without a DSN
 	hub       *sentry.Hub        // for calls outside any task; see ownHub
 	bound     bool               // hub is sentry.CurrentHub(), and we bound our client to it
-	fallback  *sentry.Hub        // used once the host binds its own client to the current hub
+	apart     *sentry.Hub        // fallback hub, used once the host binds its own client to the current hub
 	box       *outbox.Outbox     // nil without a DSN, and with a Transport of the user's own
 	transport *transport         // nil with a Transport of the user's own
 	collector *machine.Collector // nil without a DSN

@@ -33,7 +33,7 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 	co.TracesSampler = c.sample
 }
 
-// sample asks the user's sampler. Without one the parent decides, else the rate.
+// sample is the TracesSampler: it asks the user's sampler. Without one, the parent's decision counts, else the rate.
 func (c *Client) sample(ctx sentry.SamplingContext) float64 {
 	rate := c.sampleRate()
 	switch {
@@ -47,7 +47,7 @@ func (c *Client) sample(ctx sentry.SamplingContext) float64 {
 	return rate
 }
 
-// sampleRate is that of the options, which Reconfigure may change, unless ClientOptions has set another.
+// sampleRate returns the rate of the options, which Reconfigure may change, unless ClientOptions has set another.
 func (c *Client) sampleRate() float64 {
 	if c.ownRate {
 		return c.tracing.sampleRate

@@ -30,7 +30,8 @@ func (c *Client) taskIn(ctx context.Context) *TaskSpan {
 // the hub of t, or the Client's own when t is nil.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
-		if hub := sentry.GetHubFromContext(ctx); hub != nil && (t != nil && hub == t.sentryHub() || hub.Client() == c.client) {
+		hub := sentry.GetHubFromContext(ctx)
+		if hub != nil && (t != nil && hub == t.sentryHub() || hub.Client() == c.client) {
 			return hub
 		}
 	}
@@ -62,7 +63,7 @@ func (c *Client) unbindHub() {
 // host has bound its own by calling sentry.Init after Init.
 func (c *Client) ownHub() *sentry.Hub {
 	if c.hub.Client() != c.client {
-		return c.fallback
+		return c.apart
 	}
 	return c.hub
 }

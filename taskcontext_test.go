@@ -54,7 +54,8 @@ func TestUnsampledTask(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, seen := t.TempDir(), make(chan *sentry.Event, 1)
-			client, err := sentryconfig.New(sentryconfig.Options{DSN: "http://key@o7.ingest.localhost/1", OutboxDir: dir,
+			client, err := sentryconfig.New(sentryconfig.Options{DSN: "http://key@o7.ingest.localhost/1",
+				OutboxDir:        dir,
 				TracesSampleRate: sentry.Set(0.0), ClientOptions: func(o *sentry.ClientOptions) {
 					o.HTTPTransport, o.StrictTraceContinuation = discard{}, test.strict
 					o.BeforeSend = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event { seen <- e; return e }
@@ -65,7 +66,8 @@ func TestUnsampledTask(t *testing.T) {
 			defer client.Close(time.Minute)
 			job := jobOf(1, 3)
 			job.Trace, job.Baggage = test.header, test.baggage
-			_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job, Tags: map[string]string{"shop": "x"}},
+			_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job,
+				Tags: map[string]string{"shop": "x"}},
 				func(ctx context.Context) error {
 					checkUnsampled(t, ctx, dir, test.continued)
 					return errors.New("x")

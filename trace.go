@@ -22,7 +22,8 @@ func TraceHeaders(ctx context.Context) map[string]string {
 	if t != nil {
 		root = t.root()
 		inside := span != nil && span.GetTransaction() == root.sentrySpan()
-		if !inside && (span == nil || !root.finished.Load()) { // else a transaction of the host's that came later
+		// Otherwise the span belongs to a later transaction of the host's.
+		if !inside && (span == nil || !root.finished.Load()) {
 			span, inside = t.sentrySpan(), true
 		}
 		if !inside {
