@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change, a new one
-// goes behind the last.
+// A Category is what Sentry limits and counts an item by. Its values are in files on disk: they never change. A new one
+// goes to the end, behind CategoryOther.
 type Category uint8
 
 const (
@@ -34,7 +34,7 @@ type Item struct {
 	Event  bool          // it has the ID of an event, and the limits of events hold
 }
 
-// Items has a row for each kind of item, and one for all others, which is the last.
+// Items has a row for each category, by its value.
 var Items = [...]Item{
 	{Type: "event", Category: CategoryError, Limits: []string{"error"}, MaxAge: maxErrorAge, Event: true},
 	{Type: "transaction", Category: CategoryTransaction, Limits: []string{"transaction"}, MaxAge: maxOtherAge, Event: true},
@@ -48,23 +48,24 @@ var Items = [...]Item{
 
 // The kinds that an event of sentry-go's may become.
 var (
-	Event       = &Items[0]
-	Transaction = &Items[1]
-	CheckIn     = &Items[2]
-	Log         = &Items[3]
-	Metric      = &Items[4]
+	Event       = &Items[CategoryError]
+	Transaction = &Items[CategoryTransaction]
+	CheckIn     = &Items[CategoryMonitor]
+	Log         = &Items[CategoryLog]
+	Metric      = &Items[CategoryMetric]
 	Feedback    = &Item{Type: "feedback", Category: CategoryError, Event: true} // limited as events are
 )
 
-// Item returns the row of c, which may have been written by a newer version.
-func (c Category) Item() Item {
-	for _, item := range Items {
-		if item.Category == c {
-			return item
-		}
+// Index is the place of c in Items, and in tables like it. What a newer version wrote counts as CategoryOther.
+func (c Category) Index() int {
+	if int(c) < len(Items) {
+		return int(c)
 	}
-	return Items[len(Items)-1]
+	return int(CategoryOther)
 }
+
+// Item returns the row of c.
+func (c Category) Item() Item { return Items[c.Index()] }
 
 // String returns the name that X-Sentry-Rate-Limits and client reports use.
 func (c Category) String() string { return c.Item().Limits[0] }
