@@ -39,6 +39,8 @@ func TestEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, changeable, _ := strings.Cut(string(page), "\n`Reconfigure` changes ")
+	changeable, _, _ = strings.Cut(changeable, ".")
 	base := sentryconfig.Options{Release: "a@1", Environment: "production", OutboxDir: t.TempDir(),
 		Enabled: sentry.Set(true)}
 	server := start(t, base)
@@ -77,7 +79,12 @@ func TestEveryOption(t *testing.T) {
 			t.Errorf("Init with another %s: %v, want ErrInitialized: add it to resolve, and to policy.equal or fixed.differs",
 				field, err)
 		}
-		if err := sentryconfig.Reconfigure(changed); err != nil {
+		err := sentryconfig.Reconfigure(changed)
+		if said := strings.Contains(changeable, "`"+field+"`"); said != (err == nil) {
+			t.Errorf("docs/options.md says of what Reconfigure changes %q, but Reconfigure with another %s: %v",
+				changeable, field, err)
+		}
+		if err != nil {
 			if !strings.Contains(err.Error(), "Reconfigure: "+field+" ") {
 				t.Errorf("Reconfigure with another %s: %v", field, err)
 			}

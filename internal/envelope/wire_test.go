@@ -422,7 +422,7 @@ func TestEveryKindHasAForm(t *testing.T) {
 			err = json.Unmarshal(b, &payload)
 		}
 		if key := keys[item.Type]; err != nil || payload[key] == nil {
-			t.Errorf("%s: %v, want the key %q in %s: write its form in appendPayload, and name a key of it here",
+			t.Errorf("%s: %v, want the key %q in %.200s: write its form in appendPayload, and name a key of it here",
 				item.Type, err, key, b)
 		}
 	}
