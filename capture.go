@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/getsentry/sentry-go"
@@ -11,6 +12,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/work"
@@ -216,7 +218,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
-	c.commonTags(e.Tags)
+	maps.Copy(e.Tags, c.tags)
 	room := maxEventData
 	for key, value := range extra {
 		if room <= 0 {
@@ -237,11 +239,14 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 // maxEventData limits task data, extra and breadcrumbs together, in bytes of JSON.
 const maxEventData = 128 << 10
 
-func (c *Client) commonTags(tags map[string]string) {
-	tags["environment_detected"] = c.detected
-	if c.osName != "" {
-		tags["os_name"] = c.osName
+// commonTags returns the tags of every event and every transaction, but for those that only a moment knows.
+func commonTags(detected string) map[string]string {
+	tags := make(map[string]string)
+	tags["environment_detected"] = detected
+	if name := machine.OSName(); name != "" {
+		tags["os_name"] = name
 	}
+	return tags
 }
 
 // send captures e through the hub that belongs to ctx. It returns the event's ID when the outbox, or the user's own

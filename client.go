@@ -43,8 +43,8 @@ type Client struct {
 	transport *transport         // nil with a Transport of the user's own
 	collector *machine.Collector // nil without a DSN
 	system    atomic.Pointer[systemContexts]
-	osName    string
-	host      string // the machine's hostname
+	tags      map[string]string // common to all events; never written to
+	host      string            // the machine's hostname
 	hooks     hooks
 	tasks     tasks
 	types     tally.Types
@@ -106,7 +106,7 @@ func New(opts Options) (*Client, error) {
 
 func newClient(opts Options, s resolved) (*Client, error) {
 	c := &Client{
-		fixed: s.fixed, asked: s, osName: machine.OSName(), host: hostname(),
+		fixed: s.fixed, asked: s, tags: commonTags(s.detected), host: hostname(),
 		clock: clock.New(clock.Suspended), noise: noise.New(),
 		ready: make(chan struct{}), background: context.Background(),
 	}

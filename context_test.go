@@ -162,7 +162,7 @@ func TestContextTable(t *testing.T) {
 					}
 					for key := range got {
 						if keys[key] == nil && keys[key+"?"] == nil {
-							t.Errorf("%s: %s.%s isn't in the table", e.Type, context, key)
+							t.Errorf("%s: %s.%s isn't in the table contextKeys", e.Type, context, key)
 						}
 					}
 				}

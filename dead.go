@@ -28,7 +28,7 @@ type deadDetails struct {
 func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dead, t *postmortem.Task) bool {
 	e.Timestamp = postmortem.Timestamp(dead.LastAlive)
 	e.Release, e.Environment = dead.Process.Release, dead.Process.Environment
-	c.commonTags(e.Tags)
+	maps.Copy(e.Tags, c.tags)
 	if e.Environment != "" && e.Environment != c.environment {
 		e.Tags["environment_detected"] = e.Environment // the environment that it detected is unknown
 	}

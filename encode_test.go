@@ -111,8 +111,10 @@ func checkEventForms(t *testing.T, item sentrytest.Item, e map[string]any) {
 		fault("this module is not in sdk.packages")
 	}
 	tags, _ := e["tags"].(map[string]any)
-	if tags["environment_detected"] == nil || tags["os_name"] == nil {
-		fault("common tags are missing")
+	for _, name := range commonTagNames {
+		if tags[name] == nil {
+			fault("the common tag %s is missing", name)
+		}
 	}
 }
 
@@ -364,6 +366,9 @@ func TestOddEventID(t *testing.T) {
 	}
 }
 
+// commonTagNames are the tags of every event.
+var commonTagNames = []string{"environment_detected", "os_name"}
+
 // TestCommonTags: the tags of every event don't go over those that the scope set, nor into a map of the caller's.
 func TestCommonTags(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
@@ -374,15 +379,24 @@ func TestCommonTags(t *testing.T) {
 		t.Errorf("the caller's tags became %v", own)
 	}
 	tags := one(t, server).Tags
-	if tags["mine"] != "1" || tags["environment_detected"] != "development" || tags["os_name"] == "" {
+	if tags["mine"] != "1" || tags["environment_detected"] != "development" {
 		t.Errorf("tags %v", tags)
 	}
-	hub.Scope().SetTag("os_name", "HostOS")
-	hub.CaptureMessage("y")
-	flush(t)
-	tags = server.WaitEvents(2, time.Minute)[1].Tags
-	if tags["os_name"] != "HostOS" || tags["environment_detected"] != "development" {
-		t.Errorf("tags %v", tags)
+	delete(tags, "mine")
+	if names := slices.Sorted(maps.Keys(tags)); !slices.Equal(names, slices.Sorted(slices.Values(commonTagNames))) {
+		t.Errorf("every event has the tags %q: name them in commonTagNames, in internal/protocol/names.go and in "+
+			"docs/events.md", names)
+	}
+	for i, name := range commonTagNames { // each may be the host's, one after the other and at last all of them
+		hub.Scope().SetTag(name, "HostOS")
+		hub.CaptureMessage("y")
+		flush(t)
+		tags = server.WaitEvents(i+2, time.Minute)[i+1].Tags
+		for j, other := range commonTagNames {
+			if tags[other] == "" || (tags[other] == "HostOS") != (j <= i) {
+				t.Errorf("with %s of the host's: tags %v", name, tags)
+			}
+		}
 	}
 }
 

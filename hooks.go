@@ -200,12 +200,13 @@ func (c *Client) complete(e *sentry.Event, details *captureDetails, p *policy, h
 
 // addCommonTags adds the tags that every event has, unless e has them.
 func (c *Client) addCommonTags(e *sentry.Event) {
-	_, detected := e.Tags["environment_detected"]
-	if _, system := e.Tags["os_name"]; detected && (system || c.osName == "") {
-		return
+	for name := range c.tags {
+		if _, ok := e.Tags[name]; !ok {
+			tags := make(map[string]string, len(e.Tags)+len(c.tags)) // the event's own may be the caller's
+			maps.Copy(tags, c.tags)
+			maps.Copy(tags, e.Tags)
+			e.Tags = tags
+			return
+		}
 	}
-	tags := make(map[string]string, len(e.Tags)+2) // a new map: the caller may own e.Tags
-	c.commonTags(tags)
-	maps.Copy(tags, e.Tags)
-	e.Tags = tags
 }

@@ -53,7 +53,7 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 			trace.TraceID, trace.SpanID = parent.TraceID.String(), parent.ParentSpanID.String()
 		}
 	}
-	c.commonTags(e.Tags)
+	maps.Copy(e.Tags, c.tags)
 	e.Timestamp, e.Environment = time.Now(), c.environment
 	scope, inTask := postmortem.Scope(c.client, outbox.Process{Environment: c.environment}, &trace)
 	details := &captureDetails{fingerprint: postmortem.Fingerprint(taskType),

@@ -2,6 +2,7 @@ package sentryconfig
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -229,7 +230,7 @@ func (t *TaskSpan) start(s *sentry.Span) {
 		if t.total > 0 {
 			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
 		}
-		t.client.commonTags(s.Tags)
+		maps.Copy(s.Tags, t.client.tags)
 		s.SetContext("task", task)
 	} else {
 		s.Data = task

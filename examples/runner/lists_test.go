@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -225,12 +227,29 @@ func TestDocumentation(t *testing.T) {
 	}
 	for kind, tt := range taskTypes {
 		if !strings.Contains(string(page), "| `"+kind+"` |") || kind != "demo_panic" && !strings.Contains(usage, `{"type": "`+kind+`"`) {
-			t.Errorf("%s is not described", kind)
+			t.Errorf("%s is not described: add it to the table in README.md, and to usage in flags.go", kind)
 		}
 		for _, p := range append(tt.params, programParams...) {
 			if !strings.Contains(string(page), "`"+p.name+"`") && !strings.Contains(string(page), `"`+p.name+`"`) {
-				t.Errorf("parameter %s of %s is not described", p.name, kind)
+				t.Errorf("parameter %s of %s is not described: add it to README.md", p.name, kind)
 			}
 		}
+	}
+}
+
+// TestConfigNames: the options of sentry_config are those of the package, as its page has them.
+func TestConfigNames(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "options.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `[A-Z]\\w+` \\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	if known := slices.Sorted(slices.Values(configNames)); !slices.Equal(names, known) {
+		t.Errorf("docs/options.md has the names %q, configNames in input.go %q", names, known)
 	}
 }

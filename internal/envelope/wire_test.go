@@ -405,3 +405,29 @@ func setEverything(v reflect.Value, depth int) {
 		}
 	}
 }
+
+// TestEveryKindHasAForm: an event that says it is of a kind becomes an item of that kind, whose payload is its own.
+func TestEveryKindHasAForm(t *testing.T) {
+	keys := map[string]string{"event": "event_id", "transaction": "spans", "check_in": "check_in_id", "log": "items",
+		"trace_metric": "items", "feedback": "contexts"}
+	for _, item := range append(protocol.Items[:], *protocol.Feedback) {
+		if item.Type == "" {
+			continue
+		}
+		e := new(sentry.Event)
+		setEverything(reflect.ValueOf(e).Elem(), 0)
+		e.Type, e.Contexts[FeedbackContext] = item.Type, sentry.Context{"message": "m"}
+		if got := ItemOf(e); got.Type != item.Type {
+			t.Errorf("an event of the type %s becomes an item of the type %s: add the kind to ItemOf", item.Type, got.Type)
+		}
+		var payload map[string]any
+		b, err := appendPayload(nil, e)
+		if err == nil {
+			err = json.Unmarshal(b, &payload)
+		}
+		if key := keys[item.Type]; err != nil || payload[key] == nil {
+			t.Errorf("%s: %v, want the key %q in %.200s: write its form in appendPayload, and name a key of it here",
+				item.Type, err, key, b)
+		}
+	}
+}

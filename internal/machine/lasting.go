@@ -13,9 +13,7 @@ func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	if system := snapshot["os"]; len(system) > 0 {
 		contexts["os"] = maps.Clone(system)
 	}
-	if device := maps.Clone(snapshot["device"]); len(device) > 0 {
-		delete(device, "free_memory")
-		delete(device, "free_storage")
+	if device := only(snapshot["device"], lastingOfDevice); len(device) > 0 {
 		if !sameBoot {
 			delete(device, "boot_time")
 		}
@@ -24,11 +22,7 @@ func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 	disks := make(Values)
 	for point, v := range snapshot["disks"] {
 		if disk, ok := v.(map[string]any); ok {
-			disk = maps.Clone(disk)
-			for _, changing := range []string{"used_gb", "free_gb", "percent_used"} {
-				delete(disk, changing)
-			}
-			disks[point] = disk
+			disks[point] = only(disk, lastingOfDisk)
 		}
 	}
 	if len(disks) > 0 {
@@ -38,6 +32,24 @@ func Lasting(snapshot map[string]Values, sameBoot bool) map[string]Values {
 }
 
 var bootID = sync.OnceValues(BootID) // constant: a boot outlasts the process
+
+// What is lasting of a device and a disk. What isn't named is taken to change.
+var (
+	lastingOfDevice = []string{"name", "arch", "cpu_description", "processor_count", "processor_frequency", "memory_size",
+		"storage_size", "boot_time"}
+	lastingOfDisk = []string{"device", "fstype", "total_gb"}
+)
+
+// only returns the values of those keys.
+func only(from Values, keys []string) Values {
+	values := make(Values, len(keys))
+	for _, key := range keys {
+		if v, ok := from[key]; ok {
+			values[key] = v
+		}
+	}
+	return values
+}
 
 // Restarted reports whether the machine was restarted since BootID returned boot, and whether that can be told.
 func Restarted(boot string) (restarted, known bool) {

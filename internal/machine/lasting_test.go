@@ -9,10 +9,11 @@ import (
 // same.
 func TestLasting(t *testing.T) {
 	snapshot := map[string]Values{
-		"os":     {"name": "Linux"},
-		"device": {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then"},
+		"os": {"name": "Linux"},
+		"device": {"arch": "amd64", "memory_size": 2, "free_memory": 1, "free_storage": 1, "boot_time": "then",
+			"added_later": 1},
 		"disks": {"/": map[string]any{
-			"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0,
+			"fstype": "ext4", "total_gb": 2.0, "used_gb": 1.0, "free_gb": 1.0, "percent_used": 50.0, "added_later": 1,
 		}},
 		"process": {"pid": 1}, "memory": {"total_gb": 1.0}, "environment": {"detected": "here"},
 	}

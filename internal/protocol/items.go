@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// A Category is what Sentry limits and counts an item by. Files on disk contain the values: never change them, and add
-// new ones at the end.
+// A Category is what Sentry limits and counts an item by. Files on disk contain the values: never change them. A new one
+// goes to the end, behind CategoryOther.
 type Category uint8
 
 const (
@@ -34,7 +34,7 @@ type Item struct {
 	Event  bool          // it has an event ID and falls under the limits for events
 }
 
-// Items has one row per kind of item. The last one is for all others.
+// Items has one row per category, at the index of its value.
 var Items = [...]Item{
 	{Type: "event", Category: CategoryError, Limits: []string{"error"}, MaxAge: maxErrorAge, Event: true},
 	{Type: "transaction", Category: CategoryTransaction, Limits: []string{"transaction"}, MaxAge: maxOtherAge,
@@ -49,23 +49,24 @@ var Items = [...]Item{
 
 // The kinds that sentry-go's events are sent as.
 var (
-	Event       = &Items[0]
-	Transaction = &Items[1]
-	CheckIn     = &Items[2]
-	Log         = &Items[3]
-	Metric      = &Items[4]
+	Event       = &Items[CategoryError]
+	Transaction = &Items[CategoryTransaction]
+	CheckIn     = &Items[CategoryMonitor]
+	Log         = &Items[CategoryLog]
+	Metric      = &Items[CategoryMetric]
 	Feedback    = &Item{Type: "feedback", Category: CategoryError, Event: true} // limited like events
 )
 
-// Item returns the row of c, the last one for values of a newer version.
-func (c Category) Item() Item {
-	for _, item := range Items {
-		if item.Category == c {
-			return item
-		}
+// Index returns the place of c in Items, and in tables like it. Values of a newer version count as CategoryOther.
+func (c Category) Index() int {
+	if int(c) < len(Items) {
+		return int(c)
 	}
-	return Items[len(Items)-1]
+	return int(CategoryOther)
 }
+
+// Item returns the row of c.
+func (c Category) Item() Item { return Items[c.Index()] }
 
 // String returns the name in X-Sentry-Rate-Limits and client reports.
 func (c Category) String() string { return c.Item().Limits[0] }

@@ -19,7 +19,8 @@ import (
 // keys that is written there is in the tables.
 func TestWhatTheCodeWrites(t *testing.T) {
 	t.Parallel()
-	w := writes{contexts: map[string]string{}, keys: map[string]string{}}
+	w := writes{contexts: map[string]string{}, keys: map[string]string{}, makers: map[string]bool{"make": true}}
+	var files []*ast.File
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -33,24 +34,33 @@ func TestWhatTheCodeWrites(t *testing.T) {
 			return nil
 		}
 		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
-			w.read(t, path)
+			file, err := parser.ParseFile(&w.files, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			w.findMakers(file)
+			files = append(files, file)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, file := range files {
+		w.findVariables(file)
+		w.read(file)
+	}
 	if len(w.contexts) < 10 || len(w.keys) < 50 {
 		t.Errorf("found %d contexts and %d keys only", len(w.contexts), len(w.keys))
 	}
 	for name, where := range w.contexts {
 		if !ReservedContext(name) && !ReservedKey(name) {
-			t.Errorf("%s: the context %q is not reserved", where, name)
+			t.Errorf("%s: the context %q is not reserved: add it to contexts in names.go", where, name)
 		}
 	}
 	for name, where := range w.keys {
 		if !ReservedKey(name) && !ReservedContext(name) {
-			t.Errorf("%s: the key %q is not reserved", where, name)
+			t.Errorf("%s: the key, or tag, %q is not reserved: add it to keys in names.go", where, name)
 		}
 	}
 }
@@ -59,14 +69,65 @@ func TestWhatTheCodeWrites(t *testing.T) {
 type writes struct {
 	files          token.FileSet
 	contexts, keys map[string]string
+	makers         map[string]bool // functions that return a context
+	variables      map[string]bool // of a file: those that hold a context, or tags
 }
 
-func (w *writes) read(t *testing.T, path string) {
-	t.Helper()
-	file, err := parser.ParseFile(&w.files, path, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
+func (w *writes) findMakers(file *ast.File) {
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Type.Results.NumFields() == 1 && isContext(f.Type.Results.List[0].Type) {
+			w.makers[f.Name.Name] = true
+		}
 	}
+}
+
+func (w *writes) findVariables(file *ast.File) {
+	w.variables = map[string]bool{"tags": true}
+	ast.Inspect(file, func(n ast.Node) bool {
+		var names []*ast.Ident
+		switch n := n.(type) {
+		case *ast.Field: // a parameter or a result
+			if isContext(n.Type) {
+				names = n.Names
+			}
+		case *ast.ValueSpec:
+			if isContext(n.Type) {
+				names = n.Names
+			}
+		case *ast.AssignStmt:
+			for i, x := range n.Rhs {
+				if name, ok := n.Lhs[i].(*ast.Ident); ok && w.makesContext(x) {
+					names = append(names, name)
+				}
+			}
+		}
+		for _, name := range names {
+			w.variables[name.Name] = true
+		}
+		return true
+	})
+}
+
+// makesContext reports whether x is a literal of a context, a call that makes one, or one of an event's.
+func (w *writes) makesContext(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.CompositeLit:
+		return isContext(x.Type)
+	case *ast.IndexExpr:
+		s, ok := x.X.(*ast.SelectorExpr)
+		return ok && s.Sel.Name == "Contexts"
+	case *ast.CallExpr:
+		switch f := x.Fun.(type) {
+		case *ast.SelectorExpr:
+			return w.makers[f.Sel.Name]
+		case *ast.Ident:
+			return w.makers[f.Name] && (f.Name != "make" || isContext(x.Args[0]))
+		}
+	}
+	return false
+}
+
+func (w *writes) read(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CompositeLit:
@@ -83,6 +144,8 @@ func (w *writes) read(t *testing.T, path string) {
 		case *ast.IndexExpr:
 			if s, ok := n.X.(*ast.SelectorExpr); ok && s.Sel.Name == "Contexts" {
 				w.add(n.Index, w.contexts)
+			} else if ok && s.Sel.Name == "Tags" {
+				w.add(n.Index, w.keys)
 			}
 		case *ast.CallExpr:
 			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "put" && len(n.Args) == 2 { // an error's details
@@ -99,14 +162,10 @@ func (w *writes) read(t *testing.T, path string) {
 	})
 }
 
-// contextNames are what variables that hold a context are called.
-var contextNames = []string{"app", "c", "d", "death", "details", "device", "environment", "memory", "named", "process",
-	"processor", "system", "task"}
-
 func (w *writes) assigned(i *ast.IndexExpr) {
 	switch x := i.X.(type) {
 	case *ast.Ident:
-		if slices.Contains(contextNames, x.Name) {
+		if w.variables[x.Name] {
 			w.add(i.Index, w.keys)
 		}
 	case *ast.IndexExpr: // e.Contexts["error"]["x"]

@@ -161,7 +161,7 @@ var ErrDamaged = errors.New("outbox: damaged record")
 type Category = protocol.Category
 
 // CategoryCount is how many categories there are.
-const CategoryCount = int(protocol.CategoryOther) + 1
+const CategoryCount = len(protocol.Items)
 
 // Index is the category's place in tables. A newer program's category, read from disk, counts as CategoryOther.
-func Index(c Category) int { return min(int(c), CategoryCount-1) }
+func Index(c Category) int { return c.Index() }

@@ -17,12 +17,19 @@ func l(seconds ...int) (l Limits) {
 	return l
 }
 
-func all(s int) Limits { return l(s, s, s, s, s, s) }
+func all(s int) (all Limits) {
+	for i := range all {
+		all[i] = time.Duration(s) * time.Second
+	}
+	return all
+}
 
 const day = 24 * 60 * 60
 
 func TestParseRateLimits(t *testing.T) {
 	t.Parallel()
+	longerForErrors := all(60)
+	longerForErrors.raise(protocol.CategoryError, 100*time.Second)
 	for _, c := range []struct {
 		name, header string
 		want         Limits
@@ -34,9 +41,9 @@ func TestParseRateLimits(t *testing.T) {
 		{"the longest of several", "60:error,10:error,30:error", l(60)},
 		{"all", "60::key", all(60)},
 		{"all, briefly", "60", all(60)},
-		{"all and one", "60::key,100:error:key", l(100, 60, 60, 60, 60, 60)},
+		{"all and one", "60::key,100:error:key", longerForErrors},
 		{"a reason and namespaces", "60:metric_bucket;trace_metric:key:quota:custom", l(0, 0, 0, 0, 60)},
-		{"unknown categories limit nothing", "60:session;metric_bucket;attachment", l()},
+		{"unknown categories limit nothing", "60:unheard_of;metric_bucket;attachment", l()},
 		{"bytes", "60:log_byte,50:trace_metric_byte", l(0, 0, 0, 60, 50)},
 		{"monitors", "5:monitor", l(0, 0, 5)},
 		{"spaces and case", "  60 : Error ; TRANSACTION : x ", l(60, 60)},
