@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,30 @@ func inTime(t *testing.T, what string, f func()) {
 	case <-time.After(time.Minute):
 		t.Fatalf("%s hangs", what)
 	}
+}
+
+// A lockedOut is a slog.Handler that needs a lock of the host program's.
+type lockedOut struct {
+	logBook
+	host sync.Mutex
+}
+
+func (l *lockedOut) Handle(ctx context.Context, r slog.Record) error {
+	l.host.Lock()
+	defer l.host.Unlock()
+	return l.logBook.Handle(ctx, r)
+}
+
+// TestSetPIIDoesNotLog: Reconfigure calls it with a lock held, which a Logger may be waiting for.
+func TestSetPIIDoesNotLog(t *testing.T) {
+	l := new(lockedOut)
+	o := openTest(t, "http://127.0.0.1:1", func(c *Config) { c.Logger = slog.New(l) })
+	l.host.Lock()
+	defer l.host.Unlock()
+	o.mu.Lock()
+	o.say(slog.LevelWarn, "something that is to be logged")
+	o.mu.Unlock()
+	inTime(t, "SetPII", func() { o.SetPII(false) })
 }
 
 // TestLoggerMeddles has a Logger capture, flush and ask for the counts whenever it is called, and one that panics:

@@ -582,14 +582,15 @@ func (o *Outbox) Clear() {
 }
 
 // SetPII allows personal data, or forbids it: then all that waits with some is dropped and counted as withheld, what is
-// in flight once it comes back, and what is put later is refused.
+// in flight once it comes back, and what is put later is refused. It doesn't log: its caller may hold a lock. The next
+// turn does.
 func (o *Outbox) SetPII(allowed bool) {
 	o.mu.Lock()
 	o.cfg.PII = allowed
 	if !allowed {
 		o.withhold()
 	}
-	o.unlock()
+	o.unlockQuietly()
 	o.resident.Kick()
 }
 
