@@ -2,7 +2,6 @@ package sentryconfig
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -74,15 +73,8 @@ func (c *Client) noteMachine(m machine.Memory) {
 		c.journal().EndAll() // a task may have begun just as reporting was switched off
 		return
 	}
-	c.tasks.mu.Lock()
-	running := slices.Clone(c.tasks.roots)
-	c.tasks.mu.Unlock()
 	note := outbox.Note{Time: time.Now(), MemoryTotal: m.Total, MemoryAvailable: m.Available, AppMemory: m.App}
-	for i := 0; i < len(running); i++ { // the loop appends the inner tasks
-		t := running[i]
-		t.mu.Lock()
-		running = append(running, t.children...)
-		t.mu.Unlock()
+	for _, t := range c.runningTasks() {
 		t.noteStart() // its start wasn't recorded if that failed, or the disk wasn't open yet
 		t.note(note)
 	}
