@@ -36,12 +36,12 @@ type TaskError struct {
 	expected bool    // Options.Expected has accepted Err
 }
 
-// Error returns "<type>: <err>".
+// Error returns "<type>: <err>", with a stand-in for an err whose Error method panics.
 func (e *TaskError) Error() string {
 	if e.Err == nil {
 		return e.Task.Type
 	}
-	return e.Task.Type + ": " + e.Err.Error()
+	return e.Task.Type + ": " + exception.FullText(e.Err)
 }
 
 // Unwrap returns e.Err.

@@ -62,6 +62,19 @@ func TestNilPanicError(t *testing.T) {
 	one(t, server)
 }
 
+// A task that returns a nil pointer as its error is a common slip: its TaskError can be printed all the same.
+func TestTaskErrorOfANilPointer(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	err := sentryconfig.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(context.Context) error {
+		var none *sentryconfig.TaskFailure
+		return none
+	})
+	if want := "x: <*sentryconfig.TaskFailure: its Error method panicked>"; err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+	one(t, server)
+}
+
 // What a Task says of itself is on its transaction and on all of its events.
 func TestTaskFields(t *testing.T) {
 	server := start(t, sentryconfig.Options{})

@@ -117,15 +117,17 @@ func exceptionOf(n errtree.Node, id int, path []int) sentry.Exception {
 	}
 }
 
-// Text returns err's message, limited in bytes to what Sentry keeps in characters. If the method panics, it returns a
-// stand-in.
-func Text(err error) (text string) {
+// Text returns err's message, limited in bytes to what Sentry keeps in characters.
+func Text(err error) string { return safe.CutText(FullText(err), protocol.MaxMessageChars) }
+
+// FullText returns err's message. If the method panics, it returns a stand-in.
+func FullText(err error) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
 			text = fmt.Sprintf("<%T: its Error method panicked>", err)
 		}
 	}()
-	return safe.CutText(err.Error(), protocol.MaxMessageChars)
+	return err.Error()
 }
 
 // ValueText returns v as one line of text. Struct values are printed with their names, so that secrets are recognised.
