@@ -105,7 +105,7 @@ func (o *Options) resolve() (resolved, error) {
 // check returns an error for the first value that makes no sense.
 func (p *policy) check() error {
 	if err := settings.CheckRate("TracesSampleRate", p.sampleRate); err != nil {
-		return err
+		return fmt.Errorf("sentryconfig: %w", err)
 	}
 	if p.maxPerMinute < 0 {
 		return fmt.Errorf("sentryconfig: MaxPerMinute is %d, want 0 for no limit or a number of events", p.maxPerMinute)

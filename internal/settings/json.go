@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -146,9 +147,27 @@ func objectError(err error) error {
 func plainError(err error) error {
 	var te *json.UnmarshalTypeError
 	if errors.As(err, &te) {
-		return fmt.Errorf("is a JSON %s, want a %s", te.Value, te.Type)
+		return fmt.Errorf("is a JSON %s, want %s", te.Value, wanted(te.Type))
 	}
 	return err
+}
+
+// wanted names a type for people who write JSON.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	default:
+		return "a " + t.String()
+	}
 }
 
 // Our names in a settings file.

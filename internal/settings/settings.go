@@ -10,7 +10,7 @@ import (
 // CheckRate returns an error for a rate outside 0 to 1; name is the rate's name in it.
 func CheckRate(name string, rate float64) error {
 	if math.IsNaN(rate) || rate < 0 || rate > 1 {
-		return fmt.Errorf("sentryconfig: %s is %v, want 0 to 1", name, rate)
+		return fmt.Errorf("%s is %v, want 0 to 1", name, rate)
 	}
 	return nil
 }
