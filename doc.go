@@ -42,9 +42,9 @@
 //
 // # Which context goes where
 //
-// RunTask and CreateTaskSpan return a context that carries the task. Pass it to everything the task calls. Whatever is
-// captured, logged or added with it belongs to that task and goes to the task's Client, and sentry.StartSpan(ctx,
-// "exec") makes a child span. A call without a context of its own (nil, context.Background or context.TODO, as
+// RunTask hands your function a context that carries the task; CreateTaskSpan returns one. Pass it to everything the
+// task calls. Whatever is captured, logged or added with it belongs to that task and goes to the task's Client, and
+// sentry.StartSpan(ctx, "exec") makes a child span. A call without a context of its own (nil, context.Background or context.TODO, as
 // slog.Info has it) belongs to the only running task, if the program has never run two at once; otherwise to no task.
 //
 // # On and off
@@ -57,9 +57,9 @@
 //
 // All functions and methods are safe for concurrent use. Only the variables Enabled and [DefaultDSN] must be set while
 // nothing else runs. Values are copied during the call; don't write to them until it returns. No call panics, whatever
-// its arguments, and none waits for the network. An event ID is returned only for an event that the outbox holds. From
-// then on the event survives an unreachable server, and with Options.OutboxDir the end of the process. The package's
-// own errors go to Options.Logger and Stats.LastError.
+// its arguments, and only [Flush] and [Close] wait for the network. An event ID is returned only for an event that the
+// outbox holds. From then on the event survives an unreachable server, and with Options.OutboxDir the end of the
+// process. The package's own errors go to Options.Logger and Stats.LastError.
 //
 // With a task engine, a [Job] in the [Task] says which attempt this is and what becomes of an error; docs/engines.md
 // lists the adapters that fill it in. Package sentrytest is a Sentry server for tests. Package sentryview is a page

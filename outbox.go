@@ -108,5 +108,6 @@ func sameFolder(a, b string) bool {
 
 // ExportOutbox writes the unsent events in the outbox folder dir to w, as a tar stream: for machines that are never
 // online. The stream has a folder for each project and in it a file for each envelope, which `sentry-cli send-envelope
-// --raw` sends from another machine. Nothing in dir changes; processes may go on using it.
+// --raw` sends from another machine. Interrupted tasks and crashes are missing until a process that uses dir has
+// reported them. Nothing in dir changes; processes may go on using it.
 func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }

@@ -80,6 +80,9 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 			if t.Step != "" {
 				_, _ = fmt.Fprintf(b, "    last step: %s\n", indent(t.Step, "      "))
 			}
+			if t.Data != "" {
+				_, _ = fmt.Fprintf(b, "    data: %s\n", indent(foldText(t.Data).Beginning, "      "))
+			}
 		}
 	}
 	for _, l := range p.Living {

@@ -86,6 +86,7 @@ func TestOutboxPages(t *testing.T) {
 		"in the middle of a task", "crashed", "backup_photos", "index_files", "index out of range",
 		fmt.Sprintf("Process %d is at work", os.Getpid()), "long_task", "2 of 3", "copied 11,904 of 18,231 files",
 		"-export waiting.tar", "waiting.tar", sample.Release, "no such host", "not solved", "12 × no room on disk",
+		"Interrupted and crashed tasks are not in the file",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the page", want)
@@ -98,7 +99,7 @@ func TestOutboxPages(t *testing.T) {
 	}
 	report := page(t, h, "/report.txt")
 	for _, want := range []string{
-		"interrupted: backup_photos", "crashed (panic", "is at work", "fs.PathError", "C:\\Users",
+		"interrupted: backup_photos", "    data: {\"target\":\"E:", "crashed (panic", "is at work", "fs.PathError", "C:\\Users",
 		"  last error, of process ", "no such host\n", "  dropped: 12 cache_overflow (no room on disk, or too old)\n",
 	} {
 		if !strings.Contains(report, want) {

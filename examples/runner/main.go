@@ -306,6 +306,10 @@ func writeReport(r *report, stdout io.Writer, path string) error {
 // emptyArchive is the size of a tar file without files, in bytes: two blocks.
 const emptyArchive = 1024
 
+// withoutInterrupted says what an archive leaves out: an interrupted task is no envelope until it has been reported.
+const withoutInterrupted = "Interrupted tasks are not in it until a run with this outbox has reported them; " +
+	"-view shows them."
+
 // export writes what waits in the outbox to a file, or to stdout when it is -.
 func export(dir, to string, stdout, stderr *os.File) error {
 	if dir == "" {
@@ -324,13 +328,13 @@ func export(dir, to string, stdout, stderr *os.File) error {
 		return err
 	}
 	if info, err := os.Stat(to); err == nil && info.Size() <= emptyArchive {
-		_, _ = fmt.Fprintf(stderr, "Nothing waits in %s: %s is an empty archive.\n", dir, to)
+		_, _ = fmt.Fprintf(stderr, "Nothing waits in %s: %s is an empty archive. %s\n", dir, to, withoutInterrupted)
 		return nil
 	}
 	// sentry-cli takes one path or pattern, so the shell must leave the pattern alone.
 	_, _ = fmt.Fprintf(stderr, "What waits in %s is in %s, and still in the outbox. It has a folder for each project. "+
 		"On a machine that is online:\n  tar -xf %s\n"+
-		"  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n",
-		dir, to, filepath.Base(to))
+		"  SENTRY_DSN='https://<key>@<host>/<project>' sentry-cli send-envelope --raw '<its folder>/*.envelope'\n%s\n",
+		dir, to, filepath.Base(to), withoutInterrupted)
 	return nil
 }
