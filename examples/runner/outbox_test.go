@@ -69,6 +69,42 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
+// TestOutboxUnusable: what waited in memory for a folder that can't be used is said to be lost. Nothing is claimed of
+// earlier runs: what they left can't be read.
+func TestOutboxUnusable(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	server.Respond(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	outbox := filepath.Join(t.TempDir(), "outbox")
+	if err := os.WriteFile(outbox, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := execute(t, exitWell, `{"type":"system_info"}`, "-dsn", server.DSN(), "-outbox", outbox, "-")
+	want := "Outbox " + outbox + ": can't be used; the 1 that waited in memory are lost"
+	if !strings.Contains(run.stderr, want) {
+		t.Errorf("stderr doesn't say %q: %s", want, run.stderr)
+	}
+	if strings.Contains(run.stderr, "earlier runs had left") {
+		t.Errorf("stderr tells of earlier runs: %s", run.stderr)
+	}
+}
+
+// TestExportWithoutTheInterrupted: a task that was interrupted is no envelope until a later process has reported it.
+func TestExportWithoutTheInterrupted(t *testing.T) {
+	t.Parallel()
+	outbox, archive := filepath.Join(t.TempDir(), "outbox"), filepath.Join(t.TempDir(), "waiting.tar")
+	if err := os.Mkdir(outbox, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out, err := command(t, "-outbox", outbox, "-export", archive).CombinedOutput()
+	if want := "Interrupted tasks are not in it"; err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("-export: %v: %s, want %q", err, out, want)
+	}
+}
+
 func unpack(t *testing.T, stream []byte) (files []string) {
 	t.Helper()
 	for r := tar.NewReader(bytes.NewReader(stream)); ; {
