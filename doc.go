@@ -44,8 +44,9 @@
 //
 // RunTask hands your function a context that carries the task; CreateTaskSpan returns one. Pass it to everything the
 // task calls. Whatever is captured, logged or added with it belongs to that task and goes to the task's Client, and
-// sentry.StartSpan(ctx, "exec") makes a child span. A call without a context of its own (nil, context.Background or context.TODO, as
-// slog.Info has it) belongs to the only running task, if the program has never run two at once; otherwise to no task.
+// sentry.StartSpan(ctx, "exec") makes a child span. A call without a context of its own (nil, context.Background or
+// context.TODO, as slog.Info has it) belongs to the only running task, if the program has never run two at once;
+// otherwise to no task.
 //
 // # On and off
 //

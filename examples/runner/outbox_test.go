@@ -92,6 +92,19 @@ func TestOutboxUnusable(t *testing.T) {
 	}
 }
 
+// TestNoOutbox: a wrong folder, such as the one around an outbox, doesn't pass for an outbox in which nothing waits.
+func TestNoOutbox(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "outbox"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out, err := command(t, "-outbox", dir, "-export", filepath.Join(t.TempDir(), "x.tar")).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), dir+" is no outbox") {
+		t.Errorf("-export of a folder that is none: %v: %s", err, out)
+	}
+}
+
 // TestExportWithoutTheInterrupted: a task that was interrupted is no envelope until a later process has reported it.
 func TestExportWithoutTheInterrupted(t *testing.T) {
 	t.Parallel()

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/autoservice/sentryconfig/sentryview"
@@ -85,12 +88,20 @@ func viewOutbox(dir string, stderr io.Writer) error {
 	return nil
 }
 
-// checkOutbox finds a folder that isn't there: it would look like one in which nothing waits.
+// isProject recognises the name of a project's folder in an outbox.
+var isProject = regexp.MustCompile("^[0-9a-f]{16}$").MatchString
+
+// checkOutbox finds a folder that isn't there, or is no outbox: either would look like one in which nothing waits.
 func checkOutbox(flag, dir string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fmt.Errorf("%s: there is no outbox %s; remedy: name the folder of a runner's -outbox", flag, dir)
 	}
-	return nil
+	project := func(e fs.DirEntry) bool { return isProject(e.Name()) }
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 && !slices.ContainsFunc(entries, project) {
+		return fmt.Errorf("%s: %s is no outbox, which has a folder of 16 hexadecimal digits for each project; "+
+			"remedy: name the folder of a runner's -outbox", flag, dir)
+	}
+	return nil // who can't read it is told so by what does read it
 }
 
 // checkView finds flags that leave -view nothing to show.
