@@ -44,13 +44,18 @@ func (s *Finder) flag(ed *editor, i int) int {
 	if end == name || end-name > maxNameBytes || !isAlnum(t[name]) {
 		return 0
 	}
-	k := ed.nextStart(end)
-	if k == 0 || t[k] == '-' {
+	k, sameLine := ed.nextStart(end), true
+	if k == 0 { // arguments may be printed one a line
+		k, sameLine = ed.span(end, len(t), classWhitespace), false
+	}
+	if k == end || k == len(t) || t[k] == '-' {
 		return 0
 	}
 	value := ed.argument(k)
 	word, secret := t[value.from:value.end], s.names.secret(t[name:end])
 	switch {
+	case !sameLine && (t[i] != '-' || !secret || !isSecretive(word)):
+		return 0
 	case secret && t[i] == '-', secret && isSecretive(word): // and not GET /token 401
 	case end == i+len("-p") && strings.IndexByte("pPwW", t[name]) >= 0 && ed.namesUser(i) &&
 		isSecretive(word) && strings.IndexByte(word, '.') < 0: // tool -u bob -p hunter2
