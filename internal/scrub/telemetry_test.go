@@ -132,7 +132,7 @@ func TestTraceHeader(t *testing.T) {
 		"environment": "production", "transaction": "GET /home/joanna.owner/x", "new": "joanna.owner"}
 	New(plantedConfig(false)).TraceHeader(header)
 	const want = "map[environment:production new:[user] public_key:box-1 release:svc-[host]@1 sampled:true " +
-	"trace_id:1a transaction:GET ~/x]"
+		"trace_id:1a transaction:GET ~/x]"
 	if got := fmt.Sprint(header); got != want {
 		// A route begins with its path; a home in it is one still.
 		t.Errorf("got %s\nwant %s", got, want)

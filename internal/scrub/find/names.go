@@ -83,7 +83,8 @@ var secretWords = strings.Fields(`
 	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk
 	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey
 	networkkey networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode
-	otpcode deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial keycontent
+	otpcode deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial
+	keycontent
 	subscriptionkey applicationkey functionskey clientkey codeverifier clientassertion samlresponse symfony vaultkey
 	webhookkey saskey adminkey rootkey serviceaccountkey appkey consumerkey auth oauth xauth basicauth proxyauth
 	httpauth authorization authorisation xamzsignature xamzcredential cookie cookies setcookie cookiejar sessionid
