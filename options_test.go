@@ -82,8 +82,8 @@ func TestEveryOption(t *testing.T) {
 func checkChange(t *testing.T, field string, base, changed sentryconfig.Options, page string) {
 	t.Helper()
 	if err := sentryconfig.Init(changed); !errors.Is(err, sentryconfig.ErrInitialized) {
-		t.Errorf("Init with another %s: %v, want ErrInitialized: add it to resolve, and to policy.equal or fixed.differs",
-			field, err)
+		t.Errorf("Init with another %s: %v, want ErrInitialized: add it to resolve, and to policy.equal "+
+			"or fixed.differs", field, err)
 	}
 	err := sentryconfig.Reconfigure(changed)
 	_, changeable, _ := strings.Cut(page, "\n`Reconfigure` changes ")

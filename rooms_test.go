@@ -97,7 +97,8 @@ func packageImports(t *testing.T) map[string][]string {
 			if err != nil {
 				return err
 			}
-			if used, ours := strings.CutPrefix(used, module+"/"); ours && !slices.Contains(uses[room], path.Base(used)) {
+			used, ours := strings.CutPrefix(used, module+"/")
+			if ours && !slices.Contains(uses[room], path.Base(used)) {
 				uses[room] = append(uses[room], path.Base(used))
 			}
 		}

@@ -159,9 +159,9 @@ func account(t *testing.T, server *sentrytest.Server, kinds map[string]int, kill
 	if interrupted != jobs[loadHangs] {
 		t.Errorf("%d interrupted attempts, want %d", interrupted, jobs[loadHangs])
 	}
-	t.Logf("%d jobs (%d succeed, %d fail once, %d fail, %d panic, %d skip, %d panic once, %d killed), %d kills", len(kinds),
-		jobs[loadSucceeds], jobs[loadFailsOnce], jobs[loadFails], jobs[loadPanics], jobs[loadSkips], jobs[loadPanicsOnce],
-		jobs[loadHangs], kills)
+	t.Logf("%d jobs (%d succeed, %d fail once, %d fail, %d panic, %d skip, %d panic once, %d killed), %d kills",
+		len(kinds), jobs[loadSucceeds], jobs[loadFailsOnce], jobs[loadFails], jobs[loadPanics], jobs[loadSkips],
+		jobs[loadPanicsOnce], jobs[loadHangs], kills)
 	t.Logf("events by level: %v, %d of them interrupted; %d that Sentry has already; %d jobs told wrongly", levels,
 		interrupted, server.Duplicates(), wrong)
 }

@@ -65,8 +65,8 @@ func startRedis() (stop func(), err error) {
 		return nothing, err
 	}
 	socket := filepath.Join(dir, "s")
-	cmd := exec.Command(program, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no",
-		"--databases", fmt.Sprint(maxDatabases))
+	cmd := exec.Command(program, "--port", "0", "--unixsocket", socket, "--dir", dir,
+		"--save", "", "--appendonly", "no", "--databases", fmt.Sprint(maxDatabases))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nothing, err
@@ -76,7 +76,8 @@ func startRedis() (stop func(), err error) {
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "ready to accept connections") || strings.Contains(lines.Text(), "Ready to accept") {
+		if strings.Contains(lines.Text(), "ready to accept connections") ||
+			strings.Contains(lines.Text(), "Ready to accept") {
 			redisSocket = socket
 			break
 		}

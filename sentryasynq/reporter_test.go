@@ -186,7 +186,8 @@ func TestShutdown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, sentryconfig.Options{})
 			running := make(chan struct{}, 10)
-			b.start(quickConfig(), sentryasynq.Options{Monitors: map[string]sentryconfig.Monitor{"send": {Slug: "send"}}},
+			monitors := map[string]sentryconfig.Monitor{"send": {Slug: "send"}}
+			b.start(quickConfig(), sentryasynq.Options{Monitors: monitors},
 				func(ctx context.Context, _ *asynq.Task) error {
 					running <- struct{}{}
 					<-ctx.Done()
@@ -317,7 +318,9 @@ func TestUsersHandlers(t *testing.T) {
 	cfg := quickConfig()
 	var got []error
 	var delays []int
-	cfg.ErrorHandler = asynq.ErrorHandlerFunc(func(_ context.Context, _ *asynq.Task, err error) { got = append(got, err) })
+	cfg.ErrorHandler = asynq.ErrorHandlerFunc(func(_ context.Context, _ *asynq.Task, err error) {
+		got = append(got, err)
+	})
 	cfg.RetryDelayFunc = func(n int, _ error, _ *asynq.Task) time.Duration { delays = append(delays, n); return 0 }
 	cfg.BaseContext = func() context.Context { return context.WithValue(context.Background(), ctxKey{}, "mine") }
 	original := fmt.Errorf("x: %w", errMailbox)

@@ -109,8 +109,8 @@ func TestRuns(t *testing.T) {
 			b.add(t, "@daily", "nightly", test.run)
 			b.add(t, "@daily", "nightly", test.run)
 			events, list, runs := b.sentry.Events(), b.sentry.CheckIns(), b.sentry.Transactions()
-			if len(list) != 4 || list[1].Status != test.checkIn || list[0].ID != list[1].ID || list[1].ID == list[3].ID ||
-				list[1].Duration == 0 {
+			if len(list) != 4 || list[1].Status != test.checkIn || list[0].ID != list[1].ID ||
+				list[1].ID == list[3].ID || list[1].Duration == 0 {
 				t.Errorf("check-ins %+v", list)
 			}
 			if len(runs) != 2 || runs[0].Contexts["trace"]["trace_id"] == runs[1].Contexts["trace"]["trace_id"] {
@@ -127,8 +127,9 @@ func TestOptions(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	b.add(t, "@daily", "nightly", func(ctx context.Context) error { return ctx.Err() }, nil, sentrycron.WithContext(ctx),
-		sentrycron.WithTimezone("Europe/Paris"), sentrycron.WithMonitor(sentry.MonitorConfig{CheckInMargin: 5, MaxRuntime: 30}))
+	b.add(t, "@daily", "nightly", func(ctx context.Context) error { return ctx.Err() }, nil,
+		sentrycron.WithContext(ctx), sentrycron.WithTimezone("Europe/Paris"),
+		sentrycron.WithMonitor(sentry.MonitorConfig{CheckInMargin: 5, MaxRuntime: 30}))
 	list := b.sentry.CheckIns()
 	b.sentry.RequireNoEvents()
 	if len(list) != 1 || list[0].MonitorConfig["timezone"] != "Europe/Paris" ||

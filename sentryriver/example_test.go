@@ -29,7 +29,8 @@ func ExampleNew() {
 
 	job := &rivertype.JobRow{ID: 17, Kind: "send_mail", Queue: "default", Attempt: 5, MaxAttempts: 5,
 		ScheduledAt: time.Now()}
-	fmt.Println(reporter.Work(context.Background(), job, func(context.Context) error { return errors.New("mailbox full") }))
+	fmt.Println(reporter.Work(context.Background(), job,
+		func(context.Context) error { return errors.New("mailbox full") }))
 	sentryconfig.Flush(10 * time.Second)
 	for _, e := range server.Events() {
 		fmt.Println(e.Level, e.Contexts["task"]["id"], e.Fingerprint)

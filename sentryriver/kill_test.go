@@ -147,7 +147,8 @@ func TestKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			result, err := inserter.Insert(context.Background(), sendArgs{N: 1}, &river.InsertOpts{MaxAttempts: attempts})
+			result, err := inserter.Insert(context.Background(), sendArgs{N: 1},
+				&river.InsertOpts{MaxAttempts: attempts})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,7 +159,8 @@ func TestKilled(t *testing.T) {
 			b.rescue(id)
 			b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}),
 				sentryriver.Options{})
-			b.ended(id, map[int]rivertype.JobState{2: rivertype.JobStateCompleted, 1: rivertype.JobStateDiscarded}[attempts])
+			states := map[int]rivertype.JobState{2: rivertype.JobStateCompleted, 1: rivertype.JobStateDiscarded}
+			b.ended(id, states[attempts])
 			b.stop()
 			b.flush()
 			if n := len(b.sentry.Events()); n != attempts-1 {

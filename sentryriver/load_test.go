@@ -108,7 +108,8 @@ func insertLoad(t *testing.T, b *bench, jobs int) map[int64]int {
 	for first := 0; first < jobs; first += 500 {
 		var batch []river.InsertManyParams
 		for n := first; n < first+500; n++ {
-			batch = append(batch, river.InsertManyParams{Args: sendArgs{n}, InsertOpts: &river.InsertOpts{MaxAttempts: 3}})
+			batch = append(batch, river.InsertManyParams{Args: sendArgs{n},
+				InsertOpts: &river.InsertOpts{MaxAttempts: 3}})
 		}
 		results, err := inserter.InsertMany(context.Background(), batch)
 		if err != nil {

@@ -53,7 +53,7 @@ func New(opts Options) *Reporter { return &Reporter{opts: opts} }
 func (r *Reporter) Config(cfg river.Config) river.Config {
 	// River takes the old fields for middlewares or the new one, not both.
 	if old := len(cfg.JobInsertMiddleware)+len(cfg.WorkerMiddleware) > 0; old { //nolint:staticcheck // the user's
-		cfg.JobInsertMiddleware = slices.Insert(slices.Clone(cfg.JobInsertMiddleware), 0, //nolint:staticcheck // as above
+		cfg.JobInsertMiddleware = slices.Insert(slices.Clone(cfg.JobInsertMiddleware), 0, //nolint:staticcheck
 			rivertype.JobInsertMiddleware(r))
 		cfg.WorkerMiddleware = slices.Insert(slices.Clone(cfg.WorkerMiddleware), 0, //nolint:staticcheck // as above
 			rivertype.WorkerMiddleware(r))

@@ -64,7 +64,8 @@ func TestTable(t *testing.T) {
 			func(c *river.Config) { c.JobTimeout = time.Millisecond }, rivertype.JobStateDiscarded, "error",
 			"deadline_exceeded/failed", "in_progress error"},
 		{"cancelled by the user's handler", 5, fails, func(c *river.Config) { c.ErrorHandler = canceller{} },
-			rivertype.JobStateCancelled, "warning error", "internal_error/retried", "in_progress in_progress in_progress error"},
+			rivertype.JobStateCancelled, "warning error", "internal_error/retried",
+			"in_progress in_progress in_progress error"},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(t) })
 	}
@@ -208,7 +209,8 @@ func TestNoMiddleware(t *testing.T) {
 			b := newBench(t, sentryconfig.Options{})
 			b.start(quickConfig(&worker{work: func(context.Context, *river.Job[sendArgs]) error { return nil }}),
 				sentryriver.Options{})
-			result, err := b.river.Insert(context.Background(), sendArgs{}, &river.InsertOpts{MaxAttempts: 2, Pending: true})
+			result, err := b.river.Insert(context.Background(), sendArgs{},
+				&river.InsertOpts{MaxAttempts: 2, Pending: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,8 +221,9 @@ func TestNoMiddleware(t *testing.T) {
 			b.stop()
 			b.flush()
 			events, list := b.sentry.Events(), b.sentry.Transactions()
-			if len(events) != 2 || events[0].Level != "warning" || events[1].Level != "error" || len(b.sentry.Issues()) != 1 ||
-				len(list) != 2 || list[1].Contexts["trace"]["status"] != "internal_error" {
+			if len(events) != 2 || events[0].Level != "warning" || events[1].Level != "error" ||
+				len(b.sentry.Issues()) != 1 || len(list) != 2 ||
+				list[1].Contexts["trace"]["status"] != "internal_error" {
 				t.Errorf("events %v, transactions %v", events, list)
 			}
 		})
@@ -292,12 +295,14 @@ func TestTraces(t *testing.T) {
 			}
 			attempts++
 			trace := tx.Contexts["trace"]
-			same := trace["trace_id"] == shop.Contexts["trace"]["trace_id"] && trace["parent_span_id"] == shop.Spans[0].SpanID
+			same := trace["trace_id"] == shop.Contexts["trace"]["trace_id"] &&
+				trace["parent_span_id"] == shop.Spans[0].SpanID
 			if same == newTrace || trace["op"] != "queue.process" || trace["origin"] != "auto.queue.river" {
 				t.Errorf("new trace %v: %v, inserted in %v", newTrace, trace, shop.Spans[0])
 			}
 			if data := dataOf(tx); data["messaging.destination.name"] != "default" ||
-				data["messaging.message.receive.latency"] == nil || fmt.Sprint(tx.Contexts["task"]["data"]) != "map[n:5]" {
+				data["messaging.message.receive.latency"] == nil ||
+				fmt.Sprint(tx.Contexts["task"]["data"]) != "map[n:5]" {
 				t.Errorf("data %v, task %v", data, tx.Contexts["task"])
 			}
 		}

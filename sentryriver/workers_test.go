@@ -105,8 +105,8 @@ func (b *bench) checkJob(ctx context.Context, name string, sampled int) {
 	}
 }
 
-// TestTwoDatabases: jobs of two databases have the same IDs, and are told apart in what Sentry keeps once: attempts that
-// were lost, and check-ins.
+// TestTwoDatabases: jobs of two databases have the same IDs, and are told apart in what Sentry keeps once: attempts
+// that were lost, and check-ins.
 func TestTwoDatabases(t *testing.T) {
 	b, monitor := newBench(t, sentryconfig.Options{}), sentryconfig.Monitor{Slug: "send"}
 	for range 2 {

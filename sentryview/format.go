@@ -252,7 +252,8 @@ func unit(name string, v any) string {
 		return text
 	}
 	switch {
-	case strings.HasSuffix(name, "memory_size"), strings.HasSuffix(name, "_memory"), strings.HasSuffix(name, "_storage"),
+	case strings.HasSuffix(name, "memory_size"), strings.HasSuffix(name, "_memory"),
+		strings.HasSuffix(name, "_storage"),
 		name == "storage_size", strings.HasSuffix(name, "_bytes"), name == "bytes":
 		return size(n)
 	case strings.HasSuffix(name, "_gb"):

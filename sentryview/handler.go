@@ -22,7 +22,8 @@ var assets embed.FS
 // policy allows the page's own style sheet, script, icon and search form, and nothing else. The script makes no HTML of
 // texts, and with Trusted Types it couldn't.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Handler returns the page: it may be called by many requests at once, starts no goroutine that outlives its request,
 // and holds no file open between them. Mounted below a path with http.StripPrefix it works as well, if that path ends
@@ -35,7 +36,8 @@ func Handler(src Source) http.Handler {
 	h := &handler{src: src, pages: map[string]*template.Template{}, sources: mainModule()}
 	for _, name := range []string{"issues", "issue", "tasks", "task", "waiting", "envelope", "problem"} {
 		t := template.New("base.html").Funcs(functions)
-		h.pages[name] = template.Must(t.ParseFS(assets, "assets/base.html", "assets/parts.html", "assets/"+name+".html"))
+		h.pages[name] = template.Must(t.ParseFS(assets,
+			"assets/base.html", "assets/parts.html", "assets/"+name+".html"))
 	}
 	mux := http.NewServeMux()
 	for pattern, page := range map[string]func(*request){

@@ -156,36 +156,44 @@ func TestHostile(t *testing.T) {
 				if status != http.StatusOK && path != "/nothing" {
 					t.Errorf("%s: status %d: %.300s", path, status, body)
 				}
-				contentType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
-				switch contentType {
-				case "text/html":
-					checkPage(t, path, body)
-					for _, markup := range []string{
-						"<img", "<svg onload", "<iframe", "<base", "<meta http-equiv=refresh", "<a href=\"//",
-					} {
-						if strings.Contains(body, markup) {
-							t.Errorf("%s has %q", path, markup)
-						}
-					}
-				case "application/octet-stream":
+				if strings.HasPrefix(header.Get("Content-Type"), "application/octet-stream") {
 					attachments++
-					if !strings.HasPrefix(header.Get("Content-Disposition"), "attachment") ||
-						strings.ContainsAny(header.Get("Content-Disposition"), "/\\<>\r\n") {
-						t.Errorf("%s: %q", path, header.Get("Content-Disposition"))
-					}
-					return
-				case "text/plain", "application/json", "text/css", "text/javascript", "image/svg+xml":
-				default:
-					t.Errorf("%s is of type %q", path, contentType)
 				}
-				if i := firstHidden([]byte(body)); i >= 0 {
-					t.Errorf("%s has a hidden character at %d: %q", path, i, body[max(0, i-20):i+4])
-				}
+				checkHostile(t, path, body, header)
 			})
 			if attachments == 0 {
 				t.Error("no attachments")
 			}
 		})
+	}
+}
+
+// checkHostile: an answer over hostile events has no markup of theirs, no hidden characters, and no type but ours.
+func checkHostile(t *testing.T, path, body string, header http.Header) {
+	t.Helper()
+	contentType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	switch contentType {
+	case "text/html":
+		checkPage(t, path, body)
+		for _, markup := range []string{
+			"<img", "<svg onload", "<iframe", "<base", "<meta http-equiv=refresh", "<a href=\"//",
+		} {
+			if strings.Contains(body, markup) {
+				t.Errorf("%s has %q", path, markup)
+			}
+		}
+	case "application/octet-stream":
+		if name := header.Get("Content-Disposition"); !strings.HasPrefix(name, "attachment") ||
+			strings.ContainsAny(name, "/\\<>\r\n") {
+			t.Errorf("%s: %q", path, name)
+		}
+		return
+	case "text/plain", "application/json", "text/css", "text/javascript", "image/svg+xml":
+	default:
+		t.Errorf("%s is of type %q", path, contentType)
+	}
+	if i := firstHidden([]byte(body)); i >= 0 {
+		t.Errorf("%s has a hidden character at %d: %q", path, i, body[max(0, i-20):i+4])
 	}
 }
 

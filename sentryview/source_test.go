@@ -134,12 +134,14 @@ func TestHealth(t *testing.T) {
 		"newer words": {[]outboxLeft{old}, "1 × <code class=\"t\">new</code>", "dropped: 1 new (a reason unknown here)", "dropped: nothing"},
 	} {
 		source := &outboxSource{dir: t.TempDir()}
-		r := &reading{outbox: &waiting{dir: source.dir, projects: []*project{{outboxProject: outboxProject{Left: test.left}}}}}
+		projects := []*project{{outboxProject: outboxProject{Left: test.left}}}
+		r := &reading{outbox: &waiting{dir: source.dir, projects: projects}}
 		h := Handler(fixed{source, r})
 		if body := page(t, h, "/waiting"); !strings.Contains(body, test.page) {
 			t.Errorf("%s: no %q in %s", name, test.page, body)
 		}
-		if text := page(t, h, "/report.txt"); !strings.Contains(text, test.text) || strings.Contains(text, test.notInReport) {
+		if text := page(t, h, "/report.txt"); !strings.Contains(text, test.text) ||
+			strings.Contains(text, test.notInReport) {
 			t.Errorf("%s: %q and no %q is not what this says: %s", name, test.text, test.notInReport, text)
 		}
 	}
@@ -170,7 +172,8 @@ func TestFolderOfAnotherMachine(t *testing.T) {
 	if err := disk.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if body := page(t, Handler(Outbox(dir)), "/waiting"); !strings.Contains(body, "in the middle of a task") || strings.Contains(body, "is at work") {
+	if body := page(t, Handler(Outbox(dir)), "/waiting"); !strings.Contains(body, "in the middle of a task") ||
+		strings.Contains(body, "is at work") {
 		t.Errorf("%.3000s", body)
 	}
 }
@@ -251,7 +254,8 @@ func TestWhyNothingIsShown(t *testing.T) {
 		t.Helper()
 		h := Handler(Outbox(dir))
 		for _, path := range []string{"/waiting", "/report.txt"} {
-			if body := page(t, h, path); !strings.Contains(body, want) || strings.Contains(body, "-export waiting.tar") {
+			if body := page(t, h, path); !strings.Contains(body, want) ||
+				strings.Contains(body, "-export waiting.tar") {
 				t.Errorf("%s: no %q, or a way to take nothing along: %s", path, want, body)
 			}
 		}
@@ -281,7 +285,9 @@ func TestBudget(t *testing.T) {
 		room := budget{maxBytes}
 		kept, omitted := room.newest(records(test.n, test.size))
 		if len(kept) != test.kept || len(kept)+omitted != test.n {
-			t.Errorf("of %d of %d bytes %d are kept and %d left out, want %d", test.n, test.size, len(kept), omitted, test.kept)
+			t.Errorf("of %d of %d bytes %d are kept and %d left out, want %d",
+				test.n, test.size, len(kept), omitted,
+				test.kept)
 		}
 		if len(kept) > 0 && kept[len(kept)-1].ID != fmt.Sprint(test.n-1) {
 			t.Error("the newest is left out")
@@ -313,7 +319,9 @@ func TestManyEvents(t *testing.T) {
 	}
 	h := Handler(Outbox(dir))
 	body := page(t, h, "/")
-	for _, want := range []string{"150 older ones left out", "2,000 events in 170 issues", "1 to 100 of 170", "?page=2"} {
+	for _, want := range []string{
+		"150 older ones left out", "2,000 events in 170 issues", "1 to 100 of 170", "?page=2",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the page", want)
 		}

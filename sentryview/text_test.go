@@ -208,7 +208,8 @@ func TestCode(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	long := []byte(`{"a":"` + strings.Repeat("ä", maxCode) + `"}`)
-	if got := newCode(long); len(got.Text) > maxCode || !got.Cut || got.Size != len(long) || !utf8.ValidString(got.Text) {
+	if got := newCode(long); len(got.Text) > maxCode || !got.Cut || got.Size != len(long) ||
+		!utf8.ValidString(got.Text) {
 		t.Errorf("%d bytes, cut %v", len(got.Text), got.Cut)
 	}
 	if got := newCode([]byte("no JSON")); got.Text != "no JSON" {

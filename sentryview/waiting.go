@@ -204,8 +204,8 @@ func newProjectRow(p *project) *projectRow {
 
 func newWaitingRow(e *envelope) *waitingRow {
 	row := &waitingRow{
-		Kind: categoryWord(e.Category.String()), Captured: e.Captured(), Size: e.Size, Packed: e.Packed, Personal: e.PII,
-		Link: "waiting/" + e.project + "/" + e.key,
+		Kind: categoryWord(e.Category.String()), Captured: e.Captured(), Size: e.Size, Packed: e.Packed,
+		Personal: e.PII, Link: "waiting/" + e.project + "/" + e.key,
 	}
 	if e.err != nil {
 		row.Problem = e.err.Error()

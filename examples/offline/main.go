@@ -71,7 +71,8 @@ func show() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("   It was killed in the middle of %s. The server has got %d events.\n\n", lostTask, len(server.Events()))
+	fmt.Printf("   It was killed in the middle of %s. The server has got %d events.\n\n",
+		lostTask, len(server.Events()))
 	if len(server.Events()) > 0 {
 		return errors.New("the server was unreachable and got events all the same")
 	}
@@ -205,7 +206,8 @@ func work(role, dsn, outbox string) error {
 		fmt.Printf("delivered %d, %d waiting, %d dropped, all delivered: %v\n", s.Delivered, s.Pending, s.Dropped, ok)
 		return nil
 	}
-	last := sentryconfig.Task{Type: lostTask, Index: len(jobs), Total: len(jobs) + 1, Data: map[string]any{"from": "DCIM"}}
+	last := sentryconfig.Task{Type: lostTask, Index: len(jobs), Total: len(jobs) + 1,
+		Data: map[string]any{"from": "DCIM"}}
 	return sentryconfig.RunTask(context.Background(), last, func(ctx context.Context) error {
 		sentryconfig.AddBreadcrumb(ctx, "copying IMG_0042.JPG", "file", "", nil)
 		fmt.Println("running " + lostTask)

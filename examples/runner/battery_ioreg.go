@@ -31,7 +31,8 @@ func batteriesOf(text string) []battery {
 		b := battery{
 			name: fields["DeviceName"], maker: fields["Manufacturer"], cycles: int(number("CycleCount")),
 			// MaxCapacity is in percent on Apple's own chips.
-			full: number("AppleRawMaxCapacity", "NominalChargeCapacity", "MaxCapacity"), design: number("DesignCapacity"),
+			full:   number("AppleRawMaxCapacity", "NominalChargeCapacity", "MaxCapacity"),
+			design: number("DesignCapacity"),
 		}
 		switch {
 		case fields["FullyCharged"] == "Yes":

@@ -118,7 +118,8 @@ func signsInWords(text []rune) (n int) {
 		for ; i < len(text) && text[i] >= utf8.RuneSelf; i++ {
 			letters = letters && unicode.IsLetter(text[i])
 		}
-		if i > start && start > 0 && i < len(text) && !letters && unicode.IsLetter(text[start-1]) && unicode.IsLetter(text[i]) {
+		if i > start && start > 0 && i < len(text) && !letters &&
+			unicode.IsLetter(text[start-1]) && unicode.IsLetter(text[i]) {
 			n++
 		}
 	}

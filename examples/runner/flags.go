@@ -140,12 +140,14 @@ func parseFlags(args []string) (*runnerFlags, error) {
 	}
 	switch {
 	case len(lists) > 1:
-		return nil, fmt.Errorf("two lists are named, %s and %s; remedy: run them one after the other", lists[0], lists[1])
+		return nil, fmt.Errorf("two lists are named, %s and %s; remedy: run them one after the other",
+			lists[0], lists[1])
 	case len(lists) == 1:
 		f.list = lists[0]
 	}
 	if f.parallel < 1 {
-		return nil, fmt.Errorf("-parallel is %d, want 1 or more; remedy: leave it out to run one task at a time", f.parallel)
+		return nil, fmt.Errorf("-parallel is %d, want 1 or more; remedy: leave it out to run one task at a time",
+			f.parallel)
 	}
 	if f.outbox != "" {
 		abs, err := filepath.Abs(f.outbox)

@@ -60,7 +60,8 @@ func TestParseListErrors(t *testing.T) {
 				ie.field = "" // as deep as the list
 			}
 			if ie.line != c.line || ie.field != c.field || !strings.Contains(ie.problem, c.want) || ie.remedy == "" {
-				t.Errorf("line %d, field %q: %s; remedy: %s\nwant line %d, field %q: …%s…", ie.line, ie.field, ie.problem, ie.remedy, c.line, c.field, c.want)
+				t.Errorf("line %d, field %q: %s; remedy: %s\nwant line %d, field %q: …%s…",
+					ie.line, ie.field, ie.problem, ie.remedy, c.line, c.field, c.want)
 			}
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("more than a line: %v", err)
@@ -83,20 +84,23 @@ func TestNegativeTimeLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.tasks[0].run(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "timeout_seconds is -1, want 0 or more") {
+	if _, err := l.tasks[0].run(t.Context()); err == nil ||
+		!strings.HasSuffix(err.Error(), "timeout_seconds is -1, want 0 or more") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestConfigureNamesTheLine(t *testing.T) {
 	t.Parallel()
-	l, err := parseList([]byte("{\"tasks\":[],\"sentry_config\":{\"environment\":\"x\",\n\"traces_sample_rate\":\"all\"}}"), "list.json")
+	const list = `{"tasks":[],"sentry_config":{"environment":"x",` + "\n" + `"traces_sample_rate":"all"}}`
+	l, err := parseList([]byte(list), "list.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var opts sentryconfig.Options
 	var ie *inputError
-	if err := l.configure(&opts); !errors.As(err, &ie) || ie.line != 2 || ie.field != "sentry_config.traces_sample_rate" {
+	if err := l.configure(&opts); !errors.As(err, &ie) || ie.line != 2 ||
+		ie.field != "sentry_config.traces_sample_rate" {
 		t.Errorf("%v", err)
 	}
 }

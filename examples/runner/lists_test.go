@@ -51,8 +51,10 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 	server := newServer(t)
 	for _, flags := range [][]string{{}, {"-check"}, {"-dry-run"}} {
-		o := execute(t, exitNotRun, "", append(flags, "-dsn", server.DSN(), filepath.Join("testdata", "mistakes.json"))...)
-		if lines := strings.Count(o.stderr, "\n"); lines != len(want) || strings.Count(o.stderr, "remedy: ") != len(want) {
+		args := append(flags, "-dsn", server.DSN(), filepath.Join("testdata", "mistakes.json"))
+		o := execute(t, exitNotRun, "", args...)
+		if lines := strings.Count(o.stderr, "\n"); lines != len(want) ||
+			strings.Count(o.stderr, "remedy: ") != len(want) {
 			t.Errorf("%q: %d lines, want %d: %s", flags, lines, len(want), o.stderr)
 		}
 	}
@@ -125,7 +127,10 @@ func TestTechniciansList(t *testing.T) {
 	if got != want || o.report.OverallStatus != "completed_with_errors" {
 		t.Errorf("%s, %q\nwant %q", o.report.OverallStatus, got, want)
 	}
-	for _, part := range []string{"TASK_SKIP:6:sfc_scan - needs Windows\n", "4 of 11 tasks were skipped:\n", "task 10 coffee_break: unknown task type\n"} {
+	for _, part := range []string{
+		"TASK_SKIP:6:sfc_scan - needs Windows\n", "4 of 11 tasks were skipped:\n",
+		"task 10 coffee_break: unknown task type\n",
+	} {
 		if !strings.Contains(o.stderr, part) {
 			t.Errorf("stderr lacks %q", part)
 		}
@@ -160,7 +165,8 @@ func TestEncodingsOfLists(t *testing.T) {
 		}
 	}
 	var wrong *inputError
-	if _, err := parseList([]byte("\xff\xfe"+string(utf16LE("[\r\n{\"type\":5}]"))), "list"); !errors.As(err, &wrong) || wrong.line != 2 {
+	utf16 := []byte("\xff\xfe" + string(utf16LE("[\r\n{\"type\":5}]")))
+	if _, err := parseList(utf16, "list"); !errors.As(err, &wrong) || wrong.line != 2 {
 		t.Errorf("a mistake in UTF-16: %v", err)
 	}
 }

@@ -130,7 +130,8 @@ func (w *work) do() (code int, err error) {
 	defer p.close()
 	ended := context.AfterFunc(ctx, func() {
 		restore() // a second one ends the program at once
-		_, _ = io.WriteString(p, "Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
+		_, _ = io.WriteString(p,
+			"Stopping: what runs is cancelled, the rest is skipped. Ctrl-C once more ends at once.\n")
 	})
 	defer ended() // restore ends ctx too
 	first := w.opts
@@ -186,7 +187,8 @@ func (w *work) newLog(p *progress) *slog.Logger {
 		least = slog.LevelWarn
 	}
 	handler := slog.NewTextHandler(p, &slog.HandlerOptions{Level: least, ReplaceAttr: w.filter.attr})
-	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(taskHandler{handler}))) // the log of a task becomes its breadcrumbs
+	// the log of a task becomes its breadcrumbs
+	slog.SetDefault(slog.New(sentryconfig.NewLogHandler(taskHandler{handler})))
 	w.opts.Logger = slog.New(handler)
 	if w.mode == modeMarkers {
 		return w.opts.Logger
@@ -213,7 +215,8 @@ func (w *work) report(r *report, p *progress) error {
 // conclude says what Sentry got and what is left to do.
 func (w *work) conclude(p *progress, r *report, stats sentryconfig.Stats) {
 	if off := !w.settings.enabled(); off && stats.Captured == 0 {
-		_, _ = io.WriteString(p, "\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
+		_, _ = io.WriteString(p,
+			"\nNothing was reported to Sentry: reporting is off in sentry_config or in the settings.\n")
 	} else if w.local != nil {
 		showLocal(p, w.local, w.flags)
 	}

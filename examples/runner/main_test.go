@@ -155,7 +155,8 @@ func (o *outcome) checkMarkers(t *testing.T) {
 		line = strings.TrimSuffix(line, "\n")
 		if state, ok := strings.CutPrefix(line, "PROGRESS_JSON:"); ok {
 			var s struct{ Completed, Total, Percent, Index int }
-			if err := json.Unmarshal([]byte(state), &s); err != nil || s.Total != len(o.report.Results) || s.Completed > s.Total || s.Percent > 100 {
+			if err := json.Unmarshal([]byte(state), &s); err != nil || s.Total != len(o.report.Results) ||
+				s.Completed > s.Total || s.Percent > 100 {
 				t.Errorf("%q: %v", line, err)
 			}
 			states++
@@ -179,7 +180,8 @@ func (o *outcome) checkMarkers(t *testing.T) {
 		}
 		ended[index] = marker
 	}
-	want := map[string]string{statusSuccess: "TASK_OK", statusSkipped: "TASK_SKIP", statusFailure: "TASK_FAIL", statusError: "TASK_FAIL", statusCancelled: "TASK_FAIL"}
+	want := map[string]string{statusSuccess: "TASK_OK", statusSkipped: "TASK_SKIP",
+		statusFailure: "TASK_FAIL", statusError: "TASK_FAIL", statusCancelled: "TASK_FAIL"}
 	for i, r := range o.report.Results {
 		if ended[i] != want[r.Status] || begun[i] != (r.Status != statusSkipped) {
 			t.Errorf("task %d: marker %s, begun %v, but status %s", i, ended[i], begun[i], r.Status)
@@ -254,7 +256,10 @@ func TestSample(t *testing.T) {
 			t.Errorf("task %d: label %q, summary %v", i, r.Label, r.Summary)
 		}
 	}
-	for _, want := range []string{"4 issues", "5 transactions", "[disk_space, task_failure, below_limit]", "task.demo_panic", "-events FILE", "the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n"} {
+	for _, want := range []string{
+		"4 issues", "5 transactions", "[disk_space, task_failure, below_limit]", "task.demo_panic", "-events FILE",
+		"the sample list", "TASK_FAIL:1:disk_space - ", "TASK_SKIP:5:registry_repair - unknown task type\n",
+	} {
 		if !strings.Contains(o.stderr, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, o.stderr)
 		}
@@ -274,7 +279,8 @@ func TestServerGetsAll(t *testing.T) {
 		status, _ := tr.Contexts["trace"]["status"].(string)
 		statuses[status]++
 	}
-	if statuses["ok"] != 1 || statuses["failed_precondition"] != 1 || statuses["internal_error"] != 2 || statuses["deadline_exceeded"] != 1 {
+	if statuses["ok"] != 1 || statuses["failed_precondition"] != 1 || statuses["internal_error"] != 2 ||
+		statuses["deadline_exceeded"] != 1 {
 		t.Errorf("statuses of the transactions: %v", statuses)
 	}
 	events := map[string]sentrytest.Event{}
@@ -401,9 +407,12 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report", "-check", "-dry-run", "-raw",
-		"-events", "-view", "-json", "-markers", "-quiet", "-version"} {
-		if !strings.Contains(string(out), "runner "+name) && !strings.Contains(string(out), "runner -outbox /var/lib/runner/outbox "+name) {
+	for _, name := range []string{
+		"-dsn", "-settings", "-outbox", "-export", "-parallel", "-keep-going", "-report", "-check", "-dry-run", "-raw",
+		"-events", "-view", "-json", "-markers", "-quiet", "-version",
+	} {
+		if !strings.Contains(string(out), "runner "+name) &&
+			!strings.Contains(string(out), "runner -outbox /var/lib/runner/outbox "+name) {
 			t.Errorf("-h shows no example of %s", name)
 		}
 	}
@@ -412,7 +421,8 @@ func TestHelp(t *testing.T) {
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	out, err := command(t, "-version").Output()
-	if err != nil || !strings.HasPrefix(string(out), "runner of sentryconfig ") || strings.Count(string(out), "\n") != 1 {
+	if err != nil || !strings.HasPrefix(string(out), "runner of sentryconfig ") ||
+		strings.Count(string(out), "\n") != 1 {
 		t.Errorf("%q, %v", out, err)
 	}
 }
@@ -472,7 +482,8 @@ func TestHostileList(t *testing.T) {
 		hostile = append(hostile, `{"type":"demo_panic","index":1}`)
 	}
 	o := execute(t, exitFailed, "", "-parallel", "8", "-dsn", server.DSN(), writeList(t, `{"sentry_config":{"unknown":1,"environment":"staging"},"tasks":[`+strings.Join(hostile, ",\n")+`]}`))
-	const want = "skipped skipped error error error error failure error error error error failure error failure error skipped success success"
+	const want = "skipped skipped error error error error failure error error error error failure error failure " +
+		"error skipped success success"
 	if got := strings.TrimSuffix(o.statuses(), strings.Repeat(" success", ordinary)); got != want {
 		t.Errorf("statuses\n%q, want\n%q", got, want)
 	}
@@ -608,9 +619,11 @@ func TestStdoutIsTheReportAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := execute(t, exitFailed, toJSON(map[string]any{"type": "command", "command": []string{self, roleTalker, "3"}}), "-")
+	list := toJSON(map[string]any{"type": "command", "command": []string{self, roleTalker, "3"}})
+	o := execute(t, exitFailed, list, "-")
 	r := o.report.Results[0]
-	if r.Status != statusFailure || r.Summary["exit_code"] != 3.0 || r.Summary["stdout"] != "to stdout\n" || r.Summary["stderr"] != "to stderr\n" || r.Reason != "exit code 3" {
+	if r.Status != statusFailure || r.Summary["exit_code"] != 3.0 || r.Summary["stdout"] != "to stdout\n" ||
+		r.Summary["stderr"] != "to stderr\n" || r.Reason != "exit code 3" {
 		t.Errorf("%+v", r)
 	}
 	if strings.Contains(o.stderr, "to stderr\n") {

@@ -38,7 +38,8 @@ func TestOutbox(t *testing.T) {
 
 	archive := filepath.Join(t.TempDir(), "waiting.tar")
 	exported := command(t, "-outbox", outbox, "-export", archive)
-	if out, err := exported.CombinedOutput(); err != nil || !strings.Contains(string(out), "send-envelope --raw '<its folder>/*.envelope'") {
+	if out, err := exported.CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "send-envelope --raw '<its folder>/*.envelope'") {
 		t.Fatalf("-export: %v: %s", err, out)
 	}
 	streamed, err := command(t, "-outbox", outbox, "-export", "-").Output()
@@ -64,7 +65,8 @@ func TestOutbox(t *testing.T) {
 		t.Errorf("arrived %s, want %s", events[0].ID, id)
 	}
 	server.WaitTransactions(2, time.Minute)
-	if out, err := command(t, "-outbox", outbox, "-export", archive).CombinedOutput(); err != nil || !strings.Contains(string(out), "Nothing waits") {
+	if out, err := command(t, "-outbox", outbox, "-export", archive).CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "Nothing waits") {
 		t.Errorf("-export of nothing: %v: %s", err, out)
 	}
 }

@@ -28,7 +28,8 @@ func utf16BE(text string) []byte {
 	return b
 }
 
-const sfcText = "\r\n\r\nBeginning verification phase of system scan.\r\nVerification 1% complete.\rVerification 100% complete.\r\n" +
+const sfcText = "\r\n\r\nBeginning verification phase of system scan.\r\n" +
+	"Verification 1% complete.\rVerification 100% complete.\r\n" +
 	"\r\nWindows Resource Protection did not find any integrity violations.\r\n"
 
 func TestOutput(t *testing.T) {
@@ -128,7 +129,8 @@ func TestOutputKeepsHeadAndTail(t *testing.T) {
 		}
 		got := o.String()
 		head, tail, ok := strings.Cut(got, "\n… ")
-		if !ok || !strings.HasPrefix(head, "line 000000\n") || !strings.HasSuffix(tail, fmt.Sprintf("line %06d\n", lines-1)) {
+		if !ok || !strings.HasPrefix(head, "line 000000\n") ||
+			!strings.HasSuffix(tail, fmt.Sprintf("line %06d\n", lines-1)) {
 			t.Fatalf("%d lines: %.100q … %.100q", lines, head, tail[max(0, len(tail)-100):])
 		}
 		var gone int
@@ -162,7 +164,9 @@ func TestOutputOfOneEndlessLine(t *testing.T) {
 }
 
 func FuzzOutput(f *testing.F) {
-	for _, s := range []string{sfcText, string(utf16LE(sfcText)), "\x1b[2K\r\x1b]0;x\x1b\\", "\xff\xfea", "\x84\x81\r\b\b"} {
+	for _, s := range []string{
+		sfcText, string(utf16LE(sfcText)), "\x1b[2K\r\x1b]0;x\x1b\\", "\xff\xfea", "\x84\x81\r\b\b",
+	} {
 		f.Add([]byte(s), 3)
 	}
 	f.Fuzz(func(t *testing.T, written []byte, cut int) {

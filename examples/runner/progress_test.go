@@ -100,7 +100,8 @@ func TestProgressOnATerminal(t *testing.T) {
 		p.finished(second)
 		p.finished(&result{Index: 2, Type: "z", Status: statusSkipped, Reason: "unknown task type"})
 		p.close()
-		see("a line of the log", "✓ "+title+"  2.0 s", "✗ Router  exit code 100: "+strings.Repeat("y", 33)+"…", "- z  skipped: unknown task type")
+		see("a line of the log", "✓ "+title+"  2.0 s", "✗ Router  exit code 100: "+strings.Repeat("y", 33)+"…",
+			"- z  skipped: unknown task type")
 		p.close() // once more is nothing
 	})
 }
@@ -183,7 +184,9 @@ func TestQuietProgress(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]int{"": 0, "abc": 3, "Prüfung": 7, "pru\u0308f": 4, "日本": 4, "😀": 2, "a\u200db": 2} {
+	for text, want := range map[string]int{
+		"": 0, "abc": 3, "Prüfung": 7, "pru\u0308f": 4, "日本": 4, "😀": 2, "a\u200db": 2,
+	} {
 		if got := columnsOf(text); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
@@ -246,7 +249,8 @@ func TestSummaryForPeople(t *testing.T) {
 	r.Duration = 100
 	var b strings.Builder
 	showSummary(&b, r)
-	want := "\n4 tasks in 1m40s: 1 well, 1 failed, 1 skipped, 1 interrupted (interrupted)\n  ✗ Backup  exit code 2\n  ✗ d  cancelled\n" +
+	want := "\n4 tasks in 1m40s: 1 well, 1 failed, 1 skipped, 1 interrupted (interrupted)\n" +
+		"  ✗ Backup  exit code 2\n  ✗ d  cancelled\n" +
 		"  slowest: d 1m30s, Backup 7.0 s, a 3.0 s\n"
 	if b.String() != want {
 		t.Errorf("%q\nwant\n%q", b.String(), want)

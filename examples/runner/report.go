@@ -21,7 +21,8 @@ const (
 
 // A report is what stdout gets.
 type report struct {
-	OverallStatus string         `json:"overall_status"` // success, completed_with_errors, failure, skipped or interrupted
+	// success, completed_with_errors, failure, skipped or interrupted
+	OverallStatus string         `json:"overall_status"`
 	Start         time.Time      `json:"start"`
 	Duration      float64        `json:"duration_seconds"`
 	List          string         `json:"list"`

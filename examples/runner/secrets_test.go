@@ -13,7 +13,8 @@ import (
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	const inList, printed, fromEnv = "hunter2-in-list", "hunter2-printed", "hunter2-from-env"
-	program := standIn(t, "backup", answer{Args: true, Exit: 1, Stdout: []byte("connecting to https://bob:" + printed + "@nas/share\r\nafter\r\n")})
+	program := standIn(t, "backup", answer{Args: true, Exit: 1,
+		Stdout: []byte("connecting to https://bob:" + printed + "@nas/share\r\nafter\r\n")})
 	list := toJSON([]map[string]any{
 		{"type": "backup", "executable_path": program, "label": "nas, password=" + inList,
 			"args": []string{"--password", inList, "--token=env:RUNNER_TEST_SECRET", "/password:env:RUNNER_TEST_SECRET", "env:RUNNER_TEST_SECRET"}},
@@ -43,11 +44,13 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("flags %q: a secret of the environment is told: %s", flags, said)
 		}
 		// It was given to the program, which told it: after three flags, but not by itself.
-		if out := o.report.Results[0].Summary["stdout"].(string); !strings.Contains(out, "after") || !strings.Contains(out, "\nenv:RUNNER_TEST_SECRET\n") ||
+		if out := o.report.Results[0].Summary["stdout"].(string); !strings.Contains(out, "after") ||
+			!strings.Contains(out, "\nenv:RUNNER_TEST_SECRET\n") ||
 			strings.Count(out, "env:RUNNER_TEST_SECRET") != 1 {
 			t.Errorf("%q", out)
 		}
-		if reason := o.report.Results[2].Reason; !strings.Contains(reason, "environment has no NOT_SET_ANYWHERE") && !strings.Contains(reason, "the environment has no") {
+		if reason := o.report.Results[2].Reason; !strings.Contains(reason, "environment has no NOT_SET_ANYWHERE") &&
+			!strings.Contains(reason, "the environment has no") {
 			t.Errorf("reason %q", reason)
 		}
 		for _, e := range append(server.WaitEvents(3, sureWait), server.WaitTransactions(3, sureWait)...) {

@@ -21,7 +21,8 @@ func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
 	details := flags.events
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
-	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %s\n", count(len(issues), "issue"))
+	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %s\n",
+		count(len(issues), "issue"))
 	for i, issue := range issues {
 		if i == maxShown {
 			fmt.Fprintf(&b, "    … and %d more\n", len(issues)-maxShown)
@@ -37,7 +38,8 @@ func showLocal(w io.Writer, server *sentrytest.Server, flags *runnerFlags) {
 			break
 		}
 		status, _ := t.Contexts["trace"]["status"].(string)
-		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n", t.Time.Sub(t.Start).Seconds(), status, cut(oneLine(t.Transaction), 60))
+		fmt.Fprintf(&b, "    %8.3f s  %-20s %s\n",
+			t.Time.Sub(t.Start).Seconds(), status, cut(oneLine(t.Transaction), 60))
 	}
 	if details == "" {
 		b.WriteString("\n  Every detail, as Sentry gets it: add -events FILE\n")

@@ -6,7 +6,8 @@ import (
 )
 
 func readBatteries(ctx context.Context) ([]battery, error) {
-	prog := &invocation{path: "/usr/sbin/ioreg", args: []string{"-r", "-w", "0", "-c", "AppleSmartBattery"}, whole: true}
+	prog := &invocation{path: "/usr/sbin/ioreg", whole: true,
+		args: []string{"-r", "-w", "0", "-c", "AppleSmartBattery"}}
 	e, err := prog.run(ctx)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,8 @@ func realMounts(mountinfo []byte) []string {
 		case slices.Contains(images, fstype):
 			continue
 		case point == "/": // it is listed
-		case !block && !slices.Contains(pools, fstype), bound, slices.Contains(seen, device), slices.Contains(seen, source):
+		case !block && !slices.Contains(pools, fstype), bound, slices.Contains(seen, device),
+			slices.Contains(seen, source):
 			continue
 		default:
 			mounts = append(mounts, point)

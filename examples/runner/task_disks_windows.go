@@ -17,7 +17,8 @@ func listDisks() ([]string, error) {
 			continue
 		}
 		root := string(rune('A'+i)) + `:\`
-		if name, err := windows.UTF16PtrFromString(root); err == nil && windows.GetDriveType(name) == windows.DRIVE_FIXED {
+		if name, err := windows.UTF16PtrFromString(root); err == nil &&
+			windows.GetDriveType(name) == windows.DRIVE_FIXED {
 			all = append(all, root)
 		}
 	}

@@ -46,7 +46,8 @@ func newHashFiles(p *params) runFunc {
 			if want, err = readManifest(manifestFile); err != nil {
 				return nil, err
 			}
-			slog.InfoContext(ctx, "read the manifest", "category", "file", "manifest", manifestFile, "entries", len(want))
+			slog.InfoContext(ctx, "read the manifest",
+				"category", "file", "manifest", manifestFile, "entries", len(want))
 		}
 		h := hasher{hashes: make(map[string]string)}
 		if err := h.walk(ctx, path); err != nil {

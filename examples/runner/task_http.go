@@ -63,7 +63,8 @@ func newHTTPCheck(p *params) runFunc {
 		span.Status = sentry.HTTPtoSpanStatus(resp.StatusCode)
 		switch {
 		case resp.StatusCode != expect:
-			return sum, fail(fmt.Sprintf("status_%d", resp.StatusCode), nil, "status %d, want %d", resp.StatusCode, expect)
+			return sum, fail(fmt.Sprintf("status_%d", resp.StatusCode), nil,
+				"status %d, want %d", resp.StatusCode, expect)
 		case err != nil && !errors.Is(err, io.EOF):
 			return sum, fail("broken_answer", fmt.Errorf("read the answer: %w", err), "the answer breaks off: %v", err)
 		}

@@ -133,7 +133,8 @@ func TestHTTPCheck(t *testing.T) {
 func TestDNSLookup(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	if sum, err := do(t, ctx, map[string]any{"type": "dns_lookup", "host": "127.0.0.1"}); err != nil || len(sum["addresses"].([]string)) != 1 {
+	if sum, err := do(t, ctx, map[string]any{"type": "dns_lookup", "host": "127.0.0.1"}); err != nil ||
+		len(sum["addresses"].([]string)) != 1 {
 		t.Errorf("%v, %v", sum, err)
 	}
 	_, err := do(t, ctx, map[string]any{"type": "dns_lookup", "host": "x.invalid"})
@@ -167,7 +168,8 @@ func TestHashFiles(t *testing.T) {
 	good := sumOf("a") + "  a.txt\r\n" + strings.ToUpper(sumOf("b")) + " *sub/b.txt\n"
 
 	sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": dir})
-	if err != nil || sum["files"] != 3 || sum["bytes"] != int64(3) || sum["sha256"].(map[string]string)["sub/c.txt"] != sumOf("c") {
+	if err != nil || sum["files"] != 3 || sum["bytes"] != int64(3) ||
+		sum["sha256"].(map[string]string)["sub/c.txt"] != sumOf("c") {
 		t.Errorf("without a manifest (link %v): %v, %v", linked, sum, err)
 	}
 	for name, m := range map[string]any{
@@ -178,36 +180,43 @@ func TestHashFiles(t *testing.T) {
 		"absolute names": manifest(sumOf("a") + "  " + filepath.Join(dir, "a.txt") + "\n"),
 		"openssl":        manifest("SHA2-256(a.txt)= " + sumOf("a") + "\nSHA256(sub/b.txt)= " + sumOf("b") + "\n"),
 	} {
-		if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": m}); err != nil {
+		if sum, err := do(t, ctx, hashing(dir, m)); err != nil {
 			t.Errorf("%s: %v, %v", name, sum, err)
 		}
 	}
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": manifest(good + sumOf("x") + "  sub/c.txt\n" + sumOf("d") + "  d.txt\n")})
+	_, err = do(t, ctx, hashing(dir, manifest(good+sumOf("x")+"  sub/c.txt\n"+sumOf("d")+"  d.txt\n")))
 	wantFailure(t, err, "1 changed, 1 missing")
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": map[string]string{"../" + filepath.Base(dir) + "x": sumOf("a")}})
+	_, err = do(t, ctx, hashing(dir, map[string]string{"../" + filepath.Base(dir) + "x": sumOf("a")}))
 	wantFailure(t, err, "1 missing")
 	if runtime.GOOS == "windows" { // folders' names are the same in any case
 		name := filepath.Join(strings.ToUpper(dir), "a.txt")
-		if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": map[string]string{name: sumOf("a")}}); err != nil {
+		names := map[string]string{name: sumOf("a")}
+		if sum, err := do(t, ctx, hashing(dir, names)); err != nil {
 			t.Errorf("%s: %v, %v", name, sum, err)
 		}
 	}
-	if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "a.txt"), "manifest": map[string]string{"a.txt": sumOf("a")}}); err != nil {
+	listed := map[string]string{"a.txt": sumOf("a")}
+	if sum, err := do(t, ctx, hashing(filepath.Join(dir, "a.txt"), listed)); err != nil {
 		t.Errorf("one file: %v, %v", sum, err)
 	}
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "b.txt"), "manifest": map[string]string{"a.txt": sumOf("a")}})
+	_, err = do(t, ctx, hashing(filepath.Join(dir, "b.txt"), listed))
 	wantException(t, err, os.ErrNotExist)
-	if sum, err := do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "a.txt"), "manifest": manifest(good)}); err != nil {
+	if sum, err := do(t, ctx, hashing(filepath.Join(dir, "a.txt"), manifest(good))); err != nil {
 		t.Errorf("one file of a manifest that lists more: %v, %v", sum, err)
 	}
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "sub", "c.txt"), "manifest": manifest(good)})
+	_, err = do(t, ctx, hashing(filepath.Join(dir, "sub", "c.txt"), manifest(good)))
 	wantFailure(t, err, "1 unlisted")
 	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": filepath.Join(dir, "missing")})
 	wantException(t, err, os.ErrNotExist)
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": filepath.Join(dir, "missing")})
+	_, err = do(t, ctx, hashing(dir, filepath.Join(dir, "missing")))
 	wantException(t, err, os.ErrNotExist)
-	_, err = do(t, ctx, map[string]any{"type": "hash_files", "path": dir, "manifest": manifest("nonsense")})
+	_, err = do(t, ctx, hashing(dir, manifest("nonsense")))
 	wantException(t, err, nil)
+}
+
+// hashing is a task that compares the files of path with a manifest.
+func hashing(path string, manifest any) map[string]any {
+	return map[string]any{"type": "hash_files", "path": path, "manifest": manifest}
 }
 
 // TestHashFilesNamesFromTheManifestsFolder has a manifest beside the folder, written as sha256sum tools/* > SHA256SUMS
@@ -235,12 +244,12 @@ func TestHashFilesNamesFromTheManifestsFolder(t *testing.T) {
 		}
 	}
 	for _, path := range []string{tools, filepath.Join(tools, "a.txt")} {
-		if sum, err := do(t, t.Context(), map[string]any{"type": "hash_files", "path": path, "manifest": manifest}); err != nil {
+		if sum, err := do(t, t.Context(), hashing(path, manifest)); err != nil {
 			t.Errorf("%s: %v, %v", path, sum, err)
 		}
 	}
 	// A file that is missing from the folder isn't the one of that name beside the manifest.
-	_, err := do(t, t.Context(), map[string]any{"type": "hash_files", "path": tools, "manifest": filepath.Join(tools, "sub", "SHA256SUMS")})
+	_, err := do(t, t.Context(), hashing(tools, filepath.Join(tools, "sub", "SHA256SUMS")))
 	wantFailure(t, err, "1 missing")
 }
 
@@ -285,9 +294,11 @@ func TestTempCleanup(t *testing.T) {
 		return err == nil
 	}
 	dir, outside := t.TempDir(), t.TempDir()
-	gone, kept, victim := put(dir, "x/y/old.tmp", old), put(dir, "z/new.tmp", time.Now()), put(outside, "victim.tmp", old)
+	gone, kept := put(dir, "x/y/old.tmp", old), put(dir, "z/new.tmp", time.Now())
+	victim := put(outside, "victim.tmp", old)
 	link := filepath.Join(dir, "link")
-	linked := os.Symlink(outside, link) == nil && exists(link) // needs a right on Windows; Wine makes one that can't be seen
+	// needs a right on Windows; Wine makes one that can't be seen
+	linked := os.Symlink(outside, link) == nil && exists(link)
 
 	sum, err := do(t, ctx, map[string]any{"type": "temp_cleanup", "path": dir, "older_than_days": 7})
 	if err != nil || sum["files"] != 1 || sum["applied"] != false || !exists(gone) {
@@ -298,11 +309,15 @@ func TestTempCleanup(t *testing.T) {
 		t.Errorf("applied: %v, %v", sum, err)
 	}
 	if exists(gone) || exists(filepath.Join(dir, "x")) || !exists(kept) || !exists(victim) || linked && !exists(link) {
-		t.Errorf("old file there: %v, its folder: %v, new file: %v, file behind a link: %v", exists(gone), exists(filepath.Join(dir, "x")), exists(kept), exists(victim))
+		t.Errorf("old file there: %v, its folder: %v, new file: %v, file behind a link: %v",
+			exists(gone), exists(filepath.Join(dir, "x")), exists(kept), exists(victim))
 	}
 	if linked {
-		for _, path := range []string{link, link + string(filepath.Separator), link + string(filepath.Separator) + "."} {
-			_, err = do(t, ctx, map[string]any{"type": "temp_cleanup", "path": path, "older_than_days": 0, "apply": true})
+		for _, end := range []string{"", string(filepath.Separator), string(filepath.Separator) + "."} {
+			path := link + end
+			_, err = do(t, ctx, map[string]any{
+				"type": "temp_cleanup", "path": path, "older_than_days": 0, "apply": true,
+			})
 			wantException(t, err, nil)
 			if !exists(victim) {
 				t.Fatalf("a link was followed: %s", path)

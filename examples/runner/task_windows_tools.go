@@ -268,7 +268,8 @@ func newChkdsk(p *params) runFunc {
 		sum, err = e.conclude(sum, chkdskVerdicts, 0, 1)
 		left := e.exit == 2 || e.exit == 3 // errors that were left, or it could not be checked
 		if left && err != nil && sum["verdict"] == nil && !errors.Is(err, errNeedsAdministrator) {
-			err = fail("errors_found", errorOf(e), "the file system has errors, or could not be checked: %s", e.lastLine())
+			err = fail("errors_found", errorOf(e), "the file system has errors, or could not be checked: %s",
+				e.lastLine())
 		}
 		return sum, err
 	}

@@ -123,7 +123,8 @@ func (p *progress) draw() string {
 		}
 		line(p.live.titled(frames[(p.live.frame+i)%len(frames)], r.title, elapsed(time.Since(r.since))))
 	}
-	line(fmt.Sprintf("  %d of %d done, %d left  %s", p.completed, p.total, p.total-p.completed, elapsed(time.Since(p.begin))))
+	line(fmt.Sprintf("  %d of %d done, %d left  %s",
+		p.completed, p.total, p.total-p.completed, elapsed(time.Since(p.begin))))
 	return b.String()
 }
 
@@ -215,7 +216,8 @@ const maxSlowest = 3
 func showSummary(w io.Writer, r *report) {
 	var b strings.Builder
 	n := r.Counts
-	fmt.Fprintf(&b, "\n%s in %s: %d well, %d failed, %d skipped", count(len(r.Results), "task"), elapsedSeconds(r.Duration),
+	fmt.Fprintf(&b, "\n%s in %s: %d well, %d failed, %d skipped",
+		count(len(r.Results), "task"), elapsedSeconds(r.Duration),
 		n[statusSuccess], n[statusFailure]+n[statusError], n[statusSkipped])
 	if n[statusCancelled] > 0 {
 		fmt.Fprintf(&b, ", %d interrupted", n[statusCancelled])

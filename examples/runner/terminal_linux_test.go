@@ -68,7 +68,8 @@ func atTerminal(t *testing.T, columns uint16, cmd *exec.Cmd) *pty {
 
 func (p *pty) resize(t *testing.T, columns uint16) {
 	t.Helper()
-	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: columns}); err != nil {
+	size := &unix.Winsize{Row: 40, Col: columns}
+	if err := unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, size); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -131,8 +132,10 @@ func TestAtATerminal(t *testing.T) {
 	screen := &fakeTerminal{width: 80}
 	_, _ = io.WriteString(screen, plainColours(written))
 	shown := screen.screen()
-	for _, want := range []string{"✓ Inventory  0.", "\n✗ Exit  exit code 100\n", "\n- nobody  skipped: unknown task type\n",
-		"\n3 tasks in ", ": 1 well, 1 failed, 1 skipped (completed with errors)\n", "\n  ✗ Exit  exit code 100\n"} {
+	for _, want := range []string{
+		"✓ Inventory  0.", "\n✗ Exit  exit code 100\n", "\n- nobody  skipped: unknown task type\n",
+		"\n3 tasks in ", ": 1 well, 1 failed, 1 skipped (completed with errors)\n", "\n  ✗ Exit  exit code 100\n",
+	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the terminal lacks %q", want)
 		}
@@ -161,7 +164,8 @@ func TestPlainTerminals(t *testing.T) {
 	for _, variable := range []string{noColour + "=1", "TERM=dumb"} {
 		cmd := terminalCommand(t, list)
 		cmd.Env = append(cmd.Env, variable)
-		if code, written := atTerminal(t, 80, cmd).end(); code != exitWell || strings.Contains(written, "\x1b") || !strings.Contains(written, "✓ system_info  ") {
+		if code, written := atTerminal(t, 80, cmd).end(); code != exitWell || strings.Contains(written, "\x1b") ||
+			!strings.Contains(written, "✓ system_info  ") {
 			t.Errorf("%s: %d, %q", variable, code, written)
 		}
 	}

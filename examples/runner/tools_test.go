@@ -110,7 +110,8 @@ func TestPathsOfAList(t *testing.T) {
 func TestIssuesOfPrograms(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
-	one, two := standIn(t, "one", answer{When: "a", Exit: 2}, answer{When: "b", Exit: 3}), standIn(t, "two", answer{Exit: 2})
+	one := standIn(t, "one", answer{When: "a", Exit: 2}, answer{When: "b", Exit: 3})
+	two := standIn(t, "two", answer{Exit: 2})
 	list := toJSON([]map[string]any{
 		{"type": "virus_scan", "executable_path": one, "args": []string{"a"}},
 		{"type": "virus_scan", "executable_path": one, "args": []string{"b"}},
@@ -131,7 +132,8 @@ func TestIssuesOfPrograms(t *testing.T) {
 		if e.ID == o.report.Results[0].EventID && e.Message != "virus_scan: exit code 2" {
 			t.Errorf("message %q", e.Message)
 		}
-		if e.ID == o.report.Results[5].EventID && !slices.Equal(e.Fingerprint, []string{"virus_scan", "exec.Error", "not_exist"}) {
+		if e.ID == o.report.Results[5].EventID &&
+			!slices.Equal(e.Fingerprint, []string{"virus_scan", "exec.Error", "not_exist"}) {
 			t.Errorf("fingerprint of a missing program: %q", e.Fingerprint)
 		}
 	}
@@ -156,9 +158,11 @@ func TestIperf(t *testing.T) {
 		{When: "-u", Stdout: []byte(udp)},
 		{When: "-J -c h -p 5201 -t 60 -R -P 4 -i 1 -4", Stdout: []byte(tcp)},
 	}
-	more := map[string]any{"server": "h", "duration_minutes": 1, "reverse": true, "parallel_streams": 4, "extra_args": []string{"-4"}}
+	more := map[string]any{"server": "h", "duration_minutes": 1, "reverse": true, "parallel_streams": 4,
+		"extra_args": []string{"-4"}}
 	sum, err := tool(t, "iperf_test", "iperf3", more, answers...)
-	if err != nil || sum["sent_mbps"] != 941.23 || sum["received_mbps"] != 938.0 || sum["retransmits"] != 7 || sum["slowest_interval_mbps"] != 800.0 {
+	if err != nil || sum["sent_mbps"] != 941.23 || sum["received_mbps"] != 938.0 || sum["retransmits"] != 7 ||
+		sum["slowest_interval_mbps"] != 800.0 {
 		t.Errorf("%v, %v", sum, err)
 	}
 	more["min_mbps"] = 1000
@@ -202,12 +206,13 @@ func TestRealIperf(t *testing.T) {
 			t.Fatalf("iperf3 -s: %v: %s", err, text)
 		}
 	}
-	sum, err := do(t, t.Context(), map[string]any{"type": "iperf_test", "server": "127.0.0.1", "port": port, "duration_seconds": 1})
+	task := map[string]any{"type": "iperf_test", "server": "127.0.0.1", "port": port, "duration_seconds": 1}
+	sum, err := do(t, t.Context(), task)
 	if err != nil || sum["received_mbps"].(float64) <= 0 || sum["sent_mbps"].(float64) <= 0 {
 		t.Fatalf("%v, %v", sum, err)
 	}
 	_ = server.Wait() // it is there for one measurement
-	_, err = do(t, t.Context(), map[string]any{"type": "iperf_test", "server": "127.0.0.1", "port": port, "duration_seconds": 1})
+	_, err = do(t, t.Context(), task)
 	wantCode(t, err, "no_connection", "unable to connect")
 }
 
@@ -219,8 +224,10 @@ func TestSpeedtest(t *testing.T) {
 			"client":{"ip":"203.0.113.7","isp":"ISP"},"server":{"sponsor":"S","name":"Town","country":"DE"}}`)},
 		{When: "--json", Stderr: []byte("ERROR: Unable to connect to servers to test latency.\n"), Exit: 1},
 	}
-	sum, err := tool(t, "speedtest", "speedtest", map[string]any{"threads": 1, "share": false, "secure": true, "server": 5}, cli...)
-	if err != nil || sum["download_mbps"] != 93.46 || sum["upload_mbps"] != 41.0 || sum["ping_ms"] != 12.35 || sum["isp"] != "ISP" || sum["server"] != "S Town DE" {
+	sum, err := tool(t, "speedtest", "speedtest",
+		map[string]any{"threads": 1, "share": false, "secure": true, "server": 5}, cli...)
+	if err != nil || sum["download_mbps"] != 93.46 || sum["upload_mbps"] != 41.0 || sum["ping_ms"] != 12.35 ||
+		sum["isp"] != "ISP" || sum["server"] != "S Town DE" {
 		t.Errorf("%v, %v", sum, err)
 	}
 	if strings.Contains(toJSON(sum), "203.0.113.7") {
@@ -234,7 +241,8 @@ func TestSpeedtest(t *testing.T) {
 			"download":{"bandwidth":11682098},"upload":{"bandwidth":5125000},"packetLoss":0,"isp":"ISP","server":{"name":"S","location":"Town"}}`)},
 	}
 	sum, err = tool(t, "speedtest", "speedtest", nil, ookla...)
-	if err != nil || sum["download_mbps"] != 93.46 || sum["upload_mbps"] != 41.0 || sum["jitter_ms"] != 0.5 || sum["lost_percent"] != 0.0 {
+	if err != nil || sum["download_mbps"] != 93.46 || sum["upload_mbps"] != 41.0 || sum["jitter_ms"] != 0.5 ||
+		sum["lost_percent"] != 0.0 {
 		t.Errorf("%v, %v", sum, err)
 	}
 	_, err = tool(t, "speedtest", "speedtest", map[string]any{"min_download_mbps": 100}, ookla...)
@@ -259,7 +267,8 @@ func TestSmartctl(t *testing.T) {
 	}
 	sum, err := tool(t, "smartctl_report", "smartctl", map[string]any{"detail_level": "basic"}, scan, good, nvme)
 	disks, _ := sum["disks"].([]any)
-	if err != nil || len(disks) != 2 || disks[0].(map[string]any)["power_on_hours"] != 9000 || disks[1].(map[string]any)["used_percent"] != 3 {
+	if err != nil || len(disks) != 2 || disks[0].(map[string]any)["power_on_hours"] != 9000 ||
+		disks[1].(map[string]any)["used_percent"] != 3 {
 		t.Errorf("%v, %v", sum, err)
 	}
 	for name, c := range map[string]struct {
@@ -343,11 +352,14 @@ func judgeTool(t *testing.T, sum summary, err error, verdict, code string) {
 func TestDism(t *testing.T) {
 	t.Parallel()
 	done := "The operation completed successfully."
-	bar := "\r[==                         3.8%                           ] \r[===========================100.0%==========================] "
-	healthy := answer{Stdout: crlf("Deployment Image Servicing and Management tool", bar, "No component store corruption detected.", done)}
+	bar := "\r[==                         3.8%                           ] " +
+		"\r[===========================100.0%==========================] "
+	healthy := answer{Stdout: crlf("Deployment Image Servicing and Management tool", bar,
+		"No component store corruption detected.", done)}
 	repairable := answer{When: "/ScanHealth", Stdout: crlf("The component store is repairable.", done)}
 	repaired := answer{When: "/RestoreHealth", Stdout: crlf(bar, "The restore operation completed successfully.", done)}
-	missing := answer{When: "/RestoreHealth", Stdout: crlf("Error: 0x800f081f", "The source files could not be found."), Exit: -2146498529}
+	missing := answer{When: "/RestoreHealth", Stdout: crlf("Error: 0x800f081f", "The source files could not be found."),
+		Exit: -2146498529}
 	all := map[string]any{"actions": []string{"checkhealth", "ScanHealth", "restorehealth"}}
 	for name, c := range map[string]struct {
 		more    map[string]any
@@ -393,7 +405,8 @@ func TestChkdsk(t *testing.T) {
 		code    string
 	}{
 		"healthy": {map[string]any{"drive": "c", "mode": "read_only"}, answer{When: "C:",
-			Stdout: crlf("The type of the file system is NTFS.", "Windows has scanned the file system and found no problems.", "No further action is required.")}, "healthy", ""},
+			Stdout: crlf("The type of the file system is NTFS.",
+				"Windows has scanned the file system and found no problems.", "No further action is required.")}, "healthy", ""},
 		"healthy, with garbage":         {nil, answer{Exit: 2, Stdout: crlf("Windows has scanned the file system and found no problems.")}, "healthy", ""},
 		"errors":                        {nil, answer{Exit: 3, Stdout: crlf("Errors found. CHKDSK cannot continue in read-only mode.")}, "errors", "errors_found"},
 		"errors in an unknown language": {nil, answer{Exit: 3, Stdout: crlf("Virheitä.")}, "", "errors_found"},
@@ -402,7 +415,8 @@ func TestChkdsk(t *testing.T) {
 			"the disk may be locked by another process.")}, "", "denied"},
 		"in use": {map[string]any{"mode": "fix_errors"}, answer{Exit: 3, Stdin: true, Stdout: crlf("Chkdsk cannot run because the volume is in use by another process.")}, "in use", "drive_in_use"},
 		"scheduled": {map[string]any{"mode": "comprehensive", "schedule_if_busy": true}, answer{When: "C: /f /r", Stdin: true, Exit: 3,
-			Stdout: crlf("Chkdsk cannot run because the volume is in use by another process.", "This volume will be checked the next time the system restarts.")}, "scheduled", ""},
+			Stdout: crlf("Chkdsk cannot run because the volume is in use by another process.",
+				"This volume will be checked the next time the system restarts.")}, "scheduled", ""},
 		"in German": {nil, answer{Stdout: []byte("Das Dateisystem wurde \x81berpr\x81ft.\r\nEs wurden keine Probleme festgestellt.\r\n")}, "healthy", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -426,12 +440,14 @@ func TestWinsat(t *testing.T) {
 		"> Disk  Random 16.0 Read                       737.13 MB/s          8.5",
 		"> Latency: 95th Percentile                     0.210 ms             8.9",
 		"> Disk  Sequenziell 64.0 Read                  1660,40 MB/s         8,9", "> Total Run Time 00:00:11.67")
-	sum, err := tool(t, "winsat_disk", "winsat", map[string]any{"drive": "D:", "test_mode": "full"}, answer{When: "disk -drive d", Stdout: says})
+	sum, err := tool(t, "winsat_disk", "winsat", map[string]any{"drive": "D:", "test_mode": "full"},
+		answer{When: "disk -drive d", Stdout: says})
 	results, _ := sum["results"].(map[string]any)
 	if err != nil || len(results) != 3 || toJSON(results["Disk Random 16.0 Read"]) != `{"mb_per_second":737.13,"score":8.5}` {
 		t.Errorf("%v, %v", sum, err)
 	}
-	_, err = tool(t, "winsat_disk", "winsat", map[string]any{"test_mode": "flush"}, answer{When: "disk -flush -drive c", Exit: 1, Stderr: crlf("Error: no disk")})
+	_, err = tool(t, "winsat_disk", "winsat", map[string]any{"test_mode": "flush"},
+		answer{When: "disk -flush -drive c", Exit: 1, Stderr: crlf("Error: no disk")})
 	wantCode(t, err, "exit_1", "Error: no disk")
 	_, err = tool(t, "winsat_disk", "winsat", nil, answer{})
 	wantCode(t, err, "no_result", "")

@@ -162,7 +162,8 @@ func honeybadgerTool() *Tool {
 			if transport != nil {
 				http.DefaultTransport = transport // it takes no other
 			}
-			client = honeybadger.New(honeybadger.Configuration{APIKey: key, Env: "compare", Endpoint: url, Logger: quiet})
+			client = honeybadger.New(honeybadger.Configuration{APIKey: key, Env: "compare", Endpoint: url,
+				Logger: quiet})
 			http.DefaultTransport = before
 			return nil
 		},

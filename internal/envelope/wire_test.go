@@ -418,7 +418,8 @@ func TestEveryKindHasAForm(t *testing.T) {
 		setEverything(reflect.ValueOf(e).Elem(), 0)
 		e.Type, e.Contexts[FeedbackContext] = item.Type, sentry.Context{"message": "m"}
 		if got := ItemOf(e); got.Type != item.Type {
-			t.Errorf("an event of the type %s becomes an item of the type %s: add the kind to ItemOf", item.Type, got.Type)
+			t.Errorf("an event of the type %s becomes an item of the type %s: add the kind to ItemOf",
+				item.Type, got.Type)
 		}
 		var payload map[string]any
 		b, err := appendPayload(nil, e)

@@ -86,7 +86,7 @@ func (w *conditionWalk) look(err error) {
 	asker, _ := err.(interface{ Is(error) bool })
 	for i := range sentinels {
 		s := &sentinels[i]
-		if err == s.err || asker != nil && safely(func() bool { return asker.Is(s.err) }) { //nolint:errorlint // as above
+		if err == s.err || asker != nil && safely(func() bool { return asker.Is(s.err) }) { //nolint:errorlint
 			w.addNamed(s.condition)
 		}
 	}

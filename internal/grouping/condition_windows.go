@@ -32,8 +32,9 @@ var platformNames = map[syscall.Errno]string{
 	windows.ERROR_PRIVILEGE_NOT_HELD: "permission", windows.ERROR_ELEVATION_REQUIRED: "permission",
 	windows.ERROR_TOO_MANY_OPEN_FILES: "too_many_open_files", windows.WSAEMFILE: "too_many_open_files",
 	windows.ERROR_WRITE_PROTECT: "read_only", windows.WSAEADDRINUSE: "address_in_use",
-	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error", windows.ERROR_CRC: "io_error",
-	windows.ERROR_READ_FAULT: "io_error", windows.ERROR_WRITE_FAULT: "io_error", windows.ERROR_GEN_FAILURE: "io_error",
+	windows.WSAEADDRNOTAVAIL: "address_not_available", windows.ERROR_IO_DEVICE: "io_error",
+	windows.ERROR_CRC: "io_error", windows.ERROR_READ_FAULT: "io_error",
+	windows.ERROR_WRITE_FAULT: "io_error", windows.ERROR_GEN_FAILURE: "io_error",
 	windows.ERROR_BUSY: "busy", windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_LOCK_VIOLATION: "busy",
 	windows.ERROR_DRIVE_LOCKED: "busy", windows.ERROR_DIRECTORY: "not_directory",
 	windows.ERROR_INVALID_PARAMETER: "invalid_argument", windows.WSAEINVAL: "invalid_argument",
@@ -49,7 +50,8 @@ var platformNames = map[syscall.Errno]string{
 	windows.WSAENOTCONN: "not_connected", windows.WSAEISCONN: "already_connected",
 	windows.ERROR_INVALID_HANDLE: "bad_handle", windows.ERROR_BAD_EXE_FORMAT: "bad_executable",
 	windows.WSAENOBUFS: "no_buffers", windows.ERROR_LOGON_FAILURE: "logon_failure",
-	windows.ERROR_BAD_NET_NAME: "not_exist", windows.ERROR_FILE_CORRUPT: "corrupt", windows.ERROR_DISK_CORRUPT: "corrupt",
+	windows.ERROR_BAD_NET_NAME: "not_exist", windows.ERROR_FILE_CORRUPT: "corrupt",
+	windows.ERROR_DISK_CORRUPT: "corrupt",
 }
 
 // Signal returns the signal that ended a process: Windows has none.

@@ -81,7 +81,8 @@ func tokenEnd(s string, i int) int {
 		case isAlnum(c) && (i == start || i+1 == len(s) || s[i+1] != ':'):
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if unicode.IsSpace(r) || unicode.IsPunct(r) || r == utf8.RuneError || unicode.In(r, unicode.Cf, unicode.Nd) ||
+			if unicode.IsSpace(r) || unicode.IsPunct(r) || r == utf8.RuneError ||
+				unicode.In(r, unicode.Cf, unicode.Nd) ||
 				isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) {
 				return i
 			}
@@ -274,7 +275,8 @@ func isHost(s, in string, i int) bool {
 		return len(port) > 1 && isLetter(s[0]) && host != "line" && isOneOf(wordBefore(in, i), hostWords)
 	}
 	ending := host[dot+1:]
-	return lettersEnd(ending, 0) == len(ending) && (port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))
+	return lettersEnd(ending, 0) == len(ending) &&
+		(port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))
 }
 
 // isPath reports whether s is a path by its beginning, two slashes, a pattern, or an escape of URLs. One slash between

@@ -79,12 +79,13 @@ func TestNamesAreNotDrawn(t *testing.T) {
 	t.Parallel()
 	for _, name := range strings.Fields(`
 		maxOpenConnections connMaxLifetimeSeconds HandleHTTPRequest ServeGRPCStream XMLHttpRequest JSONWebToken
-		customer_billing_address_id ProvisionedThroughputExceededException SignatureDoesNotMatch MpsSvc nvlddmkm vmxnet
-		ERR_SSL_VERSION_OR_CIPHER_MISMATCH STATUS_ENTRYPOINT_NOT_FOUND PAGE_FAULT_IN_NONPAGED_AREA SSL_CTX_set_ciphersuites
-		CreateProcessAsUserW LookupPrivilegeValueW DisableAntiSpyware TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256
-		systemd-timesyncd x-www-form-urlencoded no-install-recommends float32Bytes MaxUint32 isIPv4 ECDSAWithSHA256
-		java.lang.NullPointerException spec.template.metadata.labels Netzwerkverbindungsfehler Speicherzugriffsfehler
-		CERTIFICATE_VERIFY_FAILED wuauserv TrustedInstaller CryptSvc hevc_nvenc libfdk_aac crypto/chacha20poly1305`) {
+		customer_billing_address_id ProvisionedThroughputExceededException SignatureDoesNotMatch MpsSvc nvlddmkm
+		vmxnet ERR_SSL_VERSION_OR_CIPHER_MISMATCH STATUS_ENTRYPOINT_NOT_FOUND PAGE_FAULT_IN_NONPAGED_AREA
+		SSL_CTX_set_ciphersuites CreateProcessAsUserW LookupPrivilegeValueW DisableAntiSpyware TLS_AES_128_GCM_SHA256
+		TLS_CHACHA20_POLY1305_SHA256 systemd-timesyncd x-www-form-urlencoded no-install-recommends float32Bytes
+		MaxUint32 isIPv4 ECDSAWithSHA256 java.lang.NullPointerException spec.template.metadata.labels
+		Netzwerkverbindungsfehler Speicherzugriffsfehler CERTIFICATE_VERIFY_FAILED wuauserv TrustedInstaller CryptSvc
+		hevc_nvenc libfdk_aac crypto/chacha20poly1305`) {
 		if got := Text("the name " + name + " is unknown"); strings.HasPrefix(got, "the name <") {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -110,7 +111,8 @@ func TestLongTextsOfOneProblem(t *testing.T) {
 		func() string { return "https://" + letters(9) + ".com/" + letters(99) },
 		func() string { return `C:\` + letters(9) + " " + letters(9) + `\` + letters(30) + ".txt:" },
 	}
-	words := strings.Fields("could not open the file because it was locked: upload failed: permission denied while saving")
+	const text = "could not open the file because it was locked: upload failed: permission denied while saving"
+	words := strings.Fields(text)
 	const templates, wanted = 500, 475
 	stable := 0
 	for range templates {

@@ -189,7 +189,8 @@ func TestCodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c := new(Rules).Class(fmt.Errorf("x: %w", tt.err))
-		if want := reflect.TypeOf(tt.err).String(); c.Text || "*"+c.Name != want && c.Name != want || c.Condition != tt.want {
+		if want := reflect.TypeOf(tt.err).String(); c.Text || "*"+c.Name != want && c.Name != want ||
+			c.Condition != tt.want {
 			t.Errorf("%T %+v: %+v, want condition %q", tt.err, tt.err, c, tt.want)
 		}
 	}

@@ -39,9 +39,9 @@ func isUnit(s string) bool {
 		"h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks", "month", "months", "year", "years",
 		"millisecond", "milliseconds", "microseconds", "nanoseconds",
 		"B", "byte", "bytes", "bit", "bits", "bps", "Hz", "K", "k", "M", "G", "T",
-		"px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z", "x",
-		"UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST", "EDT", "CST",
-		"CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
+		"px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z",
+		"x", "UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST",
+		"EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
 		return true
 	}
 	if s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 {
@@ -131,7 +131,8 @@ func isOracle(s string, i, end int) bool {
 // eight digits), a code by the word before it, a server's answer by the words or the code that follow (404 Not Found,
 // 550 5.1.1).
 func says(in, s string, i int) bool {
-	if len(s) == len("0x80070005") && s[0] == '0' && s[1]|0x20 == 'x' && (s[2] == '8' || s[2]|0x20 == 'c') && isHex(s) ||
+	if len(s) == len("0x80070005") && s[0] == '0' && s[1]|0x20 == 'x' &&
+		(s[2] == '8' || s[2]|0x20 == 'c') && isHex(s) ||
 		isCode(s) && namesCode(in, i) {
 		return true
 	}
@@ -153,7 +154,8 @@ func says(in, s string, i int) bool {
 // isTechnical reports whether the digits in run, behind letters, are part of a name: IPv6, sha256, x86.
 func isTechnical(run string, letters int) bool {
 	digits := digitsEnd(run, letters) - letters
-	return letters > 0 && digits <= 3 && (letters+digits == len(run) || digits <= 2) && isOneOf(run[:letters], technical)
+	return letters > 0 && digits <= 3 && (letters+digits == len(run) || digits <= 2) &&
+		isOneOf(run[:letters], technical)
 }
 
 // singular returns a word behind a number as it is behind 1.

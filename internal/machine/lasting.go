@@ -35,8 +35,8 @@ var bootID = sync.OnceValues(BootID) // constant: a boot outlasts the process
 
 // What is lasting of a device and a disk. What isn't named is taken to change.
 var (
-	lastingOfDevice = []string{"name", "arch", "cpu_description", "processor_count", "processor_frequency", "memory_size",
-		"storage_size", "boot_time"}
+	lastingOfDevice = []string{"name", "arch", "cpu_description", "processor_count", "processor_frequency",
+		"memory_size", "storage_size", "boot_time"}
 	lastingOfDisk = []string{"device", "fstype", "total_gb"}
 )
 

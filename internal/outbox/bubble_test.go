@@ -97,7 +97,8 @@ func TestSwitchesInABubble(t *testing.T) {
 	o := openTest(t, server.URL, func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: sys})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				MaxBytes: 1 << 20, System: sys})
 		}
 		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
 	})

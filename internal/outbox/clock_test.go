@@ -149,7 +149,8 @@ func TestSilence(t *testing.T) {
 		if o.Flush(ended()) || o.Stats().LastError != nil {
 			t.Errorf("at once: %v", o.Stats().LastError)
 		}
-		if o.Flush(within(2*time.Second)) || o.Stats().LastError == nil || !strings.Contains(o.Stats().LastError.Error(), "no answer for 2s") {
+		if o.Flush(within(2*time.Second)) || o.Stats().LastError == nil ||
+			!strings.Contains(o.Stats().LastError.Error(), "no answer for 2s") {
 			t.Errorf("after 2 s: %v", o.Stats().LastError)
 		}
 		close(answer)
@@ -290,7 +291,8 @@ func TestCountsAddUp(t *testing.T) {
 			answers := []func(string, http.ResponseWriter, *http.Request) bool{
 				status(500), status(503), status(408), status(413), status(400), status(403), status(302), status(429),
 				status(429, "Retry-After: 400"), status(429, "X-Sentry-Rate-Limits: 600:transaction:key"),
-				headersOf(200, "X-Sentry-Rate-Limits: 30:error:key"), headersOf(200, "X-Sentry-Rate-Limits: 86400:log_item"),
+				headersOf(200, "X-Sentry-Rate-Limits: 30:error:key"),
+				headersOf(200, "X-Sentry-Rate-Limits: 86400:log_item"),
 			}
 			s := &sink{}
 			s.respond(func(id string, w http.ResponseWriter, r *http.Request) bool {
@@ -341,7 +343,8 @@ func TestCountsAddUp(t *testing.T) {
 			s.respond(nil)
 			o.Wake()
 			time.Sleep(24*time.Hour + time.Minute)
-			if st := o.Stats(); st.Pending > 0 || st.Captured != st.Delivered+st.Dropped || int(st.Delivered) != len(s.got()) {
+			if st := o.Stats(); st.Pending > 0 || st.Captured != st.Delivered+st.Dropped ||
+				int(st.Delivered) != len(s.got()) {
 				t.Errorf("seed %d: in the end %d arrived, %+v", seed, len(s.got()), st)
 			}
 		})
@@ -547,9 +550,10 @@ func TestServerClock(t *testing.T) {
 				e := &Entry{Time: wall.Add(-age).UnixNano()}
 				return o.expired(&item{entry: e, lane: laneBacklog}, 0, wall)
 			}
-			if old(31*day) != c.expired || old(29*day) != c.younger || old(time.Minute) || old(-400*day) || old(3000*day) {
-				t.Errorf("31 days: %v, 29 days: %v, a minute: %v, years: %v, %v", old(31*day), old(29*day), old(time.Minute),
-					old(-400*day), old(3000*day))
+			if old(31*day) != c.expired || old(29*day) != c.younger || old(time.Minute) || old(-400*day) ||
+				old(3000*day) {
+				t.Errorf("31 days: %v, 29 days: %v, a minute: %v, years: %v, %v",
+					old(31*day), old(29*day), old(time.Minute), old(-400*day), old(3000*day))
 			}
 		})
 	}

@@ -77,8 +77,8 @@ func TestDamagedFiles(t *testing.T) {
 			deliver := func() {
 				o := openTest(t, "http://127.0.0.1/", func(cfg *Config) {
 					cfg.OpenStore = func() (Store, error) {
-						return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
-							Logger: slog.New(&logs)})
+						return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+							MaxBytes: 1 << 20, Logger: slog.New(&logs)})
 					}
 					cfg.Client = &http.Client{Transport: memoryTransport(s)}
 				})

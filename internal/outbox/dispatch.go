@@ -29,7 +29,8 @@ func (o *Outbox) dispatch(now time.Duration) {
 	for c := range o.refusing {
 		o.refusing[c] = o.hopeless(Category(c), now)
 	}
-	o.dispatchDisk(now) // before what waits in memory, which is what the disk is tried with, is on its way to the server
+	// before what waits in memory, which is what the disk is tried with, is on its way to the server
+	o.dispatchDisk(now)
 	if o.cfg.Active() {
 		o.expire(now)
 		if len(o.queue.delayed) > 0 {

@@ -139,10 +139,17 @@ func TestServerFails(t *testing.T) {
 		}, "deadline", false},
 		{"hangs after connect", func(w *world) { w.respond(hang) }, "deadline", false},
 		{"hangs in the header", func(w *world) {
-			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { hear(c); _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nDate:") })))
+			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) {
+				hear(c)
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nDate:")
+			})))
 		}, "deadline", false},
 		{"answers nonsense", func(w *world) {
-			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) { hear(c); _, _ = io.WriteString(c, "220 smtp.invalid ESMTP\r\n"); _ = c.Close() })))
+			w.dial(dialAddr(listen(w.t, func(c *net.TCPConn) {
+				hear(c)
+				_, _ = io.WriteString(c, "220 smtp.invalid ESMTP\r\n")
+				_ = c.Close()
+			})))
 		}, "", false},
 		{"no such name", func(w *world) { w.dial(dialAddr("sentry.invalid:80")) }, "sentry.invalid", false},
 		{"bad certificate", func(w *world) {
@@ -173,7 +180,9 @@ func TestServerFails(t *testing.T) {
 		{"a text", func(w *world) { w.respond(page("It works!")) }, "not Sentry's", true},
 		{"a list", func(w *world) { w.respond(page("[]")) }, "not Sentry's", true},
 		{"captive portal", func(w *world) {
-			portal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.t.Error("a redirect was followed") }))
+			portal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				w.t.Error("a redirect was followed")
+			}))
 			w.t.Cleanup(portal.Close)
 			w.respond(status(302, "Location: "+portal.URL))
 		}, "302", true},
@@ -216,7 +225,8 @@ func TestServerFails(t *testing.T) {
 				if s := o.Stats(); s.Pending != 5 || s.Dropped > 0 {
 					t.Errorf("%+v, want 5 waiting", s)
 				}
-				eventually(t, "a warning", func() bool { return logs.count("WARN") > 0 }) // logged once all locks are free
+				// logged once all locks are free
+				eventually(t, "a warning", func() bool { return logs.count("WARN") > 0 })
 
 				w.respond(nil)
 				w.dial(nil)
@@ -225,7 +235,8 @@ func TestServerFails(t *testing.T) {
 					t.Errorf("Flush after the trouble: false; %v", o.Stats().LastError)
 				}
 				got := w.got()
-				if strings.HasPrefix(c.name, "hangs") { // a request may get through in the moment in which it is given up, and is sent again
+				// a request may get through in the moment in which it is given up, and is sent again
+				if strings.HasPrefix(c.name, "hangs") {
 					slices.Sort(got)
 					got = slices.Compact(got)
 				}
@@ -313,7 +324,8 @@ func TestRefusedEnvelopes(t *testing.T) {
 				if !o.Flush(within(time.Minute)) {
 					t.Error("Flush: false")
 				}
-				wantStats(t, o, Stats{Captured: 3, Delivered: 2, Dropped: 1, DroppedBy: map[string]uint64{reasonSendError: 1}})
+				wantStats(t, o, Stats{Captured: 3, Delivered: 2, Dropped: 1,
+					DroppedBy: map[string]uint64{reasonSendError: 1}})
 				if got := s.got(); len(got) != 2 {
 					t.Errorf("got %v", got)
 				}
@@ -422,8 +434,10 @@ func TestLimits(t *testing.T) {
 				}
 				o.Flush(within(5 * time.Second)) // at once, since limits outlast it; or all is delivered
 				st := o.Stats()
-				if len(s.got()) != c.delivered || st.Pending != c.pending || st.Dropped != c.dropped || dropped != c.dropped {
-					t.Errorf("delivered %d, %+v; want delivered %d, pending %d, dropped %d", len(s.got()), st, c.delivered, c.pending, c.dropped)
+				if len(s.got()) != c.delivered || st.Pending != c.pending || st.Dropped != c.dropped ||
+					dropped != c.dropped {
+					t.Errorf("delivered %d, %+v; want delivered %d, pending %d, dropped %d",
+						len(s.got()), st, c.delivered, c.pending, c.dropped)
 				}
 				if c.dropped > 0 && st.DroppedBy[reasonLimited] != c.dropped {
 					t.Errorf("dropped by %v", st.DroppedBy)
@@ -484,10 +498,11 @@ func TestDeadConnections(t *testing.T) {
 	var dead atomic.Bool
 	hold := make(chan struct{})
 	s.respond(func(string, http.ResponseWriter, *http.Request) bool { <-hold; return false })
-	transport := &http.Transport{MaxIdleConnsPerHost: Senders, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, addr)
-		return &mortal{Conn: c, dead: &dead, young: dead.Load()}, err
-	}}
+	transport := &http.Transport{MaxIdleConnsPerHost: Senders,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &mortal{Conn: c, dead: &dead, young: dead.Load()}, err
+		}}
 	o := openTest(t, server.URL, func(c *Config) {
 		c.Client, c.CloseIdle = &http.Client{Transport: transport}, transport.CloseIdleConnections
 		c.timing.retry, c.timing.retryMax = 10*time.Millisecond, 10*time.Millisecond

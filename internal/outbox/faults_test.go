@@ -181,7 +181,8 @@ func (s *faultySystem) run(t *testing.T, n int) {
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				MaxBytes: 1 << 20, System: s})
 		}
 		c.Client = &http.Client{Transport: memoryTransport(server)}
 		c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
@@ -286,7 +287,8 @@ func TestDiskComesBack(t *testing.T) {
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir = dir
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: s})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				MaxBytes: 1 << 20, System: s})
 		}
 		c.Client = &http.Client{Transport: memoryTransport(server)}
 		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond

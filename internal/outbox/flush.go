@@ -136,7 +136,8 @@ func (o *Outbox) flushed(f *flush, now time.Duration) (ok, over bool) {
 		ok = o.lost == f.lost && o.disk.unread.Count == 0 && o.disk.adoptErr == nil
 		return ok, f.ended || o.closed || !o.reports.sending && !(o.reports.wanted && o.canReport(now))
 	}
-	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() || looked && o.outlasted(f)
+	return false, f.ended || o.closed || o.upstream.rejections != f.rejected || !o.cfg.Active() ||
+		looked && o.outlasted(f)
 }
 
 // outlasted reports whether all that f waits for is limited for longer than f may take. mu is held.

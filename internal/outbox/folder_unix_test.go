@@ -74,7 +74,8 @@ func TestFolderUnderUs(t *testing.T) {
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir = dir
 				c.OpenStore = func() (Store, error) {
-					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, CheckEvery: -1})
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+						MaxBytes: 64 << 20, CheckEvery: -1})
 				}
 				c.Client = &http.Client{Transport: memoryTransport(s)}
 			})
@@ -93,7 +94,8 @@ func TestFolderUnderUs(t *testing.T) {
 			put(2)
 			put(3)
 			switch err := o.Stats().LastError; {
-			case c.warn != "" && (err == nil || !strings.Contains(err.Error(), c.warn) || !strings.Contains(err.Error(), dir)):
+			case c.warn != "" && (err == nil || !strings.Contains(err.Error(), c.warn) ||
+				!strings.Contains(err.Error(), dir)):
 				t.Errorf("LastError %v, want one that names %s and says %q", err, dir, c.warn)
 			case c.warn == "" && err != nil && !strings.Contains(err.Error(), "503"):
 				t.Errorf("LastError %v", err)

@@ -122,7 +122,7 @@ func TestDiskHangs(t *testing.T) {
 			t.Errorf("event %d isn't held", i)
 		}
 	}
-	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	waitForDisk(t, o)
 	o.mu.Lock()
 	journal := o.main.(*Disk).Journal()
 	o.mu.Unlock()
@@ -134,7 +134,8 @@ func TestDiskHangs(t *testing.T) {
 	for i := 5; i < 10; i++ {
 		put(i)
 	}
-	if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "answer") {
+	if err := o.Stats().LastError; err == nil || !strings.Contains(err.Error(), dir) ||
+		!strings.Contains(err.Error(), "answer") {
 		t.Errorf("LastError: %v", err)
 	}
 	during := journal.Begin(Task{Type: "during"})
@@ -200,8 +201,17 @@ func TestDiskHangsAtTheStart(t *testing.T) {
 	sameIDs(t, server.got(), 3)
 }
 
-// TestCloseOnADiskThatHangs: Close doesn't wait until it has waited long enough, whether or not it is known by then that
-// the disk hangs.
+func waitForDisk(t *testing.T, o *Outbox) {
+	t.Helper()
+	eventually(t, "the disk is open", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.main != nil && o.disk.adopted
+	})
+}
+
+// TestCloseOnADiskThatHangs: Close doesn't wait until it has waited long enough, whether or not it is known by then
+// that the disk hangs.
 func TestCloseOnADiskThatHangs(t *testing.T) {
 	t.Parallel()
 	s := &hangingSystem{System: disk.OS()}
@@ -213,7 +223,7 @@ func TestCloseOnADiskThatHangs(t *testing.T) {
 		return o
 	}
 	o := open()
-	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	waitForDisk(t, o)
 	s.freeze()
 	inTime(t, "Close of one that is open", func() { o.Close(ended()) })
 	o = open()
@@ -228,7 +238,7 @@ func TestDiskHangsAtTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	s, server := &hangingSystem{System: disk.OS()}, &sink{}
 	o := onHangingDisk(t, dir, s, server)
-	eventually(t, "the disk is open", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.main != nil && o.disk.adopted })
+	waitForDisk(t, o)
 	s.freeze()
 	if !o.Put(testRecord(0, 100)) {
 		t.Error("the event isn't held")

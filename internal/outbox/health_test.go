@@ -34,7 +34,8 @@ func TestHealthIsTold(t *testing.T) {
 	o.Put(testRecord(1, 100))
 	eventually(t, "a refused event is told", func() bool {
 		h := told()
-		return h.Dropped[reasonSendError] == 1 && strings.Contains(h.Error, "413") && !h.ErrorAt.IsZero() && h.Solved.IsZero()
+		return h.Dropped[reasonSendError] == 1 && strings.Contains(h.Error, "413") && !h.ErrorAt.IsZero() &&
+			h.Solved.IsZero()
 	})
 	first := told().ErrorAt
 	o.Discard("sample_rate", CategoryError, 7)
@@ -50,7 +51,8 @@ func TestHealthIsTold(t *testing.T) {
 	}
 }
 
-// TestEvictionIsTold: an outbox that is full while nothing can be sent tells what it drops at once, not at its next try.
+// TestEvictionIsTold: an outbox that is full while nothing can be sent tells what it drops at once, not at its next
+// try.
 func TestEvictionIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

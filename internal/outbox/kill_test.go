@@ -50,7 +50,8 @@ func runChild(role string) {
 	}()
 	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) {
 		c.OpenStore = open
-		c.timing.request = 30 * time.Second // a busy machine isn't a server that hangs, after which events are sent again
+		// a busy machine isn't a server that hangs, after which events are sent again
+		c.timing.request = 30 * time.Second
 	})
 	put := func(i int) {
 		if o.Put(testRecord(i, 10+i%7*1000)) {
@@ -95,7 +96,8 @@ func startChild(t *testing.T, role, dir, url string, from int) *childProcess {
 		t.Fatal(err)
 	}
 	c := &childProcess{Cmd: exec.Command(exe)}
-	c.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, childURL+"="+url, childFrom+"="+strconv.Itoa(from))
+	c.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, childURL+"="+url,
+		childFrom+"="+strconv.Itoa(from))
 	c.Stderr = os.Stderr
 	if c.stdin, err = c.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -95,9 +95,11 @@ func TestLoggerMeddles(t *testing.T) {
 			o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 				c.Dir, c.Logger, c.Client = dir, slog.New(m), &http.Client{Transport: memoryTransport(server)}
 				c.OpenStore = func() (Store, error) {
-					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, Logger: slog.New(m), System: s, CheckEvery: -1})
+					return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+						MaxBytes: 64 << 20, Logger: slog.New(m), System: s, CheckEvery: -1})
 				}
-				c.timing.diskRetry, c.timing.diskIdle, c.timing.adopt = time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+				c.timing.diskRetry = time.Millisecond
+				c.timing.diskIdle, c.timing.adopt = 5*time.Millisecond, 5*time.Millisecond
 			})
 			m.outbox.Store(o)
 			put := func(i int) {
@@ -173,7 +175,7 @@ func TestCallbacksPanic(t *testing.T) {
 	server := &sink{}
 	serve := memoryTransport(server)
 	var sent, dead atomic.Int32
-	f, err := os.Create(filepath.Join(filepath.Dir(names[0]), filepath.Base(names[0])[:len(filepath.Base(names[0]))-len(".000001.seg")]+".crash"))
+	f, err := os.Create(names[0][:len(names[0])-len(".000001.seg")] + ".crash")
 	must(t, err)
 	_, err = f.WriteString("panic: x")
 	must(t, errors.Join(err, f.Chmod(0o600), f.Close()))
@@ -190,16 +192,17 @@ func TestCallbacksPanic(t *testing.T) {
 			return serve.RoundTrip(r)
 		})}
 		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, OnDead: func(context.Context, Dead) bool {
-				<-ready
-				o.Load().Put(testRecord(10, 10))
-				o.Load().Stats()
-				o.Load().main.Forget() // takes every lock of the store
-				if dead.Add(1) == 1 {
-					panic("OnDead")
-				}
-				return true
-			}})
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				MaxBytes: 64 << 20, OnDead: func(context.Context, Dead) bool {
+					<-ready
+					o.Load().Put(testRecord(10, 10))
+					o.Load().Stats()
+					o.Load().main.Forget() // takes every lock of the store
+					if dead.Add(1) == 1 {
+						panic("OnDead")
+					}
+					return true
+				}})
 		}
 	})
 	o.Store(box)

@@ -172,8 +172,8 @@ func (s *gatedSystem) Open(path string, flag int) (disk.File, error) {
 	return s.System.Open(path, flag)
 }
 
-// TestManyInterrupted: ten thousand interrupted tasks cost no more than they must, from the dead process's journal to the
-// server: each is read once, written once and reported once, and they are synced together.
+// TestManyInterrupted: ten thousand interrupted tasks cost no more than they must, from the dead process's journal to
+// the server: each is read once, written once and reported once, and they are synced together.
 func TestManyInterrupted(t *testing.T) {
 	t.Parallel()
 	const tasks = 10_001
@@ -371,7 +371,8 @@ func (f countingFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
-// TestCutTail: what a cut segment has lost counts as many as its process noted to wait, whether it was killed or closed.
+// TestCutTail: what a cut segment has lost counts as many as its process noted to wait, whether it was killed or
+// closed.
 func TestCutTail(t *testing.T) {
 	t.Parallel()
 	const events = 100

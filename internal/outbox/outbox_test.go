@@ -90,7 +90,8 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.problems = append(s.problems, err.Error())
 	case time.Since(header.SentAt).Abs() > time.Minute:
 		s.problems = append(s.problems, "sent_at "+line)
-	case r.Header.Get("Content-Type") != "application/x-sentry-envelope", r.Header.Get("X-Sentry-Auth") != "Sentry auth",
+	case r.Header.Get("Content-Type") != "application/x-sentry-envelope",
+		r.Header.Get("X-Sentry-Auth") != "Sentry auth",
 		r.UserAgent() != "test/1":
 		s.problems = append(s.problems, fmt.Sprint(r.Header))
 	}
@@ -301,9 +302,11 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func wantStats(t *testing.T, o *Outbox, want Stats) {
 	t.Helper()
 	s := o.Stats()
-	if s.Captured != want.Captured || s.Delivered != want.Delivered || s.Dropped != want.Dropped || s.Pending != want.Pending {
-		t.Errorf("captured %d delivered %d dropped %d pending %d %v, want %d %d %d %d", s.Captured, s.Delivered, s.Dropped,
-			s.Pending, s.DroppedBy, want.Captured, want.Delivered, want.Dropped, want.Pending)
+	if s.Captured != want.Captured || s.Delivered != want.Delivered || s.Dropped != want.Dropped ||
+		s.Pending != want.Pending {
+		t.Errorf("captured %d delivered %d dropped %d pending %d %v, want %d %d %d %d",
+			s.Captured, s.Delivered, s.Dropped, s.Pending, s.DroppedBy,
+			want.Captured, want.Delivered, want.Dropped, want.Pending)
 	}
 	var by uint64
 	for reason, n := range s.DroppedBy {
@@ -496,7 +499,8 @@ func TestRoom(t *testing.T) {
 		if want := fmt.Sprintf(`"reason":%q,"category":"error","quantity":%d`, reason, stats.Dropped); !strings.Contains(s.gotReports(), want) {
 			t.Errorf("report %s, want %s", s.gotReports(), want)
 		}
-		eventually(t, "a warning", func() bool { return logs.count("WARN", "full") == 1 }) // logged once all locks are free
+		// logged once all locks are free
+		eventually(t, "a warning", func() bool { return logs.count("WARN", "full") == 1 })
 	})
 }
 
@@ -756,7 +760,8 @@ func adopted(s store.Store) (entries []*store.Entry, err error) {
 	return entries, err
 }
 
-// removeUnder deletes a folder under a store that is open. Windows doesn't delete what is open, so there some of it stays.
+// removeUnder deletes a folder under a store that is open. Windows doesn't delete what is open, so there some of it
+// stays.
 func removeUnder(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.RemoveAll(dir); err != nil && runtime.GOOS != "windows" {

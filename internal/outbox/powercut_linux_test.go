@@ -28,8 +28,8 @@ const (
 	cutPace   = 3 * time.Millisecond // between two: through several of the syncs that come once a second
 )
 
-// TestPowerCut cuts the power of a file system in use: it copies the device as it is at one moment, mounts the copies and
-// has a new process deliver what is there. What was synced when the power went must arrive, byte for byte, and the
+// TestPowerCut cuts the power of a file system in use: it copies the device as it is at one moment, mounts the copies
+// and has a new process deliver what is there. What was synced when the power went must arrive, byte for byte, and the
 // outbox must work as before. Root alone can do that.
 func TestPowerCut(t *testing.T) {
 	if testing.Short() {

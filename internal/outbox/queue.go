@@ -98,7 +98,8 @@ func (q *queue) leastTried(l lane, until *wire.Limits, now time.Duration, step u
 			items = items[:min(len(items), 1)] // check-ins keep their order
 		}
 		for _, it := range items {
-			if first == nil || it.rank(step) < first.rank(step) || it.rank(step) == first.rank(step) && it.seq < first.seq {
+			if first == nil || it.rank(step) < first.rank(step) ||
+				it.rank(step) == first.rank(step) && it.seq < first.seq {
 				first = it
 			}
 		}

@@ -241,7 +241,8 @@ func (o *Outbox) limit(l wire.Limits, now time.Duration) {
 			continue
 		}
 		o.until[c] = max(o.until[c], now+d)
-		o.warn("limit", "sentryconfig: the server limits what it takes", "category", Category(c).String(), "for", d.String())
+		o.warn("limit", "sentryconfig: the server limits what it takes",
+			"category", Category(c).String(), "for", d.String())
 		if o.hopeless(Category(c), now) {
 			o.refusing[c] = true
 			for _, it := range o.queue.removeFunc(func(it *item) bool { return store.Index(it.entry.Category) == c }) {

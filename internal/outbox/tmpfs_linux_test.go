@@ -29,7 +29,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	out, err := cmd.CombinedOutput()
 	switch {
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOSPC), strings.Contains(string(out), "no mount"):
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOSPC),
+		strings.Contains(string(out), "no mount"):
 		t.Logf("this system lets nobody mount a file system: %v %s", err, out)
 	case err != nil || strings.TrimSpace(string(out)) != "all well":
 		t.Errorf("%v: %s", err, out)
@@ -57,7 +58,8 @@ func onTinyDisk() {
 			fmt.Println("not held:", i)
 		}
 	}
-	if st := o.Stats(); st.Pending != n || st.LastError == nil || !errors.Is(st.LastError, syscall.ENOSPC) || !strings.Contains(st.LastError.Error(), dir) {
+	if st := o.Stats(); st.Pending != n || st.LastError == nil || !errors.Is(st.LastError, syscall.ENOSPC) ||
+		!strings.Contains(st.LastError.Error(), dir) {
 		fmt.Printf("with a full disk: %+v\n", st)
 	}
 	s.respond(nil)

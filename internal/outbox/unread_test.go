@@ -154,7 +154,8 @@ func TestUnreadStays(t *testing.T) {
 					}
 				}
 				st := o.Stats()
-				if st.Pending == 0 || st.LastError == nil || !strings.Contains(st.LastError.Error(), dir) || !errors.Is(st.LastError, syscall.EIO) {
+				if st.Pending == 0 || st.LastError == nil || !strings.Contains(st.LastError.Error(), dir) ||
+					!errors.Is(st.LastError, syscall.EIO) {
 					t.Errorf("%+v", st)
 				}
 				if n := len(server.got()); c.some != (n > 0) || n == events {
@@ -212,8 +213,10 @@ func TestUnreadTurnsOutDamaged(t *testing.T) {
 	}
 	before := len(server.got())
 	s.spoil(nil)
-	o.Flush(within(time.Minute))                                                      // false: a record is lost, whose payload is damaged
-	if !o.Flush(within(time.Minute)) || damage() != 2 || o.Stats().LastError != nil { // a stretch, and the payload before it
+	// false: a record is lost, whose payload is damaged
+	o.Flush(within(time.Minute))
+	// a stretch, and the payload before it
+	if !o.Flush(within(time.Minute)) || damage() != 2 || o.Stats().LastError != nil {
 		t.Errorf("Flush: false, or damage %d; %+v", damage(), o.Stats())
 	}
 	if n := len(server.got()); n != before || n >= events {
@@ -354,7 +357,8 @@ func TestUnreadJournal(t *testing.T) {
 			}
 			s, told := &sickSystem{System: disk.OS()}, ""
 			s.spoil(c.bad)
-			d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s, Logger: slog.New(&logBook{}),
+			d, err := OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				System: s, Logger: slog.New(&logBook{}),
 				OnDead: func(_ context.Context, dead Dead) bool {
 					for _, task := range dead.Tasks {
 						told += task.Type + " "

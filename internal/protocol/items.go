@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// A Category is what Sentry limits and counts an item by. Files on disk contain the values: never change them. A new one
-// goes to the end, behind CategoryOther.
+// A Category is what Sentry limits and counts an item by. Files on disk contain the values: never change them. A new
+// one goes to the end, behind CategoryOther.
 type Category uint8
 
 const (

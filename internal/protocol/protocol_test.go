@@ -10,8 +10,8 @@ func TestItems(t *testing.T) {
 	t.Parallel()
 	names := []string{"error", "transaction", "monitor", "log_item", "trace_metric", "default"}
 	if len(Items) != len(names) {
-		t.Fatalf("there are %d rows: add the limit of the new one to the end of the names here, which never change places, "+
-			"and the form of its item to ItemOf and appendPayload in internal/envelope", len(Items))
+		t.Fatalf("there are %d rows: add the limit of the new one to the end of the names here, which never change "+
+			"places, and the form of its item to ItemOf and appendPayload in internal/envelope", len(Items))
 	}
 	var seen []string
 	for i, item := range Items {

@@ -27,7 +27,8 @@ const (
 )
 
 func plantedConfig(pii bool) Config {
-	return Config{PII: pii, Homes: []string{"/home/" + plantedUser}, Users: []string{plantedUser}, Hosts: []string{"box-1"}, Dirs: []string{"/srv/work/app"}}
+	return Config{PII: pii, Homes: []string{"/home/" + plantedUser}, Users: []string{plantedUser},
+		Hosts: []string{"box-1"}, Dirs: []string{"/srv/work/app"}}
 }
 
 // fill plants the text in every exported field that v can hold.
@@ -40,7 +41,8 @@ func fill(v reflect.Value, text string, levels int) {
 		v.SetString(text)
 	case reflect.Interface:
 		if v.NumMethod() == 0 {
-			v.Set(reflect.ValueOf(map[string]any{"list": []any{text, map[string]string{text: text}}, text: text, "error": errors.New(text), "struct": struct{ A, Password string }{text, text}}))
+			v.Set(reflect.ValueOf(map[string]any{"list": []any{text, map[string]string{text: text}}, text: text,
+				"error": errors.New(text), "struct": struct{ A, Password string }{text, text}}))
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -115,7 +117,8 @@ func filledEvent(text string) *sentry.Event {
 
 // What Sentry's or the protocol's own words are in stays; so does what is attached, and what the debugger needs to find
 // the program. All else is scrubbed, every field that sentry-go has or will have.
-var kept = []string{"EventID", "Platform", "Sdk.Name", "Sdk.Version", "Sdk.Integrations[]", "Sdk.Packages[].Name", "Sdk.Packages[].Version", "Attachments[].ContentType", "Attachments[].Payload",
+var kept = []string{"EventID", "Platform", "Sdk.Name", "Sdk.Version", "Sdk.Integrations[]", "Sdk.Packages[].Name",
+	"Sdk.Packages[].Version", "Attachments[].ContentType", "Attachments[].Payload",
 	"Type", "TransactionInfo.Source", "CheckIn.ID", "CheckIn.MonitorSlug", "CheckIn.Status", "MonitorConfig.Timezone", "Spans[].Source", "Spans[].Origin",
 	"DebugMeta.SdkInfo.SdkName", "DebugMeta.Images[].Type", "DebugMeta.Images[].ImageAddr", "DebugMeta.Images[].DebugID", "DebugMeta.Images[].CodeID",
 	"DebugMeta.Images[].ImageVmaddr", "DebugMeta.Images[].UUID", "DebugMeta.Images[].Arch", "Exception[].Stacktrace.Frames[].StackStart",
@@ -193,8 +196,9 @@ func TestCleanEventCostsNothing(t *testing.T) {
 	}
 	a, b, c, d := texts[0], texts[1], texts[2], texts[3]
 	e := &sentry.Event{Message: "open file: denied", Level: sentry.LevelError, Tags: map[string]string{a: "x"},
-		Contexts:    map[string]sentry.Context{a: {b: 1, c: map[string]any{d: "/var/lib"}}},
-		Breadcrumbs: []*sentry.Breadcrumb{{Message: "step", Type: a, Category: b, Level: sentry.LevelInfo, Data: map[string]any{c: int64(1)}}},
+		Contexts: map[string]sentry.Context{a: {b: 1, c: map[string]any{d: "/var/lib"}}},
+		Breadcrumbs: []*sentry.Breadcrumb{{Message: "step", Type: a, Category: b, Level: sentry.LevelInfo,
+			Data: map[string]any{c: int64(1)}}},
 		Exception: []sentry.Exception{{Type: a, Value: "open", Mechanism: &sentry.Mechanism{Type: b},
 			Stacktrace: &sentry.Stacktrace{Frames: []sentry.Frame{{Function: b, Module: c, Filename: d}}}}}}
 	s := New(plantedConfig(false))
@@ -218,7 +222,8 @@ func TestEventLimits(t *testing.T) {
 		{"Mechanism.Type", e.Exception[0].Mechanism.Type, 128}, {"Thread.Name", e.Threads[0].Name, 1024}, {"Span.Op", e.Spans[0].Op, 128}, {"Request.URL", e.Request.URL, 256},
 		{"User.ID", e.User.ID, 128}, {"User.Email", e.User.Email, 75}, {"Breadcrumb.Category", e.Breadcrumbs[0].Category, 128}, {"Breadcrumb.Message", e.Breadcrumbs[0].Message, 8192},
 	} {
-		if n := utf8.RuneCountInString(test.text); n > test.limit || n < test.limit-1 || !strings.HasSuffix(test.text, cutMark) {
+		if n := utf8.RuneCountInString(test.text); n > test.limit || n < test.limit-1 ||
+			!strings.HasSuffix(test.text, cutMark) {
 			t.Errorf("%s has %d characters, want %d and a mark at the end", test.name, n, test.limit)
 		}
 	}
@@ -328,7 +333,8 @@ func TestTimesOfTransactions(t *testing.T) {
 		"neither":          {time.Time{}, time.Time{}, noon, noon},
 	} {
 		t.Run(name, func(t *testing.T) {
-			span := &sentry.Span{TraceID: sentry.TraceID{1}, SpanID: sentry.SpanID{1}, StartTime: test.start, EndTime: test.end}
+			span := &sentry.Span{TraceID: sentry.TraceID{1}, SpanID: sentry.SpanID{1}, StartTime: test.start,
+				EndTime: test.end}
 			e := &sentry.Event{Type: "transaction", StartTime: noon, Timestamp: noon,
 				Spans: []*sentry.Span{{Op: "no ID"}, span}}
 			New(plantedConfig(false)).Event(e)
@@ -347,7 +353,9 @@ func TestTimesOfTransactions(t *testing.T) {
 			e = &sentry.Event{Type: "transaction", StartTime: test.start, Timestamp: test.end}
 			New(plantedConfig(false)).Event(e)
 			if !e.StartTime.Equal(test.wantStart) || !e.Timestamp.Equal(test.wantEnd) {
-				t.Errorf("transaction from %v to %v, want %v to %v", e.StartTime, e.Timestamp, test.wantStart, test.wantEnd)
+				t.Errorf("transaction from %v to %v, want %v to %v",
+					e.StartTime, e.Timestamp, test.wantStart,
+					test.wantEnd)
 			}
 		})
 	}
@@ -403,12 +411,15 @@ func TestAddressWithZone(t *testing.T) {
 // Task data, extra and breadcrumb data together get 128 KiB: the oldest breadcrumbs' goes first, and the task is kept.
 func TestEventShares(t *testing.T) {
 	text := strings.Repeat("some words ", 700) // 7.7 KB, what a context holds at most
-	e := &sentry.Event{Contexts: map[string]sentry.Context{"task": {"task_type": "x", "data": "short"}, "os": {"name": "Linux"}}}
+	e := &sentry.Event{Contexts: map[string]sentry.Context{
+		"task": {"task_type": "x", "data": "short"}, "os": {"name": "Linux"},
+	}}
 	for i := range 20 {
 		e.Contexts[fmt.Sprint("extra", i)] = sentry.Context{"value": text}
 	}
 	for i := range 100 {
-		e.Breadcrumbs = append(e.Breadcrumbs, &sentry.Breadcrumb{Message: fmt.Sprint(i), Data: map[string]any{"text": text[:1900]}})
+		e.Breadcrumbs = append(e.Breadcrumbs,
+			&sentry.Breadcrumb{Message: fmt.Sprint(i), Data: map[string]any{"text": text[:1900]}})
 	}
 	New(plantedConfig(false)).Event(e)
 	total := 0
@@ -445,8 +456,12 @@ func TestEventShares(t *testing.T) {
 
 func TestShrink(t *testing.T) {
 	text := strings.Repeat("some words ", 700)
-	e := &sentry.Event{Message: text, Contexts: map[string]sentry.Context{"task": {"task_type": "x"}, "trace": {"trace_id": "1"}, "big": {"value": text}},
-		Exception: []sentry.Exception{{Type: "x", Value: text, Stacktrace: &sentry.Stacktrace{Frames: make([]sentry.Frame, 250)}}}}
+	contexts := map[string]sentry.Context{
+		"task": {"task_type": "x"}, "trace": {"trace_id": "1"}, "big": {"value": text},
+	}
+	trace := &sentry.Stacktrace{Frames: make([]sentry.Frame, 250)}
+	e := &sentry.Event{Message: text, Contexts: contexts,
+		Exception: []sentry.Exception{{Type: "x", Value: text, Stacktrace: trace}}}
 	for range 100 {
 		e.Breadcrumbs = append(e.Breadcrumbs, &sentry.Breadcrumb{Message: text})
 	}
@@ -504,8 +519,10 @@ func FuzzEvent(f *testing.F) {
 					value = wrap(value)
 				}
 			}
-			e.Contexts = map[string]sentry.Context{name: {name: value, "text": text}, "trace": {"trace_id": name, "op": text, "data": map[string]any{name: value}}}
-			e.Breadcrumbs = []*sentry.Breadcrumb{{Message: text, Category: name, Level: sentry.Level(name), Data: map[string]any{name: value}}, nil}
+			e.Contexts = map[string]sentry.Context{name: {name: value, "text": text},
+				"trace": {"trace_id": name, "op": text, "data": map[string]any{name: value}}}
+			e.Breadcrumbs = []*sentry.Breadcrumb{{Message: text, Category: name, Level: sentry.Level(name),
+				Data: map[string]any{name: value}}, nil}
 			e.Tags[name] = text
 			e.User.IPAddress = text
 			if bits>>10&1 == 1 {
@@ -542,7 +559,9 @@ func TestHugeTrace(t *testing.T) {
 	for i := range 100 {
 		data["key"+strconv.Itoa(i)] = planted
 	}
-	e := &sentry.Event{Contexts: map[string]sentry.Context{"trace": {"trace_id": sentry.TraceID{1}, "data": data}, "task": {"data": data}}}
+	e := &sentry.Event{Contexts: map[string]sentry.Context{
+		"trace": {"trace_id": sentry.TraceID{1}, "data": data}, "task": {"data": data},
+	}}
 	New(plantedConfig(false)).Event(e)
 	b, err := e.MarshalJSON()
 	if err != nil || len(b) > 2*protocol.MaxContextBytes {
@@ -557,7 +576,8 @@ func TestHugeTrace(t *testing.T) {
 
 // The beginning of a name that was cut may be the name of a secret.
 func TestCutNames(t *testing.T) {
-	long := "token" + strings.Repeat("\x01b", 300) // which takes more room in JSON and is cut to what is short enough for a name
+	// which takes more room in JSON and is cut to what is short enough for a name
+	long := "token" + strings.Repeat("\x01b", 300)
 	for name, c := range map[string]sentry.Context{
 		"task":  {long: "x", "other": strings.Repeat("y", 9000)},
 		"trace": {"data": map[string]any{long: "x", "other": strings.Repeat("y", 9000)}},

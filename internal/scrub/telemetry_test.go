@@ -79,12 +79,13 @@ func TestAttributes(t *testing.T) {
 // What was formatted into a log's body comes beside it as well, without the names that show it to be a secret.
 func TestLogParameters(t *testing.T) {
 	t.Parallel()
-	l := &sentry.Log{Body: "joanna.owner signed in with password=1234 after 3 tries", Attributes: map[string]attribute.Value{
-		"sentry.message.template":     attribute.StringValue("%s signed in with password=%d after %d tries"),
-		"sentry.message.parameters.0": attribute.StringValue("joanna.owner"),
-		"sentry.message.parameters.1": attribute.IntValue(1234),
-		"sentry.message.parameters.2": attribute.IntValue(3),
-	}}
+	l := &sentry.Log{Body: "joanna.owner signed in with password=1234 after 3 tries",
+		Attributes: map[string]attribute.Value{
+			"sentry.message.template":     attribute.StringValue("%s signed in with password=%d after %d tries"),
+			"sentry.message.parameters.0": attribute.StringValue("joanna.owner"),
+			"sentry.message.parameters.1": attribute.IntValue(1234),
+			"sentry.message.parameters.2": attribute.IntValue(3),
+		}}
 	New(plantedConfig(false)).Log(l)
 	if want := "[user] signed in with password=[Filtered] after 3 tries"; l.Body != want {
 		t.Errorf("body %q, want %q", l.Body, want)
@@ -99,7 +100,8 @@ func TestLogParameters(t *testing.T) {
 // Every field that a log and a metric have, or will have.
 func TestEveryFieldOfTelemetry(t *testing.T) {
 	t.Parallel()
-	attrs := map[string]attribute.Value{planted: attribute.StringValue(planted), "list": attribute.StringSliceValue([]string{planted})}
+	attrs := map[string]attribute.Value{planted: attribute.StringValue(planted),
+		"list": attribute.StringSliceValue([]string{planted})}
 	var l sentry.Log
 	fill(reflect.ValueOf(&l).Elem(), planted, 3)
 	l.Attributes = attrs
@@ -126,9 +128,12 @@ func TestEveryFieldOfTelemetry(t *testing.T) {
 
 func TestTraceHeader(t *testing.T) {
 	t.Parallel()
-	header := map[string]string{"trace_id": "1a", "public_key": "box-1", "release": "svc-box-1@1", "environment": "production", "transaction": "GET /home/joanna.owner/x", "sampled": "true", "new": "joanna.owner"}
+	header := map[string]string{"trace_id": "1a", "public_key": "box-1", "release": "svc-box-1@1", "sampled": "true",
+		"environment": "production", "transaction": "GET /home/joanna.owner/x", "new": "joanna.owner"}
 	New(plantedConfig(false)).TraceHeader(header)
-	if got, want := fmt.Sprint(header), "map[environment:production new:[user] public_key:box-1 release:svc-[host]@1 sampled:true trace_id:1a transaction:GET ~/x]"; got != want {
+	const want = "map[environment:production new:[user] public_key:box-1 release:svc-[host]@1 sampled:true " +
+		"trace_id:1a transaction:GET ~/x]"
+	if got := fmt.Sprint(header); got != want {
 		// A route begins with its path; a home in it is one still.
 		t.Errorf("got %s\nwant %s", got, want)
 	}

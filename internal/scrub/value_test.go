@@ -100,7 +100,9 @@ func TestValueTooLarge(t *testing.T) {
 		many[fmt.Sprint("key", i)] = "token=x"
 	}
 	list := make([]any, 1_000_000)
-	e := &sentry.Event{Contexts: map[string]sentry.Context{"a": many, "b": {"list": list, "text": strings.Repeat("password=secret1 ", 1<<17)}}}
+	e := &sentry.Event{Contexts: map[string]sentry.Context{
+		"a": many, "b": {"list": list, "text": strings.Repeat("password=secret1 ", 1<<17)},
+	}}
 	New(plantedConfig(false)).Event(e)
 	for name, c := range e.Contexts {
 		text, err := json.Marshal(c)
@@ -111,7 +113,8 @@ func TestValueTooLarge(t *testing.T) {
 			t.Errorf("context %s still tells: %.200s", name, text)
 		}
 	}
-	if text, err := json.Marshal(New(plantedConfig(false)).Value(many)); err != nil || len(text) > 2*maxForeignBytes || strings.Contains(string(text), "token=x") {
+	if text, err := json.Marshal(New(plantedConfig(false)).Value(many)); err != nil || len(text) > 2*maxForeignBytes ||
+		strings.Contains(string(text), "token=x") {
 		t.Errorf("a value: %d bytes %.200s, %v", len(text), text, err)
 	}
 }

@@ -282,7 +282,8 @@ const faint = `(() => {
 		colour[3] *= opacity(e);
 		const [a, b] = [light(over(colour, back)), light(back)].sort((x, y) => y - x);
 		const ratio = (a + .05) / (b + .05);
-		if (ratio < 4.5) found.add(ratio.toFixed(2) + " " + e.className + ": " + walker.currentNode.data.trim().slice(0, 40));
+		if (ratio < 4.5) found.add(ratio.toFixed(2) + " " + e.className + ": " +
+			walker.currentNode.data.trim().slice(0, 40));
 	}
 	return Array.from(found);
 })()`
@@ -457,7 +458,8 @@ func TestWithoutScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, sentryview.Server(server))
-	_, err := chromedp.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(b, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -492,7 +494,9 @@ func TestOthersAreRefused(t *testing.T) {
 	attacker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprintf(w, `<a id="go" href="%[1]s">go</a><iframe id="frame" src="%[1]s"></iframe><script>
-			window.got = "waiting"; fetch("%[1]s", {credentials: "include"}).then(() => { window.got = "an answer"; }, () => { window.got = "nothing"; });
+			window.got = "waiting";
+			fetch("%[1]s", {credentials: "include"}).then(() => { window.got = "an answer"; },
+				() => { window.got = "nothing"; });
 		</script>`, b.base)
 	}))
 	defer attacker.Close()

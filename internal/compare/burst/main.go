@@ -75,7 +75,8 @@ func all() error {
 	fmt.Printf("%-22s %8s %16s %16s\n", "of "+fmt.Sprint(*count), "arrived", "caller, µs each", "CPU, µs each")
 	for _, name := range compare.Names {
 		server := compare.NewServer()
-		cmd := exec.Command(program, "-tool", name, "-url", server.URL, "-n", fmt.Sprint(*count), "-pace", fmt.Sprint(*pace))
+		cmd := exec.Command(program, "-tool", name, "-url", server.URL,
+			"-n", fmt.Sprint(*count), "-pace", fmt.Sprint(*pace))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		server.Close()

@@ -364,7 +364,8 @@ func (d *Store) giveUpOld(s *segment, path string) (count int) {
 	if len(s.unread) == 0 || !d.aged(path) {
 		return 0
 	}
-	d.log.Add(slog.LevelWarn, "outbox: parts of a segment could not be read for 30 days, and are given up", "file", path)
+	d.log.Add(slog.LevelWarn, "outbox: parts of a segment could not be read for 30 days, and are given up",
+		"file", path)
 	count = len(s.unread)
 	s.unread = nil
 	return count

@@ -133,8 +133,9 @@ func Open(cfg Config) (*Store, error) {
 		cfg.Process.Started = time.Now()
 	}
 	d := &Store{
-		cfg: cfg, sys: cfg.System, log: store.Notebook{Logger: cfg.Logger}, dir: filepath.Join(cfg.Dir, FolderName(cfg.DSN)),
-		segmentSize: maxSegment, told: map[string]bool{}, segments: map[*segment]struct{}{}, next: newBatch(),
+		cfg: cfg, sys: cfg.System, log: store.Notebook{Logger: cfg.Logger},
+		dir: filepath.Join(cfg.Dir, FolderName(cfg.DSN)), segmentSize: maxSegment,
+		told: map[string]bool{}, segments: map[*segment]struct{}{}, next: newBatch(),
 	}
 	if d.cfg.CheckEvery == 0 {
 		d.cfg.CheckEvery = checkEvery

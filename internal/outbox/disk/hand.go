@@ -217,8 +217,8 @@ func (h *hand) expire() {
 		h.arm(now, left)
 		return
 	}
-	// It may be the process that had no time: then its timers are late as well. And a call that was made needs a moment to
-	// end.
+	// It may be the process that had no time: then its timers are late as well. And a call that was made needs a moment
+	// to end.
 	switch {
 	case now.Sub(h.due) > h.limit/8 && h.excuse < maxExcuses:
 		h.excuse++

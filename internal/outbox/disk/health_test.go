@@ -17,7 +17,8 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	sys := &healthCounter{System: OS()}
-	d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20, System: sys})
+	d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 64 << 20,
+		System: sys})
 	must(t, err)
 	if l := lookAtOne(t, dir).Left[0]; l.Health.Dropped != nil || l.Health.Error != "" || !l.Tells || l.Envelopes != 0 {
 		t.Errorf("before: %+v", l)

@@ -48,14 +48,16 @@ func TestNotesKeepToTheirSlots(t *testing.T) {
 				}))
 			}
 			for _, slot := range slots {
-				slot.Note(Note{Breadcrumb: long, Time: time.Unix(9, 999_999_999), MemoryTotal: 1 << 63, MemoryAvailable: 1 << 63, AppMemory: 1 << 63})
+				slot.Note(Note{Breadcrumb: long, Time: time.Unix(9, 999_999_999), MemoryTotal: 1 << 63,
+					MemoryAvailable: 1 << 63, AppMemory: 1 << 63})
 			}
 			_, got := noted(t, d)
 			if len(got) != tasks {
 				t.Fatalf("%d tasks of %d", len(got), tasks)
 			}
 			for i, task := range got {
-				if task.Started.Unix() != int64(i) || task.Type == "" || len(task.Data) != len(data) || task.Breadcrumb == "" || task.AppMemory != 1<<63 {
+				if task.Started.Unix() != int64(i) || task.Type == "" || len(task.Data) != len(data) ||
+					task.Breadcrumb == "" || task.AppMemory != 1<<63 {
 					t.Errorf("task %d: %+v", i, task)
 				}
 			}
@@ -74,7 +76,8 @@ func TestLongTaskData(t *testing.T) {
 	d.Journal().Begin(Task{Type: "first", Started: time.Unix(1, 0), Data: data})
 	d.Journal().Begin(Task{Type: "second", Started: time.Unix(2, 0)})
 	_, got := noted(t, d)
-	if len(got) != 2 || got[0].Type != "first" || !strings.Contains(string(got[0].Data), "too long") || got[1].Type != "second" {
+	if len(got) != 2 || got[0].Type != "first" || !strings.Contains(string(got[0].Data), "too long") ||
+		got[1].Type != "second" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -87,8 +90,9 @@ func TestJobsAndTags(t *testing.T) {
 	long := strings.Repeat("<", 5000)
 	d.Journal().Begin(Task{Type: "a", Started: time.Unix(1, 0), Tags: map[string]string{"shop": "x"},
 		Job: &Job{System: "asynq", Queue: "mail", ID: "17", Attempt: 2, MaxAttempts: 3, Identity: "ours"}})
-	d.Journal().Begin(Task{Type: long, Started: time.Unix(2, 0), Tags: map[string]string{"a": "b", "long": long, "z": "z"},
-		Job: &Job{System: long, Queue: long, ID: long}, Data: json.RawMessage(`"` + strings.Repeat("x", 8000) + `"`)})
+	d.Journal().Begin(Task{Type: long, Started: time.Unix(2, 0),
+		Tags: map[string]string{"a": "b", "long": long, "z": "z"},
+		Job:  &Job{System: long, Queue: long, ID: long}, Data: json.RawMessage(`"` + strings.Repeat("x", 8000) + `"`)})
 	d.Journal().Begin(Task{Type: "c", Started: time.Unix(3, 0)})
 	_, got := noted(t, d)
 	if len(got) != 3 || got[2].Type != "c" || got[1].Tags["a"] != "b" || got[1].Job == nil || got[1].Data == nil {
@@ -109,7 +113,8 @@ func TestLongNamesOfJobs(t *testing.T) {
 	ids := []string{long + "1", long + "2", "x" + long, long[:maxName], "a\xff", "a\xfe", "a?",
 		strings.Repeat("\x80", 300)}
 	for i, id := range ids {
-		d.Journal().Begin(Task{Type: "a", Started: time.Unix(int64(i), 0), Job: &Job{System: id, Queue: id, ID: id, Identity: id}})
+		d.Journal().Begin(Task{Type: "a", Started: time.Unix(int64(i), 0),
+			Job: &Job{System: id, Queue: id, ID: id, Identity: id}})
 	}
 	_, got := noted(t, d)
 	seen := make(map[string]bool)

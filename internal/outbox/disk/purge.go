@@ -46,8 +46,8 @@ func purgeFolder(sys System, folder string) error {
 			errs = append(errs, err)
 			continue
 		case live && waits(sys, folder, segments[stem]):
-			errs = append(errs, fmt.Errorf("outbox: purge %s: process %d is running and has events waiting: end it first",
-				folder, stemProcess(stem).PID))
+			const waiting = "outbox: purge %s: process %d is running and has events waiting: end it first"
+			errs = append(errs, fmt.Errorf(waiting, folder, stemProcess(stem).PID))
 			continue
 		case f == nil:
 			continue

@@ -182,8 +182,10 @@ func TestNoLocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			_, got := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: lockless{osSystem{}, err}})
-			if got == nil || !strings.Contains(got.Error(), dir) || !strings.Contains(got.Error(), "choose an OutboxDir on a local disk") {
+			_, got := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+				System: lockless{osSystem{}, err}})
+			if got == nil || !strings.Contains(got.Error(), dir) ||
+				!strings.Contains(got.Error(), "choose an OutboxDir on a local disk") {
 				t.Errorf("got %v", got)
 			}
 			if left := tree(t, dir); err != nil && len(left) > 0 {

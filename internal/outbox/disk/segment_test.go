@@ -147,7 +147,8 @@ func TestDeceivingRecords(t *testing.T) {
 
 	long := bytes.Clone(b)
 	binary.LittleEndian.PutUint32(long[segmentHeader+16:], 1<<30)
-	binary.LittleEndian.PutUint32(long[segmentHeader+8:], crc32.Checksum(long[segmentHeader+12:segmentHeader+recordHead], castagnoli))
+	binary.LittleEndian.PutUint32(long[segmentHeader+8:],
+		crc32.Checksum(long[segmentHeader+12:segmentHeader+recordHead], castagnoli))
 	if got, damage := readAll(t, long); !slices.Contains(got, 2) || damage == 0 {
 		t.Errorf("a length beyond the end: got %v, damage %d", got, damage)
 	}
@@ -185,7 +186,8 @@ func TestDamageIsCountedOnce(t *testing.T) {
 			if err := os.MkdirAll(folder, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(folder, "20260102T030405Z-1-01234567.000001.seg"), c.content, 0o600); err != nil {
+			name := filepath.Join(folder, "20260102T030405Z-1-01234567.000001.seg")
+			if err := os.WriteFile(name, c.content, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			for process := range 3 {
@@ -194,7 +196,8 @@ func TestDamageIsCountedOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 				var entries []*store.Entry
-				met, err := d.Adopt(context.Background(), func(found []*store.Entry) { entries = append(entries, found...) })
+				met, err := d.Adopt(context.Background(),
+					func(found []*store.Entry) { entries = append(entries, found...) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -210,7 +213,8 @@ func TestDamageIsCountedOnce(t *testing.T) {
 					want = 0
 				}
 				if !slices.Equal(got, c.arrive) || met.Damaged != want {
-					t.Errorf("process %d: records %v, damage %d; want %v, %d", process, got, met.Damaged, c.arrive, want)
+					t.Errorf("process %d: records %v, damage %d; want %v, %d",
+						process, got, met.Damaged, c.arrive, want)
 				}
 				if err := d.Close(); err != nil {
 					t.Fatal(err)
@@ -251,7 +255,8 @@ func FuzzScan(f *testing.F) {
 			if e.Where.Offset+recordHead+e.Size > int64(len(all)) {
 				t.Error("a record beyond the end")
 			}
-			if _, err := readPayload(bytes.NewReader(all), e.Where.Offset, e, nil); err != nil && !errors.Is(err, store.ErrDamaged) {
+			if _, err := readPayload(bytes.NewReader(all), e.Where.Offset, e, nil); err != nil &&
+				!errors.Is(err, store.ErrDamaged) {
 				t.Error(err)
 			}
 		})
@@ -279,7 +284,8 @@ func FuzzHeal(f *testing.F) {
 			clear(p[min(hit[0], len(p)):min(hit[0]+hit[1], len(p))])
 		}
 		look := func() (places []int64, damage []stretch) {
-			damage, err := scan(bytes.NewReader(p), int64(len(p)), func(e *store.Entry) { places = append(places, e.Where.Offset) })
+			damage, err := scan(bytes.NewReader(p), int64(len(p)),
+				func(e *store.Entry) { places = append(places, e.Where.Offset) })
 			if err != nil {
 				return nil, nil // of a newer version
 			}

@@ -60,7 +60,8 @@ func TestSynced(t *testing.T) {
 	dir := filepath.Join(top, "new", "folders", "outbox")
 	open := func() (*Store, *syncLog) {
 		log := &syncLog{System: osSystem{}}
-		d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: log})
+		d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+			System: log})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -145,7 +145,8 @@ func (u *Unread) Add(bytes int64, err error) {
 
 // Health is what a process has lost since it began, and its last trouble.
 type Health struct {
-	Dropped map[string]uint64 `json:"dropped,omitempty"` // envelopes by reason, as in client reports; not changed any more
+	// envelopes by reason, as in client reports; not changed any more
+	Dropped map[string]uint64 `json:"dropped,omitempty"`
 	Error   string            `json:"error,omitempty"`   // the last, "" if there was none
 	ErrorAt time.Time         `json:"error_at,omitzero"` // when it was met first
 	Solved  time.Time         `json:"solved,omitzero"`   // since when all works again; zero: it doesn't

@@ -118,7 +118,9 @@ func TestAnswerLimits(t *testing.T) {
 }
 
 func FuzzRateLimits(f *testing.F) {
-	for _, s := range []string{"60:error:key", "86400:transaction;span", "1e999::", "60:metric_bucket:key:quota:a;b", ",,:;:", "-1:error"} {
+	for _, s := range []string{
+		"60:error:key", "86400:transaction;span", "1e999::", "60:metric_bucket:key:quota:a;b", ",,:;:", "-1:error",
+	} {
 		f.Add(s, s)
 	}
 	now := time.Now()

@@ -63,7 +63,8 @@ func judge(status int) Verdict {
 // overloaded or behind a login, answer anything so; those from 520 on are Cloudflare's, for a server behind it.
 func Blames(status int) bool {
 	switch status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage,
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusInsufficientStorage,
 		statusBandwidthLimit, http.StatusNetworkAuthenticationRequired:
 		return false
 	}

@@ -125,8 +125,8 @@ func (e *editor) said(k int) int {
 			return 0
 		case registryWords[word], word == "/t":
 			registry = word != "/t"
-		case registry && !flag, announced && (n > 0 || !flag) && t[a.from-1] != '(' && isSecretive(word) && !isPackage(word) &&
-			!strings.HasPrefix(word, "0x") && strings.IndexByte(word, '=') < 0:
+		case registry && !flag, announced && (n > 0 || !flag) && t[a.from-1] != '(' && isSecretive(word) &&
+			!isPackage(word) && !strings.HasPrefix(word, "0x") && strings.IndexByte(word, '=') < 0:
 			return e.replace(a.from, a.end, Filtered)
 		case n == 0 && flag, colon && word != "": // "password for bob: decode hex: U+0067"
 			return 0

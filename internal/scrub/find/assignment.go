@@ -22,7 +22,8 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		sign--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, sign)
-	if name == "" || t[i] == ':' && !quoted && start > 1 && (t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
+	if name == "" || t[i] == ':' && !quoted && start > 1 &&
+		(t[start-1] == '/' && t[start-2] == '/' || t[start-1] == '@') {
 		return 0 // no name, or a host and its port
 	}
 	last, role := lastComponent(name), wordKind(0)

@@ -26,9 +26,9 @@ var commands = [...]command{
 	{programs: "etcdctl", flags: "--user", login: ":"},
 	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
 	{programs: "lftp", flags: "-u --user", login: ","},
-	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh mongodump " +
-		"mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget ncftpput certutil " +
-		"kinit cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
+	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh " +
+		"mongodump mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget " +
+		"ncftpput certutil kinit cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
 	{programs: "sqlcmd osql isql mssql-cli bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
@@ -43,7 +43,8 @@ var commands = [...]command{
 	{programs: "schtasks veracrypt truecrypt signtool mstsc xfreerdp wfreerdp winrs wevtutil mbsacli", flags: "/rp /p"},
 	{programs: "netdom", flags: "/pd /po"},
 	{programs: "sudo openconnect smbpasswd cryptsetup chpasswd kinit gh+auth docker+login", flags: "<<<"},
-	{programs: "aws+ssm aws+secretsmanager az+keyvault gh+secret glab+variable", flags: "--value --secret-string --body"},
+	{programs: "aws+ssm aws+secretsmanager az+keyvault gh+secret glab+variable",
+		flags: "--value --secret-string --body"},
 	{programs: "converttosecurestring convertto-securestring", flags: "-String", at: 1},
 	{programs: "networkcredential networkcredential]::new pscredential]::new pscredential", at: 2},
 	{programs: "net+use net1+use", behind: `\\`, at: 1},

@@ -11,8 +11,8 @@ import (
 )
 
 // What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like
-// secrets. The later lines were written when the rules were done, in rounds; their floor is what is reached with the rows
-// that they led to.
+// secrets. The later lines were written when the rules were done, in rounds; their floor is what is reached with the
+// rows that they led to.
 const (
 	wantFound          = 85
 	wantUnchanged      = 93
@@ -26,8 +26,8 @@ var corpusPasswords = []string{"Sommer2024!", "k7GqmP2xVb9sQ", "hunter2"}
 
 // TestCorpus measures what is found and what is spoiled in lines as a technician's machine has them, and what clean
 // text costs. The lists are in testdata: secrets.txt has PW where a password stands, and B64 for that of carol in
-// base64; ordinary.txt must stay as it is, and so in later; of wraps.txt with each of errors.txt nothing may be lost. With
-// $SENTRYCONFIG_CASES, a folder, its secrets.txt and ordinary.txt are measured too, and the lines that miss are
+// base64; ordinary.txt must stay as it is, and so in later; of wraps.txt with each of errors.txt nothing may be lost.
+// With $SENTRYCONFIG_CASES, a folder, its secrets.txt and ordinary.txt are measured too, and the lines that miss are
 // printed.
 func TestCorpus(t *testing.T) {
 	f := New(Config{PII: true})

@@ -107,8 +107,9 @@ func patternParts(s *Finder) (parts []string) {
 		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
 	}
 	for _, list := range [][]string{
-		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:], windowsRoots[:], homeParents[:], diskParents[:], fileSchemes[:],
-		strings.Fields(saidNames), keyShapes[:], accounts[:], properties[:], escapedSeparators[:], marks[:],
+		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:], windowsRoots[:],
+		homeParents[:], diskParents[:], fileSchemes[:], strings.Fields(saidNames), keyShapes[:], accounts[:],
+		properties[:], escapedSeparators[:], marks[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},

@@ -81,9 +81,10 @@ var secretWords = strings.Fields(`
 	credentials cred creds token authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp totp
 	apikey apikeys accesskey accesskeys authkey authkeys privatekey privatekeys privkey signingkey encryptionkey
 	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk
-	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey networkkey
-	networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode otpcode
-	deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial keycontent
+	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey
+	networkkey networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode
+	otpcode deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial
+	keycontent
 	subscriptionkey applicationkey functionskey clientkey codeverifier clientassertion samlresponse symfony vaultkey
 	webhookkey saskey adminkey rootkey serviceaccountkey appkey consumerkey auth oauth xauth basicauth proxyauth
 	httpauth authorization authorisation xamzsignature xamzcredential cookie cookies setcookie cookiejar sessionid
@@ -288,7 +289,8 @@ func lowered(c byte) byte {
 
 // secret reports whether values under name are secrets. It costs some 20 to 150 ns and no allocation.
 func (n *names) secret(name string) bool {
-	if only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name) { // most names: it saves the splitting
+	// most names: it saves the splitting
+	if only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name) {
 		return false
 	}
 	var s splitName

@@ -476,7 +476,8 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 	case slices.ContainsFunc(diskParents[:], begins):
 		return true, windows || folder == "users"
 	case slices.Contains(homeParents[:], before), before[0] == '/' && strings.Contains(before, "backup/"),
-		before[0] == '-' && !strings.ContainsAny(before, "/~]"), // -I/home/name, and not behind what stands for a folder
+		// -I/home/name, and not behind what stands for a folder
+		before[0] == '-' && !strings.ContainsAny(before, "/~]"),
 		begins("//") && strings.LastIndexByte(before, '/') == 1 && slices.ContainsFunc(fileSchemes[:],
 			func(scheme string) bool { return strings.HasSuffix(root, scheme) }), // file://host/home/name
 		named && strings.HasSuffix(volume, " ") && !strings.ContainsAny(volume+before, "/\n"):

@@ -68,7 +68,8 @@ func isReference(word string) bool {
 	}
 	switch word[0] {
 	case '$':
-		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${") || strings.HasPrefix(word, "$(")
+		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${") ||
+			strings.HasPrefix(word, "$(")
 	case '%':
 		return len(word) > 2 && word[len(word)-1] == '%' && isIdentifier(word[1:len(word)-1])
 	case '{':
@@ -77,7 +78,8 @@ func isReference(word string) bool {
 		return word == "!vault" || word == "!secret" || word == "!reference"
 	}
 	verb, noun, _ := strings.Cut(word, "-") // PowerShell's Verb-Noun
-	return len(verb) > 2 && len(noun) > 2 && only(verb[:1]+noun[:1], classUpper) && isLower(verb[1]) && isIdentifier(word)
+	return len(verb) > 2 && len(noun) > 2 && only(verb[:1]+noun[:1], classUpper) && isLower(verb[1]) &&
+		isIdentifier(word)
 }
 
 // isPath reports whether word is an absolute path as files have; a working folder may be any.

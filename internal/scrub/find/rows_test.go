@@ -21,7 +21,8 @@ func rowFound(t *testing.T) func(row, text, secret string) {
 func TestEveryRow(t *testing.T) {
 	t.Parallel()
 	found := rowFound(t)
-	const value = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6a7B8c9D0e1F2g3H4i5J6k7L8m9N0o1P2q3R4s5T6u7V8w9X0y1Z2"
+	const value = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6" +
+		"a7B8c9D0e1F2g3H4i5J6k7L8m9N0o1P2q3R4s5T6u7V8w9X0y1Z2"
 	for i, format := range tokenFormats {
 		token := format.prefix + value[:max(format.min, 24)]
 		found(format.prefix, "x "+token+" y", token)

@@ -227,7 +227,9 @@ func TestTextSecrets(t *testing.T) {
 			if again := s.Text(got); again != got {
 				t.Errorf("Text(%q) = %q, not the same again", got, again)
 			}
-			for name, around := range map[string][2]string{"lines": {"first line\n", "\nlast line"}, "space": {"so: ", " and"}} {
+			for name, around := range map[string][2]string{
+				"lines": {"first line\n", "\nlast line"}, "space": {"so: ", " and"},
+			} {
 				if c.name == "pem cut off" || c.name == "json cut off" || c.name == "set-cookie" {
 					break
 				}
@@ -249,7 +251,8 @@ func TestTextAllocatesNothing(t *testing.T) {
 
 // typicalText is n bytes of what errors and logs are made of, without secrets.
 func typicalText(n int) string {
-	const part = "open /var/lib/app/data.db: permission denied (os error 5) at main.(*worker).run /src/app/worker.go:123 +0x1f\n" +
+	const part = "open /var/lib/app/data.db: permission denied (os error 5) " +
+		"at main.(*worker).run /src/app/worker.go:123 +0x1f\n" +
 		"level=INFO msg=\"task done\" duration=1.5s count=17 path=C:\\Program Files\\App\\tool.exe url=https://api.example.com/v1/items?page=2\n" +
 		"The quick brown fox jumps over the lazy dog, and the server answered with status 503 after 3 attempts.\n"
 	return strings.Repeat(part, n/len(part)+1)[:n]
@@ -273,7 +276,8 @@ func FuzzText(f *testing.F) {
 				t.Errorf("Text(%q) = %q, invalid UTF-8", in, got)
 			}
 			for _, form := range []string{"password=" + planted, `"apiKey": "` + planted + `"`, "token: " + planted, "http://u:" + planted + "@h/", "--secret " + planted, "Bearer " + planted, "ghp_" + planted, "Authorization: Basic " + planted, "curl -s -u bob:" + planted + " https://h/", "sshpass -p" + planted + " ssh h", "schtasks /rp " + planted + " /f"} {
-				if got := s.Text(before + "\n" + form + "\n" + after); strings.Contains(got, planted) && !strings.Contains(before+after, planted) {
+				if got := s.Text(before + "\n" + form + "\n" + after); strings.Contains(got, planted) &&
+					!strings.Contains(before+after, planted) {
 					t.Errorf("%q survives between %q and %q: %q", form, before, after, got)
 				}
 			}

@@ -24,8 +24,8 @@ const (
 
 // saidNames are words for passwords that their value may follow behind a blank or in a sentence, beside those that end
 // in "w", "ss" and "key".
-const saidNames = "passwort kennwort passphrase passe passwd psk psksecret wpa-psk eap xauth contraseña contrasena senha " +
-	"wachtwoord lösenord"
+const saidNames = "passwort kennwort passphrase passe passwd psk psksecret wpa-psk eap xauth contraseña contrasena " +
+	"senha wachtwoord lösenord"
 
 // wordRules has the rules of words by their first byte, in lower case.
 var wordRules = func() (rules [256][]wordRule) {

@@ -235,7 +235,8 @@ func startRedis(dir string) (stop func(), err error) {
 func show(w io.Writer, server *sentrytest.Server) {
 	var b strings.Builder
 	issues, transactions := server.Issues(), server.Transactions()
-	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n", len(issues))
+	fmt.Fprintf(&b, "\nSentry would show, had there been a DSN (a server inside stood in):\n\n  %d issues\n",
+		len(issues))
 	for _, issue := range issues {
 		var levels []string
 		for _, e := range issue.Events {

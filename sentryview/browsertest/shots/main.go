@@ -1,7 +1,7 @@
 // Command shots makes pictures of the page over made-up events, and of the runner at a terminal:
 //
 //	go run ./shots                 those of the documentation, in docs/images of the module
-//	go run ./shots -all DIR        every page in light and dark, in three widths, enlarged and printed, to be looked at
+//	go run ./shots -all DIR        every page, to be looked at: light and dark, in three widths, enlarged, printed
 package main
 
 import (

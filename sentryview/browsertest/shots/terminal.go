@@ -119,7 +119,8 @@ text { fill: #d7dae0; font: 14px ui-monospace, "SF Mono", Menlo, Consolas, "Deja
 		y := titleHeight + margin + (float64(n)+.7)*cellHeight
 		for from := 0; from < len(line); {
 			to := from + 1
-			for to < len(line) && line[to].colour == line[from].colour && (line[to].sign != ' ' || line[to-1].sign != ' ') {
+			for to < len(line) && line[to].colour == line[from].colour &&
+				(line[to].sign != ' ' || line[to-1].sign != ' ') {
 				to++
 			}
 			drawText(&b, line[from:to], margin+float64(from)*cellWidth, y)

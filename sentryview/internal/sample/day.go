@@ -57,7 +57,8 @@ func (w *workshop) day() {
 
 func systemInfo(ctx context.Context) error {
 	w := shop(ctx)
-	w.say(ctx, .2, "probe", "reading SMBIOS", sentry.LevelInfo, map[string]any{"vendor": "LENOVO", "model": "20XW005PGE"})
+	w.say(ctx, .2, "probe", "reading SMBIOS", sentry.LevelInfo,
+		map[string]any{"vendor": "LENOVO", "model": "20XW005PGE"})
 	w.pass(.9)
 	return nil
 }
@@ -201,7 +202,8 @@ func scanRegistry(ctx context.Context) error {
 	w.say(ctx, 3.4, "registry", "HKLM read", sentry.LevelInfo, map[string]any{"keys": 412_003})
 	w.pass(2)
 	return fmt.Errorf("scan: %w", errors.Join(
-		fmt.Errorf(`HKLM\SYSTEM\CurrentControlSet: %w`, fs.ErrPermission), errors.New("HKCU: 2 values of an unknown type")))
+		fmt.Errorf(`HKLM\SYSTEM\CurrentControlSet: %w`, fs.ErrPermission),
+		errors.New("HKCU: 2 values of an unknown type")))
 }
 
 func updateDriver(ctx context.Context) error {

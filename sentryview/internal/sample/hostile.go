@@ -35,7 +35,8 @@ var texts = []string{
 	strings.Repeat("W", 5000),
 	strings.Repeat("ﷺ", 300),
 	"Zalgo " + strings.Repeat("e\u0301\u0489\u0300", 200),
-	"<a href=\"//example.com/\">go</a> <base href=//example.com/> <meta http-equiv=refresh content=0;url=//example.com/>",
+	"<a href=\"//example.com/\">go</a> <base href=//example.com/> " +
+		"<meta http-equiv=refresh content=0;url=//example.com/>",
 	`<form action=//example.com/><button>Log in</button></form><iframe src=//example.com/></iframe>`,
 	`--><!-- ]]> <![CDATA[ &lt;script&gt; &#x0;`,
 	"",
@@ -70,13 +71,16 @@ func hostileEnvelopes() [][]byte {
 			"os": values, "error": values, "k" + text: values, "disks": map[string]any{text: values},
 		}
 		common := map[string]any{
-			"contexts": contexts, "tags": map[string]string{"task_type": text, "error_condition": text, "t" + text: text},
-			"level": text, "transaction": text, "release": text, "environment": text, "server_name": text, "platform": text,
-			"user": values, "extra": values, "sdk": map[string]any{"name": text},
-			"breadcrumbs": []any{map[string]any{"message": text, "category": text, "level": text, "type": text, "data": values}},
+			"contexts": contexts, "level": text, "transaction": text, "release": text, "environment": text,
+			"server_name": text, "platform": text, "user": values, "extra": values, "sdk": map[string]any{"name": text},
+			"tags": map[string]string{"task_type": text, "error_condition": text, "t" + text: text},
+			"breadcrumbs": []any{map[string]any{
+				"message": text, "category": text, "level": text, "type": text, "data": values,
+			}},
 		}
 		event := merge(common, map[string]any{
-			"fingerprint": []string{text, text, fmt.Sprint(i)}, "message": text, "timestamp": float64(time.Now().Unix()),
+			"fingerprint": []string{text, text, fmt.Sprint(i)}, "message": text,
+			"timestamp": float64(time.Now().Unix()),
 			"exception": map[string]any{"values": []any{
 				map[string]any{"type": text, "value": text,
 					"mechanism": map[string]any{"type": text, "exception_id": 1, "parent_id": 1, "source": text}},
@@ -90,12 +94,14 @@ func hostileEnvelopes() [][]byte {
 		attachment := []byte("<!doctype html><script>alert(1)</script>")
 		envelopes = append(envelopes, seal(id, "event", event, attachment, `..\../`+text+".html"))
 		envelopes = append(envelopes, seal(fmt.Sprintf("%032x", 0x2000+i), "transaction", merge(common, map[string]any{
-			"type": "transaction", "start_timestamp": float64(time.Now().Unix() - 5), "timestamp": float64(time.Now().Unix()),
+			"type": "transaction", "start_timestamp": float64(time.Now().Unix() - 5),
+			"timestamp": float64(time.Now().Unix()),
 			"spans": []any{ // a circle, one from before time, one that never ends
-				map[string]any{"trace_id": trace, "span_id": "aaaaaaaaaaaaaaa1", "parent_span_id": "aaaaaaaaaaaaaaa2", "op": text,
-					"description": text, "status": text, "start_timestamp": 1, "timestamp": 2, "data": values},
-				map[string]any{"trace_id": trace, "span_id": "aaaaaaaaaaaaaaa2", "parent_span_id": "aaaaaaaaaaaaaaa1", "op": text,
-					"description": text, "start_timestamp": 4e9, "timestamp": 3, "data": values},
+				map[string]any{"trace_id": trace, "span_id": "aaaaaaaaaaaaaaa1", "parent_span_id": "aaaaaaaaaaaaaaa2",
+					"op": text, "description": text, "status": text, "start_timestamp": 1, "timestamp": 2,
+					"data": values},
+				map[string]any{"trace_id": trace, "span_id": "aaaaaaaaaaaaaaa2", "parent_span_id": "aaaaaaaaaaaaaaa1",
+					"op": text, "description": text, "start_timestamp": 4e9, "timestamp": 3, "data": values},
 				map[string]any{"trace_id": trace, "span_id": span, "parent_span_id": span,
 					"start_timestamp": 1e9, "timestamp": 9e9},
 			},
@@ -165,8 +171,8 @@ func Hostile(server *sentrytest.Server) (taken int, err error) {
 	return taken, nil
 }
 
-// LargeOutbox leaves in dir n events of as many kinds, and a newer one with texts of a megabyte, without a space to break
-// them at.
+// LargeOutbox leaves in dir n events of as many kinds, and a newer one with texts of a megabyte, without a space to
+// break them at.
 func LargeOutbox(dir string, n int) error {
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable})
 	if err != nil {
@@ -180,7 +186,9 @@ func LargeOutbox(dir string, n int) error {
 		id := fmt.Sprintf("%032x", i+1)
 		record := outbox.Record{Time: time.Now(), EventID: id, Payload: seal(id, "event", map[string]any{
 			"message": text, "fingerprint": []string{text}, "tags": map[string]string{"task_type": text},
-			"contexts":    map[string]any{"task": map[string]any{"task_type": text, "data": map[string]any{text: text}}},
+			"contexts": map[string]any{"task": map[string]any{
+				"task_type": text, "data": map[string]any{text: text},
+			}},
 			"breadcrumbs": map[string]any{"values": []any{map[string]any{"message": text, "timestamp": 1}}},
 		}, nil, "")}
 		if _, err := disk.Put(&record); err != nil {
