@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -62,6 +64,9 @@ func (s *hangingSystem) Open(path string, flag int) (disk.File, error) {
 	return &hangingFile{f, s}, nil
 }
 
+// MayHang says what the real system says of a file system that is frozen.
+func (s *hangingSystem) MayHang() bool { return true }
+
 func (s *hangingSystem) MakeFolder(path string) error {
 	s.wait()
 	return s.System.MakeFolder(path)
@@ -96,7 +101,7 @@ func (f *hangingFile) Sync() error {
 func onHangingDisk(t *testing.T, dir string, s *hangingSystem, server http.Handler) *Outbox {
 	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
-		c.timing.openWait = 20 * time.Millisecond
+		c.timing.openWait, c.mayHang = 20*time.Millisecond, s.MayHang
 		c.timing.diskRetry, c.timing.diskIdle = 10*time.Millisecond, 10*time.Millisecond
 		c.OpenStore = func() (Store, error) {
 			return OpenDisk(DiskConfig{
@@ -296,4 +301,32 @@ func TestFlushWaitsForReportsOfDeadProcesses(t *testing.T) {
 		t.Errorf("Flush = true after %d looks: %+v", looks.Load(), box.Stats())
 	}
 	inTime(t, "Close", func() { box.Close(ended()) })
+}
+
+// TestOpenOnABusyMachine: a disk that takes longer to open than anybody waits, while no thread waits for it, isn't
+// taken for one that hangs.
+func TestOpenOnABusyMachine(t *testing.T) {
+	t.Parallel()
+	dir, late, opened := t.TempDir(), make(chan struct{}), make(chan struct{})
+	var asked sync.Once
+	var logged bytes.Buffer
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir, c.Logger = dir, slog.New(slog.NewTextHandler(&logged, nil))
+		c.timing.openWait = time.Millisecond
+		c.mayHang = func() bool {
+			asked.Do(func() { close(late) })
+			<-opened
+			return false
+		}
+		c.OpenStore = func() (Store, error) {
+			<-late
+			s, err := openTestDisk(dir)
+			close(opened)
+			return s, err
+		}
+	})
+	asked.Do(func() { close(late) })
+	if o.Close(ended()); strings.Contains(logged.String(), "can't be used") {
+		t.Errorf("taken for a disk that hangs: %s", &logged)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
 	"github.com/autoservice/sentryconfig/internal/outbox/wire"
 	"github.com/autoservice/sentryconfig/internal/resident"
@@ -38,7 +39,8 @@ type Config struct {
 	Active    func() bool           // reporting is on; nil: always. Called with locks held: it must be quick
 	OpenStore func() (Store, error) // opens the store on disk; nil: memory only. Called again later when it failed
 
-	timing *timing // nil: defaultTiming
+	timing  *timing     // nil: defaultTiming
+	mayHang func() bool // nil: that of disk.System
 }
 
 // Senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
@@ -185,6 +187,9 @@ func Open(cfg Config) *Outbox {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.mayHang == nil {
+		cfg.mayHang = disk.OS().MayHang
 	}
 	if cfg.MaxBytes <= 0 {
 		cfg.MaxBytes = memoryBytes

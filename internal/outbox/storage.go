@@ -34,7 +34,8 @@ func (o *Outbox) overflowWaits() bool { return o.queue.overflow() != nil }
 // usable says whether the main store is to be used. mu is held.
 func (o *Outbox) usable() bool { return o.main != nil && !o.disk.failed }
 
-// openDisk opens the store on disk and waits for that, but not for long: one that hangs is taken for one that fails.
+// openDisk opens the store on disk and waits for that, but not for long: one that hangs is taken for one that fails. On
+// a busy machine it waits for the processor, which is no fault of the disk's.
 func (o *Outbox) openDisk() {
 	opened := make(chan struct{})
 	o.mu.Lock()
@@ -46,17 +47,27 @@ func (o *Outbox) openDisk() {
 	o.mu.Unlock()
 	patience := time.NewTimer(o.timing.openWait)
 	defer patience.Stop()
-	select {
-	case <-opened:
-	case <-patience.C:
-		o.mu.Lock()
-		if o.main == nil && !o.disk.failed {
-			o.diskFails(errDiskHangs)
-			o.disk.adopted = true // a Flush doesn't wait for what may never be known
+	for busy := 0; ; busy++ {
+		select {
+		case <-opened:
+			return
+		case <-patience.C:
 		}
-		o.unlock()
+		if busy == maxBusy || o.cfg.mayHang() {
+			break
+		}
+		patience.Reset(o.timing.openWait)
 	}
+	o.mu.Lock()
+	if o.main == nil && !o.disk.failed {
+		o.diskFails(errDiskHangs)
+		o.disk.adopted = true // a Flush doesn't wait for what may never be known
+	}
+	o.unlock()
 }
+
+// maxBusy bounds how often Open waits again for a disk that isn't what it waits for.
+const maxBusy = 20
 
 var errDiskHangs = errors.New("opening it takes long")
 

@@ -399,7 +399,7 @@ func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
 	if s.torn {
 		a.torn++
 	}
-	if damage > 0 || s.size == 0 {
+	if damage > 0 {
 		d.log.Add(slog.LevelWarn, "outbox: damaged segment", "file", path, "damaged", damage, "intact", s.waiting)
 	}
 	if s.over() {

@@ -150,7 +150,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	d.resident = resident.New(d.turn)
-	d.writes, d.reads = newHand(cfg.Patience), newHand(readLimit)
+	d.writes, d.reads = newHand(cfg.Patience, d.sys.MayHang), newHand(readLimit, d.sys.MayHang)
 	d.journal.hand = d.writes
 	return d, nil
 }

@@ -29,6 +29,7 @@ const (
 // Its methods may be called from many goroutines at once.
 type hand struct {
 	limit    time.Duration
+	mayHang  func() bool
 	resident *resident.Resident
 	wake     chan struct{} // of capacity 1
 
@@ -57,8 +58,8 @@ type call struct {
 }
 
 // newHand starts a hand. It is closed by close.
-func newHand(limit time.Duration) *hand {
-	h := &hand{limit: limit, resident: resident.New(nil)}
+func newHand(limit time.Duration, mayHang func() bool) *hand {
+	h := &hand{limit: limit, mayHang: mayHang, resident: resident.New(nil)}
 	h.resident.Do(func() { h.wake = make(chan struct{}, 1) }) // where it is used: see package resident
 	h.resident.Go(h.work)
 	return h
@@ -176,8 +177,11 @@ func (h *hand) arm(now time.Time, d time.Duration) {
 	h.timer.Reset(d)
 }
 
-// maxExcuses bounds how often a round's time begins again: a disk that hangs is to be noticed on a busy machine, too.
-const maxExcuses = 4
+// How often a round's time begins again is bounded: a disk that hangs is to be noticed on a busy machine, too.
+const (
+	maxExcuses = 4  // because a timer was late
+	maxStarved = 50 // because no thread waits for the disk
+)
 
 // makeOne makes the first call of the queue. mu is held, and released meanwhile.
 func (h *hand) makeOne() {
@@ -217,10 +221,10 @@ func (h *hand) expire() {
 		h.arm(now, left)
 		return
 	}
-	// It may be the process that had no time: then its timers are late as well. And a call that was made needs a moment
-	// to end.
+	// It may be the process that had no time: then no thread of it waits for the disk, or, where that can't be told, its
+	// timers are late as well. And a call that was made needs a moment to end.
 	switch {
-	case now.Sub(h.due) > h.limit/8 && h.excuse < maxExcuses:
+	case h.excuse < maxStarved && !h.mayHang(), now.Sub(h.due) > h.limit/8 && h.excuse < maxExcuses:
 		h.excuse++
 		h.measure()
 		return

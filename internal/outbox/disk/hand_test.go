@@ -1,13 +1,16 @@
 package disk
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // TestOneTimerForAllRounds: calls that end in time leave the hand's timer alone, and close stops it.
 func TestOneTimerForAllRounds(t *testing.T) {
-	h := newHand(time.Hour)
+	h := newHand(time.Hour, osSystem{}.MayHang)
 	var due time.Time
 	for i := range 10 {
 		must(t, h.do(func() {}, nil, false))
@@ -26,7 +29,7 @@ func TestOneTimerForAllRounds(t *testing.T) {
 
 // TestTimerOfAnEarlierRound: it gives a later round all of its time, and nothing when nothing happens.
 func TestTimerOfAnEarlierRound(t *testing.T) {
-	h := newHand(time.Hour)
+	h := newHand(time.Hour, osSystem{}.MayHang)
 	defer h.close()
 	must(t, h.do(func() {}, nil, false))
 	h.expire()
@@ -41,5 +44,36 @@ func TestTimerOfAnEarlierRound(t *testing.T) {
 	}, nil, false)
 	if left := time.Until(h.due); err != nil || !h.armed || left < time.Hour/2-time.Minute || left > time.Hour/2 {
 		t.Errorf("error %v, armed %v, %v left", err, h.armed, left)
+	}
+}
+
+// TestBusyMachine: calls that take long while no thread waits for the disk have more time, but not for ever.
+func TestBusyMachine(t *testing.T) {
+	tests := map[string]struct {
+		rounds  int // that take longer than the limit
+		mayHang bool
+		want    error
+	}{
+		"busy":             {rounds: 10},
+		"disk that hangs":  {rounds: 10, mayHang: true, want: store.ErrHangs},
+		"without an end":   {rounds: 2 * maxStarved, want: store.ErrHangs},
+		"within the limit": {rounds: 0, mayHang: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newHand(time.Hour, func() bool { return test.mayHang })
+			defer h.close()
+			err := h.do(func() {
+				for range test.rounds {
+					h.mu.Lock()
+					h.began = h.began.Add(-2 * time.Hour)
+					h.mu.Unlock()
+					h.expire()
+				}
+			}, nil, false)
+			if !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+		})
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,6 +179,7 @@ func TestDamageIsCountedOnce(t *testing.T) {
 		{"the header and a record", overwritten(0, ends[0]-1), 1, []int{1, 2, 3, 4, 5}},
 		{"the end", intact[:len(intact)-1], 1, []int{0, 1, 2, 3, 4}},
 		{"the beginning is lost", intact[ends[0]+7:], 1, []int{2, 3, 4, 5}},
+		{"no record yet", nil, 0, nil}, // its process was killed as it began the segment
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +194,11 @@ func TestDamageIsCountedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			for process := range 3 {
-				d, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: dsn, MaxBytes: 1 << 20})
+				var logged bytes.Buffer
+				d, err := Open(Config{
+					Patience: time.Minute, Dir: dir, DSN: dsn, MaxBytes: 1 << 20,
+					Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,6 +222,9 @@ func TestDamageIsCountedOnce(t *testing.T) {
 				if !slices.Equal(got, c.arrive) || met.Damaged != want {
 					t.Errorf("process %d: records %v, damage %d; want %v, %d",
 						process, got, met.Damaged, c.arrive, want)
+				}
+				if d.Log(); strings.Contains(logged.String(), "damaged") != (want > 0) {
+					t.Errorf("process %d: damage %d, logged: %s", process, want, &logged)
 				}
 				if err := d.Close(); err != nil {
 					t.Fatal(err)

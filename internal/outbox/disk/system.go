@@ -21,6 +21,9 @@ type System interface {
 	Remove(path string) error
 	// SyncFolder makes names of new files in path safe from a power cut.
 	SyncFolder(path string) error
+	// MayHang reports whether any thread of the process waits for the disk, syncs apart. False: what takes so long waits
+	// for a processor, as on a busy machine. It says true where it can't tell, and never waits for the disk itself.
+	MayHang() bool
 }
 
 // A file is an open file of the store. Its methods may be called at once; Close doesn't wait for the others.
