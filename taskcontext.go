@@ -63,10 +63,14 @@ func (t *TaskSpan) sentrySpan() *sentry.Span {
 	return t.span
 }
 
-// makeLate makes the hub and the span of a task that began without.
+// makeLate makes the hub and the span of a task that began without. It isn't sampled even if Reconfigure has changed the
+// rate since, and after the task's end its span tells how that went.
 func (t *TaskSpan) makeLate() {
 	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
-		s.TraceID, s.SpanID, s.StartTime = t.traceID, t.spanID, t.started
+		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, sentry.SampledFalse
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		setOutcome(s, t.ended.status, t.ended.outcome)
 	}))
 }
 

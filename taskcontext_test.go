@@ -14,6 +14,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestUnsampledJobIsCheap: an attempt that succeeds without a transaction makes no hub and no span: those are some 40
@@ -166,5 +167,52 @@ func TestUnsampledTaskKeepsItsHub(t *testing.T) {
 	tags := server.WaitEvents(1, time.Minute)[0].Tags
 	if tags["customer"] != "" || tags["region"] != "eu" || tags["queue"] != "mail" {
 		t.Errorf("tags %v", tags)
+	}
+}
+
+// TestUnsampledTaskStaysUnsampled: the decision of a task holds, whatever the rate is when its span is made.
+func TestUnsampledTaskStaysUnsampled(t *testing.T) {
+	opts := sentryconfig.Options{TracesSampleRate: sentry.Set(0.0)}
+	client, server := newClient(t, opts)
+	for name, header := range map[string]string{"trace of its own": "", "undecided": producer} {
+		job := jobOf(1, 1)
+		job.Trace = header
+		_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job}, func(ctx context.Context) error {
+			reconfigureRate(t, client, server, opts, 1)
+			span := sentry.StartSpan(ctx, "db")
+			defer span.Finish()
+			if sent := sentryconfig.TraceHeaders(ctx)["sentry-trace"]; span.Sampled.Bool() || !strings.HasSuffix(sent, "-0") {
+				t.Errorf("%s: a span within is %v, the header %s", name, span.Sampled, sent)
+			}
+			return errors.New("x")
+		})
+		reconfigureRate(t, client, server, opts, 0)
+	}
+	flushClient(t, client)
+	if list := server.Transactions(); len(list) > 0 {
+		t.Errorf("%d transactions", len(list))
+	}
+}
+
+func reconfigureRate(t *testing.T, client *sentryconfig.Client, server *sentrytest.Server, opts sentryconfig.Options,
+	rate float64) {
+	t.Helper()
+	opts.DSN, opts.TracesSampleRate = server.DSN(), sentry.Set(rate)
+	if err := client.Reconfigure(opts); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUnsampledTaskAfterItsEnd: what a goroutine of a task reports after the task's end tells how the task ended.
+func TestUnsampledTaskAfterItsEnd(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(0.0)})
+	var kept context.Context
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: jobOf(1, 3)},
+		func(ctx context.Context) error { kept = ctx; return nil })
+	client.CaptureTaskException(kept, errors.New("too late"), "", nil, nil)
+	flushClient(t, client)
+	trace := server.WaitEvents(1, time.Minute)[0].Contexts["trace"]
+	if data, _ := trace["data"].(map[string]any); trace["status"] != "ok" || data["task.outcome"] != "ok" {
+		t.Errorf("trace %v", trace)
 	}
 }
