@@ -42,9 +42,10 @@ type TaskSpan struct {
 	traceID sentry.TraceID
 	spanID  sentry.SpanID
 	started time.Time
+	cloning sync.Once // of hub
 	making  sync.Once // of what follows: see taskContext
 	made    atomic.Bool
-	hub     *sentry.Hub  // read it by sentryHub
+	hub     *sentry.Hub  // read it by sentryHub, or scopeHub
 	span    *sentry.Span // read it by sentrySpan
 
 	mu       sync.Mutex

@@ -75,11 +75,19 @@ func (t *TaskSpan) makeLate() {
 }
 
 func (t *TaskSpan) make(options []sentry.SpanOption) {
-	if t.hub == nil {
-		t.hub = t.newHub(t.client.apart)
-	}
-	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.hub), "task", options...)
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.scopeHub()), "task", options...)
 	t.made.Store(true)
+}
+
+// scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the span
+// is made, by a ClientOptions.DebugWriter that logs.
+func (t *TaskSpan) scopeHub() *sentry.Hub {
+	t.cloning.Do(func() {
+		if t.hub == nil {
+			t.hub = t.newHub(t.client.apart)
+		}
+	})
+	return t.hub
 }
 
 // newHub returns a clone of base for the task.

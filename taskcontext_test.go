@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,4 +217,42 @@ func TestUnsampledTaskAfterItsEnd(t *testing.T) {
 	if data, _ := trace["data"].(map[string]any); trace["status"] != "ok" || data["task.outcome"] != "ok" {
 		t.Errorf("trace %v", trace)
 	}
+}
+
+// TestUnsampledTaskDebugged: sentry-go's debug output may go to a log that keeps breadcrumbs of the only task running,
+// while the span of that task is made.
+func TestUnsampledTaskDebugged(t *testing.T) {
+	var logger atomic.Pointer[slog.Logger]
+	client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(0.0),
+		ClientOptions: func(o *sentry.ClientOptions) { o.Debug, o.DebugWriter = true, debugLog{&logger} }})
+	logger.Store(slog.New(client.NewLogHandler(nil)))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- client.RunTask(context.Background(), sentryconfig.Task{Type: "send"},
+			func(ctx context.Context) error { return errors.New("x") })
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("no error")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the task hangs")
+	}
+	logger.Store(nil)
+	flushClient(t, client)
+	e := server.WaitEvents(1, time.Minute)[0]
+	if len(e.Breadcrumbs) == 0 || e.Contexts["trace"]["op"] != "task" {
+		t.Errorf("event %s", e.Raw)
+	}
+}
+
+// debugLog makes a record of each line of sentry-go's.
+type debugLog struct{ to *atomic.Pointer[slog.Logger] }
+
+func (l debugLog) Write(line []byte) (int, error) {
+	if logger := l.to.Load(); logger != nil {
+		logger.Info(string(line))
+	}
+	return len(line), nil
 }
