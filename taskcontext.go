@@ -148,7 +148,7 @@ func (c *Client) continued(job *Job, id *sentry.TraceID) (sampled sentry.Sampled
 	header := job.Trace
 	var parent sentry.SpanID
 	if len(header) != plain && len(header) != flagged || header[32] != '-' || c.tracing.strict ||
-		strings.Contains(job.Baggage, "org_id=") && !strings.Contains(job.Baggage+",", c.tracing.org) {
+		!c.tracing.ours(job.Baggage) {
 		return 0, false
 	}
 	if _, err := hex.Decode(id[:], []byte(header[:32])); err != nil {
@@ -173,6 +173,12 @@ type tracing struct {
 	sampleRate float64
 	strict     bool   // StrictTraceContinuation
 	org        string // how baggage names the organisation of the DSN
+}
+
+// ours reports whether baggage plainly names no other organisation than the DSN's.
+func (t *tracing) ours(baggage string) bool {
+	n := strings.Count(baggage, "org_id")
+	return n == 0 || n == 1 && strings.Contains(baggage+",", t.org)
 }
 
 func newTracing(co *sentry.ClientOptions) tracing {

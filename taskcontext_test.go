@@ -53,6 +53,8 @@ func TestUnsampledTask(t *testing.T) {
 		"no trace":            {header: "nonsense"},
 		"trace of ours":       {header: producer + "-0", baggage: "sentry-org_id=7,sentry-release=x", continued: true},
 		"trace of a stranger": {header: producer + "-0", baggage: "sentry-release=x,sentry-org_id=77"},
+		"two organisations":   {header: producer + "-0", baggage: "sentry-org_id=7,sentry-org_id=77"},
+		"a blank":             {header: producer + "-0", baggage: "sentry-org_id =77"},
 		"strict":              {header: producer + "-0", baggage: "sentry-release=x", strict: true},
 	} {
 		t.Run(name, func(t *testing.T) {
