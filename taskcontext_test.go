@@ -258,3 +258,15 @@ func (l debugLog) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// TestJobWithoutTrace: a job whose header names no trace begins one.
+func TestJobWithoutTrace(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	job := jobOf(1, 1)
+	job.Trace = strings.Repeat("0", 32) + "-" + strings.Repeat("0", 16) + "-1"
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job}, func(context.Context) error { return nil })
+	flushClient(t, client)
+	if list, refused := server.Transactions(), server.Refused(); len(list) != 1 || len(refused) > 0 {
+		t.Errorf("%d transactions, refused %v", len(list), refused)
+	}
+}
