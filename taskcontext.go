@@ -63,8 +63,8 @@ func (t *TaskSpan) sentrySpan() *sentry.Span {
 	return t.span
 }
 
-// makeLate makes the hub and the span of a task that began without. It isn't sampled even if Reconfigure has changed the
-// rate since, and after the task's end its span tells how that went.
+// makeLate makes the hub and the span of a task that began without. It isn't sampled even if Reconfigure has changed
+// the rate since, and after the task's end its span tells how that went.
 func (t *TaskSpan) makeLate() {
 	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
 		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, sentry.SampledFalse
@@ -79,8 +79,8 @@ func (t *TaskSpan) make(options []sentry.SpanOption) {
 	t.made.Store(true)
 }
 
-// scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the span
-// is made, by a ClientOptions.DebugWriter that logs.
+// scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the
+// span is made, by a ClientOptions.DebugWriter that logs.
 func (t *TaskSpan) scopeHub() *sentry.Hub {
 	t.cloning.Do(func() {
 		if t.hub == nil {

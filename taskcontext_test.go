@@ -185,7 +185,8 @@ func TestUnsampledTaskStaysUnsampled(t *testing.T) {
 			reconfigureRate(t, client, server, opts, 1)
 			span := sentry.StartSpan(ctx, "db")
 			defer span.Finish()
-			if sent := sentryconfig.TraceHeaders(ctx)["sentry-trace"]; span.Sampled.Bool() || !strings.HasSuffix(sent, "-0") {
+			sent := sentryconfig.TraceHeaders(ctx)["sentry-trace"]
+			if span.Sampled.Bool() || !strings.HasSuffix(sent, "-0") {
 				t.Errorf("%s: a span within is %v, the header %s", name, span.Sampled, sent)
 			}
 			return errors.New("x")
@@ -264,7 +265,8 @@ func TestJobWithoutTrace(t *testing.T) {
 	client, server := newClient(t, sentryconfig.Options{})
 	job := jobOf(1, 1)
 	job.Trace = strings.Repeat("0", 32) + "-" + strings.Repeat("0", 16) + "-1"
-	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job}, func(context.Context) error { return nil })
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job},
+		func(context.Context) error { return nil })
 	flushClient(t, client)
 	if list, refused := server.Transactions(), server.Refused(); len(list) != 1 || len(refused) > 0 {
 		t.Errorf("%d transactions, refused %v", len(list), refused)
