@@ -265,6 +265,9 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	details.fingerprint = fingerprint
 	capture.context = captureContext{ctx, details}
 	hint.OriginalException, hint.Context = err, &capture.context
+	if t != nil {
+		t.sentrySpan() // the event names it
+	}
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {

@@ -33,15 +33,16 @@ func (c *Client) wrapHooks(co *sentry.ClientOptions) {
 	co.TracesSampler = c.sample
 }
 
-// sample is the TracesSampler: it asks the user's sampler. Without one, the parent's decision counts, else the rate.
+// sample is the TracesSampler: it asks the user's sampler. Without one, the decision that the span begins with counts,
+// else the rate. It begins with its parent's, or with that of its task where the span is made late: see makeLate.
 func (c *Client) sample(ctx sentry.SamplingContext) float64 {
 	rate := c.sampleRate()
 	switch {
 	case c.hooks.sampler != nil:
 		c.call("ClientOptions.TracesSampler", func() { rate = c.hooks.sampler(ctx) })
-	case ctx.ParentSampled == sentry.SampledTrue:
+	case ctx.Span.Sampled == sentry.SampledTrue:
 		return 1
-	case ctx.ParentSampled == sentry.SampledFalse:
+	case ctx.Span.Sampled == sentry.SampledFalse:
 		return 0
 	}
 	return rate

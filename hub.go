@@ -27,16 +27,16 @@ func (c *Client) taskIn(ctx context.Context) *TaskSpan {
 }
 
 // hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
-// the hub of t, or the Client's own when t is nil.
+// the hub of t, which may have no span yet (see scopeHub), or the Client's own when t is nil.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 	if ctx != nil {
 		hub := sentry.GetHubFromContext(ctx)
-		if hub != nil && (t != nil && hub == t.sentryHub() || hub.Client() == c.client) {
+		if hub != nil && (t != nil && hub == t.scopeHub() || hub.Client() == c.client) {
 			return hub
 		}
 	}
 	if t != nil {
-		return t.sentryHub()
+		return t.scopeHub()
 	}
 	return c.ownHub()
 }

@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -201,6 +202,9 @@ func (t *TaskSpan) overdue(ctx context.Context, err error) {
 	t.client.captureException(ctx, err, t.taskType, nil, nil, nil, v)
 }
 
+// noTrace begins a header sentry-trace that names no trace: Sentry refuses a transaction in it.
+const noTrace = "00000000000000000000000000000000"
+
 // newAttempt returns what RunTask keeps of task beyond a plain one, nil for a plain one.
 func (c *Client) newAttempt(task Task, a *engine.Attempt) *attempt {
 	if task.Job == nil && task.Monitor == nil {
@@ -213,6 +217,9 @@ func (c *Client) newAttempt(task Task, a *engine.Attempt) *attempt {
 	if task.Job != nil {
 		job := *task.Job
 		job.EarlierErrors = slices.Clone(job.EarlierErrors)
+		if strings.HasPrefix(job.Trace, noTrace) {
+			job.Trace, job.Baggage = "", ""
+		}
 		state.job = &job
 	}
 	if task.Monitor != nil {

@@ -42,9 +42,10 @@ type TaskSpan struct {
 	traceID sentry.TraceID
 	spanID  sentry.SpanID
 	started time.Time
+	cloning sync.Once // of hub
 	making  sync.Once // of what follows: see taskContext
 	made    atomic.Bool
-	hub     *sentry.Hub  // read it by sentryHub
+	hub     *sentry.Hub  // read it by sentryHub, or scopeHub
 	span    *sentry.Span // read it by sentrySpan
 
 	mu       sync.Mutex
@@ -54,7 +55,14 @@ type TaskSpan struct {
 	children []*TaskSpan       // running now
 	status   sentry.SpanStatus // set by the user
 	implied  sentry.SpanStatus // by what was captured
+	ended    ended
 	captured []capturedError
+}
+
+// ended is how a task ended; zero while it runs, or when it was dropped.
+type ended struct {
+	status  sentry.SpanStatus
+	outcome string
 }
 
 type taskKey struct{}
@@ -375,6 +383,7 @@ func (t *TaskSpan) finish() {
 	if t.attempt != nil {
 		outcome = t.attempt.outcome
 	}
+	t.ended = ended{status, outcome}
 	t.mu.Unlock()
 	t.kind.End(isFailure(status), isSuccess(status, outcome))
 	t.sendCheckIn()

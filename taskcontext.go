@@ -63,19 +63,31 @@ func (t *TaskSpan) sentrySpan() *sentry.Span {
 	return t.span
 }
 
-// makeLate makes the hub and the span of a task that began without.
+// makeLate makes the hub and the span of a task that began without. It isn't sampled even if Reconfigure has changed
+// the rate since, and after the task's end its span tells how that went.
 func (t *TaskSpan) makeLate() {
 	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
-		s.TraceID, s.SpanID, s.StartTime = t.traceID, t.spanID, t.started
+		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, sentry.SampledFalse
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		setOutcome(s, t.ended.status, t.ended.outcome)
 	}))
 }
 
 func (t *TaskSpan) make(options []sentry.SpanOption) {
-	if t.hub == nil {
-		t.hub = t.newHub(t.client.apart)
-	}
-	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.hub), "task", options...)
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.scopeHub()), "task", options...)
 	t.made.Store(true)
+}
+
+// scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the
+// span is made, by a ClientOptions.DebugWriter that logs.
+func (t *TaskSpan) scopeHub() *sentry.Hub {
+	t.cloning.Do(func() {
+		if t.hub == nil {
+			t.hub = t.newHub(t.client.apart)
+		}
+	})
+	return t.hub
 }
 
 // newHub returns a clone of base for the task.
@@ -136,7 +148,7 @@ func (c *Client) continued(job *Job, id *sentry.TraceID) (sampled sentry.Sampled
 	header := job.Trace
 	var parent sentry.SpanID
 	if len(header) != plain && len(header) != flagged || header[32] != '-' || c.tracing.strict ||
-		strings.Contains(job.Baggage, "org_id=") && !strings.Contains(job.Baggage+",", c.tracing.org) {
+		!c.tracing.ours(job.Baggage) {
 		return 0, false
 	}
 	if _, err := hex.Decode(id[:], []byte(header[:32])); err != nil {
@@ -161,6 +173,12 @@ type tracing struct {
 	sampleRate float64
 	strict     bool   // StrictTraceContinuation
 	org        string // how baggage names the organisation of the DSN
+}
+
+// ours reports whether baggage plainly names no other organisation than the DSN's.
+func (t *tracing) ours(baggage string) bool {
+	n := strings.Count(baggage, "org_id")
+	return n == 0 || n == 1 && strings.Contains(baggage+",", t.org)
 }
 
 func newTracing(co *sentry.ClientOptions) tracing {

@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 // TestUnsampledJobIsCheap: an attempt that succeeds without a transaction makes no hub and no span: those are some 40
@@ -50,6 +53,8 @@ func TestUnsampledTask(t *testing.T) {
 		"no trace":            {header: "nonsense"},
 		"trace of ours":       {header: producer + "-0", baggage: "sentry-org_id=7,sentry-release=x", continued: true},
 		"trace of a stranger": {header: producer + "-0", baggage: "sentry-release=x,sentry-org_id=77"},
+		"two organisations":   {header: producer + "-0", baggage: "sentry-org_id=7,sentry-org_id=77"},
+		"a blank":             {header: producer + "-0", baggage: "sentry-org_id =77"},
 		"strict":              {header: producer + "-0", baggage: "sentry-release=x", strict: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,5 +171,104 @@ func TestUnsampledTaskKeepsItsHub(t *testing.T) {
 	tags := server.WaitEvents(1, time.Minute)[0].Tags
 	if tags["customer"] != "" || tags["region"] != "eu" || tags["queue"] != "mail" {
 		t.Errorf("tags %v", tags)
+	}
+}
+
+// TestUnsampledTaskStaysUnsampled: the decision of a task holds, whatever the rate is when its span is made.
+func TestUnsampledTaskStaysUnsampled(t *testing.T) {
+	opts := sentryconfig.Options{TracesSampleRate: sentry.Set(0.0)}
+	client, server := newClient(t, opts)
+	for name, header := range map[string]string{"trace of its own": "", "undecided": producer} {
+		job := jobOf(1, 1)
+		job.Trace = header
+		_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job}, func(ctx context.Context) error {
+			reconfigureRate(t, client, server, opts, 1)
+			span := sentry.StartSpan(ctx, "db")
+			defer span.Finish()
+			sent := sentryconfig.TraceHeaders(ctx)["sentry-trace"]
+			if span.Sampled.Bool() || !strings.HasSuffix(sent, "-0") {
+				t.Errorf("%s: a span within is %v, the header %s", name, span.Sampled, sent)
+			}
+			return errors.New("x")
+		})
+		reconfigureRate(t, client, server, opts, 0)
+	}
+	flushClient(t, client)
+	if list := server.Transactions(); len(list) > 0 {
+		t.Errorf("%d transactions", len(list))
+	}
+}
+
+func reconfigureRate(t *testing.T, client *sentryconfig.Client, server *sentrytest.Server, opts sentryconfig.Options,
+	rate float64) {
+	t.Helper()
+	opts.DSN, opts.TracesSampleRate = server.DSN(), sentry.Set(rate)
+	if err := client.Reconfigure(opts); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUnsampledTaskAfterItsEnd: what a goroutine of a task reports after the task's end tells how the task ended.
+func TestUnsampledTaskAfterItsEnd(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(0.0)})
+	var kept context.Context
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: jobOf(1, 3)},
+		func(ctx context.Context) error { kept = ctx; return nil })
+	client.CaptureTaskException(kept, errors.New("too late"), "", nil, nil)
+	flushClient(t, client)
+	trace := server.WaitEvents(1, time.Minute)[0].Contexts["trace"]
+	if data, _ := trace["data"].(map[string]any); trace["status"] != "ok" || data["task.outcome"] != "ok" {
+		t.Errorf("trace %v", trace)
+	}
+}
+
+// TestUnsampledTaskDebugged: sentry-go's debug output may go to a log that keeps breadcrumbs of the only task running,
+// while the span of that task is made.
+func TestUnsampledTaskDebugged(t *testing.T) {
+	var logger atomic.Pointer[slog.Logger]
+	client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(0.0),
+		ClientOptions: func(o *sentry.ClientOptions) { o.Debug, o.DebugWriter = true, debugLog{&logger} }})
+	logger.Store(slog.New(client.NewLogHandler(nil)))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- client.RunTask(context.Background(), sentryconfig.Task{Type: "send"},
+			func(ctx context.Context) error { return errors.New("x") })
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("no error")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the task hangs")
+	}
+	logger.Store(nil)
+	flushClient(t, client)
+	e := server.WaitEvents(1, time.Minute)[0]
+	if len(e.Breadcrumbs) == 0 || e.Contexts["trace"]["op"] != "task" {
+		t.Errorf("event %s", e.Raw)
+	}
+}
+
+// debugLog makes a record of each line of sentry-go's.
+type debugLog struct{ to *atomic.Pointer[slog.Logger] }
+
+func (l debugLog) Write(line []byte) (int, error) {
+	if logger := l.to.Load(); logger != nil {
+		logger.Info(string(line))
+	}
+	return len(line), nil
+}
+
+// TestJobWithoutTrace: a job whose header names no trace begins one.
+func TestJobWithoutTrace(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	job := jobOf(1, 1)
+	job.Trace = strings.Repeat("0", 32) + "-" + strings.Repeat("0", 16) + "-1"
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "send", Job: job},
+		func(context.Context) error { return nil })
+	flushClient(t, client)
+	if list, refused := server.Transactions(), server.Refused(); len(list) != 1 || len(refused) > 0 {
+		t.Errorf("%d transactions, refused %v", len(list), refused)
 	}
 }
