@@ -107,7 +107,10 @@ const maxRereads = 3
 // look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is
 // held.
 func (o *Outbox) look(f *flush, now time.Duration) {
-	if o.cfg.OpenStore == nil || !o.usable() {
+	if o.opening() {
+		return // and begins with a look
+	}
+	if !o.usable() {
 		f.looks = 0
 	}
 	if o.disk.looks >= f.looks && !f.ended && o.disk.unread.Count > 0 && f.looks > 0 && f.rereads < maxRereads {

@@ -330,3 +330,30 @@ func TestOpenOnABusyMachine(t *testing.T) {
 		t.Errorf("taken for a disk that hangs: %s", &logged)
 	}
 }
+
+// TestFlushWhileOpening: a Flush doesn't say that all is delivered before it is known what lies on the disk, however
+// long that takes to open.
+func TestFlushWhileOpening(t *testing.T) {
+	t.Parallel()
+	dir, answer, server := t.TempDir(), make(chan struct{}), &sink{}
+	left, err := openTestDisk(dir)
+	must(t, err)
+	_, err = left.Put(testRecord(1, 100))
+	must(t, err)
+	must(t, left.Close())
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
+		c.timing.openWait, c.mayHang = time.Millisecond, func() bool { return true }
+		c.OpenStore = func() (Store, error) {
+			<-answer
+			return openTestDisk(dir)
+		}
+	})
+	if o.Flush(ended()) {
+		t.Error("Flush: true before the disk is open")
+	}
+	close(answer)
+	if !o.Flush(within(time.Minute)) || o.Stats().Delivered != 1 {
+		t.Errorf("Flush once it is open: %+v", o.Stats())
+	}
+}

@@ -667,9 +667,9 @@ func (o *Outbox) Close(ctx context.Context) bool {
 // diskHangs asks the disk, for at most 100 ms.
 func (o *Outbox) diskHangs() bool {
 	o.mu.Lock()
-	main, opening := o.main, o.disk.busy && errors.Is(o.disk.err, errDiskHangs)
+	main, hangs := o.main, o.opening() && errors.Is(o.disk.err, errDiskHangs)
 	o.mu.Unlock()
-	return main == nil && opening || main != nil && !main.Answers()
+	return hangs || main != nil && !main.Answers()
 }
 
 // awaitAnswers gives the requests under way a moment: what is cut off is sent again by a later process.

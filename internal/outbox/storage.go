@@ -61,10 +61,12 @@ func (o *Outbox) openDisk() {
 	o.mu.Lock()
 	if o.main == nil && !o.disk.failed {
 		o.diskFails(errDiskHangs)
-		o.disk.adopted = true // a Flush doesn't wait for what may never be known
 	}
 	o.unlock()
 }
+
+// opening says whether the store on disk is still being opened: what lies there isn't known yet. mu is held.
+func (o *Outbox) opening() bool { return o.main == nil && o.disk.busy }
 
 // maxBusy bounds how often Open waits again for a disk that isn't what it waits for.
 const maxBusy = 20
