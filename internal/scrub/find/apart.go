@@ -13,7 +13,8 @@ func (s *Finder) apart(ed *editor, i int) int {
 		at--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, at)
-	if !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' {
+	if !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' ||
+		t[i] == '/' && weakNames[name] { // kubectl: secret/db-creds1 created
 		return 0
 	}
 	k := ed.skipBlanks(i + 1)

@@ -207,6 +207,7 @@ func TestTextSecrets(t *testing.T) {
 		{"counts", "token_count=12 max_tokens: 100 tokens=3 author=bob sort_key: name", ""},
 		{"prose of names", "object identified by name; group identified either by id; exit identified by Coverity", ""},
 		{"prose of verbs", "pass nbytes to _gcry_sha1_hash_buffers; failed to pass the length to sha1_name", ""},
+		{"kinds and names", "secret/my-secret1 created; Error: token/bootstrap1 not found", ""},
 		{"a helper", "git config credential.helper cache", ""},
 		{"a long path and a long value", "PWD=/a/" + strings.Repeat("b", 500) + " PWD=/a/" + strings.Repeat("c", 2000), "PWD=/a/" + strings.Repeat("b", 500) + " PWD=[Filtered]"},
 		{"statements", "alter user bob identified by hunter2; ALTER USER bob IDENTIFIED BY swordfish", "alter user bob identified by [Filtered]; ALTER USER bob IDENTIFIED BY [Filtered]"},
