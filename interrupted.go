@@ -47,8 +47,8 @@ func (t *TaskSpan) noteStart() {
 	}
 	policy := t.client.policy.Load()
 	note := outbox.Task{
-		Type: policy.scrubber.Text(t.taskType), Index: t.index, Total: max(t.total, 0), Started: t.started, PII: policy.pii,
-		TraceID: t.traceID.String(), SpanID: t.spanID.String(),
+		Type: policy.scrubber.Text(t.taskType), Index: t.index, Total: max(t.total, 0), Started: t.started,
+		PII: policy.pii, TraceID: t.traceID.String(), SpanID: t.spanID.String(),
 	}
 	if t.parent != nil {
 		note.Outer = t.parent.spanID.String()

@@ -709,7 +709,8 @@ func TestJournalTellsNothing(t *testing.T) {
 	client, _ := newClient(t, sentryconfig.Options{OutboxDir: dir})
 	_, span := client.CreateTaskSpan(t.Context(), "send password=OpenSesame1", 0, 1, "password=OpenSesame2")
 	defer span.Finish()
-	if noted := journal(t, dir); strings.Contains(noted, "OpenSesame") || !strings.Contains(noted, "send password=[Filtered]") {
+	noted := journal(t, dir)
+	if strings.Contains(noted, "OpenSesame") || !strings.Contains(noted, "send password=[Filtered]") {
 		t.Errorf("the journal has %s", noted)
 	}
 }
