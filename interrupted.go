@@ -45,9 +45,10 @@ func (t *TaskSpan) noteStart() {
 	if t.slot != (outbox.Slot{}) || t.finished.Load() || t.offs != t.client.offs.Load() {
 		return
 	}
+	policy := t.client.policy.Load()
 	note := outbox.Task{
-		Type: t.taskType, Index: t.index, Total: max(t.total, 0), Started: t.started, PII: t.client.policy.Load().pii,
-		TraceID: t.traceID.String(), SpanID: t.spanID.String(),
+		Type: policy.scrubber.Text(t.taskType), Index: t.index, Total: max(t.total, 0), Started: t.started,
+		PII: policy.pii, TraceID: t.traceID.String(), SpanID: t.spanID.String(),
 	}
 	if t.parent != nil {
 		note.Outer = t.parent.spanID.String()
@@ -57,10 +58,10 @@ func (t *TaskSpan) noteStart() {
 		note.Job = &job
 	}
 	if len(t.noted) > 0 {
-		note.Tags, _ = t.client.policy.Load().scrubber.Value(t.noted).(map[string]string)
+		note.Tags, _ = policy.scrubber.Value(t.noted).(map[string]string)
 	}
 	if t.data != nil {
-		if data, err := safe.AppendJSON(nil, t.client.policy.Load().scrubber.Value(t.data)); err == nil {
+		if data, err := safe.AppendJSON(nil, policy.scrubber.Value(t.data)); err == nil {
 			note.Data = data
 		}
 	}

@@ -702,3 +702,15 @@ func TestReadings(t *testing.T) {
 		t.Error("not UTF-8")
 	}
 }
+
+// TestJournalTellsNothing: what is noted of a running task is scrubbed before it is on disk.
+func TestJournalTellsNothing(t *testing.T) {
+	dir := t.TempDir()
+	client, _ := newClient(t, sentryconfig.Options{OutboxDir: dir})
+	_, span := client.CreateTaskSpan(t.Context(), "send password=OpenSesame1", 0, 1, "password=OpenSesame2")
+	defer span.Finish()
+	noted := journal(t, dir)
+	if strings.Contains(noted, "OpenSesame") || !strings.Contains(noted, "send password=[Filtered]") {
+		t.Errorf("the journal has %s", noted)
+	}
+}

@@ -59,9 +59,10 @@ func isDrawn(s string) bool {
 // isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels,
 // so that it makes no words.
 func isPodPart(s string, i, end int, drawn bool) bool {
-	const size = 5
-	if i == 0 || s[i-1] != '-' || end-i < size {
+	const short, long = 5, 8
+	if i == 0 || s[i-1] != '-' || end-i != short && end-i < long {
 		return false
 	}
-	return drawn && end-i == size || isMadeOf(s[i:end], "bcdfghjklmnpqrstvwxz2456789") && s[i:end] != "https"
+	return drawn && end-i == short ||
+		isMadeOf(s[i:end], "bcdfghjklmnpqrstvwxz2456789") && !strings.HasPrefix(s[i:end], "http")
 }

@@ -172,7 +172,7 @@ func (n *normalizer) next(i int) int {
 		return end
 	}
 	if end, holder := span(n.in, i); end > i {
-		if holder == holderQuoted && isOneOf(wordBefore(n.in, i), " command ") {
+		if holder == holderQuoted && namesProgram(n.in, i) {
 			if program, _, _ := strings.Cut(n.in[i+1:end-1], " "); program != "" && isMadeOf(program, alnum+"-_.") {
 				n.put(program)
 				n.gap = true

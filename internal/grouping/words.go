@@ -113,6 +113,12 @@ func namesCode(s string, i int) bool {
 	return false
 }
 
+// namesProgram reports whether what is quoted at i is a command that exists, whose program says what went wrong.
+func namesProgram(s string, i int) bool {
+	word := wordBefore(s, i)
+	return isOneOf(word, " command ") && !isOneOf(wordBefore(s, strings.LastIndex(s[:i], word)), " unknown invalid such ")
+}
+
 // isCode reports whether s can be the code behind such a word: an integer, hex, or capitals and digits.
 func isCode(s string) bool {
 	const longest = 12

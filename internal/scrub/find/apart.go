@@ -13,7 +13,8 @@ func (s *Finder) apart(ed *editor, i int) int {
 		at--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, at)
-	if !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' {
+	if !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' ||
+		t[i] == '/' && weakNames[name] { // kubectl: secret/db-creds1 created
 		return 0
 	}
 	k := ed.skipBlanks(i + 1)
@@ -93,7 +94,7 @@ func (s *Finder) passWord(ed *editor, i int) int {
 	if t[start] == '-' || start > 0 && (t[start-1] == '-' || t[start-1] == '/') { // a flag
 		return 0
 	}
-	return ed.said(end)
+	return ed.said(end, equalFold(t[start:end], "pass"))
 }
 
 // registryWords are followed by the value of a name of the registry, in its lists and in the flags of reg add and
@@ -107,7 +108,8 @@ var copulas = setOf("is was to ist lautet war auf est es è é : = -> =>")
 const maxSaid = 8
 
 // said handles what follows "password", which ends at k: its value, or a sentence with a copula or a colon before it.
-func (e *editor) said(k int) int {
+// Where the word may be a verb, "to" is no copula: pass the length to sha1_hash.
+func (e *editor) said(k int, verb bool) int {
 	t, announced, colon := e.text, true, false
 	if strings.HasPrefix(t[k:], ")") {
 		k, announced = k+1, false
@@ -121,7 +123,7 @@ func (e *editor) said(k int) int {
 		word := strings.TrimRight(t[a.from:a.end], ".")
 		flag := word != "" && (word[0] == '-' || word[0] == '/')
 		switch {
-		case a.next == a.from:
+		case a.next == a.from, strings.HasPrefix(t[a.from:], Filtered): // nothing, or of an earlier time
 			return 0
 		case registryWords[word], word == "/t":
 			registry = word != "/t"
@@ -135,7 +137,7 @@ func (e *editor) said(k int) int {
 			k++
 		}
 		colon = t[k-1] == ':'
-		announced = colon || copulas[word]
+		announced = colon || copulas[word] && !(verb && word == "to")
 	}
 	return 0
 }

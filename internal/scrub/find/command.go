@@ -55,7 +55,8 @@ var commands = [...]command{
 	{programs: "mosquitto_passwd", at: 3, weak: true}, //nolint:misspell // the name of the program
 	{programs: "htpasswd", at: 2, weak: true},         // behind a path
 	{programs: "dscl+-passwd", at: 1, weak: true},
-	{programs: "identified+by rclone+obscure", at: 1},
+	{programs: "IDENTIFIED+BY rclone+obscure", at: 1},
+	{programs: "identified+by", at: 1, weak: true}, // a sentence, more often
 	{programs: "crypto+isakmp+key snmp-server+community set+snmp+community", at: 1},
 	{programs: "pragma+key", at: 2, weak: true}, // behind the "="
 	{programs: "username+secret username+password", at: 1, weak: true},
@@ -148,6 +149,9 @@ func invocationsOf(arg string) []*invocation {
 	if n := len(name) - len(".exe"); n > 0 && equalFold(name[n:], ".exe") {
 		name = name[:n]
 	}
+	if programs := invocations[name]; programs != nil {
+		return programs
+	}
 	var low [maxProgram]byte
 	if len(name) > len(low) {
 		return nil
@@ -155,10 +159,7 @@ func invocationsOf(arg string) []*invocation {
 	for i := range len(name) {
 		low[i] = lowered(name[i])
 	}
-	if programs := invocations[string(low[:len(name)])]; programs != nil {
-		return programs
-	}
-	return invocations[name]
+	return invocations[string(low[:len(name)])]
 }
 
 // next returns where in arg, behind prev, the program takes a secret; -1 if it doesn't.
@@ -174,7 +175,7 @@ func (r *running) next(n *names, prev, arg string) int {
 	slash := strings.HasPrefix(arg, "/")
 	path := strings.HasPrefix(prev, "/") && !strings.HasPrefix(prev, "//") // no name
 	if !dash && !slash && r.counts(arg) || !dash && r.follows(prev, slash) ||
-		r.named && n.secret(prev) && !path && len(arg) > len("/m") {
+		r.named && n.secret(lastComponent(prev)) && !path && len(arg) > len("/m") {
 		from = 0
 	}
 	if from < 0 || !r.isSecret(arg[from:]) {

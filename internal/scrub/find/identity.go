@@ -61,12 +61,17 @@ func (e *editor) mac(i int) int {
 		shape = "FF-FF-FF-FF-FF-FF"
 	}
 	if start < e.last || !hasShape(t[start:], shape) ||
-		start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i]) ||
-		end < len(t) && (isAlnum(t[end]) || t[end] == t[i]) || // longer: a fingerprint
+		start > 0 && (isAlnum(t[start-1]) || t[start-1] == t[i] && isPair(t, start-3)) ||
+		end < len(t) && (isAlnum(t[end]) || t[end] == t[i] && isPair(t, end+1)) || // longer: a fingerprint
 		t[i] == '-' && only(t[start:end], classDigit|classDash) { // a date and a time
 		return 0
 	}
 	return e.replace(start, end, macMark)
+}
+
+// isPair reports whether the word at i is two hex digits.
+func isPair(t string, i int) bool {
+	return i >= 0 && hasShape(t[i:], "FF") && (i == 0 || !isAlnum(t[i-1])) && (i+2 == len(t) || !isAlnum(t[i+2]))
 }
 
 // accounts begin the SIDs of persons and machines; others are everyone's.

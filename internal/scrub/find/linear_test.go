@@ -129,7 +129,7 @@ var nameForms = []string{
 	"<%s>", "<%s ", "<%s/>", "%s%%3D",
 	";%s= ", ";%s=a ", "?%s=", "&%s=a", "\n%s: a", "\n%s:\n - a", "\n%s: |\n a", "%s a", `name="%s"` + "\n\n",
 	`"name":"%s","value":`, "%s[", "%s={",
-	"[%s]=", "%s          ", "%s = a:b,", "--%s\n\"", "%s:\n\"a", "%s:basic a", "%s: is a",
+	"%s=/a/b", "%s=${a", "[%s]=", "%s          ", "%s = a:b,", "--%s\n\"", "%s:\n\"a", "%s:basic a", "%s: is a",
 }
 
 // TestListedArgumentsAreLinear: the programs before a flag are read once for a list, and no long argument whole.

@@ -34,6 +34,8 @@ func TestTextPersonal(t *testing.T) {
 		{"mail addresses", "to anna.berg+x@mail.example.com, <o'b@x.co>: 550", "to [email], <o'[email]>: 550"},
 		{"no mail addresses", "git@github.com:a/b lodash@1.2.3 x@v0.5.0/a.go icon@2x.png getty@tty1.service @scope/a.b a@b", ""},
 		{"addresses of network cards", "00:1b:44:11:3a:b7 is 00-1B-44-11-3A-B7", "[mac] is [mac]"},
+		{"addresses beside signs of theirs", "wake 00:1b:44:11:3a:b7: timeout; mac:00:1b:44:11:3a:b7 pc-00-1B-44-11-3A-B7-x", "wake [mac]: timeout; mac:[mac] pc-[mac]-x"},
+		{"fingerprints", "ab:00:1b:44:11:3a:b7 00:1b:44:11:3a:b7:cd:ef", ""},
 		{"no addresses of network cards", "12:34:56 00:1b:44:11:3a SHA 00:1b:44:11:3a:b7:00:1b:44:11 2024-01-02-03-04-05", ""},
 		{"SIDs", `S-1-5-21-3623811015-3361044348-30300820-1013 S-1-12-1-1-2-3-4\x`, `[sid] [sid]\x`},
 		{"SIDs that everyone has", "S-1-5-18 S-1-5-32-544 S-1-1-0", ""},

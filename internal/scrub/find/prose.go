@@ -19,8 +19,14 @@ var (
 	linkNames = setOf("dsn dsns connectionstring connection_string connstr")
 )
 
+// maxHarmless is longer than the paths of files, in bytes. A value that stays is read again from each name in it.
+const maxHarmless = 1024
+
 // isHarmless reports whether the value word of a name isn't a secret, whatever follows it.
 func isHarmless(word string, rule valueRule) bool {
+	if len(word) > maxHarmless {
+		return false
+	}
 	if isReference(strings.TrimRight(word, ".,:;")) {
 		return true
 	}

@@ -100,7 +100,9 @@ func (s *Finder) word(ed *editor, i int) int {
 		case wordFormat:
 			next = letterFormats[r.row].find(ed, i, end)
 		case wordSaid:
-			next = ed.said(end)
+			if i == 0 || t[i-1] != '/' { // /etc/passwd
+				next = ed.said(end, false)
+			}
 		default:
 			next = s.commandLine(ed, i)
 		}
