@@ -167,7 +167,9 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	var original error
 	if cause != nil {
 		original = cause
-		if code := grouping.Name(cause.Code, grouping.MaxName); code != "" {
+		// Scrubbed first: Name takes the control characters that a terminal's colours begin with for blanks.
+		code := c.policy.Load().scrubber.Text(safe.CutText(cause.Code, protocol.MaxMessageChars))
+		if code = grouping.Name(code, grouping.MaxName); code != "" {
 			e.Tags["failure_code"] = code
 			fingerprint = append(fingerprint, code)
 		}

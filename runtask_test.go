@@ -162,6 +162,8 @@ func TestFailureCode(t *testing.T) {
 		{"blank", " \n", []string{"backup", "task_failure"}, ""},
 		{"code", "files_differ", []string{"backup", "task_failure", "files_differ"}, "files_differ"},
 		{"two lines", "files\ndiffer ", []string{"backup", "task_failure", "files differ"}, "files differ"},
+		{"colours around a secret", "\x1b[31mpassword\x1b[0m=\x1b[32mhunter2x!",
+			[]string{"backup", "task_failure", "password=[Filtered]"}, "password=[Filtered]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := start(t, sentryconfig.Options{})
