@@ -84,9 +84,6 @@ type hooks struct {
 	sampler                           sentry.TracesSampler
 }
 
-// withheld is a placeholder for ServerName, which sentry-go would otherwise fill with the hostname. finish removes it.
-const withheld = "[host]"
-
 // errNoDSN is Stats.LastError of a Client without a DSN.
 var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
 	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
@@ -167,7 +164,7 @@ func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 		}
 	}
 	if co.ServerName == "" && !c.policy.Load().pii {
-		co.ServerName = withheld
+		co.ServerName = scrub.Host // sentry-go would fill in the hostname; finish takes it out again
 	}
 	return co, nil
 }

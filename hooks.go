@@ -158,7 +158,7 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 			system.Reclaim(e)
 		}
 	}
-	if e.ServerName == withheld || e.ServerName == c.host {
+	if e.ServerName == scrub.Host || e.ServerName == c.host {
 		e.ServerName = ""
 		if p.pii && !details.elsewhere() {
 			e.ServerName = c.host

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -404,15 +403,11 @@ func (w *wire) frame(f *sentry.Frame) {
 	w.bracket('}')
 }
 
-// hostMark is the scrubber's replacement for the machine's hostname.
-const hostMark = "[host]"
-
-// request leaves out cookies, which the headers contain: servers with a schema reject them as a string. In a URL, the
-// brackets of hostMark would not be a valid host, so it is replaced.
+// request leaves out cookies, which the headers contain: servers with a schema reject them as a string.
 func (w *wire) request(r *sentry.Request) {
 	w.key("request")
 	w.bracket('{')
-	w.text("url", strings.ReplaceAll(r.URL, hostMark, "host"))
+	w.text("url", r.URL)
 	w.text("method", r.Method)
 	w.text("data", r.Data)
 	w.text("query_string", r.QueryString)
