@@ -133,9 +133,10 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 		w.text("message", e.Message)
 		w.bracket('}')
 	}
-	w.breadcrumbs(e.Breadcrumbs)
-	w.exceptions(e.Exception)
-	w.threads(e.Threads)
+	// None of the breadcrumbs is nil: the scrubber has removed those.
+	w.list("breadcrumbs", len(e.Breadcrumbs), func(i int) { w.breadcrumb(e.Breadcrumbs[i]) })
+	w.list("exception", len(e.Exception), func(i int) { w.exception(&e.Exception[i]) })
+	w.list("threads", len(e.Threads), func(i int) { w.thread(&e.Threads[i]) })
 	if e.Request != nil {
 		w.request(e.Request)
 	}
@@ -255,43 +256,16 @@ func (w *wire) sdkPackage(p sentry.SdkPackage) {
 	w.bracket('}')
 }
 
-// Lists inside an event have the form that all servers read: {"values": […]}.
-
-func (w *wire) breadcrumbs(list []*sentry.Breadcrumb) {
-	if len(list) == 0 {
+// list writes a list inside an event, unless it is empty, in the form that all servers read: {"values": […]}.
+func (w *wire) list(key string, n int, part func(i int)) {
+	if n == 0 {
 		return
 	}
-	w.key("breadcrumbs")
+	w.key(key)
 	w.b = append(w.b, `{"values":[`...)
-	for _, b := range list { // never nil: the scrubber has removed those
+	for i := range n {
 		w.next()
-		w.breadcrumb(b)
-	}
-	w.b = append(w.b, `]}`...)
-}
-
-func (w *wire) exceptions(list []sentry.Exception) {
-	if len(list) == 0 {
-		return
-	}
-	w.key("exception")
-	w.b = append(w.b, `{"values":[`...)
-	for i := range list {
-		w.next()
-		w.exception(&list[i])
-	}
-	w.b = append(w.b, `]}`...)
-}
-
-func (w *wire) threads(list []sentry.Thread) {
-	if len(list) == 0 {
-		return
-	}
-	w.key("threads")
-	w.b = append(w.b, `{"values":[`...)
-	for i := range list {
-		w.next()
-		w.thread(&list[i])
+		part(i)
 	}
 	w.b = append(w.b, `]}`...)
 }
