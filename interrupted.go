@@ -75,7 +75,7 @@ func (c *Client) noteMachine(m machine.Memory) {
 		return
 	}
 	note := outbox.Note{Time: time.Now(), MemoryTotal: m.Total, MemoryAvailable: m.Available, AppMemory: m.App}
-	for _, t := range c.runningTasks() {
+	for _, t := range c.tasks.running() {
 		t.noteStart() // its start wasn't recorded if that failed, or the disk wasn't open yet
 		t.note(note)
 	}

@@ -432,25 +432,3 @@ func setOutcome(s *sentry.Span, status sentry.SpanStatus, outcome string) {
 		s.SetData("task.outcome", outcome)
 	}
 }
-
-// cancelTasks ends the tasks that run while the Client is closed.
-func (c *Client) cancelTasks() {
-	c.tasks.mu.Lock()
-	running := append([]*TaskSpan(nil), c.tasks.roots...)
-	c.tasks.mu.Unlock()
-	for _, t := range running {
-		t.cancel()
-	}
-}
-
-func (t *TaskSpan) cancel() {
-	t.mu.Lock()
-	children := append([]*TaskSpan(nil), t.children...)
-	t.mu.Unlock()
-	for _, child := range children {
-		child.cancel()
-	}
-	t.imply(sentry.SpanStatusCanceled)
-	t.handBack()
-	t.finish()
-}
