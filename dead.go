@@ -57,7 +57,7 @@ func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *capt
 // processors add stays.
 func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 	details := captureOf(hint)
-	if details == nil || details.dead == nil {
+	if !details.ofDead() {
 		return e
 	}
 	dead := details.dead
