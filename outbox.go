@@ -79,6 +79,19 @@ func (c *Client) openDisk() (outbox.Store, error) {
 	return disk, nil
 }
 
+// watchCrashes makes the runtime write its crash output, with all goroutines, into a file of the outbox. A program that
+// has set a crash output of its own keeps it.
+func (c *Client) watchCrashes(disk *outbox.Disk) {
+	taken, err := c.crashes.Begin(disk.CrashFile)
+	switch {
+	case taken:
+		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its " +
+			"own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+	case err != nil:
+		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
+	}
+}
+
 // ExportOutbox writes the unsent events in the outbox folder dir to w, as a tar stream: for machines that are never
 // online. The stream has a folder for each project and in it a file for each envelope, which `sentry-cli send-envelope
 // --raw` sends from another machine. Interrupted tasks and crashes are missing until a process that uses dir has
