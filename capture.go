@@ -2,9 +2,7 @@ package sentryconfig
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/getsentry/sentry-go"
 
@@ -189,9 +187,6 @@ func (c *Client) captureFailure(ctx context.Context, taskType, reason string, ta
 	return toldID(id)
 }
 
-// maxTaskDataBytes limits task data, and the value of each key of extra: Sentry keeps no larger context.
-const maxTaskDataBytes = protocol.MaxContextBytes
-
 // newEvent builds the part that exceptions and failures share: tags, the context task, and one context per key of
 // extra. It returns the task that the call belongs to; see taskOf.
 func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
@@ -210,7 +205,7 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	taskType = work.TypeName(taskType)
 	task["task_type"] = taskType
 	if taskData != nil {
-		task["data"] = safe.Value(taskData, maxTaskDataBytes)
+		task["data"] = work.Data(taskData)
 	}
 	e := &sentry.Event{
 		Level:       sentry.LevelError,
@@ -221,25 +216,9 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
 	maps.Copy(e.Tags, c.tags)
-	room := maxEventData
-	for key, value := range extra {
-		if room <= 0 {
-			e.Contexts["extra"] = sentry.Context{"value": fmt.Sprintf("… %d keys in all, cut", len(extra))}
-			break
-		}
-		name, kept := extraContext(key, value)
-		free := name
-		for n := 2; e.Contexts[free] != nil; n++ { // two long names may be cut to the same text
-			free = fmt.Sprintf("%s (%d)", name, n)
-		}
-		e.Contexts[free] = kept
-		room -= safe.Size(kept)
-	}
+	work.AddExtra(e, extra)
 	return e, t
 }
-
-// maxEventData limits task data, extra and breadcrumbs together, in bytes of JSON.
-const maxEventData = 128 << 10
 
 // commonTags returns the tags of every event and every transaction, but for those that only a moment knows.
 func commonTags(detected string) map[string]string {
@@ -279,37 +258,13 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	if details.held {
 		return heldBack
 	}
+	return c.storedID(sent, details)
+}
+
+// storedID is the ID that sentry-go has sent an event with, "" unless the outbox, or the user's own transport, has it.
+func (c *Client) storedID(sent *sentry.EventID, details *captureDetails) sentry.EventID {
 	if sent == nil || c.transport != nil && !details.stored {
 		return ""
 	}
 	return *sent
-}
-
-// maxContextName limits a context's name, in bytes: Sentry takes 180, which include the remark about the cut.
-const maxContextName = 140
-
-// extraContext returns name and content of the context for one key of extra. The key type is reserved inside a context:
-// Sentry would parse a context with the type "os" as an operating system.
-func extraContext(key string, value any) (string, sentry.Context) {
-	name := strings.TrimSpace(safe.CutText(key, maxContextName))
-	switch {
-	case name == "":
-		name = "extra_"
-	case protocol.ReservedContext(name):
-		name = "extra_" + name
-	}
-	kept := safe.Value(value, maxTaskDataBytes)
-	m, ok := kept.(map[string]any)
-	if !ok {
-		m = map[string]any{"value": kept}
-	}
-	if kind, ok := m["type"]; ok {
-		delete(m, "type")
-		free := "type_"
-		for m[free] != nil {
-			free += "_"
-		}
-		m[free] = kind
-	}
-	return name, m
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,9 +81,6 @@ type hooks struct {
 	sampler                           sentry.TracesSampler
 }
 
-// withheld is a placeholder for ServerName, which sentry-go would otherwise fill with the hostname. finish removes it.
-const withheld = "[host]"
-
 // errNoDSN is Stats.LastError of a Client without a DSN.
 var errNoDSN = errors.New("sentryconfig: no DSN: nothing is reported; " +
 	`set Options.DSN or $SENTRY_DSN ("default" is DefaultDSN)`)
@@ -106,7 +100,7 @@ func New(opts Options) (*Client, error) {
 
 func newClient(opts Options, s resolved) (*Client, error) {
 	c := &Client{
-		fixed: s.fixed, asked: s, tags: commonTags(s.detected), host: hostname(),
+		fixed: s.fixed, asked: s, tags: commonTags(s.detected), host: machine.Hostname(),
 		clock: clock.New(clock.Suspended), noise: noise.New(),
 		ready: make(chan struct{}), background: context.Background(),
 	}
@@ -167,7 +161,7 @@ func (c *Client) clientOptions(opts Options) (*sentry.ClientOptions, error) {
 		}
 	}
 	if co.ServerName == "" && !c.policy.Load().pii {
-		co.ServerName = withheld
+		co.ServerName = scrub.Host // sentry-go would fill in the hostname; finish takes it out again
 	}
 	return co, nil
 }
@@ -211,43 +205,6 @@ func callClientOptions(f func(*sentry.ClientOptions), co *sentry.ClientOptions) 
 	}()
 	f(co)
 	return nil
-}
-
-// scrubConfig collects the names of this machine and its user, in all their forms. With personal data allowed it reads
-// none.
-func scrubConfig(pii bool, secretKeys []string) scrub.Config {
-	c := scrub.Config{SecretKeys: secretKeys, PII: pii}
-	if pii {
-		return c
-	}
-	add := func(list *[]string, names ...string) {
-		for _, name := range names {
-			if name != "" {
-				*list = append(*list, name)
-			}
-		}
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		add(&c.Homes, home)
-	}
-	if u, err := user.Current(); err == nil {
-		add(&c.Homes, u.HomeDir)
-		add(&c.Users, u.Username, u.Name)
-	}
-	add(&c.Users, machine.User(), os.Getenv("USER"), os.Getenv("USERNAME"), os.Getenv("LOGNAME"))
-	add(&c.Hosts, hostname(), os.Getenv("COMPUTERNAME"))
-	if wd, err := os.Getwd(); err == nil {
-		add(&c.Dirs, wd)
-	}
-	if exe, err := os.Executable(); err == nil {
-		add(&c.Dirs, filepath.Dir(exe))
-	}
-	return c
-}
-
-func hostname() string {
-	name, _ := os.Hostname() // "" where it is unknown
-	return name
 }
 
 // Flush waits until the server has accepted, or rejected for good, everything captured before the call, at most for

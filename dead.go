@@ -1,10 +1,14 @@
 package sentryconfig
 
 import (
+	"context"
 	"maps"
+	"strings"
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/autoservice/sentryconfig/internal/crash"
+	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/postmortem"
@@ -21,6 +25,45 @@ type deadDetails struct {
 
 	// elsewhere is set when the process may have run on another machine: nothing is known of that machine or its user.
 	elsewhere bool
+}
+
+// reportDead captures the tasks that a dead process left running, and its crash, until ctx ends. It reports whether the
+// outbox holds all of it; then the disk store may forget the process. Repeated reports have the same event IDs, so that
+// Sentry keeps one.
+func (c *Client) reportDead(ctx context.Context, dead outbox.Dead) bool {
+	if !c.active() {
+		return false
+	}
+	if <-c.ready; c.client == nil { // New may still be at work, or may have failed
+		return false
+	}
+	done := true
+	tasks := postmortem.Tasks(dead.Tasks)
+	for _, t := range tasks {
+		if ctx.Err() != nil {
+			return false
+		}
+		e := t.Event(dead, c.policy.Load().pii)
+		done = c.sendDead(e, postmortem.Fingerprint(e.Tags["task_type"]), dead, &t) && done
+	}
+	if len(dead.Crash) == 0 {
+		return done
+	}
+	report := crash.Parse(dead.Crash)
+	if report.CrashedIn(finishName) {
+		return done // a deferred Finish captured the panic before it ended the process
+	}
+	var only *postmortem.Task // the one that the crash interrupted
+	if len(tasks) == 1 {
+		only = &tasks[0]
+	}
+	e := postmortem.Crash(dead, report, tasks)
+	return c.sendDead(e, []string{"process_crash", c.crashClass(report)}, dead, only) && done
+}
+
+func (c *Client) crashClass(report crash.Report) string {
+	reason, _, _ := strings.Cut(report.Reason, "\n")
+	return grouping.Text(c.cleanMessage(reason))
 }
 
 // sendDead captures e as an event of a dead process, in the trace of t unless t is nil. It reports whether the outbox
@@ -57,7 +100,7 @@ func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *capt
 // processors add stays.
 func (c *Client) finishDead(e *sentry.Event, hint *sentry.EventHint) *sentry.Event {
 	details := captureOf(hint)
-	if details == nil || details.dead == nil {
+	if !details.ofDead() {
 		return e
 	}
 	dead := details.dead

@@ -71,18 +71,21 @@ func (c *Client) chooseIntegrations(list []sentry.Integration) []sentry.Integrat
 	return kept
 }
 
+// through returns what the user's hook, if there is one, makes of v: v itself when the hook panics.
+func through[T any](c *Client, name string, hook func(*T) *T, v *T) *T {
+	out := v
+	if hook != nil && !c.call(name, func() { out = hook(v) }) {
+		return v
+	}
+	return out
+}
+
 // finishLog does for a log what finish does for an event.
 func (c *Client) finishLog(l *sentry.Log) *sentry.Log {
 	if !c.active() {
 		return nil
 	}
-	if hook := c.hooks.beforeSendLog; hook != nil {
-		given := l
-		if !c.call("ClientOptions.BeforeSendLog", func() { l = hook(given) }) {
-			l = given
-		}
-	}
-	if l != nil {
+	if l = through(c, "ClientOptions.BeforeSendLog", c.hooks.beforeSendLog, l); l != nil {
 		c.policy.Load().scrubber.Log(l)
 	}
 	return l
@@ -93,13 +96,7 @@ func (c *Client) finishMetric(m *sentry.Metric) *sentry.Metric {
 	if !c.active() {
 		return nil
 	}
-	if hook := c.hooks.beforeSendMetric; hook != nil {
-		given := m
-		if !c.call("ClientOptions.BeforeSendMetric", func() { m = hook(given) }) {
-			m = given
-		}
-	}
-	if m == nil {
+	if m = through(c, "ClientOptions.BeforeSendMetric", c.hooks.beforeSendMetric, m); m == nil {
 		return nil
 	}
 	// JSON can't hold such a value, and the whole batch would be lost.
@@ -147,18 +144,15 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 	details, p := captureOf(hint), c.policy.Load()
 	system := c.complete(e, details, p, hook != nil)
 	if hook != nil {
-		given := e
-		if !c.call(name, func() { e = hook(given, hint) }) {
-			e = given
-		}
-		if e == nil {
+		ours := func(e *sentry.Event) *sentry.Event { return hook(e, hint) }
+		if e = through(c, name, ours, e); e == nil {
 			return nil
 		}
 		if c.transport != nil {
 			system.Reclaim(e)
 		}
 	}
-	if e.ServerName == withheld || e.ServerName == c.host {
+	if e.ServerName == scrub.Host || e.ServerName == c.host {
 		e.ServerName = ""
 		if p.pii && !details.elsewhere() {
 			e.ServerName = c.host

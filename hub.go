@@ -2,29 +2,9 @@ package sentryconfig
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 
 	"github.com/getsentry/sentry-go"
 )
-
-// taskOf returns the task of c that a call with ctx belongs to, nil when there is none. An empty context, as slog.Info
-// and old code have it, means the only running task of a sequential runner.
-func (c *Client) taskOf(ctx context.Context) *TaskSpan {
-	if ctx == nil || ctx == context.Background() || ctx == context.TODO() {
-		return c.tasks.only.Load()
-	}
-	return c.taskIn(ctx)
-}
-
-// taskIn returns the innermost task of c in ctx, nil when there is none.
-func (c *Client) taskIn(ctx context.Context) *TaskSpan {
-	t := TaskSpanFromContext(ctx)
-	for t != nil && t.client != c {
-		t = t.outer
-	}
-	return t
-}
 
 // hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
 // the hub of t, which may have no span yet (see scopeHub), or the Client's own when t is nil.
@@ -105,77 +85,4 @@ func (c spanless) Value(key any) any {
 		return nil
 	}
 	return v
-}
-
-// tasks holds the tasks that run now.
-type tasks struct {
-	mu    sync.Mutex
-	roots []*TaskSpan
-	// beside is set, for good, once two tasks that aren't nested have run at the same time. From then on, a call
-	// without a task in its context may come from any of them.
-	beside bool
-	only   atomic.Pointer[TaskSpan] // the task for calls without one in their context; nil if that is ambiguous
-}
-
-func (l *tasks) add(t *TaskSpan) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := t.parent; p != nil {
-		p.mu.Lock()
-		p.children = append(p.children, t)
-		l.beside = l.beside || len(p.children) > 1
-		p.mu.Unlock()
-	} else {
-		l.roots = append(l.roots, t)
-		l.beside = l.beside || len(l.roots) > 1
-	}
-	l.findOnly()
-}
-
-func (l *tasks) remove(t *TaskSpan) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := t.parent; p != nil {
-		p.mu.Lock()
-		p.children = without(p.children, t)
-		p.mu.Unlock()
-	} else {
-		l.roots = without(l.roots, t)
-	}
-	l.findOnly()
-}
-
-func without(list []*TaskSpan, t *TaskSpan) []*TaskSpan {
-	for i, other := range list {
-		if other == t {
-			last := len(list) - 1
-			list[i], list[last] = list[last], nil
-			return list[:last]
-		}
-	}
-	return list
-}
-
-// findOnly stores the innermost task of the only running chain of tasks, or nil if there are several. l.mu is held.
-func (l *tasks) findOnly() {
-	if len(l.roots) != 1 || l.beside {
-		l.only.Store(nil)
-		return
-	}
-	t := l.roots[0]
-	for {
-		if t.job() != nil { // tasks of an engine run side by side, now or soon, here or elsewhere
-			l.only.Store(nil)
-			return
-		}
-		t.mu.Lock()
-		if len(t.children) != 1 {
-			t.mu.Unlock()
-			break
-		}
-		child := t.children[0]
-		t.mu.Unlock()
-		t = child
-	}
-	l.only.Store(t)
 }

@@ -44,17 +44,29 @@ const (
 	OutcomeCancelled                     // from outside: no event, status cancelled
 )
 
+// outcomes is what follows from each for the end of the attempt, and for what is reported of it.
+var outcomes = [...]struct {
+	name    string
+	checkIn sentry.CheckInStatus
+	status  sentry.SpanStatus // undefined: what follows from the error
+	verdict verdict
+}{
+	OutcomeFailed:         {name: "failed", checkIn: sentry.CheckInStatusError},
+	OutcomeRetried:        {"retried", sentry.CheckInStatusInProgress, 0, verdict{willRetry: true}},
+	OutcomeRetriedQuietly: {"retried", sentry.CheckInStatusInProgress, 0, verdict{quiet: true}},
+	OutcomePostponed:      {"postponed", sentry.CheckInStatusInProgress, sentry.SpanStatusOK, verdict{silent: true}},
+	OutcomeCancelled:      {"cancelled", sentry.CheckInStatusOK, sentry.SpanStatusCanceled, verdict{silent: true}},
+}
+
+// known reports whether o is one of the outcomes.
+func (o Outcome) known() bool { return o >= 0 && int(o) < len(outcomes) }
+
 // String returns the outcome as a transaction shows it in its data, under task.outcome.
 func (o Outcome) String() string {
-	switch o {
-	case OutcomeRetried, OutcomeRetriedQuietly:
-		return "retried"
-	case OutcomePostponed:
-		return "postponed"
-	case OutcomeCancelled:
-		return "cancelled"
+	if !o.known() {
+		o = OutcomeFailed
 	}
-	return "failed"
+	return outcomes[o].name
 }
 
 // byAttempt is the outcome of an error where only the attempt is known.
@@ -75,7 +87,7 @@ func (c *Client) classify(ctx context.Context, a *attempt, err error) Outcome {
 		return outcome
 	}
 	c.call("Job.Classify", func() {
-		if o := j.Classify(ctx, err); o >= OutcomeFailed && o <= OutcomeCancelled {
+		if o := j.Classify(ctx, err); o.known() {
 			outcome = o
 		}
 	})
@@ -131,17 +143,9 @@ func (t *TaskSpan) judge(ctx context.Context, err error) verdict {
 		return verdict{silent: true}
 	}
 	outcome := t.client.classify(ctx, t.attempt, err)
-	v := verdict{quiet: outcome == OutcomeRetriedQuietly, willRetry: outcome == OutcomeRetried}
-	checkIn, status := sentry.CheckInStatusError, sentry.SpanStatusUndefined
-	switch outcome {
-	case OutcomeRetried, OutcomeRetriedQuietly:
-		checkIn = sentry.CheckInStatusInProgress
-	case OutcomePostponed:
-		checkIn, status, v.silent = sentry.CheckInStatusInProgress, sentry.SpanStatusOK, true
-	case OutcomeCancelled:
-		checkIn, status, v.silent = sentry.CheckInStatusOK, sentry.SpanStatusCanceled, true
-	}
-	if !t.settle(outcome.String(), checkIn, status) { // by the engine, while it was classified
+	end := outcomes[outcome]
+	v := end.verdict
+	if !t.settle(end.name, end.checkIn, end.status) { // by the engine, while it was classified
 		v.silent = true
 	}
 	return v

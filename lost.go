@@ -10,7 +10,6 @@ import (
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/postmortem"
-	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
@@ -25,28 +24,15 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	if !c.reporting() {
 		return ""
 	}
-	taskType := work.TypeName(task.Type)
-	shown := sentry.Context{"task_type": taskType}
-	if task.Job == nil && task.Total > 0 {
-		shown["index"], shown["total"] = task.Index, task.Total
-	}
-	if task.Data != nil {
-		shown["data"] = safe.Value(task.Data, maxTaskDataBytes)
-	}
-	e := postmortem.Interrupted(taskType, shown, sentry.Context{"reported_by": "task engine"})
-	for key, value := range task.Tags {
-		if key != "" {
-			e.Tags[key] = value
-		}
-	}
+	task.Monitor = nil // a check-in is its own process's to make
+	t := c.newTask(task, engine.From(ctx))
+	shown := sentry.Context{}
+	t.describe(shown)
+	e := postmortem.Interrupted(t.taskType, shown, sentry.Context{"reported_by": "task engine"})
+	maps.Copy(e.Tags, t.noted)
 	var trace postmortem.Task
-	if job := task.Job; job != nil {
-		lost := attempt{job: job}
-		if a := engine.From(ctx); a != nil {
-			lost.identity = a.Identity
-		}
-		facts := lost.facts()
-		facts.Describe(shown)
+	if job := t.job(); job != nil {
+		facts := t.attempt.facts()
 		e.EventID = sentry.EventID(facts.InterruptedID())
 		postmortem.SetLevel(e, facts)
 		if parent, ok := sentry.ParseTraceParentContext([]byte(job.Trace)); ok {
@@ -56,13 +42,9 @@ func (c *Client) CaptureInterrupted(ctx context.Context, task Task) sentry.Event
 	maps.Copy(e.Tags, c.tags)
 	e.Timestamp, e.Environment = time.Now(), c.environment
 	scope, inTask := postmortem.Scope(c.client, outbox.Process{Environment: c.environment}, &trace)
-	details := &captureDetails{fingerprint: postmortem.Fingerprint(taskType),
+	details := &captureDetails{fingerprint: postmortem.Fingerprint(t.taskType),
 		dead: &deadDetails{tags: maps.Clone(e.Tags), inTask: inTask, op: work.OpProcess, elsewhere: true}}
-	id := c.captureDead(e, scope, details)
-	if id == nil || c.transport != nil && !details.stored {
-		return ""
-	}
-	return *id
+	return c.storedID(c.captureDead(e, scope, details), details)
 }
 
 // CaptureInterrupted reports that an attempt at a task never came back; see [Client.CaptureInterrupted].

@@ -1,13 +1,10 @@
 package sentryconfig
 
 import (
-	"crypto/tls"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"os"
-	"time"
 
 	"github.com/getsentry/sentry-go"
 
@@ -58,22 +55,7 @@ func httpClient(co *sentry.ClientOptions) (client *http.Client, closeIdle func()
 	if co.HTTPTransport != nil {
 		return &http.Client{Transport: co.HTTPTransport}, func() {}
 	}
-	// Not a clone of http.DefaultTransport, which the host may change or replace.
-	t := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: outbox.JudgeProxy,
-		ForceAttemptHTTP2:      true, // even with CaCerts
-		MaxIdleConnsPerHost:    outbox.Senders,
-		IdleConnTimeout:        90 * time.Second,
-	}
-	for _, proxy := range []string{co.HTTPProxy, co.HTTPSProxy} { // HTTPSProxy wins, as in sentry-go
-		if proxy != "" {
-			t.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
-		}
-	}
-	if co.CaCerts != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: co.CaCerts, MinVersion: tls.VersionTLS12}
-	}
+	t := outbox.NewTransport(cmp.Or(co.HTTPSProxy, co.HTTPProxy), co.CaCerts) // HTTPSProxy wins, as in sentry-go
 	return &http.Client{Transport: t}, t.CloseIdleConnections
 }
 
@@ -97,13 +79,17 @@ func (c *Client) openDisk() (outbox.Store, error) {
 	return disk, nil
 }
 
-func sameFolder(a, b string) bool {
-	one, err := os.Stat(a)
-	if a == "" || err != nil {
-		return false
+// watchCrashes makes the runtime write its crash output, with all goroutines, into a file of the outbox. A program that
+// has set a crash output of its own keeps it.
+func (c *Client) watchCrashes(disk *outbox.Disk) {
+	taken, err := c.crashes.Begin(disk.CrashFile)
+	switch {
+	case taken:
+		c.logger.Warn("sentryconfig: crashes of the process are not reported: the program has a crash output of its " +
+			"own (debug.SetCrashOutput), which it keeps; leave Options.CrashReports off")
+	case err != nil:
+		c.logger.Warn("sentryconfig: crashes of the process can't be reported", "error", err)
 	}
-	other, err := os.Stat(b)
-	return err == nil && os.SameFile(one, other)
 }
 
 // ExportOutbox writes the unsent events in the outbox folder dir to w, as a tar stream: for machines that are never

@@ -185,7 +185,7 @@ func NewLogHandler(next slog.Handler) slog.Handler { return newLogHandler(next, 
 // waiting stays, and an error names them; so does an envelope that this one is sending just now.
 func PurgeOutbox(dir string) error {
 	for _, c := range allClients() {
-		if c.box != nil && sameFolder(c.outboxDir, dir) {
+		if c.box != nil && c.box.In(dir) {
 			c.box.Clear()
 			c.dropKept()
 		}

@@ -49,10 +49,14 @@ type policy struct {
 
 // derive sets the fields that follow from the others. It costs a new scrubber.
 func (p policy) derive() *policy {
-	p.scrubber = scrub.New(scrubConfig(p.pii, p.secretKeys))
+	config := scrub.Config{SecretKeys: p.secretKeys, PII: p.pii}
 	if p.pii {
 		p.user = machine.User()
+	} else {
+		n := machine.ReadNames()
+		config.Homes, config.Users, config.Hosts, config.Dirs = n.Homes, n.Users, n.Hosts, n.Dirs
 	}
+	p.scrubber = scrub.New(config)
 	return &p
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
-	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/stuck"
 	"github.com/autoservice/sentryconfig/internal/tally"
 	"github.com/autoservice/sentryconfig/internal/work"
@@ -97,20 +96,27 @@ func TaskSpanFromContext(ctx context.Context) *TaskSpan {
 	return t
 }
 
-// startTask begins a task. The adapter's attempt is nil where there is none.
-func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Attempt) (context.Context, *TaskSpan) {
+// newTask returns task as it begins, before it has a place among others. The adapter's attempt is nil where there is
+// none.
+func (c *Client) newTask(task Task, adapters *engine.Attempt) *TaskSpan {
 	t := &TaskSpan{client: c, taskType: work.TypeName(task.Type), index: task.Index, total: max(task.Total, 0),
-		offs: c.offs.Load(), outer: TaskSpanFromContext(ctx), attempt: c.newAttempt(task, adapters)}
+		attempt: c.newAttempt(task, adapters), noted: tagsOf(task)}
 	if t.job() != nil {
 		t.index, t.total = 0, 0 // a queue has no end to count to
 	}
 	if task.Data != nil {
-		t.data = safe.Value(task.Data, maxTaskDataBytes)
+		t.data = work.Data(task.Data)
 	}
+	return t
+}
+
+// startTask begins a task. The adapter's attempt is nil where there is none.
+func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Attempt) (context.Context, *TaskSpan) {
+	t := c.newTask(task, adapters)
+	t.offs, t.outer = c.offs.Load(), TaskSpanFromContext(ctx)
 	if inner := c.taskIn(ctx); inner != nil {
 		t.parent = inner.running()
 	}
-	t.noted = tagsOf(task)
 
 	// The host's hub and span in ctx stay there. Ours are found by sentry-go only in a context of our own making.
 	hostHub, hostSpan := c.hostOf(ctx)
@@ -287,7 +293,7 @@ func (t *TaskSpan) SetData(key string, value any) {
 	if t.none() {
 		return
 	}
-	value = safe.Value(value, maxTaskDataBytes)
+	value = work.Data(value)
 	t.change(func(s *sentry.Span) { s.SetData(key, value) })
 }
 
@@ -431,26 +437,4 @@ func setOutcome(s *sentry.Span, status sentry.SpanStatus, outcome string) {
 	if outcome != "" {
 		s.SetData("task.outcome", outcome)
 	}
-}
-
-// cancelTasks ends the tasks that run while the Client is closed.
-func (c *Client) cancelTasks() {
-	c.tasks.mu.Lock()
-	running := append([]*TaskSpan(nil), c.tasks.roots...)
-	c.tasks.mu.Unlock()
-	for _, t := range running {
-		t.cancel()
-	}
-}
-
-func (t *TaskSpan) cancel() {
-	t.mu.Lock()
-	children := append([]*TaskSpan(nil), t.children...)
-	t.mu.Unlock()
-	for _, child := range children {
-		child.cancel()
-	}
-	t.imply(sentry.SpanStatusCanceled)
-	t.handBack()
-	t.finish()
 }

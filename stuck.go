@@ -3,7 +3,6 @@ package sentryconfig
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -43,7 +42,7 @@ func (c *Client) stuckTurn(now time.Duration) time.Duration {
 	}
 	due, awake := clock.Never, c.clock.Awake()
 	var late []*TaskSpan
-	for _, t := range c.runningTasks() {
+	for _, t := range c.tasks.running() {
 		age := t.began.Age(awake)
 		switch {
 		case t.reported.Load() || t.finished.Load() || t.offs != c.offs.Load():
@@ -60,20 +59,6 @@ func (c *Client) stuckTurn(now time.Duration) time.Duration {
 		c.armed.Store(true)
 	}
 	return due
-}
-
-// runningTasks returns the tasks that run now, outer tasks before the inner ones.
-func (c *Client) runningTasks() []*TaskSpan {
-	c.tasks.mu.Lock()
-	running := slices.Clone(c.tasks.roots)
-	c.tasks.mu.Unlock()
-	for i := 0; i < len(running); i++ { // the loop appends the inner tasks
-		t := running[i]
-		t.mu.Lock()
-		running = append(running, t.children...)
-		t.mu.Unlock()
-	}
-	return running
 }
 
 // reportStuck captures an event for each stuck task. One goroutine dump serves them all, because a dump stops the

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -134,9 +133,10 @@ func appendEvent(b []byte, e *sentry.Event) ([]byte, error) {
 		w.text("message", e.Message)
 		w.bracket('}')
 	}
-	w.breadcrumbs(e.Breadcrumbs)
-	w.exceptions(e.Exception)
-	w.threads(e.Threads)
+	// None of the breadcrumbs is nil: the scrubber has removed those.
+	w.list("breadcrumbs", len(e.Breadcrumbs), func(i int) { w.breadcrumb(e.Breadcrumbs[i]) })
+	w.list("exception", len(e.Exception), func(i int) { w.exception(&e.Exception[i]) })
+	w.list("threads", len(e.Threads), func(i int) { w.thread(&e.Threads[i]) })
 	if e.Request != nil {
 		w.request(e.Request)
 	}
@@ -256,43 +256,16 @@ func (w *wire) sdkPackage(p sentry.SdkPackage) {
 	w.bracket('}')
 }
 
-// Lists inside an event have the form that all servers read: {"values": […]}.
-
-func (w *wire) breadcrumbs(list []*sentry.Breadcrumb) {
-	if len(list) == 0 {
+// list writes a list inside an event, unless it is empty, in the form that all servers read: {"values": […]}.
+func (w *wire) list(key string, n int, part func(i int)) {
+	if n == 0 {
 		return
 	}
-	w.key("breadcrumbs")
+	w.key(key)
 	w.b = append(w.b, `{"values":[`...)
-	for _, b := range list { // never nil: the scrubber has removed those
+	for i := range n {
 		w.next()
-		w.breadcrumb(b)
-	}
-	w.b = append(w.b, `]}`...)
-}
-
-func (w *wire) exceptions(list []sentry.Exception) {
-	if len(list) == 0 {
-		return
-	}
-	w.key("exception")
-	w.b = append(w.b, `{"values":[`...)
-	for i := range list {
-		w.next()
-		w.exception(&list[i])
-	}
-	w.b = append(w.b, `]}`...)
-}
-
-func (w *wire) threads(list []sentry.Thread) {
-	if len(list) == 0 {
-		return
-	}
-	w.key("threads")
-	w.b = append(w.b, `{"values":[`...)
-	for i := range list {
-		w.next()
-		w.thread(&list[i])
+		part(i)
 	}
 	w.b = append(w.b, `]}`...)
 }
@@ -404,15 +377,11 @@ func (w *wire) frame(f *sentry.Frame) {
 	w.bracket('}')
 }
 
-// hostMark is the scrubber's replacement for the machine's hostname.
-const hostMark = "[host]"
-
-// request leaves out cookies, which the headers contain: servers with a schema reject them as a string. In a URL, the
-// brackets of hostMark would not be a valid host, so it is replaced.
+// request leaves out cookies, which the headers contain: servers with a schema reject them as a string.
 func (w *wire) request(r *sentry.Request) {
 	w.key("request")
 	w.bracket('{')
-	w.text("url", strings.ReplaceAll(r.URL, hostMark, "host"))
+	w.text("url", r.URL)
 	w.text("method", r.Method)
 	w.text("data", r.Data)
 	w.text("query_string", r.QueryString)

@@ -63,11 +63,9 @@ type wireException struct {
 	ThreadID uint64 `json:"thread_id,omitempty,string"`
 }
 
-// A wireRequest has its cookies among the headers alone: servers with a schema refuse a text of them. Its URL is one:
-// with the brackets of what stands for this machine's name it would have no valid host.
+// A wireRequest has its cookies among the headers alone: servers with a schema refuse a text of them.
 type wireRequest struct {
 	*sentry.Request
-	URL     string  `json:"url,omitempty"`
 	Cookies omitted `json:"cookies,omitempty"`
 }
 
@@ -85,7 +83,7 @@ func appendByReflection(b []byte, e *sentry.Event) ([]byte, error) {
 		w.Threads.Values = append(w.Threads.Values, &e.Threads[i])
 	}
 	if e.Request != nil {
-		w.Request = &wireRequest{Request: e.Request, URL: strings.ReplaceAll(e.Request.URL, hostMark, "host")}
+		w.Request = &wireRequest{Request: e.Request}
 	}
 	if !e.User.IsEmpty() {
 		w.User = &e.User

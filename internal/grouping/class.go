@@ -25,8 +25,8 @@ type Class struct {
 	Condition string // "" for none
 }
 
-// NoText is the class of an error that says nothing at all.
-const NoText = "error"
+// noText is the class of an error that says nothing at all.
+const noText = "error"
 
 // Rules say what the caller knows about errors. Each may be nil.
 type Rules struct {
@@ -244,5 +244,5 @@ func (w *classWalk) textClass(err error) string {
 	if class := Text(*message); class != "" {
 		return class
 	}
-	return NoText
+	return noText
 }

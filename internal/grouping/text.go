@@ -14,8 +14,8 @@ const (
 	headText = 40
 )
 
-// MaxMessage is how much of a message is looked at, in bytes. What a command printed into it costs no more than this.
-const MaxMessage = 4 << 10
+// maxMessage is how much of a message is looked at, in bytes. What a command printed into it costs no more than this.
+const maxMessage = 4 << 10
 
 // What Text puts in place of what differs between two events of one problem.
 const (
@@ -26,13 +26,13 @@ const (
 	holderQuoted = "<quoted>" // with its quotation marks
 )
 
-// Excerpt returns the beginning and the end of a message that is longer than MaxMessage bytes: more than Text looks at.
+// Excerpt returns the beginning and the end of a message that is longer than maxMessage bytes: more than Text looks at.
 func Excerpt(message string) string {
-	if len(message) <= MaxMessage {
+	if len(message) <= maxMessage {
 		return message
 	}
 	const gap = "\n…\n"
-	const half = (MaxMessage - len(gap)) / 2
+	const half = (maxMessage - len(gap)) / 2
 	return message[:half] + gap + message[len(message)-half:]
 }
 

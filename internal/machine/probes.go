@@ -63,7 +63,7 @@ func readProgram(pii bool, detected string) map[string]Values {
 			process["executable"], environment["executable_path"] = exe, exe
 		}
 		process["cmdline"] = safe.CutText(strings.Join(os.Args, " "), 2<<10)
-		if name, err := os.Hostname(); err == nil {
+		if name := Hostname(); name != "" {
 			device["name"] = name
 		}
 	}

@@ -221,7 +221,7 @@ func TestManyBarred(t *testing.T) {
 			o.Put(testRecord(each+i, 10))
 			time.Sleep(30 * time.Second)
 		}
-		if n := int(refused.Load()); n > each/5*3*Senders {
+		if n := int(refused.Load()); n > each/5*3*senders {
 			t.Errorf("%d refused in %d minutes", n, each)
 		}
 		c.respond(nil)

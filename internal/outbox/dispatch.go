@@ -12,7 +12,7 @@ const (
 	// their capture, a burst fills the line.
 	perSender = 8
 	// maxSenders bounds the requests under way with those that are stuck.
-	maxSenders = 4 * Senders
+	maxSenders = 4 * senders
 	// maxSuspects is how many envelopes that were not answered in time are tried again at once.
 	maxSuspects = 2
 	// rotate is after how many failures in a row another envelope is tried first: one that breaks connections must not
@@ -149,16 +149,16 @@ func (o *Outbox) stuck(now time.Duration) (n int) {
 func (o *Outbox) senders(now time.Duration) int {
 	stuck := o.stuck(now)
 	if stuck == 0 {
-		return Senders
+		return senders
 	}
 	oldest := now
 	for _, it := range o.queue.flying {
 		oldest = min(oldest, it.since)
 	}
 	if o.accepted > 0 && o.acceptAt > oldest-o.timing.suspect {
-		return min(Senders+stuck, maxSenders)
+		return min(senders+stuck, maxSenders)
 	}
-	return min(max(Senders, stuck+1), maxSenders)
+	return min(max(senders, stuck+1), maxSenders)
 }
 
 // slowAt is when the requests under way have become too slow to wait for. mu is held.

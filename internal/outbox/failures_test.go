@@ -196,7 +196,7 @@ func TestServerFails(t *testing.T) {
 				server := httptest.NewServer(w.sink)
 				defer server.Close()
 				var logs logBook
-				transport := &http.Transport{DialContext: w.DialContext, MaxIdleConnsPerHost: Senders}
+				transport := &http.Transport{DialContext: w.DialContext, MaxIdleConnsPerHost: senders}
 				o := openTest(t, server.URL, func(c *Config) {
 					c.OpenStore, c.Logger = open, slog.New(&logs)
 					c.Client, c.CloseIdle = &http.Client{Transport: transport}, transport.CloseIdleConnections
@@ -498,7 +498,7 @@ func TestDeadConnections(t *testing.T) {
 	var dead atomic.Bool
 	hold := make(chan struct{})
 	s.respond(func(string, http.ResponseWriter, *http.Request) bool { <-hold; return false })
-	transport := &http.Transport{MaxIdleConnsPerHost: Senders,
+	transport := &http.Transport{MaxIdleConnsPerHost: senders,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := new(net.Dialer).DialContext(ctx, network, addr)
 			return &mortal{Conn: c, dead: &dead, young: dead.Load()}, err
@@ -507,11 +507,11 @@ func TestDeadConnections(t *testing.T) {
 		c.Client, c.CloseIdle = &http.Client{Transport: transport}, transport.CloseIdleConnections
 		c.timing.retry, c.timing.retryMax = 10*time.Millisecond, 10*time.Millisecond
 	})
-	const n = perSender * Senders
+	const n = perSender * senders
 	for i := range n {
 		o.Put(testRecord(i, 10))
 	}
-	eventually(t, "all connections are in use", func() bool { return s.count() == Senders })
+	eventually(t, "all connections are in use", func() bool { return s.count() == senders })
 	close(hold)
 	if !o.Flush(within(time.Minute)) {
 		t.Fatal("Flush: false")

@@ -213,7 +213,7 @@ func killRound(t *testing.T, round int) (events, again, kills int) {
 	for _, n := range arrived {
 		again += n - 1
 	}
-	if again > kills*Senders {
+	if again > kills*senders {
 		t.Errorf("%d events came again, more than were in flight", again)
 	}
 	s.check(t)

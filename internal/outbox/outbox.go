@@ -43,8 +43,8 @@ type Config struct {
 	mayHang func() bool // nil: that of disk.System
 }
 
-// Senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
-const Senders = 8
+// senders is how many requests are under way at once: enough to fill a slow line, few enough for a small server.
+const senders = 8
 
 const (
 	// memoryBytes is the room in memory: a burst of 10,000 events and the program it happens in fit on a small machine.

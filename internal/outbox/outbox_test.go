@@ -253,7 +253,7 @@ func memoryTransport(h http.Handler) http.RoundTripper {
 
 // openTest opens an outbox that is closed at the end of the test.
 func openTest(t testing.TB, url string, change func(*Config)) *Outbox {
-	transport := &http.Transport{MaxIdleConnsPerHost: Senders}
+	transport := &http.Transport{MaxIdleConnsPerHost: senders}
 	cfg := Config{
 		URL: url, Auth: "Sentry auth", UserAgent: "test/1", SDK: `{"name":"test"}`,
 		Client: &http.Client{Transport: transport}, CloseIdle: transport.CloseIdleConnections,
@@ -488,7 +488,7 @@ func TestRoom(t *testing.T) {
 		for i, id := range got {
 			if id != eventIDOf(n-len(got)+i) && len(got) > 20 {
 				// Some requests were under way while others had to make room.
-				if i >= Senders || id > eventIDOf(n-len(got)+i) {
+				if i >= senders || id > eventIDOf(n-len(got)+i) {
 					t.Fatalf("the oldest go first; %dth of %d is %s", i, len(got), id)
 				}
 			}

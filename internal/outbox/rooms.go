@@ -1,10 +1,9 @@
 package outbox
 
 import (
-	"context"
+	"crypto/x509"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
@@ -50,7 +49,7 @@ func Export(dir string, w io.Writer) error { return disk.Export(dir, w) }
 // Purge is [disk.Purge].
 func Purge(dir string) error { return disk.Purge(dir) }
 
-// JudgeProxy is [wire.JudgeProxy].
-func JudgeProxy(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
-	return wire.JudgeProxy(ctx, proxy, connect, answer)
+// NewTransport is [wire.NewTransport] with a connection for each sender.
+func NewTransport(proxy string, roots *x509.CertPool) *http.Transport {
+	return wire.NewTransport(proxy, roots, senders)
 }

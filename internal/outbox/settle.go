@@ -128,7 +128,7 @@ func (o *Outbox) reject(it *item, s settlement) {
 		o.queue.putBack(it) // a Flush has begun since: the answer is from before, and it asks again
 		return
 	}
-	others := o.failedAlone(it, s.now) && len(o.queue.delayed) < Senders
+	others := o.failedAlone(it, s.now) && len(o.queue.delayed) < senders
 	it.tries = min(it.tries, 250) + rotate - 1 // there are 5 minutes to the next try: another goes first at once
 	it.retry = s.now + o.timing.rejected
 	o.upstream.err = s.Err

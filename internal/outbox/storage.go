@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
@@ -86,6 +87,16 @@ func (o *Outbox) diskFails(err error) {
 func (o *Outbox) diskWorks() {
 	o.disk.failed, o.disk.err = false, nil
 	o.resolved("disk", "sentryconfig: the outbox can be used again")
+}
+
+// In reports whether o keeps its records in dir.
+func (o *Outbox) In(dir string) bool {
+	ours, err := os.Stat(o.cfg.Dir)
+	if o.cfg.Dir == "" || err != nil {
+		return false
+	}
+	other, err := os.Stat(dir)
+	return err == nil && os.SameFile(ours, other)
 }
 
 func (o *Outbox) place() string {

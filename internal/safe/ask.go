@@ -157,15 +157,7 @@ func (k *keeper) attrs(attrs []slog.Attr) any {
 	if k.fair {
 		return k.fairMap(reflect.ValueOf(flat), all-len(attrs))
 	}
-	out := make(map[string]any, len(flat))
-	for key, v := range flat {
-		key = k.key(out, key)
-		out[key] = k.value(v)
-		if k.full() {
-			return nil
-		}
-	}
-	return out
+	return k.entries(flat)
 }
 
 func flatten(out map[string]any, attrs []slog.Attr, levels int) {

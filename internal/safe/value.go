@@ -189,6 +189,11 @@ func (k *keeper) mapAny(m map[string]any) any {
 	if !k.begin(len(m), minEntryBytes) {
 		return nil
 	}
+	return k.entries(m)
+}
+
+// entries copies m, which has room to begin with: nil once it is full.
+func (k *keeper) entries(m map[string]any) any {
 	out := make(map[string]any, len(m))
 	for key, v := range m {
 		key = k.key(out, key)

@@ -279,6 +279,8 @@ func TestEventDetails(t *testing.T) {
 			func(e *sentry.Event) any {
 				return []string{e.Exception[0].Mechanism.HelpLink, e.Exception[0].Mechanism.Source}
 			}},
+		{"the machine in the URL of a request", &sentry.Event{Request: &sentry.Request{URL: "http://box-1:8080/a"}}, `{"url":"http://host:8080/a"}`,
+			func(e *sentry.Event) any { return e.Request }},
 		{"method, cookies and query of a request", &sentry.Event{Request: &sentry.Request{Method: "GET 1", Cookies: "theme=dark; x=y", QueryString: "a=1&b=" + strings.Repeat("x", 2000) + "&c=2"}},
 			`{"query_string":"a=1\u0026…"}`, func(e *sentry.Event) any { return e.Request }},
 		{"headers together", &sentry.Event{Request: &sentry.Request{Headers: map[string]string{"A": strings.Repeat("x", 6000), "B": strings.Repeat("y", 6000), "C": "z"}}}, `[true,true,"z"]`, func(e *sentry.Event) any {

@@ -23,7 +23,7 @@ func (s *Scrubber) request(e *sentry.Event) {
 		return
 	}
 	r := *e.Request
-	r.URL = s.text(r.URL, protocol.MaxURLChars)
+	r.URL = strings.ReplaceAll(s.text(r.URL, protocol.MaxURLChars), Host, "host") // brackets make no valid host
 	r.Method = method(r.Method)
 	r.Data = s.text(r.Data, protocol.MaxMessageChars)
 	r.QueryString = cutQuery(s.text(r.QueryString, protocol.MaxMessageChars))

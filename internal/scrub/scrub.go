@@ -13,10 +13,12 @@ import (
 // Config says what is secret and what is personal, beside what always is.
 type Config = find.Config
 
-// Filtered stands where a secret was, Dir where the working folder or the program's was.
+// Filtered stands where a secret was, Dir where the working folder or the program's was, Host where the machine's name
+// was.
 const (
 	Filtered = find.Filtered
 	Dir      = find.Dir
+	Host     = find.Host
 )
 
 // A Scrubber removes secrets and, unless Config.PII was set, personal data. It is immutable and for concurrent use.

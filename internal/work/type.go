@@ -1,5 +1,5 @@
-// Package work describes a task to Sentry, beside its events: its type, the job that it is an attempt at, and the
-// monitor that gets its check-ins.
+// Package work describes a task to Sentry: its type, its data and what comes with an event as extra, the job that it is
+// an attempt at, and the monitor that gets its check-ins.
 package work
 
 import (

@@ -29,7 +29,7 @@ func ExportFrom(sys System, dir string, w io.Writer) error {
 	out := tar.NewWriter(w)
 	var unread []error
 	for _, folder := range folders {
-		x := exporter{sys: sys, folder: folder, out: out, files: map[string]bool{}, events: map[[16]byte]bool{}}
+		x := exporter{sys: sys, folder: folder, out: out, events: map[[16]byte]bool{}}
 		if err := x.run(); err != nil {
 			return err
 		}
@@ -41,87 +41,55 @@ func ExportFrom(sys System, dir string, w io.Writer) error {
 	return errors.Join(unread...)
 }
 
-// dsnFolders returns the folders below dir that are an outbox's; none when dir is missing.
-func dsnFolders(sys System, dir string) (folders []string, err error) {
-	entries, err := sys.ReadFolder(dir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	for _, entry := range entries {
-		if isNumber(entry.Name(), 16, 16) {
-			folders = append(folders, filepath.Join(dir, entry.Name()))
-		}
-	}
-	return folders, nil
-}
-
 // An exporter writes one DSN's envelopes.
 type exporter struct {
 	sys    System
 	folder string
 	out    *tar.Writer
-	files  map[string]bool   // names done
 	events map[[16]byte]bool // IDs done: a segment that is adopted meanwhile changes its name
 	n      int
 	buf    []byte
 	unread error // of the newest that couldn't be read
 }
 
+// run writes what can be read of the folder. It fails only when w does.
 func (x *exporter) run() error {
-	if _, err := x.sys.CheckFolder(x.folder); err != nil {
-		return err
-	}
-	for again := true; again; { // until no segment has been renamed under us
-		again = false
-		entries, err := x.sys.ReadFolder(x.folder)
+	var failed error
+	err := visit(x.sys, x.folder, func(path, _ string, kind kind) error {
+		if kind != kindSegment {
+			return nil
+		}
+		f, err := x.sys.Open(path, os.O_RDONLY)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return fmt.Errorf("outbox: %w", err)
-		}
-		for _, entry := range entries {
-			if _, kind := parseName(entry.Name()); kind != kindSegment || x.files[entry.Name()] {
-				continue
-			}
-			x.files[entry.Name()] = true
-			path := filepath.Join(x.folder, entry.Name())
-			f, err := x.sys.Open(path, os.O_RDONLY)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				again = true
-				continue
-			case err != nil:
-				x.unread = err
-				continue
-			}
-			err = x.segment(f, path)
-			_ = f.Close()
-			if err != nil {
 				return err
 			}
+			x.unread = err
+			return nil
 		}
+		defer func() { _ = f.Close() }()
+		failed = x.segment(f, path)
+		return failed
+	})
+	if failed == nil && err != nil {
+		x.unread = err
 	}
-	return nil
+	return failed
 }
 
-func (x *exporter) segment(f File, path string) error {
+func (x *exporter) segment(f File, path string) (failed error) {
 	info, err := f.Stat()
 	if err != nil {
 		x.unread = fmt.Errorf("outbox: %w", err)
 		return nil
 	}
-	var failed error
 	stretches, err := scan(f, info.Size(), func(e *store.Entry) {
 		if failed == nil {
 			failed = x.envelope(f, e)
 		}
 	})
-	if failed == nil && err != nil {
-		failed = fmt.Errorf("%w: %s", err, path)
+	if err != nil {
+		x.unread = fmt.Errorf("%w: %s", err, path)
 	}
 	for _, s := range stretches {
 		if s.unread != nil {

@@ -59,50 +59,27 @@ func Look(dir string) ([]Project, error) {
 	var projects []Project
 	for _, folder := range folders {
 		p := Project{Name: filepath.Base(folder)}
-		if _, err := sys.CheckFolder(folder); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			p.Unread = err
-		} else {
-			p.look(sys, folder)
-		}
+		p.look(sys, folder)
 		projects = append(projects, p)
 	}
 	return projects, nil
 }
 
-// look reads folder, again when a file vanished under it: an adopter renames segments.
 func (p *Project) look(sys System, folder string) {
-	done := map[string]bool{}
-	for range openTries {
-		entries, err := sys.ReadFolder(folder)
-		if err != nil {
-			if !errors.Is(err, fs.ErrNotExist) {
-				p.Unread = fmt.Errorf("outbox: %w", err)
-			}
-			break
+	err := visit(sys, folder, func(path, stem string, kind kind) error {
+		err := p.file(sys, path, stem, kind)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return err
+		case errors.Is(err, errFuture):
+			p.Newer++
+		case err != nil:
+			p.Unread = err
 		}
-		vanished := false
-		for _, entry := range entries {
-			stem, kind := parseName(entry.Name())
-			if kind == kindForeign || kind == kindNew || done[entry.Name()] {
-				continue
-			}
-			done[entry.Name()] = true
-			err := p.file(sys, filepath.Join(folder, entry.Name()), stem, kind)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				vanished = true
-			case errors.Is(err, errFuture):
-				p.Newer++
-			case err != nil:
-				p.Unread = err
-			}
-		}
-		if !vanished {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		p.Unread = err
 	}
 	seen := map[[16]byte]bool{} // a segment that was renamed between two readings is met twice
 	p.Waiting = slices.DeleteFunc(p.Waiting, func(w *Waiting) bool {

@@ -3,8 +3,10 @@ package disk
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"maps"
@@ -112,6 +114,59 @@ func TestExport(t *testing.T) {
 	}
 	if _, err := tar.NewReader(&empty).Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("of a missing folder: %v", err)
+	}
+}
+
+// TestExportWithoutWhatCannotBeRead: a folder that is not safe to use and a segment of a newer version cost themselves
+// alone. The stream has the rest and is complete.
+func TestExportWithoutWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(folder, segment string) error{
+		"folder": func(folder, _ string) error {
+			return errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600))
+		},
+		"segment": func(_, segment string) error {
+			b, err := os.ReadFile(segment)
+			if err != nil {
+				return err
+			}
+			binary.LittleEndian.PutUint32(b[8:], segmentVersion+1)
+			binary.LittleEndian.PutUint32(b[12:], crc32.Checksum(b[:12], castagnoli))
+			return os.WriteFile(segment, b, 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := twoProjects(t)
+			folders, err := dsnFolders(osSystem{}, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			segments, err := filepath.Glob(filepath.Join(folders[0], "*.seg"))
+			if err != nil || len(segments) != 1 {
+				t.Fatal(segments, err)
+			}
+			if err := spoil(folders[0], segments[0]); err != nil {
+				t.Fatal(err)
+			}
+			var b bytes.Buffer
+			if err := Export(dir, &b); err == nil || !strings.Contains(err.Error(), folders[0]) {
+				t.Errorf("the error is %v, want one that names %s", err, folders[0])
+			}
+			n := 0
+			r := tar.NewReader(bytes.NewReader(b.Bytes()))
+			for ; ; n++ {
+				h, err := r.Next()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil || path.Dir(h.Name) != filepath.Base(folders[1]) {
+					t.Fatal(h, err)
+				}
+			}
+			if end := make([]byte, 1024); n < 2 || !bytes.HasSuffix(b.Bytes(), end) { // a tar stream ends in zeros
+				t.Errorf("%d files in a stream of %d bytes", n, b.Len())
+			}
+		})
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -132,21 +131,4 @@ func (e *Endpoint) request(ctx context.Context, body *wireBody) (*http.Request, 
 		req.Header.Set("Content-Encoding", "gzip")
 	}
 	return req, nil
-}
-
-// A proxyError is a proxy's answer when it doesn't let a request for https through.
-type proxyError struct {
-	status int
-	text   string
-}
-
-func (e *proxyError) Error() string { return "the proxy answers with HTTP status " + e.text }
-
-// JudgeProxy is for http.Transport.OnProxyConnectResponse. Without it net/http tells of a proxy that refuses by an
-// error that is no more than the text of the proxy's status line, which each kind of proxy words as it likes.
-func JudgeProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode == http.StatusOK {
-		return nil
-	}
-	return &proxyError{answer.StatusCode, answer.Status}
 }

@@ -84,7 +84,7 @@ func judgeError(err error) Verdict {
 	if !errors.As(err, &wrapped) {
 		return Unreachable
 	}
-	// The user's own client has no JudgeProxy.
+	// The user's own client has no judgeProxy.
 	for _, status := range []int{
 		http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound,
 	} {

@@ -13,6 +13,9 @@ const Filtered = "[Filtered]"
 // Dir stands where the working folder or the program's was.
 const Dir = "[dir]"
 
+// Host stands where the machine's name was.
+const Host = "[host]"
+
 // CutMark ends a text whose rest was cut off.
 const CutMark = "…"
 

@@ -112,7 +112,7 @@ func patternParts(s *Finder) (parts []string) {
 		properties[:], escapedSeparators[:], marks[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
-		{Filtered, Dir, hostMark, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
+		{Filtered, Dir, Host, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
 		{"/home/", "/Users/", `C:\Users\`, `C:\Documents and Settings\`, "/a/a", "anyone", "box-1", "C:"},
 		{"%2f", "%5c", `\u00e9`},
 		{"'", `"`, "`", `\'`, `\"`, "\\`", `\\"`, `\\\"`, "''", `""`},

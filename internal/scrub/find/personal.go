@@ -12,8 +12,6 @@ import (
 // What stands in place of personal data.
 const (
 	homeMark = "~"
-	dirMark  = Dir
-	hostMark = "[host]"
 	userMark = "[user]"
 )
 
@@ -67,21 +65,21 @@ func newPersonal(c Config) *personal {
 		p.addFolder(home, homeMark, 1)
 	}
 	for _, dir := range c.Dirs {
-		p.addFolder(dir, dirMark, 2) // one element, as /srv, names nobody
+		p.addFolder(dir, Dir, 2) // one element, as /srv, names nobody
 	}
 	slices.SortStableFunc(p.folders, func(a, b folder) int { return cmp.Compare(len(b.elements), len(a.elements)) })
 	for _, name := range c.Users {
 		// Windows' DOMAIN\name; the domain is the machine's name or its owner's.
 		if i := strings.LastIndexByte(name, '\\'); i >= 0 {
-			p.addWord(name[:i], hostMark)
+			p.addWord(name[:i], Host)
 			name = name[i+1:]
 		}
 		p.addWord(name, userMark)
 	}
 	for _, name := range c.Hosts {
-		p.addWord(name, hostMark)
+		p.addWord(name, Host)
 		short, _, _ := strings.Cut(name, ".")
-		p.addWord(short, hostMark)
+		p.addWord(short, Host)
 	}
 	slices.SortStableFunc(p.words, func(a, b ownName) int { return cmp.Compare(len(b.text), len(a.text)) })
 	return p
@@ -558,7 +556,7 @@ var everyones = [...]string{
 	"~", ".", "..", "...", "public", "shared", userMark, "default", "all users", "default user",
 }
 
-var marks = [...]string{Filtered, hostMark, userMark, dirMark, mailMark, macMark, sidMark}
+var marks = [...]string{Filtered, Host, userMark, Dir, mailMark, macMark, sidMark}
 
 // names reports whether name, in any case, is one that is replaced.
 func (p *personal) names(name string) bool {
@@ -603,7 +601,7 @@ func goesOn(t string, i, end int) bool {
 func isMeant(t string, i, end int, mark string) bool {
 	behind := i > 0 && t[i-1] == '\\'
 	server := i > 1 && behind && t[i-2] == '\\' || i > 2 && t[i-1] == '/' && t[i-2] == '/' && t[i-3] == ':'
-	if mark == hostMark {
+	if mark == Host {
 		return server || end < len(t) && t[end] == '\\' && (i == 0 || t[i-1] == ' ' || t[i-1] == '"' || t[i-1] == '\'')
 	}
 	return !server && behind && i > 1 && isTokenByte(t[i-2]) && (end == len(t) || t[end] != '\\') &&
