@@ -1,12 +1,15 @@
 package sentryconfig_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,6 +91,26 @@ func talkativeTask(c *sentryconfig.Client, f func(string)) (failure sentry.Event
 }
 
 // Whichever callback panics, each time it is called, all that was captured arrives.
+// TestEventProcessorPanics: what a panicking event processor of the host program costs is counted.
+func TestEventProcessorPanics(t *testing.T) {
+	var logs bytes.Buffer
+	server := start(t, sentryconfig.Options{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+	sentry.CurrentHub().Client().AddEventProcessor(func(*sentry.Event, *sentry.EventHint) *sentry.Event {
+		panic("a processor that panics")
+	})
+	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "backup", 0, 1, nil)
+	if id := sentryconfig.CaptureTaskException(ctx, errors.New("x"), "", nil, nil); id != "" {
+		t.Errorf("ID %s of an event that is lost", id)
+	}
+	span.Finish()
+	if s := sentryconfig.ReadStats(); s.DroppedBy["event_processor"] != 2 || s.Captured != 0 {
+		t.Errorf("an event and a transaction are lost: %+v", s)
+	}
+	if !strings.Contains(logs.String(), "a processor that panics") || len(server.Events()) > 0 {
+		t.Errorf("events %d, log %s", len(server.Events()), &logs)
+	}
+}
+
 func TestCallbacksThatPanic(t *testing.T) {
 	for _, name := range callbackNames {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/grouping"
 	"github.com/autoservice/sentryconfig/internal/machine"
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 	"github.com/autoservice/sentryconfig/internal/work"
@@ -253,12 +254,20 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() { sent = hub.CaptureEventWithHint(e, hint) }) {
 		// Without the scope, and so without its event processors, one of which has panicked.
-		c.call("an event processor", func() { sent = c.client.CaptureEvent(e, hint, nil) })
+		c.process(outbox.CategoryError, func() { sent = c.client.CaptureEvent(e, hint, nil) })
 	}
 	if details.held {
 		return heldBack
 	}
 	return c.storedID(sent, details)
+}
+
+// process runs f, which passes one item to sentry-go. If an event processor of the host program panics, the item is lost
+// and counted.
+func (c *Client) process(kind outbox.Category, f func()) {
+	if !c.call("an event processor", f) {
+		c.discard("event_processor", kind, 1)
+	}
 }
 
 // storedID is the ID that sentry-go has sent an event with, "" unless the outbox, or the user's own transport, has it.

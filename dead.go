@@ -91,7 +91,7 @@ func (c *Client) sendDead(e *sentry.Event, fingerprint []string, dead outbox.Dea
 func (c *Client) captureDead(e *sentry.Event, scope *sentry.Scope, details *captureDetails) (id *sentry.EventID) {
 	hint := &sentry.EventHint{Context: &captureContext{c.background, details}}
 	hub := sentry.NewHub(c.client, scope)
-	c.call("an event processor", func() { id = hub.CaptureEventWithHint(e, hint) })
+	c.process(outbox.CategoryError, func() { id = hub.CaptureEventWithHint(e, hint) })
 	return id
 }
 

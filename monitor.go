@@ -8,6 +8,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/envelope"
+	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
@@ -106,5 +107,5 @@ func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duratio
 		return
 	}
 	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}
-	c.call("an event processor", func() { c.client.CaptureCheckIn(checkIn, m.Config, t.sentryHub().Scope()) })
+	c.process(outbox.CategoryMonitor, func() { c.client.CaptureCheckIn(checkIn, m.Config, t.sentryHub().Scope()) })
 }

@@ -46,14 +46,14 @@ func (c *Client) noiseTurn(now time.Duration) time.Duration {
 }
 
 // dropKept drops the held-back events, as PurgeOutbox does with the events in the outbox.
-func (c *Client) dropKept() { c.discard(reasonPurged, len(c.noise.All())) }
+func (c *Client) dropKept() { c.discard(reasonPurged, outbox.CategoryError, len(c.noise.All())) }
 
 // sendKept sends events that were held back. They are already scrubbed and complete.
 func (c *Client) sendKept(kept ...*noise.Kept) {
 	for _, k := range kept {
 		switch {
 		case k.Personal && !c.policy.Load().pii: // personal data was switched off after the capture
-			c.discard(reasonPurged, 1)
+			c.discard(reasonPurged, outbox.CategoryError, 1)
 		case !c.active():
 			c.discardHeld(1)
 		default:
@@ -66,11 +66,11 @@ func (c *Client) sendKept(kept ...*noise.Kept) {
 const reasonPurged = "before_send"
 
 // discardHeld counts n held-back events that will never be sent.
-func (c *Client) discardHeld(n int) { c.discard("sample_rate", n) }
+func (c *Client) discardHeld(n int) { c.discard("sample_rate", outbox.CategoryError, n) }
 
-// discard counts n events for the client reports.
-func (c *Client) discard(reason string, n int) {
+// discard counts n lost items for the client reports.
+func (c *Client) discard(reason string, kind outbox.Category, n int) {
 	if c.box != nil {
-		c.box.Discard(reason, outbox.CategoryError, n)
+		c.box.Discard(reason, kind, n)
 	}
 }

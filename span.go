@@ -412,7 +412,7 @@ func (t *TaskSpan) end(status sentry.SpanStatus, outcome string) {
 	}
 	scope.SetSpan(s)
 	if t.parent == nil {
-		t.client.call("a hook of a transaction", s.Finish)
+		t.client.process(outbox.CategoryTransaction, s.Finish)
 		scope.SetSpan(s) // in a transaction of the host's, Finish has put the span around this one there
 	}
 }

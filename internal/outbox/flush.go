@@ -110,7 +110,7 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.opening() {
 		return // and begins with a look
 	}
-	if !o.usable() {
+	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
 	if o.disk.looks >= f.looks && !f.ended && o.disk.unread.Count > 0 && f.looks > 0 && f.rereads < maxRereads {

@@ -9,6 +9,9 @@ import (
 
 // dsnFolders returns the folders below dir that are an outbox's; none when dir is missing.
 func dsnFolders(sys System, dir string) (folders []string, err error) {
+	if dir == "" { // it would be taken for one in which nothing waits
+		return nil, errors.New("outbox: the name of the folder is empty; want that of Options.OutboxDir")
+	}
 	entries, err := sys.ReadFolder(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
