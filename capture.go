@@ -262,8 +262,8 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	return c.storedID(sent, details)
 }
 
-// process runs f, which passes one item to sentry-go. If an event processor of the host program panics, the item is lost
-// and counted.
+// process runs f, which passes one item to sentry-go. If an event processor of the host program panics, the item is
+// lost and counted.
 func (c *Client) process(kind outbox.Category, f func()) {
 	if !c.call("an event processor", f) {
 		c.discard("event_processor", kind, 1)

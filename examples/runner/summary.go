@@ -98,8 +98,8 @@ func showDelivery(w io.Writer, s sentryconfig.Stats, outbox string) {
 	_, _ = io.WriteString(w, b.String())
 }
 
-// unusable is what Stats.LastError says of an outbox that can't be used. Stats don't tell what waits in memory from what
-// waits on disk.
+// unusable is what Stats.LastError says of an outbox that can't be used. Stats don't tell what waits in memory from
+// what waits on disk.
 const unusable = "can't be used, events wait in memory"
 
 // outboxState says what waits in the outbox and what has arrived from earlier runs. The package counts envelopes of all
@@ -107,8 +107,8 @@ const unusable = "can't be used, events wait in memory"
 func outboxState(s sentryconfig.Stats) string {
 	state := "nothing waits"
 	if s.Pending > 0 && s.LastError != nil && strings.Contains(s.LastError.Error(), unusable) {
-		return fmt.Sprintf("can't be used; the %d that waited in memory are lost, and what earlier runs left was not read",
-			s.Pending)
+		return fmt.Sprintf("can't be used; the %d that waited in memory are lost, "+
+			"and what earlier runs left was not read", s.Pending)
 	}
 	if s.Pending > 0 {
 		state = fmt.Sprintf("%d wait (%.1f KiB), the oldest since %s",

@@ -116,7 +116,8 @@ func namesCode(s string, i int) bool {
 // namesProgram reports whether what is quoted at i is a command that exists, whose program says what went wrong.
 func namesProgram(s string, i int) bool {
 	word := wordBefore(s, i)
-	return isOneOf(word, " command ") && !isOneOf(wordBefore(s, strings.LastIndex(s[:i], word)), " unknown invalid such ")
+	before := wordBefore(s, strings.LastIndex(s[:i], word))
+	return isOneOf(word, " command ") && !isOneOf(before, " unknown invalid such ")
 }
 
 // isCode reports whether s can be the code behind such a word: an integer, hex, or capitals and digits.

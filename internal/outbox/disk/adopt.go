@@ -290,14 +290,17 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		return
 	}
 	told, before, torn := readTold(f), a.Adopted, a.torn
-	found := int64(0)
+	left, found, cut := told, int64(0), false
 	for _, entry := range segments {
-		if a.ctx.Err() != nil { // the next process goes on
-			_, _ = f.WriteAt(make([]byte, 8), toldOffset) // what was told is no longer true
-			_ = f.Close()
-			return
+		if cut = a.ctx.Err() != nil; cut { // the next process goes on
+			break
 		}
-		n, err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name()))
+		n, err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name()), func(s *segment) {
+			if left.ok { // never is more told than waits there, as the process itself did it
+				left.records, left.bytes = max(0, left.records-int64(s.waiting)), max(0, left.bytes-s.bytes)
+				_, _ = f.WriteAt(appendTold(left), toldOffset)
+			}
+		})
 		if found += n; err != nil {
 			d.unusable(a, filepath.Join(d.dir, entry.Name()), err)
 			if errors.Is(err, errFuture) {
@@ -305,9 +308,17 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 			}
 		}
 	}
-	if a.Damaged > before.Damaged && told.ok && a.Unread.Count == before.Unread.Count {
-		least := min(1, a.Damaged-before.Damaged-(a.torn-torn))
-		a.Damaged = before.Damaged + max(least, int(told.records-found)) // what is damaged is what is missing
+	if damage := a.Damaged - before.Damaged; damage > 0 && told.ok && a.Unread.Count == before.Unread.Count {
+		least, missing := min(1, damage-(a.torn-torn)), int(told.records-found)
+		if cut {
+			missing = 0 // it isn't known which are, nor will the next process know
+			_, _ = f.WriteAt(appendTold(toldNothing), toldOffset)
+		}
+		a.Damaged = before.Damaged + max(least, missing) // what is damaged is what is missing
+	}
+	if cut {
+		_ = f.Close()
+		return
 	}
 	if told.ok && len(segments) > 0 {
 		_, _ = f.WriteAt(appendTold(toldNothing), toldOffset) // it is ours now, and we tell
@@ -372,8 +383,9 @@ func (d *Store) giveUpOld(s *segment, path string) (count int) {
 }
 
 // adoptSegment makes a dead process's segment one of ours, and returns how many records wait there. Renaming it is what
-// makes the adoption whole: before, it is the dead process's, and after, it is ours, whenever we die.
-func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
+// makes the adoption whole: before, it is the dead process's, and after, it is ours, whenever we die. taking is called
+// before that.
+func (d *Store) adoptSegment(a *adoption, path string, taking func(*segment)) (n int64, err error) {
 	if strings.HasSuffix(path, ".new") { // it died as it rewrote a segment, which is there still
 		return 0, d.sys.Remove(path)
 	}
@@ -408,6 +420,7 @@ func (d *Store) adoptSegment(a *adoption, path string) (n int64, err error) {
 	if time.Since(info.ModTime()).Abs() < unsyncedFor {
 		_ = f.Sync() // its process may have died before it did
 	}
+	taking(s)
 	if err := d.take(s, path); err != nil {
 		return 0, err
 	}

@@ -221,8 +221,8 @@ func (h *hand) expire() {
 		h.arm(now, left)
 		return
 	}
-	// It may be the process that had no time: then no thread of it waits for the disk, or, where that can't be told, its
-	// timers are late as well. And a call that was made needs a moment to end.
+	// It may be the process that had no time: then no thread of it waits for the disk, or, where that can't be told,
+	// its timers are late as well. And a call that was made needs a moment to end.
 	switch {
 	case h.excuse < maxStarved && !h.mayHang(), now.Sub(h.due) > h.limit/8 && h.excuse < maxExcuses:
 		h.excuse++

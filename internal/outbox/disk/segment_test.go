@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // makeSegment is a segment of n records, with the offsets of their ends.
@@ -328,4 +329,77 @@ func FuzzReadJournal(f *testing.F) {
 			t.Errorf("%d tasks in one slot", len(tasks))
 		}
 	})
+}
+
+// A killer is the real system, and calls killed once, after a process has taken over a segment of a dead one.
+type killer struct {
+	System
+	killed func()
+}
+
+func (k *killer) Rename(from, to string) error {
+	err := k.System.Rename(from, to)
+	if strings.HasSuffix(to, ".seg") && k.killed != nil {
+		k.killed()
+		k.killed = nil
+	}
+	return err
+}
+
+// copyFolder copies a folder of ours: the copy is that of processes that were killed, for it has no locks.
+func copyFolder(t *testing.T, dir string) (left string) {
+	t.Helper()
+	left = t.TempDir()
+	must(t, os.CopyFS(left, os.DirFS(dir)))
+	must(t, filepath.Walk(left, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.IsDir() {
+			return os.Chmod(path, 0o700) //nolint:gosec // a folder
+		}
+		return errors.Join(err, os.Chmod(path, 0o600))
+	}))
+	return left
+}
+
+// TestKilledWhileItAdopts: what the dead adopter of a dead process has taken over isn't missing there. It would be
+// counted as lost beside a torn end, which a kill leaves and costs nothing.
+func TestKilledWhileItAdopts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := openTestDisk(dir)
+	must(t, err)
+	for i := range 10 {
+		r := testRecord(i, 100)
+		if i%2 > 0 {
+			r = ofCategory(r, protocol.CategoryTransaction) // in another segment
+		}
+		_, err := first.Put(r)
+		must(t, err)
+	}
+	must(t, first.Sync()) // which tells how much waits
+	dir = copyFolder(t, dir)
+	must(t, first.Close())
+	segments, err := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	if must(t, err); len(segments) != 2 {
+		t.Fatalf("segments: %q", segments)
+	}
+	for _, path := range segments {
+		b, err := os.ReadFile(path)
+		must(t, err)
+		must(t, os.WriteFile(path, append(b, b[segmentHeader:segmentHeader+recordHead/2]...), 0o600))
+	}
+	k := &killer{System: osSystem{}}
+	k.killed = func() { dir = copyFolder(t, dir) }
+	second, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: k})
+	must(t, err)
+	_, err = adopted(second)
+	must(t, err)
+	must(t, second.Close())
+	third, err := openTestDisk(dir)
+	must(t, err)
+	defer func() { _ = third.Close() }()
+	found := 0
+	met, err := third.Adopt(context.Background(), func(entries []*store.Entry) { found += len(entries) })
+	if err != nil || found != 10 || met.Damaged > 0 {
+		t.Errorf("%d of 10 found, %d damaged, %v", found, met.Damaged, err)
+	}
 }

@@ -21,8 +21,9 @@ type System interface {
 	Remove(path string) error
 	// SyncFolder makes names of new files in path safe from a power cut.
 	SyncFolder(path string) error
-	// MayHang reports whether any thread of the process waits for the disk, syncs apart. False: what takes so long waits
-	// for a processor, as on a busy machine. It says true where it can't tell, and never waits for the disk itself.
+	// MayHang reports whether any thread of the process waits for the disk, syncs apart. False: what takes so long
+	// waits for a processor, as on a busy machine. It says true where it can't tell, and never waits for the disk
+	// itself.
 	MayHang() bool
 }
 
