@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // TestEveryOption: an option can be read from JSON, makes other settings, is changed by Reconfigure or refused by its
-// name, and has its row in docs/options.md.
+// name, has its row in docs/options.md, and is known to the runner, which finds misspelt ones.
 func TestEveryOption(t *testing.T) {
 	functions := map[string]bool{"Expected": true, "ErrorClass": true, "Logger": true, "ClientOptions": true}
 	others := map[string]struct{ name, value string }{
@@ -39,6 +40,12 @@ func TestEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runner, err := os.ReadFile(filepath.Join("examples", "runner", "input.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, known, _ := strings.Cut(string(runner), "\nvar configNames")
+	known, _, _ = strings.Cut(known, "\n}")
 	base := sentryconfig.Options{Release: "a@1", Environment: "production", OutboxDir: t.TempDir(),
 		Enabled: sentry.Set(true)}
 	server := start(t, base)
@@ -63,6 +70,9 @@ func TestEveryOption(t *testing.T) {
 		case !inJSON:
 			t.Errorf("Options.%s: add its JSON name to UnmarshalJSON, what it means to resolve, and a row here", field)
 			continue
+		}
+		if !strings.Contains(known, strconv.Quote(other.name)) {
+			t.Errorf("configNames in examples/runner/input.go lacks %q", other.name)
 		}
 		changed := base
 		if err := json.Unmarshal(fmt.Appendf(nil, `{%q: %s}`, other.name, other.value), &changed); err != nil {

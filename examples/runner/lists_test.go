@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -240,22 +239,5 @@ func TestDocumentation(t *testing.T) {
 				t.Errorf("parameter %s of %s is not described: add it to README.md", p.name, kind)
 			}
 		}
-	}
-}
-
-// TestConfigNames: the options of sentry_config are those of the package, as its page has them.
-func TestConfigNames(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "options.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `[A-Z]\\w+` \\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
-		names = append(names, m[1])
-	}
-	slices.Sort(names)
-	if known := slices.Sorted(slices.Values(configNames)); !slices.Equal(names, known) {
-		t.Errorf("docs/options.md has the names %q, configNames in input.go %q", names, known)
 	}
 }

@@ -143,7 +143,7 @@ func FuzzNote(f *testing.F) {
 		want := Task{Type: text, Index: n, Total: n, Started: time.Unix(int64(n), 1).UTC(), PII: n > 0, TraceID: id,
 			SpanID: queue, Outer: text, Tags: map[string]string{queue: id},
 			Job: &Job{System: text, Queue: queue, ID: id, Attempt: n, MaxAttempts: -n, Identity: text}}
-		*want.Job = want.Job.Fit()
+		*want.Job, want.Tags = want.Job.Fit(), fitting(want.Tags)
 		if year := want.Started.Year(); len(text) > maxText || year < 0 || year > 9999 {
 			t.Skip()
 		}
