@@ -298,7 +298,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		n, err := d.adoptSegment(a, filepath.Join(d.dir, entry.Name()), func(s *segment) {
 			if left.ok { // never is more told than waits there, as the process itself did it
 				left.records, left.bytes = max(0, left.records-int64(s.waiting)), max(0, left.bytes-s.bytes)
-				_, _ = f.WriteAt(appendTold(left), toldOffset)
+				_ = left.write(f)
 			}
 		})
 		if found += n; err != nil {
@@ -312,7 +312,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		least, missing := min(1, damage-(a.torn-torn)), int(told.records-found)
 		if cut {
 			missing = 0 // it isn't known which are, nor will the next process know
-			_, _ = f.WriteAt(appendTold(toldNothing), toldOffset)
+			_ = toldNothing.write(f)
 		}
 		a.Damaged = before.Damaged + max(least, missing) // what is damaged is what is missing
 	}
@@ -321,7 +321,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 		return
 	}
 	if told.ok && len(segments) > 0 {
-		_, _ = f.WriteAt(appendTold(toldNothing), toldOffset) // it is ours now, and we tell
+		_ = toldNothing.write(f) // it is ours now, and we tell
 	}
 	c := d.examine(a, stem, f)
 	if a.ctx.Err() != nil { // it may not have been read whole

@@ -452,7 +452,7 @@ func (j *Journal) start(f File) error {
 	}
 	_, err = f.WriteAt(appendPart(nil, 0, meta[:min(len(meta), noteOffset-partHead)], nil), 0)
 	if err == nil {
-		_, err = f.WriteAt(appendTold(toldNothing), toldOffset)
+		err = toldNothing.write(f)
 	}
 	j.file = f
 	return err
@@ -514,7 +514,7 @@ func (j *Journal) close(sys System, left told) (err error) {
 	}
 	_ = j.file.Truncate(0) // should it not be removed, it tells of no tasks
 	if left.records > 0 {
-		_, err = j.file.WriteAt(appendTold(left), toldOffset)
+		err = left.write(j.file)
 	}
 	if left.records == 0 || err != nil {
 		err = sys.Remove(j.path)

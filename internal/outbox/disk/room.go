@@ -49,6 +49,12 @@ func appendTold(t told) []byte {
 	return binary.LittleEndian.AppendUint64(nil, n)
 }
 
+// write puts t into the journal of the process that it is told of.
+func (t told) write(journal io.WriterAt) error {
+	_, err := journal.WriteAt(appendTold(t), toldOffset)
+	return err
+}
+
 // readTold reads what a journal tells. Programs of before tell nothing.
 func readTold(journal io.ReaderAt) told {
 	var b [8]byte
