@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -192,7 +193,7 @@ func killRound(t *testing.T, round int) (events, again, kills int) {
 
 	var logs logBook
 	o := openTest(t, server.URL, func(c *Config) {
-		c.OpenStore = func() (Store, error) { return openTestDisk(dir) }
+		c.OpenStore, c.Logger = func() (Store, error) { return openTestDisk(dir) }, slog.New(&logs)
 		c.timing.request = 30 * time.Second
 	})
 	if !o.Flush(within(time.Minute)) {

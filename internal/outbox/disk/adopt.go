@@ -174,7 +174,8 @@ func (d *Store) Adopt(ctx context.Context, found func([]*store.Entry)) (store.Ad
 	return a.Adopted, nil
 }
 
-// maxDead bounds the journals of dead processes that are open at once.
+// maxDead bounds the dead processes that are taken over at once, and those that are told at once: the journals of both
+// are open.
 const maxDead = 64
 
 // tellDead reports what dead processes were doing, and forgets it.
@@ -254,11 +255,11 @@ func (d *Store) look(a *adoption) error {
 		return fmt.Errorf("outbox: %w", err)
 	}
 	d.alone(func() { d.readAgain(a) })
-	sorted, segments, foreign := stems(listed)
-	for _, stem := range sorted {
-		if stem != d.stem && a.ctx.Err() == nil { // else the program is about to end
-			d.alone(func() { d.adopt(a, stem, segments[stem]) })
-		}
+	rest, _, foreign := stems(listed)
+	// The first are sent while others wait to be claimed, yet the folder is listed a few times only. Once ctx has ended
+	// the program is about to end.
+	for n := 1; len(rest) > 0 && err == nil && a.ctx.Err() == nil; n = min(2*n, maxDead) {
+		rest, err = d.adoptSome(a, rest, n)
 		if len(a.dead) >= maxDead {
 			d.tellDead(a)
 		}
@@ -269,7 +270,7 @@ func (d *Store) look(a *adoption) error {
 			d.expire(entry.Name(), "outbox: file is not ours")
 		}
 	})
-	return nil
+	return err
 }
 
 // alone calls f with adopting held.
@@ -279,16 +280,53 @@ func (d *Store) alone(f func()) {
 	f()
 }
 
-// adopt takes over what a stem's process has left, if that is dead.
-func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
-	journal := filepath.Join(d.dir, stem+".journal")
-	f, live, err := claim(d.sys, journal)
-	if a.living[stem] = live || err != nil; err != nil {
-		d.unusable(a, journal, err)
+// adoptSome takes over what the first n dead of the processes have left, and returns the stems behind them. The folder
+// is listed again once their locks are ours: what they wrote since the first time is theirs, too.
+func (d *Store) adoptSome(a *adoption, processes []string, n int) (rest []string, err error) {
+	var dead []*corpse
+	d.alone(func() { dead, rest = d.claimSome(a, processes, n) })
+	if len(dead) == 0 {
+		return rest, nil
 	}
-	if err != nil || live || f == nil {
-		return
+	listed, err := d.sys.ReadFolder(d.dir)
+	if err != nil {
+		err = fmt.Errorf("outbox: %w", err)
 	}
+	_, segments, _ := stems(listed)
+	for _, c := range dead {
+		if err != nil || a.ctx.Err() != nil { // the next look, or process, goes on
+			_ = c.journal.Close()
+			continue
+		}
+		d.alone(func() { d.adopt(a, c, segments[c.stem]) })
+	}
+	return rest, err
+}
+
+// claimSome claims what the first n dead of the processes have left, and returns the stems behind them.
+func (d *Store) claimSome(a *adoption, processes []string, n int) (dead []*corpse, rest []string) {
+	for i, stem := range processes {
+		if len(dead) == n || a.ctx.Err() != nil {
+			return dead, processes[i:]
+		}
+		if stem == d.stem {
+			continue
+		}
+		journal := filepath.Join(d.dir, stem+".journal")
+		f, live, err := claim(d.sys, journal)
+		if a.living[stem] = live || err != nil; err != nil {
+			d.unusable(a, journal, err)
+		}
+		if err == nil && f != nil {
+			dead = append(dead, &corpse{stem: stem, journal: f})
+		}
+	}
+	return dead, nil
+}
+
+// adopt takes over what a dead process has left.
+func (d *Store) adopt(a *adoption, c *corpse, segments []fs.DirEntry) {
+	f := c.journal
 	told, before, torn := readTold(f), a.Adopted, a.torn
 	left, found, cut := told, int64(0), false
 	for _, entry := range segments {
@@ -323,7 +361,7 @@ func (d *Store) adopt(a *adoption, stem string, segments []fs.DirEntry) {
 	if told.ok && len(segments) > 0 {
 		_ = toldNothing.write(f) // it is ours now, and we tell
 	}
-	c := d.examine(a, stem, f)
+	d.examine(a, c)
 	if a.ctx.Err() != nil { // it may not have been read whole
 		_ = f.Close()
 		return
@@ -558,17 +596,17 @@ type corpse struct {
 }
 
 // examine reads what a dead process was doing.
-func (d *Store) examine(a *adoption, stem string, journal File) *corpse {
-	c := &corpse{Dead: Dead{CrashID: eventID(stem, 0)}, journal: journal, stem: stem} // tasks count from 1
-	info, err := journal.Stat()
+func (d *Store) examine(a *adoption, c *corpse) {
+	c.CrashID = eventID(c.stem, 0) // tasks count from 1
+	info, err := c.journal.Stat()
 	if err == nil && info.Size() > 0 {
 		c.LastAlive = info.ModTime()
-		c.Process, c.Tasks, err = readJournal(a.ctx, journal, info.Size(), stem)
+		c.Process, c.Tasks, err = readJournal(a.ctx, c.journal, info.Size(), c.stem)
 	}
 	if err != nil {
-		c.unread = fmt.Errorf("outbox: read %s.journal: %w", filepath.Join(d.dir, stem), err)
+		c.unread = fmt.Errorf("outbox: read %s.journal: %w", filepath.Join(d.dir, c.stem), err)
 	}
-	known := stemProcess(stem)
+	known := stemProcess(c.stem)
 	if c.Process.PID == 0 {
 		c.Process.PID = known.PID
 	}
@@ -576,7 +614,7 @@ func (d *Store) examine(a *adoption, stem string, journal File) *corpse {
 		c.Process.Started = known.Started
 	}
 	if err := d.readCrash(c); err != nil {
-		c.unread = fmt.Errorf("outbox: read %s.crash: %w", filepath.Join(d.dir, stem), err)
+		c.unread = fmt.Errorf("outbox: read %s.crash: %w", filepath.Join(d.dir, c.stem), err)
 	}
 	for _, t := range c.Tasks {
 		for _, sign := range [...]time.Time{t.Started, t.Note.Time} { // a file's time may be some milliseconds behind
@@ -586,10 +624,9 @@ func (d *Store) examine(a *adoption, stem string, journal File) *corpse {
 		}
 	}
 	if c.unread != nil {
-		d.warn(stem+".journal", c.unread)
+		d.warn(c.stem+".journal", c.unread)
 		a.Unread.Add(0, c.unread)
 	}
-	return c
 }
 
 // readCrash reads a dead process's last words, if there are any.

@@ -29,12 +29,24 @@ func purgeFolder(sys System, folder string) error {
 	if _, err := sys.CheckFolder(folder); err != nil {
 		return err
 	}
+	for {
+		some, err := purgeOnce(sys, folder)
+		if !some || err != nil {
+			_ = sys.Remove(folder) // fails unless it is empty
+			return err
+		}
+	}
+}
+
+// purgeOnce purges what a list of the folder shows. It says true if that was something: a process that ended after the
+// list was made has left more, perhaps.
+func purgeOnce(sys System, folder string) (some bool, err error) {
 	entries, err := sys.ReadFolder(folder)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return false, nil
 		}
-		return fmt.Errorf("outbox: %w", err)
+		return false, fmt.Errorf("outbox: %w", err)
 	}
 	var errs []error
 	sorted, segments, _ := stems(entries)
@@ -57,9 +69,9 @@ func purgeFolder(sys System, folder string) error {
 		}
 		errs = append(errs, sys.Remove(filepath.Join(folder, stem+".crash")))
 		release(sys, f, journal)
+		some = true
 	}
-	_ = sys.Remove(folder) // fails unless it is empty
-	return errors.Join(errs...)
+	return some, errors.Join(errs...)
 }
 
 // waits says whether a segment has records that wait, or may have: what can't be read.

@@ -403,3 +403,73 @@ func TestKilledWhileItAdopts(t *testing.T) {
 		t.Errorf("%d of 10 found, %d damaged, %v", found, met.Damaged, err)
 	}
 }
+
+// A lister is the real system, and calls listed once, after a folder was listed.
+type lister struct {
+	System
+	listed func()
+}
+
+func (l *lister) ReadFolder(path string) ([]os.DirEntry, error) {
+	entries, err := l.System.ReadFolder(path)
+	if l.listed != nil {
+		l.listed()
+		l.listed = nil
+	}
+	return entries, err
+}
+
+// killedOnceListed returns a folder with the outbox of a process that was killed in the middle of a write, and a system
+// that shows its segment, of three records, only after the folder was listed: as if it had begun it just then.
+func killedOnceListed(t *testing.T) (dir string, sys *lister) {
+	t.Helper()
+	dir = t.TempDir()
+	first, err := openTestDisk(dir)
+	must(t, err)
+	for i := range 3 {
+		_, err := first.Put(testRecord(i, 100))
+		must(t, err)
+	}
+	must(t, first.Sync())
+	dir = copyFolder(t, dir)
+	must(t, first.Close())
+	segments, err := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	if must(t, err); len(segments) != 1 {
+		t.Fatalf("segments: %q", segments)
+	}
+	b, err := os.ReadFile(segments[0])
+	must(t, err)
+	must(t, os.Remove(segments[0]))
+	return dir, &lister{System: osSystem{}, listed: func() {
+		must(t, os.WriteFile(segments[0], append(b, b[segmentHeader:segmentHeader+recordHead/2]...), 0o600))
+	}}
+}
+
+// TestKilledOnceListed: what a process has written since the folder was listed is adopted with the rest of it. It would
+// be left without a journal, and its torn end be counted as lost.
+func TestKilledOnceListed(t *testing.T) {
+	t.Parallel()
+	dir, sys := killedOnceListed(t)
+	second, err := Open(Config{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: sys})
+	must(t, err)
+	defer func() { _ = second.Close() }()
+	found := 0
+	for range 2 {
+		met, err := second.Adopt(context.Background(), func(entries []*store.Entry) { found += len(entries) })
+		if err != nil || found != 3 || met.Damaged > 0 {
+			t.Errorf("%d of 3 found, %d damaged, %v", found, met.Damaged, err)
+		}
+	}
+}
+
+// TestPurgeOfOneKilledOnceListed: a process that dies meanwhile leaves nothing behind.
+func TestPurgeOfOneKilledOnceListed(t *testing.T) {
+	t.Parallel()
+	dir, sys := killedOnceListed(t)
+	folders, err := dsnFolders(osSystem{}, dir)
+	must(t, err)
+	must(t, purgeFolder(sys, folders[0]))
+	if left := tree(t, dir); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
