@@ -88,7 +88,8 @@ type Store struct {
 	reclaimed              time.Time     // when that was, last
 
 	resident *resident.Resident // starts syncs and times them
-	next     *batch             // the one that is asked for, or will be
+	syncWait time.Duration
+	next     *batch // the one that is asked for, or will be
 	syncing  bool
 	newNames bool        // in dir, since the last sync
 	parents  []string    // folders above it with new names, likewise
@@ -136,6 +137,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg: cfg, sys: cfg.System, log: store.Notebook{Logger: cfg.Logger},
 		dir: filepath.Join(cfg.Dir, FolderName(cfg.DSN)), segmentSize: maxSegment,
 		told: map[string]bool{}, segments: map[*segment]struct{}{}, next: newBatch(),
+		syncWait: max(syncWait, cfg.Patience),
 	}
 	if d.cfg.CheckEvery == 0 {
 		d.cfg.CheckEvery = checkEvery
@@ -232,7 +234,7 @@ func (d *Store) put(p *putting) {
 		return
 	}
 	if b := d.syncSoon(p.urgent); p.urgent {
-		b.limit()
+		b.limit(d.syncWait)
 		p.batch = b
 	}
 }
@@ -569,13 +571,15 @@ func (d *Store) touched() {
 
 // Close implements [store.Store]. It syncs what waits, for at most syncWait.
 func (d *Store) Close() error {
+	began := time.Now()
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
 		return nil
 	}
 	defer d.log.Say()
-	defer d.resident.Close(syncWait)
+	// A sync holds the journal's file, and with it the lock.
+	defer func() { d.resident.Close(d.syncWait - time.Since(began)) }()
 	defer d.reads.close()
 	defer d.writes.close()
 	var b *batch
@@ -588,7 +592,7 @@ func (d *Store) Close() error {
 	rewriting := d.rewriting
 	d.mu.Unlock()
 	if rewriting != nil { // it removes what isn't to stay
-		patience := time.NewTimer(syncWait)
+		patience := time.NewTimer(d.syncWait)
 		defer patience.Stop()
 		select {
 		case <-rewriting:

@@ -13,8 +13,9 @@ import (
 const (
 	// syncDelay is how much a power cut may cost.
 	syncDelay = time.Second
-	// syncWait bounds how long anybody waits for a sync: a disk that hangs must not hang the program. A sync takes a
-	// few milliseconds on a solid-state disk and some tens on a turning one. What isn't synced by then is soon after.
+	// syncWait bounds how long anybody waits for a sync, unless Config.Patience is longer: a disk that hangs must not
+	// hang the program. A sync takes a few milliseconds on a solid-state disk and some tens on a turning one. What
+	// isn't synced by then is soon after.
 	syncWait = 50 * time.Millisecond
 )
 
@@ -63,12 +64,11 @@ func (d *Store) turn() time.Duration {
 		return left
 	}
 	if b.due && d.syncing { // those who wait for b wait for that as well
-		b.limit()
+		b.limit(d.syncWait)
 	}
 	b.due = true
 	if !d.syncing {
-		d.syncing = true
-		go d.syncAll()
+		d.syncing = d.resident.Go(d.syncAll)
 	}
 	return resident.Never
 }
@@ -95,7 +95,7 @@ func (d *Store) syncAll() {
 		files, folders := d.takeDirty()
 		d.mu.Unlock()
 
-		patience := time.AfterFunc(syncWait, b.giveUp)
+		patience := time.AfterFunc(d.syncWait, b.giveUp)
 		b.err = d.sync(files, folders)
 		if b.err != nil {
 			d.mu.Lock()
@@ -156,7 +156,7 @@ func (d *Store) syncFailed(err error) {
 }
 
 // limit bounds the wait for b. It is for the goroutines that the store has started.
-func (b *batch) limit() { time.AfterFunc(syncWait, b.giveUp) }
+func (b *batch) limit(wait time.Duration) { time.AfterFunc(wait, b.giveUp) }
 
 // wait waits for b, as long as limit allows.
 func (b *batch) wait() { <-b.over }
