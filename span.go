@@ -75,10 +75,25 @@ type taskKey struct{}
 // Background) and nil.
 func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	if busy() || ctx == nil {
+		return begin(c.createTaskSpan, ctx, taskType, index, total, taskData, opts)
+	}
+	return ctx, nil
+}
+
+// begin calls create. The compiler takes a call of a parameter for a cheap one, so the callers of begin are inlined.
+func begin(create func(context.Context, string, int, int, any, []sentry.SpanOption) (context.Context, *TaskSpan),
+	ctx context.Context, taskType string, index, total int, taskData any,
+	opts []sentry.SpanOption) (context.Context, *TaskSpan) {
+	return create(ctx, taskType, index, total, taskData, opts)
+}
+
+func (c *Client) createTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
+	opts []sentry.SpanOption) (context.Context, *TaskSpan) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if !busy() || !c.reporting() {
+	if !c.reporting() {
 		return ctx, nil
 	}
 	task := Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts}
