@@ -175,8 +175,8 @@ func tagsOf(task Task) map[string]string {
 
 // spanOptions returns what makes a span that of task: the user's options have the last word.
 func (t *TaskSpan) spanOptions(own []sentry.SpanOption, hostSpan *sentry.Span) []sentry.SpanOption {
-	options := make([]sentry.SpanOption, 0, len(own)+4)
-	options = append(options, t.start, func(s *sentry.Span) { t.eachTag(s.SetTag) })
+	options := make([]sentry.SpanOption, 0, len(own)+3)
+	options = append(options, t.start)
 	if hostSpan != nil && t.parent == nil {
 		options = append(options, func(s *sentry.Span) {
 			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
@@ -267,6 +267,7 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	if t.job() != nil {
 		t.attempt.facts().StartSpan(s)
 	}
+	t.eachTag(s.SetTag)
 }
 
 // describe writes the context task into c.
@@ -381,7 +382,7 @@ func (t *TaskSpan) finish() {
 	if !first {
 		return
 	}
-	slot.End()
+	defer slot.End().Wait() // it is told as interrupted until then
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
