@@ -13,8 +13,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// An Encoder encodes events. It is safe for concurrent use; its fields must not change meanwhile. One that is used again
-// costs less.
+// An Encoder encodes events. It is safe for concurrent use; its fields must not change meanwhile. It remembers parts
+// that events have in common.
 type Encoder struct {
 	Scrubber        Scrubber
 	AttachmentBytes int64 // limit for an event's attachments together; the others are left out, with a warning

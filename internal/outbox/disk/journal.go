@@ -223,9 +223,8 @@ func (j *Journal) of(s Slot) *running {
 	return &j.slots[s.index-1]
 }
 
-// End clears the slot: the task is over, however it went. The caller must wait for it, and can do other work first: what
-// that puts into the store comes with the same switch to the hand and back. On a disk that hangs, the slot is cleared
-// when it answers.
+// End clears the slot: the task is over, however it went. The caller must wait for it, and can do other work first: a
+// Put then comes with the same switch to the hand and back. On a disk that hangs, the slot is cleared when it answers.
 func (s Slot) End() Ending {
 	if s.journal == nil {
 		return Ending{}
