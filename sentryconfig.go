@@ -147,9 +147,14 @@ func captureTaskFailure(ctx context.Context, taskType, reason string, taskData a
 func CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
 	if busy() || ctx == nil {
-		return clientOf(ctx).CreateTaskSpan(ctx, taskType, index, total, taskData, opts...)
+		return begin(createTaskSpan, ctx, taskType, index, total, taskData, opts)
 	}
 	return ctx, nil
+}
+
+func createTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
+	opts []sentry.SpanOption) (context.Context, *TaskSpan) {
+	return clientOf(ctx).createTaskSpan(ctx, taskType, index, total, taskData, opts)
 }
 
 // RunTask runs one task; see [Client.RunTask].

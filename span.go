@@ -75,10 +75,25 @@ type taskKey struct{}
 // Background) and nil.
 func (c *Client) CreateTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
 	opts ...sentry.SpanOption) (context.Context, *TaskSpan) {
+	if busy() || ctx == nil {
+		return begin(c.createTaskSpan, ctx, taskType, index, total, taskData, opts)
+	}
+	return ctx, nil
+}
+
+// begin calls create. The compiler takes a call of a parameter for a cheap one, so the callers of begin are inlined.
+func begin(create func(context.Context, string, int, int, any, []sentry.SpanOption) (context.Context, *TaskSpan),
+	ctx context.Context, taskType string, index, total int, taskData any,
+	opts []sentry.SpanOption) (context.Context, *TaskSpan) {
+	return create(ctx, taskType, index, total, taskData, opts)
+}
+
+func (c *Client) createTaskSpan(ctx context.Context, taskType string, index, total int, taskData any,
+	opts []sentry.SpanOption) (context.Context, *TaskSpan) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if !busy() || !c.reporting() {
+	if !c.reporting() {
 		return ctx, nil
 	}
 	task := Task{Type: taskType, Index: index, Total: total, Data: taskData, SpanOptions: opts}
@@ -160,8 +175,8 @@ func tagsOf(task Task) map[string]string {
 
 // spanOptions returns what makes a span that of task: the user's options have the last word.
 func (t *TaskSpan) spanOptions(own []sentry.SpanOption, hostSpan *sentry.Span) []sentry.SpanOption {
-	options := make([]sentry.SpanOption, 0, len(own)+4)
-	options = append(options, t.start, func(s *sentry.Span) { t.eachTag(s.SetTag) })
+	options := make([]sentry.SpanOption, 0, len(own)+3)
+	options = append(options, t.start)
 	if hostSpan != nil && t.parent == nil {
 		options = append(options, func(s *sentry.Span) {
 			s.TraceID, s.ParentSpanID = hostSpan.TraceID, hostSpan.SpanID
@@ -252,6 +267,7 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	if t.job() != nil {
 		t.attempt.facts().StartSpan(s)
 	}
+	t.eachTag(s.SetTag)
 }
 
 // describe writes the context task into c.
@@ -366,7 +382,7 @@ func (t *TaskSpan) finish() {
 	if !first {
 		return
 	}
-	slot.End()
+	defer slot.End().Wait() // it is told as interrupted until then
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {

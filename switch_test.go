@@ -24,7 +24,8 @@ func TestOffCallsAreInlined(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, name := range []string{"busy", "CaptureTaskException", "CaptureTaskFailure", "AddBreadcrumb",
-		"(*Client).CaptureTaskException", "(*Client).CaptureTaskFailure", "(*Client).AddBreadcrumb"} {
+		"CreateTaskSpan", "(*Client).CaptureTaskException", "(*Client).CaptureTaskFailure",
+		"(*Client).AddBreadcrumb", "(*Client).CreateTaskSpan"} {
 		if !strings.Contains(string(out), ": can inline "+name+"\n") {
 			t.Errorf("%s is not inlined any more", name)
 		}

@@ -3,6 +3,7 @@ package sentryconfig
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -18,6 +19,7 @@ type transport struct {
 	client *Client
 	// expected finds the capture that waits for the outbox to confirm its event.
 	expected sync.Map // *sentry.Event -> *captureDetails
+	encoder  atomic.Pointer[envelope.Encoder]
 }
 
 func newTransport(c *Client) *transport { return &transport{client: c} }
@@ -55,8 +57,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	rec := t.record(e)
 	b := envelope.NewBuffer()
 	defer b.Release()
-	encoder := envelope.Encoder{Scrubber: t.client.policy.Load().scrubber,
-		AttachmentBytes: t.client.outboxBytes / maxAttachmentShare, Logger: t.client.logger}
+	encoder := t.encoderOf(t.client.policy.Load())
 	if err := encoder.Encode(b, e); err != nil {
 		// Values were made safe before, so a failure here is a defect, or the work of a hook. The bare event is better
 		// than none.
@@ -71,6 +72,17 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	if t.client.box.Put(&rec) && details != nil {
 		details.stored = true
 	}
+}
+
+// encoderOf returns the encoder for p. It is the same one until Reconfigure changes the policy.
+func (t *transport) encoderOf(p *policy) *envelope.Encoder {
+	enc := t.encoder.Load()
+	if enc == nil || enc.Scrubber != p.scrubber {
+		enc = &envelope.Encoder{Scrubber: p.scrubber,
+			AttachmentBytes: t.client.outboxBytes / maxAttachmentShare, Logger: t.client.logger}
+		t.encoder.Store(enc)
+	}
+	return enc
 }
 
 // record returns what the outbox needs to know about e beside the envelope.

@@ -5,7 +5,6 @@ package envelope
 import (
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/getsentry/sentry-go"
@@ -14,11 +13,14 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// An Encoder encodes events. It is safe for concurrent use; its fields must not change meanwhile.
+// An Encoder encodes events. It is safe for concurrent use; its fields must not change meanwhile. It remembers parts
+// that events have in common.
 type Encoder struct {
 	Scrubber        Scrubber
 	AttachmentBytes int64 // limit for an event's attachments together; the others are left out, with a warning
 	Logger          *slog.Logger
+
+	traces traceCache
 }
 
 // A Scrubber shortens events that are too large, and removes secrets and personal data from trace headers and
@@ -66,11 +68,7 @@ func thisModule() sentry.SdkPackage {
 }
 
 // SDKHeader returns the SDK part of each envelope's header, as a JSON object.
-var SDKHeader = sync.OnceValue(func() string {
-	w := wire{b: []byte{'{'}}
-	w.sdk(sentry.SdkInfo{})
-	return strings.TrimPrefix(string(w.b), `{"sdk":`)
-})
+var SDKHeader = sync.OnceValue(func() string { return string(encodeSDK(sentry.SdkInfo{})) })
 
 // appendEnvelope appends the envelope of e to b, which is empty: a header without sent_at, which the sender adds, an
 // item with payload, and an item per attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
@@ -101,9 +99,8 @@ func (enc *Encoder) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) (
 	}
 	b = append(append(b, `"sdk":`...), SDKHeader()...)
 	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
-		enc.Scrubber.TraceHeader(trace)
 		var err error
-		if b, err = safe.AppendJSON(append(b, `,"trace":`...), trace); err != nil {
+		if b, err = enc.appendTrace(append(b, `,"trace":`...), trace); err != nil {
 			return b, err
 		}
 	}

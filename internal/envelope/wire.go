@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -225,13 +226,34 @@ func (w *wire) status(s sentry.SpanStatus) {
 	}
 }
 
-// sdk writes sentry-go's data about itself, and this module. A hook may have built a new event that has neither.
+// An encodedSDK is the data of sentry-go about itself, and what is written of it.
+type encodedSDK struct {
+	info sentry.SdkInfo
+	json []byte
+}
+
+// newestSDK is that of the newest event: all events of a client have the same.
+var newestSDK atomic.Pointer[encodedSDK]
+
+// sdk writes sentry-go's data about itself, and this module.
 func (w *wire) sdk(sdk sentry.SdkInfo) {
+	w.key("sdk")
+	known := newestSDK.Load()
+	if known == nil || sdk.Name != known.info.Name || sdk.Version != known.info.Version ||
+		!slices.Equal(sdk.Integrations, known.info.Integrations) || !slices.Equal(sdk.Packages, known.info.Packages) {
+		sdk.Integrations, sdk.Packages = slices.Clone(sdk.Integrations), slices.Clone(sdk.Packages)
+		known = &encodedSDK{sdk, encodeSDK(sdk)}
+		newestSDK.Store(known)
+	}
+	w.b = append(w.b, known.json...)
+}
+
+// encodeSDK fills in what is missing: a hook may have built a new event.
+func encodeSDK(sdk sentry.SdkInfo) []byte {
 	if sdk.Name == "" || sdk.Version == "" {
 		sdk.Name, sdk.Version = "sentry.go", sentry.SDKVersion
 	}
-	w.key("sdk")
-	w.bracket('{')
+	w := wire{b: []byte{'{'}}
 	w.text("name", sdk.Name)
 	w.text("version", sdk.Version)
 	w.texts("integrations", sdk.Integrations)
@@ -246,6 +268,7 @@ func (w *wire) sdk(sdk sentry.SdkInfo) {
 	w.sdkPackage(thisModule())
 	w.bracket(']')
 	w.bracket('}')
+	return w.b
 }
 
 func (w *wire) sdkPackage(p sentry.SdkPackage) {

@@ -144,9 +144,9 @@ func TestDiskHangs(t *testing.T) {
 		t.Errorf("LastError: %v", err)
 	}
 	during := journal.Begin(Task{Type: "during"})
-	before.End()
+	before.End().Wait()
 	during.Note(Note{Breadcrumb: "hangs"})
-	during.End()
+	during.End().Wait()
 	if n := s.hangs.Load(); n > 2 {
 		t.Errorf("%d calls hang", n) // the hand's, and a sync
 	}

@@ -95,8 +95,11 @@ func appendElement[V any](b []byte, v V) ([]byte, error) {
 
 // AppendString appends s as a JSON string to b, as AppendJSON does.
 func AppendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	if verbatim(s) {
+		return append(append(b, s...), '"')
+	}
+	const hex = "0123456789abcdef"
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -123,4 +126,21 @@ func AppendString(b []byte, s string) []byte {
 		from = i
 	}
 	return append(append(b, s[from:]...), '"')
+}
+
+// verbatim reports whether s is all of characters that JSON writes as they are, as most texts are. It may say false of
+// one that is.
+func verbatim(s string) bool {
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		if !plain(s[i : i+8]) {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c-' ' >= utf8.RuneSelf-' ' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

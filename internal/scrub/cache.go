@@ -9,7 +9,8 @@ import (
 // has a pair of places for each hash, the newer text in the first, so that it can't grow, and two that meet don't push
 // out each other in every event. It has no lock. The zero value is empty.
 type cache struct {
-	places [cachePlaces]atomic.Pointer[cached]
+	places               [cachePlaces]atomic.Pointer[cached]
+	release, environment newest
 }
 
 const (
@@ -44,4 +45,17 @@ func (s *Scrubber) known(t string) (text string, secret bool) {
 	first.Store(c)
 	second.Store(newer)
 	return c.out, c.secret
+}
+
+// newest remembers what became of the newest text of a kind that hardly ever changes.
+type newest struct{ atomic.Pointer[cached] }
+
+// of returns what t becomes; make finds it out.
+func (n *newest) of(t string, make func() string) string {
+	c := n.Load()
+	if c == nil || c.in != t {
+		c = &cached{in: t, out: make()}
+		n.Store(c)
+	}
+	return c.out
 }

@@ -117,12 +117,15 @@ func (s *Scrubber) trace(c sentry.Context) (sentry.Context, bool) {
 		out, _ = w.mapping(safe.Map(c, protocol.MaxContextBytes), 1)
 		changed = true
 	}
-	for key, limit := range map[string]int{"op": protocol.MaxCategoryChars, "description": maxLineChars} {
-		if t, ok := out[key].(string); ok && len(t) > limit {
+	for _, text := range [...]struct {
+		key   string
+		limit int
+	}{{"op", protocol.MaxCategoryChars}, {"description", maxLineChars}} {
+		if t, ok := out[text.key].(string); ok && len(t) > text.limit {
 			if !changed {
 				out, changed = maps.Clone(c), true
 			}
-			out[key] = cutRunes(t, limit)
+			out[text.key] = cutRunes(t, text.limit)
 		}
 	}
 	// Relay takes a transaction without a status for one of an unknown one; sentry-cli has another word for that.

@@ -620,3 +620,17 @@ func TestContextLevels(t *testing.T) {
 		}
 	}
 }
+
+// TestReleasesInTurn: what is remembered of one event's release and environment isn't taken for another's.
+func TestReleasesInTurn(t *testing.T) {
+	s := New(Config{})
+	for _, name := range []string{"a", "b/c", "b-c", "latest", "a", ""} {
+		e := &sentry.Event{Release: name, Environment: name}
+		fresh := *e
+		s.Event(e)
+		New(Config{}).Event(&fresh)
+		if e.Release != fresh.Release || e.Environment != fresh.Environment {
+			t.Errorf("%q: %q and %q, want %q and %q", name, e.Release, e.Environment, fresh.Release, fresh.Environment)
+		}
+	}
+}

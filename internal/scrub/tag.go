@@ -20,19 +20,23 @@ func (s *Scrubber) identifier(t string) string {
 
 // release is identifier without what Relay drops a release for; environment the same.
 func (s *Scrubber) release(t string) string {
-	t = name(t, s.identifier, releaseChar, protocol.MaxTagChars)
-	if t == "." || t == ".." || strings.EqualFold(t, "latest") { // which Relay takes for no name
-		t += "_"
-	}
-	return t
+	return s.cache.release.of(t, func() string {
+		t := name(t, s.identifier, releaseChar, protocol.MaxTagChars)
+		if t == "." || t == ".." || strings.EqualFold(t, "latest") { // which Relay takes for no name
+			t += "_"
+		}
+		return t
+	})
 }
 
 func (s *Scrubber) environment(t string) string {
-	t = name(t, s.identifier, releaseChar, protocol.MaxNameChars)
-	if strings.EqualFold(t, "none") {
-		t += "_"
-	}
-	return t
+	return s.cache.environment.of(t, func() string {
+		t := name(t, s.identifier, releaseChar, protocol.MaxNameChars)
+		if strings.EqualFold(t, "none") {
+			t += "_"
+		}
+		return t
+	})
 }
 
 // name is t of allowed characters, after clean, and once more for what the others' replacements have brought together.

@@ -68,27 +68,36 @@ func newHand(limit time.Duration, mayHang func() bool) *hand {
 // do makes a call and waits for it. With store.ErrHangs it may be under way still: late is called after it, and what it
 // reads and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
 func (h *hand) do(f, late func(), keep bool) error {
+	c, err := h.start(f, late, keep)
+	if err != nil {
+		return err
+	}
+	return h.wait(c)
+}
+
+// start has a call made after those that were started before. The caller must wait for it, and can do other work first.
+func (h *hand) start(f, late func(), keep bool) (*call, error) {
 	h.mu.Lock()
 	switch {
 	case h.closed:
 		h.mu.Unlock()
-		return errClosed
+		return nil, errClosed
 	case h.hung:
 		if keep && len(h.queue) < maxKept {
 			h.queue = append(h.queue, &call{do: f, keep: true, left: true})
 		}
 		h.mu.Unlock()
-		return store.ErrHangs
+		return nil, store.ErrHangs
 	}
 	for len(h.spare) == 0 {
 		h.mu.Unlock()
 		if !h.resident.Do(h.refill) {
-			return errClosed
+			return nil, errClosed
 		}
 		h.mu.Lock()
 		if h.closed || h.hung {
 			h.mu.Unlock()
-			return h.do(f, late, keep)
+			return h.start(f, late, keep)
 		}
 	}
 	n := len(h.spare) - 1
@@ -101,6 +110,11 @@ func (h *hand) do(f, late func(), keep bool) error {
 	case h.wake <- struct{}{}:
 	default:
 	}
+	return c, nil
+}
+
+// wait waits for a call that was started.
+func (h *hand) wait(c *call) error {
 	<-c.done
 	h.mu.Lock()
 	defer h.mu.Unlock()

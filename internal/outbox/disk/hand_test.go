@@ -77,3 +77,27 @@ func TestBusyMachine(t *testing.T) {
 		})
 	}
 }
+
+// TestEndIsWaitedFor: End doesn't wait for the calls before it, and Wait returns once the journal's file says that the
+// task is over.
+func TestEndIsWaitedFor(t *testing.T) {
+	d, err := openTestDisk(t.TempDir())
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	slot := d.Journal().Begin(Task{Type: "a"})
+	busy := make(chan struct{})
+	before, err := d.writes.start(func() { <-busy }, nil, false)
+	must(t, err)
+	ending := slot.End()
+	if _, tasks := noted(t, d); len(tasks) != 1 {
+		t.Errorf("%d tasks run, want 1: the hand is busy", len(tasks))
+	}
+	close(busy)
+	ending.Wait()
+	if _, tasks := noted(t, d); len(tasks) != 0 {
+		t.Errorf("%d tasks run after the end", len(tasks))
+	}
+	must(t, d.writes.wait(before))
+	Ending{}.Wait()
+	Slot{}.End().Wait()
+}

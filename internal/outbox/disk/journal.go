@@ -223,15 +223,31 @@ func (j *Journal) of(s Slot) *running {
 	return &j.slots[s.index-1]
 }
 
-// End clears the slot: the task is over, however it went. On a disk that hangs that is done when it answers.
-func (s Slot) End() {
+// End clears the slot: the task is over, however it went. The caller must wait for it, and can do other work first: a
+// Put then comes with the same switch to the hand and back. On a disk that hangs, the slot is cleared when it answers.
+func (s Slot) End() Ending {
 	if s.journal == nil {
-		return
+		return Ending{}
 	}
 	n := notings.Get().(*noting)
 	n.journal, n.slot = s.journal, s
-	if s.journal.hand.do(n.end, nil, true) == nil {
-		notings.Put(n)
+	c, err := s.journal.hand.start(n.end, nil, true)
+	if err != nil {
+		return Ending{}
+	}
+	return Ending{n, c}
+}
+
+// An Ending is an End on its way to the disk. The zero Ending is none.
+type Ending struct {
+	noting *noting
+	call   *call
+}
+
+// Wait returns once the disk has it, or hangs.
+func (e Ending) Wait() {
+	if e.call != nil && e.noting.journal.hand.wait(e.call) == nil {
+		notings.Put(e.noting)
 	}
 }
 
