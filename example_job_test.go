@@ -4,9 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
 )
+
+// What an engine decides by the error, it says in Classify: here an order that isn't ready is put off, and no error.
+func ExampleJob() {
+	server, stop := exampleServer()
+	defer stop()
+
+	errNotReady := errors.New("not ready")
+	job := &sentryconfig.Job{System: "ourqueue", Queue: "orders", ID: "18", Attempt: 2, MaxAttempts: 5,
+		Classify: func(_ context.Context, err error) sentryconfig.Outcome {
+			if errors.Is(err, errNotReady) {
+				return sentryconfig.OutcomePostponed
+			}
+			return sentryconfig.OutcomeFailed // this engine never tries again
+		}}
+	task := sentryconfig.Task{Type: "ship", Job: job}
+	for _, err := range []error{errNotReady, errors.New("address unknown")} {
+		_ = sentryconfig.RunTask(context.Background(), task, func(context.Context) error { return err })
+	}
+	showIssues(server)
+	// Output: 1 x error: address unknown ["ship" "address unknown"]
+}
+
+// A schedule that Sentry watches: it alerts when the nightly backup fails, takes too long, or doesn't begin.
+func ExampleMonitor() {
+	server, stop := exampleServer()
+	defer stop()
+
+	nightly := &sentryconfig.Monitor{Slug: "nightly-backup", Config: &sentry.MonitorConfig{
+		Schedule: sentry.CrontabSchedule("30 2 * * *"), Timezone: "Europe/Berlin", MaxRuntime: 60}}
+	_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup", Monitor: nightly},
+		func(context.Context) error { return errors.New("the disk is full") })
+	sentryconfig.Flush(5 * time.Second)
+	for _, c := range server.CheckIns() {
+		fmt.Println(c.MonitorSlug, c.Status)
+	}
+	// Output:
+	// nightly-backup in_progress
+	// nightly-backup error
+}
 
 // A queue of one's own: the enqueuer's trace travels with the message, and the worker says which attempt this is.
 func ExampleTraceHeaders() {

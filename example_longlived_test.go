@@ -284,6 +284,23 @@ func telemetry(server *sentrytest.Server, itemType string) (all []telemetryItem)
 	return all
 }
 
+// What has run since the start, for a page of one's own.
+func ExampleTaskStats() {
+	_, stop := exampleServer()
+	defer stop()
+
+	for _, err := range []error{nil, errors.New("the disk is full"), nil} {
+		_ = sentryconfig.RunTask(context.Background(), sentryconfig.Task{Type: "backup"},
+			func(context.Context) error { return err })
+	}
+	backups := sentryconfig.ReadStats().Tasks["backup"]
+	fmt.Printf("%d of %d failed, %d running\n", backups.Failures, backups.Runs, backups.Running)
+	fmt.Println("well again:", !backups.LastSuccess.Before(backups.LastFailure))
+	// Output:
+	// 1 of 3 failed, 0 running
+	// well again: true
+}
+
 // A health page of expvar: /debug/vars shows it beside the memory.
 func ExampleReadStats_expvar() {
 	_, stop := exampleServer()
