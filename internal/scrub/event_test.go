@@ -196,7 +196,7 @@ func TestCleanEventCostsNothing(t *testing.T) {
 	}
 	a, b, c, d := texts[0], texts[1], texts[2], texts[3]
 	e := &sentry.Event{Message: "open file: denied", Level: sentry.LevelError, Tags: map[string]string{a: "x"},
-		Contexts: map[string]sentry.Context{a: {b: 1, c: map[string]any{d: "/var/lib"}}},
+		Contexts: map[string]sentry.Context{a: {b: []any{"x", 1}, c: map[string]any{d: "/var/lib"}}},
 		Breadcrumbs: []*sentry.Breadcrumb{{Message: "step", Type: a, Category: b, Level: sentry.LevelInfo,
 			Data: map[string]any{c: int64(1)}}},
 		Exception: []sentry.Exception{{Type: a, Value: "open", Mechanism: &sentry.Mechanism{Type: b},

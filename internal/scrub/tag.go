@@ -41,6 +41,9 @@ func (s *Scrubber) environment(t string) string {
 
 // name is t of allowed characters, after clean, and once more for what the others' replacements have brought together.
 func name(t string, clean func(string) string, allowed func(rune) rune, maxBytes int) string {
+	if t == "" {
+		return ""
+	}
 	for range 2 {
 		t = strings.Map(allowed, clean(t))
 	}

@@ -131,7 +131,10 @@ func (w *walker) value(v any, level int, inList bool) (any, bool) {
 		if level > maxLevels {
 			return "[too deep]", true
 		}
-		return w.list(x, level, inList)
+		if out, changed := w.list(x, level, inList); changed {
+			return out, true
+		}
+		return v, false // out is the same, but a new any of it costs an allocation
 	case map[string]string:
 		return w.strings(x)
 	case []string:
