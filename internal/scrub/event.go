@@ -194,7 +194,8 @@ func interval(start, end, otherwise time.Time) (time.Time, time.Time) {
 // line is text without line breaks and outer blanks.
 func (s *Scrubber) line(t string, limit int) string {
 	t = s.text(t, limit)
-	if strings.IndexByte(t, '\n') >= 0 || strings.IndexByte(t, '\r') >= 0 { // which may have kept a name and its value apart
+	// A line break may have kept a name and its value apart.
+	if strings.IndexByte(t, '\n') >= 0 || strings.IndexByte(t, '\r') >= 0 {
 		t = s.text(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(t), limit)
 	}
 	return strings.TrimSpace(t)
