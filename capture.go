@@ -211,12 +211,11 @@ func (c *Client) newEvent(ctx context.Context, taskType string, taskData any,
 	e := &sentry.Event{
 		Level:       sentry.LevelError,
 		Transaction: "task." + taskType,
-		Tags:        make(map[string]string, 8),
+		Tags:        maps.Clone(c.tags),
 		Contexts:    make(map[string]sentry.Context, 8), // rarely more; a larger hint costs a much larger map
 	}
 	e.Contexts["task"] = task
 	e.Tags["task_type"] = taskType
-	maps.Copy(e.Tags, c.tags)
 	work.AddExtra(e, extra)
 	return e, t
 }

@@ -254,12 +254,11 @@ func (t *TaskSpan) start(s *sentry.Span) {
 	t.describe(task)
 	if s.IsTransaction() {
 		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
-		s.Tags = make(map[string]string, 5)
+		s.Tags = maps.Clone(t.client.tags)
 		s.Tags["task_type"] = t.taskType
 		if t.total > 0 {
 			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
 		}
-		maps.Copy(s.Tags, t.client.tags)
 		s.SetContext("task", task)
 	} else {
 		s.Data = task
