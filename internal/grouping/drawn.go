@@ -58,11 +58,8 @@ func isDrawn(s string) bool {
 
 // isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels,
 // so that it makes no words.
-func isPodPart(s string, i, end int, drawn bool) bool {
+func isPodPart(s string, i, end int) bool {
 	const short, long = 5, 8
-	if i == 0 || s[i-1] != '-' || end-i != short && end-i < long {
-		return false
-	}
-	return drawn && end-i == short ||
+	return i > 0 && s[i-1] == '-' && (end-i == short || end-i >= long) &&
 		isMadeOf(s[i:end], "bcdfghjklmnpqrstvwxz2456789") && !strings.HasPrefix(s[i:end], "http")
 }

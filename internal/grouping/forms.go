@@ -22,18 +22,6 @@ func isUnspaced(r rune) bool {
 		0x0e00 <= r && r < 0x0f00 || 0x1000 <= r && r < 0x10a0 || 0x1780 <= r && r < 0x1800 // Thai, Lao, Burmese, Khmer
 }
 
-// ideographsEnd returns where the letters from Japanese to Korean end that begin at i.
-func ideographsEnd(s string, i int) int {
-	for i < len(s) && s[i] >= 0xe3 {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r < 0x3040 || r > 0xd7ff {
-			break
-		}
-		i += size
-	}
-	return i
-}
-
 func lettersEnd(s string, i int) int {
 	for i < len(s) && isLetter(s[i]) {
 		i++
@@ -117,40 +105,34 @@ func span(s string, i int) (end int, holder string) {
 	return i, ""
 }
 
-// quotes are quotation marks, each with what closes it.
-var quotes = [...]struct{ open, close string }{
-	{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "”“\""}, {"‘", "’"}, {"«", "»"}, {"»", "«"}, {"‹", "›"},
-	{"「", "」"}, {"『", "』"},
-}
+// closers has for each quotation mark those that close it, and the escape before one that doesn't.
+var closers = map[rune]string{'"': `"\`, '\'': "'", '`': "`", '“': "”", '„': `”“"`, '‘': "’", '«': "»", '»': "«",
+	'‹': "›", '「': "」", '『': "』"}
 
 // quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe in a
 // word closes none. Where a long text has no end, it has been cut.
 func quotedEnd(s string, i int) int {
 	const long = 400
-	for _, q := range &quotes {
-		if !strings.HasPrefix(s[i:], q.open) {
-			continue
+	open, size := utf8.DecodeRuneInString(s[i:])
+	text := s[i:]
+	if open != '"' {
+		text = text[:min(len(text), long)]
+	}
+	for end := size; closers[open] != "" && end < len(text); {
+		at := strings.IndexAny(text[end:], closers[open])
+		if at < 0 {
+			break
 		}
-		text := s
-		if q.open != `"` {
-			text = s[:min(len(s), i+long)]
+		end += at
+		closing, size := utf8.DecodeRuneInString(text[end:])
+		if end += size; closing == '\\' {
+			end++
+		} else if open != '\'' || end == len(text) || !isWordByte(text[end]) { // don't
+			return i + end
 		}
-		for end := i + len(q.open); ; {
-			at := strings.IndexAny(text[end:], q.close)
-			if at < 0 {
-				break
-			}
-			_, size := utf8.DecodeRuneInString(text[end+at:])
-			end += at + size
-			backslashes := end - 1 - len(strings.TrimRight(s[:end-1], `\`))
-			if escaped := q.open == `"` && backslashes%2 == 1; !escaped &&
-				(q.open != "'" || end == len(s) || !isWordByte(s[end])) { // don't
-				return end
-			}
-		}
-		if len(s)-i > long && q.open == `"` {
-			return len(s)
-		}
+	}
+	if open == '"' && len(text) > long {
+		return len(s)
 	}
 	return i
 }

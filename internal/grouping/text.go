@@ -43,21 +43,21 @@ func Excerpt(message string) string {
 func Text(message string) string {
 	n := normalizer{in: strings.TrimSpace(message), lastAt: -1}
 	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText))
-	first := "" // the beginning of a text that is too long
+	head := "" // of a text that is too long
 	for i := 0; i < len(n.in); {
-		if i = n.next(i); first != "" || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
+		if i = n.next(i); head != "" || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
 			continue
 		}
-		first = string(head(n.out))
-		if end := tailStart(n.in); end > i {
-			i = end
+		head = headOf(n.out)
+		if tail := tailStart(n.in); tail > i {
+			i = tail
 			n.out, n.gap, n.lastAt, n.line = n.out[:0], false, -1, 0
 		}
 	}
-	if first == "" {
+	if head == "" {
 		return string(n.out)
 	}
-	return first + "…" + string(tail(n.out))
+	return head + "…" + string(tailOf(n.out))
 }
 
 // tailStart returns where the words begin that fill the end of a class, whatever becomes of them there.
@@ -65,51 +65,50 @@ func tailStart(s string) int {
 	const wanted, perWord, longest = 70, 8, 256 // characters; of a word, which may become a placeholder; bytes of one
 	i := len(s)
 	for chars := 0; i > 0 && chars < wanted; {
-		from := max(0, i-longest)
-		space := from + strings.LastIndexByte(s[from:i], ' ')
-		if space > from && strings.Count(s[space:i], `"`)%2 == 1 { // quoted words are one
-			if quote := strings.LastIndexByte(s[from:space], '"'); quote >= 0 {
-				space = from + strings.LastIndexByte(s[from:from+quote], ' ')
+		word := s[max(0, i-longest):i]
+		space := strings.LastIndexByte(word, ' ')
+		if space > 0 && strings.Count(word[space:], `"`)%2 == 1 { // quoted words are one
+			if quote := strings.LastIndexByte(word[:space], '"'); quote >= 0 {
+				space = strings.LastIndexByte(word[:quote], ' ')
 			}
 		}
-		if space < from {
-			for !utf8.RuneStart(s[from]) && from < i-1 {
-				from++
-			}
-			return from
+		if space < 0 {
+			return i - len(strings.TrimLeftFunc(word, func(r rune) bool { return r == utf8.RuneError }))
 		}
-		chars += min(i-space-1, perWord) + 1
-		i = space
+		chars += min(len(word)-space-1, perWord) + 1
+		i -= len(word) - space
 	}
 	return i
 }
 
-// head returns the beginning of a long text for its class, without a part of a word or placeholder at its end.
-func head(text []byte) []byte {
-	end := 0
-	for chars := 0; chars < headText; end++ {
-		if utf8.RuneStart(text[end]) {
-			chars++
+// index returns where the character number n of a text begins.
+func index(text []byte, n int) int {
+	for i, c := range text {
+		if utf8.RuneStart(c) {
+			if n--; n < 0 {
+				return i
+			}
 		}
 	}
-	end--
-	if space := bytes.LastIndexByte(text[:end], ' '); text[end] != ' ' && end-space < len(holderQuoted) {
-		end = space
-	}
-	return bytes.TrimRight(text[:end], " ")
+	return len(text)
 }
 
-// tail returns the end of a long text for its class, without a part of a word or placeholder at its beginning.
-func tail(text []byte) []byte {
-	start := len(text)
-	for chars := 0; start > 0 && chars < maxText-headText; {
-		if start--; utf8.RuneStart(text[start]) {
-			chars++
-		}
+// headOf returns the beginning of a long text for its class, without a part of a word or placeholder at its end.
+func headOf(text []byte) string {
+	end := index(text, headText-1)
+	if space := bytes.LastIndexByte(text[:end+1], ' '); end-space < len(holderQuoted) {
+		end = space
 	}
-	space := bytes.IndexByte(text[start:], ' ')
-	if start > 0 && text[start-1] != ' ' && 0 <= space && space < len(holderQuoted) {
-		start += space
+	return string(bytes.TrimRight(text[:end], " "))
+}
+
+// tailOf returns the end of a long text for its class, without a part of a word or placeholder at its beginning.
+func tailOf(text []byte) []byte {
+	start := index(text, utf8.RuneCount(text)-(maxText-headText))
+	if start > 0 {
+		if space := bytes.IndexByte(text[start-1:], ' '); 0 <= space && space <= len(holderQuoted) {
+			start += space
+		}
 	}
 	return bytes.TrimLeft(text[start:], " ")
 }
@@ -125,6 +124,9 @@ type normalizer struct {
 
 // put appends s as it is.
 func (n *normalizer) put(s string) {
+	if s == "" {
+		return
+	}
 	if n.gap && len(n.out) > 0 {
 		n.out = append(n.out, ' ')
 	}
@@ -136,8 +138,7 @@ func (n *normalizer) put(s string) {
 // an ID. Columns are filled with spaces: none stays behind a bracket, or an equals sign behind a name.
 func (n *normalizer) hold(holder string) {
 	if n.lastAt >= 0 && n.last == holder {
-		between := n.out[n.lastAt:]
-		if len(between) == 0 || len(between) == 1 && strings.IndexByte(",-:./_+|*", between[0]) >= 0 {
+		if between := string(n.out[n.lastAt:]); len(between) <= 1 && strings.Contains(",-:./_+|*", between) {
 			n.out, n.gap = n.out[:n.lastAt], false
 			return
 		}
@@ -155,25 +156,21 @@ func (n *normalizer) afterNumber() bool { return n.lastAt == len(n.out) && n.las
 
 // next takes what stands at i and returns where it ends.
 func (n *normalizer) next(i int) int {
-	c := n.in[i]
+	s, c := n.in, n.in[i]
 	if c == ' ' {
 		n.gap = true
 		return i + 1
 	}
 	if isLetter(c) { // most words, at once
-		end := lettersEnd(n.in, i+1)
-		if end == len(n.in) || n.in[end] <= ' ' || n.in[end] == ',' ||
-			n.in[end] == ':' && end > i+1 && (end+1 == len(n.in) || n.in[end+1] == ' ') {
-			return n.word(n.in, i, end)
+		end := lettersEnd(s, i+1)
+		if end == len(s) || s[end] <= ' ' || s[end] == ',' ||
+			s[end] == ':' && end > i+1 && (end+1 == len(s) || s[end+1] == ' ') {
+			return n.word(i, end)
 		}
 	}
-	if end := ideographsEnd(n.in, i); end > i {
-		n.put(n.in[i:end])
-		return end
-	}
-	if end, holder := span(n.in, i); end > i {
-		if holder == holderQuoted && namesProgram(n.in, i) {
-			if program, _, _ := strings.Cut(n.in[i+1:end-1], " "); program != "" && isMadeOf(program, alnum+"-_.") {
+	if end, holder := span(s, i); end > i {
+		if holder == holderQuoted && namesProgram(s, i) {
+			if program, _, _ := strings.Cut(s[i+1:end-1], " "); isMadeOf(program, alnum+"-_.") {
 				n.put(program)
 				n.gap = true
 			}
@@ -181,8 +178,8 @@ func (n *normalizer) next(i int) int {
 		n.hold(holder)
 		return end
 	}
-	if end := tokenEnd(n.in, i); end > i {
-		return n.token(n.in[i:end], i)
+	if end := tokenEnd(s, i); end > i {
+		return n.token(i, end)
 	}
 	return n.char(i)
 }
@@ -216,43 +213,39 @@ func (n *normalizer) char(i int) int {
 	return i
 }
 
-// token takes what stands between spaces, brackets, commas and the like, at i. It returns where to go on: behind a name
-// with a colon, load:/a/b, at what that is the name of.
-func (n *normalizer) token(s string, i int) int {
-	core := s
-	for core != "" && strings.IndexByte(".:!?", core[len(core)-1]) >= 0 {
-		core = core[:len(core)-1]
-	}
-	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && s[j+1] != ':' &&
-		(s[j+1] == '/' || lettersEnd(s, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && !isAddress(core)) {
-		n.core(s[:j], i)
+// token takes what stands between spaces, brackets, commas and the like. It returns where to go on: behind a name with
+// a colon, load:/a/b, at what that is the name of.
+func (n *normalizer) token(i, end int) int {
+	core := strings.TrimRight(n.in[i:end], ".:!?")
+	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && core[j+1] != ':' && (core[j+1] == '/' ||
+		lettersEnd(core, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && !isAddress(core)) {
+		n.core(core[:j], i)
 		n.put(":")
 		return i + j + 1
 	}
-	if len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && strings.HasPrefix(s[1:], ":") && !n.afterNumber() {
+	if len(core) == 1 && 'A' <= core[0] && core[0] <= 'Z' && n.in[i+1:min(end, i+2)] == ":" && !n.afterNumber() {
 		n.hold(holderPath) // a drive
 		return i + len("C:")
 	}
 	n.core(core, i)
-	if len(core) < len(s) {
-		n.put(s[len(core):])
-	}
-	return i + len(s)
+	n.put(n.in[i+len(core) : end])
+	return end
 }
 
-// core takes a token without the punctuation behind it.
+// core takes s, a token at i without the punctuation behind it.
 func (n *normalizer) core(s string, i int) {
-	if s == "" {
-		return
-	}
 	if lettersEnd(s, 0) == len(s) {
-		n.word(n.in, i, i+len(s))
+		if s != "" {
+			n.word(i, i+len(s))
+		}
 		return
 	}
 	at, digit, dotted := strings.IndexByte(s, '@'), wordEnd(s), strings.IndexByte(s, '.') >= 0
 	switch {
 	case digit < len(s) && says(n.in, s, i):
 		n.put(strings.ToLower(s))
+	case isOracle(s):
+		n.put(s)
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
 		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)
@@ -264,7 +257,7 @@ func (n *normalizer) core(s string, i int) {
 	case isPath(s):
 		n.hold(holderPath)
 	default:
-		n.runs(s, i)
+		n.runs(i, i+len(s))
 	}
 }
 
@@ -273,7 +266,7 @@ func (n *normalizer) drawn(s string) bool {
 	words := 0
 	for end := lettersEnd(s, 0); end >= words+3 && end < len(s) && !isAlnum(s[end]); end = lettersEnd(s, words) {
 		word := s[words:end]
-		if word != strings.ToLower(word) && word != strings.ToUpper(word) || isPodPart(s, words, end, false) {
+		if word != strings.ToLower(word) && word != strings.ToUpper(word) || isPodPart(s, words, end) {
 			break
 		}
 		words = end + 1
@@ -281,103 +274,90 @@ func (n *normalizer) drawn(s string) bool {
 	if !isDrawn(s[words:]) {
 		return false
 	}
-	if words > 0 {
-		n.put(s[:words])
-	}
+	n.put(s[:words])
 	n.hold(holderNumber)
 	return true
 }
 
-// runs keeps the words of a token and replaces the numbers and identifiers among them.
-func (n *normalizer) runs(s string, at int) {
-	drawn := false // the run before was an identifier
-	for i, end := 0, 0; i < len(s); i = end {
-		for end < len(s) && isWordByte(s[end]) {
+// runs keeps the words of the token in[from:to] and replaces the numbers and identifiers among them.
+func (n *normalizer) runs(from, to int) {
+	s := n.in[:to]
+	for i, end := from, from; i < to; i = end {
+		for end < to && isWordByte(s[end]) {
 			end++
 		}
-		if end == i {
-			for end < len(s) && !isWordByte(s[end]) {
+		run := s[i:end]
+		switch letters := wordEnd(run); {
+		case end == i:
+			for end < to && !isWordByte(s[end]) {
 				end++
 			}
-			n.symbols(s, i, end)
-			continue
-		}
-		run := s[i:end]
-		letters := wordEnd(run)
-		switch {
-		case isOracle(s, i, end):
-			n.put(run)
-			continue
-		case isPodPart(s, i, end, drawn), n.isHexPart(s, i, end):
+			n.symbols(s, i, end, i == from)
+		case isPodPart(s[from:], i-from, end-from), n.isHexPart(s, i, end),
+			letters < len(run) && digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run)):
 			n.hold(holderNumber)
 		case letters == len(run):
-			drawn = false
-			n.word(n.in, at+i, at+end)
-			continue
-		case digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run)):
-			n.hold(holderNumber)
+			n.word(i, end)
 		default:
-			end = i + n.mixed(s[i:], run, letters)
-			continue
+			end = n.mixed(s, i, end)
 		}
-		drawn = true
 	}
 }
 
 // symbols puts s[i:end], which stands between words, without the sign or currency of a number that follows, or the sign
 // of a share.
-func (n *normalizer) symbols(s string, i, end int) {
+func (n *normalizer) symbols(s string, i, end int, first bool) {
 	symbols := s[i:end]
 	if n.afterNumber() && symbols[0] == '%' {
 		n.gap = false
 		symbols = symbols[1:]
 	}
 	if end < len(s) && (isDigit(s[end]) || s[end:] == "Inf") {
-		if signless := strings.TrimRight(symbols, "-+~$"); signless != "" || i == 0 {
+		if signless := strings.TrimRight(symbols, "-+~$"); signless != "" || first {
 			symbols = signless
 		}
 	}
-	if symbols != "" {
-		n.put(symbols)
-	}
+	n.put(symbols)
 }
 
-// mixed takes a run of letters and digits, at the beginning of s, and returns where it ends.
-func (n *normalizer) mixed(s, run string, letters int) int {
+// mixed takes the letters and digits s[i:end] and returns where to go on.
+func (n *normalizer) mixed(s string, i, end int) int {
+	run := s[i:end]
+	letters := wordEnd(run)
 	if isTechnical(run, letters) {
 		n.put(run)
-		return len(run)
+		return end
 	}
 	if prefix := strings.TrimRight(run[:letters], "€£¥±−"); len(prefix) > 1 {
 		n.put(prefix)
 	}
-	for i := letters; i < len(run); {
-		if end := i + wordEnd(run[i:]); end > i {
-			if !isUnit(run[i:end]) {
-				n.put(run[i:end])
+	for i += letters; i < end; {
+		if word := wordEnd(s[i:end]); word > 0 {
+			if !isUnit(s[i : i+word]) {
+				n.put(s[i : i+word])
 			}
-			i = end
+			i += word
 			continue
 		}
 		n.hold(holderNumber)
-		end := i
-		for end < len(s) && (isDigit(s[end]) || s[end] == '.') {
-			end++
+		version := i
+		for version < len(s) && (isDigit(s[version]) || s[version] == '.') {
+			version++
 		}
-		if strings.Count(s[i:end], ".") > 1 { // a version: what it is a version of follows
-			for end < len(s) && (isAlnum(s[end]) || strings.IndexByte("-+.", s[end]) >= 0) {
-				end++
+		if strings.Count(s[i:version], ".") > 1 { // what it is a version of follows
+			for version < len(s) && (isAlnum(s[version]) || strings.IndexByte("-+.", s[version]) >= 0) {
+				version++
 			}
-			return end
+			return version
 		}
-		i = digitsEnd(run, i)
+		i = digitsEnd(s, i)
 	}
-	return len(run)
+	return end
 }
 
-// word takes the letters s[i:end] and returns where to go on.
-func (n *normalizer) word(s string, i, end int) int {
-	word := s[i:end]
+// word takes the letters in[i:end] and returns where to go on.
+func (n *normalizer) word(i, end int) int {
+	word := n.in[i:end]
 	if n.afterNumber() {
 		if isUnit(word) {
 			n.gap = false
@@ -386,26 +366,18 @@ func (n *normalizer) word(s string, i, end int) int {
 		word = singular(word)
 	}
 	if len(word) == 2 && isHexDigit(word[0]) {
-		if dump := hexDumpEnd(s, i); dump > i {
+		if dump := hexDumpEnd(n.in, i); dump > i {
 			n.hold(holderNumber)
 			return dump
 		}
 	}
-	if isNumberWord(s, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(s, i, end) ||
-		len(word) >= 16 && isDrawn(word) || n.isValue(word) {
+	if isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
+		len(word) >= 16 && isDrawn(word) {
 		n.hold(holderNumber)
 	} else {
 		n.put(word)
 	}
 	return end
-}
-
-// isValue reports whether s is a truth value after an equals sign or a colon.
-func (n *normalizer) isValue(s string) bool {
-	if n.gap || len(n.out) == 0 || n.out[len(n.out)-1] != '=' && n.out[len(n.out)-1] != ':' {
-		return false
-	}
-	return s == "true" || s == "false" || s == "null" || s == "nil"
 }
 
 // isHexPart reports whether the letters s[i:end] are hex like what stands beside them: bc in 00:bc:1f.
@@ -414,9 +386,7 @@ func (n *normalizer) isHexPart(s string, i, end int) bool {
 	if size != 2 && size != 4 || !isHex(s[i:end]) {
 		return false
 	}
-	if i > 0 && n.last == holderNumber && n.lastAt == len(n.out)-1 {
-		return strings.IndexByte(":-_.", s[i-1]) >= 0
-	}
 	next := end + 1
-	return next+size <= len(s) && s[end] == ':' && isHex(s[next:next+size])
+	return i > 0 && n.last == holderNumber && n.lastAt == len(n.out)-1 && strings.IndexByte(":-_.", s[i-1]) >= 0 ||
+		next+size <= len(s) && s[end] == ':' && isHex(s[next:next+size])
 }

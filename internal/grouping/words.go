@@ -70,6 +70,8 @@ func isNumberWord(s string, i, end int) bool {
 	switch s[i:end] {
 	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve":
 		return (i == 0 || s[i-1] != '-') && (end == len(s) || s[end] != '-')
+	case "true", "false", "null", "nil": // behind a name
+		return i > 0 && (s[i-1] == '=' || s[i-1] == ':')
 	case "NaN", "Inf":
 		return true
 	}
@@ -128,12 +130,6 @@ func isCode(s string) bool {
 	return s != "" && len(s) <= longest && (hex && isHex(s) || isMadeOf(s, capitals+"0123456789"))
 }
 
-// isOracle reports whether s[i:end] is the number of a code in the manner of Oracle: ORA-00942, TNS-12541.
-func isOracle(s string, i, end int) bool {
-	return end-i == 5 && i >= 4 && s[i-1] == '-' && i-1 <= 5 && digitsEnd(s, i) == end &&
-		isMadeOf(s[:i-1], capitals)
-}
-
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
 // eight digits), a code by the word before it, a server's answer by the words or the code that follow (404 Not Found,
 // 550 5.1.1).
@@ -190,4 +186,10 @@ func isDatePart(in string, i, end int) bool {
 		next++
 	}
 	return next < len(in) && (isDigit(in[next]) || next > end && isDate(in[next:lettersEnd(in, next)]))
+}
+
+// isOracle reports whether s is a code in the manner of Oracle: ORA-00942, TNS-12541.
+func isOracle(s string) bool {
+	dash := len(s) - len("-00942")
+	return 3 <= dash && dash <= 5 && s[dash] == '-' && isMadeOf(s[:dash], capitals) && digitsEnd(s, dash+1) == len(s)
 }
