@@ -3,6 +3,7 @@
 package grouping
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/csv"
 	"io/fs"
@@ -47,6 +48,12 @@ func (r *Rules) Class(err error) Class {
 		return Class{}
 	}
 	w := classWalk{Rules: *r}
+	if w.Message == nil {
+		w.Message = error.Error
+	}
+	if w.Clean == nil {
+		w.Clean = func(text string) string { return text }
+	}
 	if c, ok := w.walk(err); ok {
 		return c
 	}
@@ -227,22 +234,11 @@ func Name(s string, limit int) string {
 // textClass is the class of an error that is known by its message alone.
 func (w *classWalk) textClass(err error) string {
 	message := safely(func() *string {
-		var text string
-		if w.Message != nil {
-			text = w.Message(err)
-		} else {
-			text = err.Error()
-		}
+		text := w.Message(err)
 		return &text
 	})
 	if message == nil {
 		return typeName(err)
 	}
-	if w.Clean != nil {
-		*message = w.Clean(*message)
-	}
-	if class := Text(*message); class != "" {
-		return class
-	}
-	return noText
+	return cmp.Or(Text(w.Clean(*message)), noText)
 }

@@ -3,6 +3,7 @@ package grouping
 import (
 	"net"
 	"net/netip"
+	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,7 +67,7 @@ func tokenEnd(s string, i int) int {
 	for start := i; i < len(s); {
 		c := s[i]
 		switch {
-		case isAlnum(c) && (i == start || i+1 == len(s) || s[i+1] != ':'):
+		case isAlnum(c):
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if unicode.IsSpace(r) || unicode.IsPunct(r) || r == utf8.RuneError ||
@@ -78,8 +79,7 @@ func tokenEnd(s string, i int) int {
 			continue
 		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0,
 			c == '\'' && i == start,
-			c == '-' && i+1 < len(s) && s[i+1] == '>', // from one address to another
-			i > start && startsWindowsPath(s, i):
+			c == '-' && i+1 < len(s) && s[i+1] == '>': // from one address to another
 			return i
 		}
 		i++
@@ -97,8 +97,6 @@ func span(s string, i int) (end int, holder string) {
 		return windowsPathEnd(s, i), holderPath
 	case c == '[':
 		return bracketAddressEnd(s, i), holderAddr
-	case isDigit(c):
-		return hexDumpEnd(s, i), holderNumber
 	case c == '"' || c == '\'' || c == '`' || c == 0xc2 || c == 0xe2 || c == 0xe3:
 		return quotedEnd(s, i), holderQuoted
 	}
@@ -140,23 +138,24 @@ func quotedEnd(s string, i int) int {
 // bracketAddressEnd returns the end of an IPv6 address in brackets, and its port, that begins at i, or i.
 func bracketAddressEnd(s string, i int) int {
 	const longest = 64 // with a zone
-	end := i + strings.IndexByte(s[i:min(len(s), i+longest)], ']')
-	if end < i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end]) {
+	end := i + strings.IndexByte(s[i:min(len(s), i+longest)], ']') + 1
+	if end <= i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end-1]) {
 		return i
 	}
-	if end++; strings.HasPrefix(s[end:], ":") && digitsEnd(s, end+1) > end+1 {
-		return digitsEnd(s, end+1)
+	if port := digitsEnd(s, end+1); port > end+1 && s[end] == ':' {
+		return port
 	}
 	return end
 }
 
 // startsWindowsPath reports whether a drive or a share's path begins at i.
 func startsWindowsPath(s string, i int) bool {
-	if rest := s[i:]; len(rest) < 3 || !(isLetter(rest[0]) && rest[1] == ':' && rest[2] == '\\' ||
-		rest[0] == '\\' && rest[1] == '\\' && (isAlnum(rest[2]) || rest[2] == '?' || rest[2] == '.')) {
+	if i > 0 && (isAlnum(s[i-1]) || s[i-1] == '\\') || len(s)-i < 3 {
 		return false
 	}
-	return i == 0 || !isAlnum(s[i-1]) && s[i-1] != '\\'
+	s = s[i:]
+	return isLetter(s[0]) && s[1] == ':' && s[2] == '\\' ||
+		s[0] == '\\' && s[1] == '\\' && (isAlnum(s[2]) || s[2] == '?' || s[2] == '.')
 }
 
 // windowsPathEnd returns the end of the Windows path that begins at i, or i. Its folders may have spaces in their
@@ -169,8 +168,8 @@ func windowsPathEnd(s string, i int) int {
 	for end < len(s) {
 		r, size := utf8.DecodeRuneInString(s[end:])
 		drive := r == ':' && s[end-2] == '\\' && strings.HasPrefix(s[end+1:], `\`) // in \\?\C:\
-		if r < ' ' || strings.ContainsRune("\"'<>|*;,:", r) && !drive || r == '?' && end > i+3 ||
-			r == ' ' && startsWindowsPath(s, end+1) || isUnspaced(r) && end > name && !isUnspaced(last) {
+		if r < ' ' || strings.ContainsRune("\"'<>|*?;,:", r) && !drive || r == ' ' && startsWindowsPath(s, end+1) ||
+			isUnspaced(r) && end > name && !isUnspaced(last) {
 			break
 		}
 		if end += size; r == '\\' {
@@ -179,26 +178,24 @@ func windowsPathEnd(s string, i int) int {
 		last = r
 	}
 	colon := strings.HasPrefix(s[end:], ": ") || s[end:] == ":"
-	return i + len(strings.TrimRight(s[i:nameEnd(s, name, end, colon)], ".!) "))
+	return i + len(strings.TrimRight(s[i:name+nameEnd(s[name:end], colon)], ".!) "))
 }
 
-// nameEnd returns where the name that begins at i ends: at end, or at a space before it.
-func nameEnd(s string, i, end int, colon bool) int {
+// nameEnd returns the length of the file's name that s begins with: up to an extension or the colon behind, or one word.
+func nameEnd(s string, colon bool) int {
 	const mostWords = 4
-	words := strings.SplitN(s[i:end], " ", mostWords+1)
+	words := strings.SplitAfterN(s, " ", mostWords+1)
 	if colon && len(words) <= mostWords {
-		return end
+		return len(s)
 	}
-	length := 0
+	size := 0
 	for _, word := range words[:min(len(words), mostWords)] {
-		name := strings.TrimRight(word, ".!)")
-		dot := strings.LastIndexByte(name, '.')
-		if size := len(name) - 1 - dot; dot >= 0 && 0 < size && size <= 5 && isMadeOf(name[dot+1:], alnum) {
-			return i + length + len(name)
+		size += len(word)
+		if ext := path.Ext(strings.TrimRight(word, ".!) ")); 1 < len(ext) && len(ext) <= 6 && isMadeOf(ext[1:], alnum) {
+			return size
 		}
-		length += len(word) + 1
 	}
-	return i + len(words[0])
+	return len(words[0])
 }
 
 // urlEnd returns the end of the URL that begins at i, or i.
@@ -303,12 +300,9 @@ func isHex(s string) bool {
 
 // hexDumpEnd returns the end of the bytes in hex, four or more with spaces between them, that begin at i, or i.
 func hexDumpEnd(s string, i int) int {
-	end := i
-	for j := i; j+2 <= len(s) && isHexDigit(s[j]) && isHexDigit(s[j+1]); j += len("00 ") {
-		if j+2 < len(s) && isWordByte(s[j+2]) {
-			break
-		}
-		if end = j + 2; end == len(s) || s[end] != ' ' {
+	end := i - 1
+	for j := i; j+2 <= len(s) && isHexDigit(s[j]) && isHexDigit(s[j+1]) && (j+2 == len(s) || !isWordByte(s[j+2])); j += 3 {
+		if end = j + 2; end < len(s) && s[end] != ' ' {
 			break
 		}
 	}

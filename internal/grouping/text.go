@@ -161,6 +161,12 @@ func (n *normalizer) next(i int) int {
 		n.gap = true
 		return i + 1
 	}
+	if isHexDigit(c) {
+		if end := hexDumpEnd(s, i); end > i {
+			n.hold(holderNumber)
+			return end
+		}
+	}
 	if isLetter(c) { // most words, at once
 		end := lettersEnd(s, i+1)
 		if end == len(s) || s[end] <= ' ' || s[end] == ',' ||
@@ -191,11 +197,8 @@ func (n *normalizer) char(i int) int {
 	i += size
 	rest := n.in[i:]
 	switch {
-	case r == '\x1b':
-		if strings.HasPrefix(rest, "[") { // parameters, then a letter
-			end := strings.IndexFunc(rest[1:], func(r rune) bool { return r >= '@' || r < ' ' })
-			i = min(i+1+max(end, 0)+1, len(n.in))
-		}
+	case r == '\x1b' && strings.HasPrefix(rest, "["): // parameters, then a letter
+		i = min(len(n.in)-len(strings.TrimLeft(rest[1:], "0123456789;:?"))+1, len(n.in))
 	case r == '\r' && strings.Trim(rest, "\r") != "" && strings.TrimLeft(rest, "\r")[0] != '\n':
 		n.out, n.gap = n.out[:n.line], n.line > 0
 		n.lastAt = min(n.lastAt, n.line)
@@ -253,41 +256,31 @@ func (n *normalizer) core(s string, i int) {
 		n.hold(holderNumber)
 	case dotted && hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)
-	case n.drawn(s):
-	case isPath(s):
+	case isPath(s) && !isDrawn(s):
 		n.hold(holderPath)
 	default:
 		n.runs(i, i+len(s))
 	}
 }
 
-// drawn takes a token that was drawn by chance, behind words that weren't: req_8fK3jd9Q.
-func (n *normalizer) drawn(s string) bool {
-	words := 0
-	for end := lettersEnd(s, 0); end >= words+3 && end < len(s) && !isAlnum(s[end]); end = lettersEnd(s, words) {
-		word := s[words:end]
-		if word != strings.ToLower(word) && word != strings.ToUpper(word) || isPodPart(s, words, end) {
-			break
-		}
-		words = end + 1
-	}
-	if !isDrawn(s[words:]) {
-		return false
-	}
-	n.put(s[:words])
-	n.hold(holderNumber)
-	return true
-}
-
-// runs keeps the words of the token in[from:to] and replaces the numbers and identifiers among them.
+// runs keeps the words of the token in[from:to] and replaces the numbers and identifiers among them. What follows words
+// may be one identifier: req_8fK3jd9Q.
 func (n *normalizer) runs(from, to int) {
-	s := n.in[:to]
+	s, words := n.in[:to], true // only words stand before
 	for i, end := from, from; i < to; i = end {
 		for end < to && isWordByte(s[end]) {
 			end++
 		}
 		run := s[i:end]
-		switch letters := wordEnd(run); {
+		letters := wordEnd(run)
+		if words && (i == from || end > i) {
+			words = letters == end-i && letters >= 3 && end < to && (isMadeOf(run, small) || isMadeOf(run, capitals))
+			if !words && isDrawn(s[i:]) {
+				n.hold(holderNumber)
+				return
+			}
+		}
+		switch {
 		case end == i:
 			for end < to && !isWordByte(s[end]) {
 				end++
@@ -320,37 +313,26 @@ func (n *normalizer) symbols(s string, i, end int, first bool) {
 	n.put(symbols)
 }
 
-// mixed takes the letters and digits s[i:end] and returns where to go on.
+// mixed takes the letters and digits s[i:end] and returns where to go on: behind a version, and what it is one of.
 func (n *normalizer) mixed(s string, i, end int) int {
-	run := s[i:end]
-	letters := wordEnd(run)
-	if isTechnical(run, letters) {
-		n.put(run)
+	word := i + wordEnd(s[i:end])
+	if isTechnical(s[i:end], word-i) {
+		n.put(s[i:end])
 		return end
 	}
-	if prefix := strings.TrimRight(run[:letters], "€£¥±−"); len(prefix) > 1 {
+	if prefix := strings.TrimRight(s[i:word], "€£¥±−"); len(prefix) > 1 {
 		n.put(prefix)
 	}
-	for i += letters; i < end; {
-		if word := wordEnd(s[i:end]); word > 0 {
-			if !isUnit(s[i : i+word]) {
-				n.put(s[i : i+word])
-			}
-			i += word
-			continue
-		}
+	for i = word; i < end; i = word {
 		n.hold(holderNumber)
-		version := i
-		for version < len(s) && (isDigit(s[version]) || s[version] == '.') {
-			version++
-		}
-		if strings.Count(s[i:version], ".") > 1 { // what it is a version of follows
-			for version < len(s) && (isAlnum(s[version]) || strings.IndexByte("-+.", s[version]) >= 0) {
-				version++
-			}
-			return version
+		if rest := strings.TrimLeft(s[i:], "0123456789."); strings.Count(s[i:len(s)-len(rest)], ".") > 1 {
+			return len(s) - len(strings.TrimLeft(rest, alnum+"-+."))
 		}
 		i = digitsEnd(s, i)
+		word = i + wordEnd(s[i:end])
+		if !isUnit(s[i:word]) {
+			n.put(s[i:word])
+		}
 	}
 	return end
 }
@@ -364,12 +346,6 @@ func (n *normalizer) word(i, end int) int {
 			return end
 		}
 		word = singular(word)
-	}
-	if len(word) == 2 && isHexDigit(word[0]) {
-		if dump := hexDumpEnd(n.in, i); dump > i {
-			n.hold(holderNumber)
-			return dump
-		}
 	}
 	if isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
 		len(word) >= 16 && isDrawn(word) {
