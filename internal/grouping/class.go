@@ -242,3 +242,25 @@ func (w *classWalk) textClass(err error) string {
 	}
 	return cmp.Or(Text(w.Clean(*message)), noText)
 }
+
+// Panic returns the text by which a panic is grouped whose value is no error. Values without a text of their own go by
+// their type: what they hold differs from panic to panic, and may be huge.
+func Panic(value any) string {
+	const head = "panic: "
+	switch v := value.(type) {
+	case string:
+		return head + v
+	case interface{ String() string }:
+		return head + v.String()
+	case nil:
+		return head + "nil"
+	}
+	v := reflect.ValueOf(value)
+	switch kind := v.Kind(); {
+	case kind == reflect.String:
+		return head + v.String()
+	case reflect.Bool <= kind && kind <= reflect.Float64:
+		return head + v.Type().String() + " 0"
+	}
+	return head + v.Type().String()
+}

@@ -1,6 +1,7 @@
 package grouping
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -36,7 +37,6 @@ var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "Statu
 type coder struct {
 	methods []int // indexes of codeMethods
 	fields  bool  // it has some of codeFields, or one that holds a server's answer, which may have some
-	value   bool  // the error itself may be a code
 	foreign bool  // not of the standard library, where numbers are offsets and details of x509's
 }
 
@@ -44,8 +44,7 @@ var coders sync.Map // reflect.Type -> *coder
 
 // coderOf returns the coder of v's type.
 func coderOf(v reflect.Value) *coder {
-	t := v.Type()
-	if c, ok := coders.Load(t); ok {
+	if c, ok := coders.Load(v.Type()); ok {
 		return c.(*coder)
 	}
 	c := new(coder)
@@ -54,24 +53,19 @@ func coderOf(v reflect.Value) *coder {
 			c.methods = append(c.methods, i)
 		}
 	}
-	pointer := t.Kind() == reflect.Pointer
-	if pointer {
+	t := v.Type()
+	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	domain, _, _ := strings.Cut(t.PkgPath(), "/")
 	c.foreign = strings.Contains(domain, ".")
-	switch {
-	case t.Kind() == reflect.String:
-		c.value = true
-	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64:
-		c.value = !pointer && c.foreign
-	case t.Kind() == reflect.Struct:
-		for _, f := range reflect.VisibleFields(t) {
-			c.fields = c.fields || slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
-		}
+	if t.Kind() == reflect.Struct {
+		c.fields = slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+			return slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
+		})
 	}
-	known, _ := coders.LoadOrStore(v.Type(), c)
-	return known.(*coder)
+	coders.Store(v.Type(), c)
+	return c
 }
 
 // isAnswer reports whether values of a type, or the first of a list, are what a server has answered.
@@ -94,13 +88,10 @@ func codeOf(err any) (code string, rank int) {
 		}
 	}
 	return safely(func() string {
-		switch {
-		case c.fields:
+		if c.fields {
 			return fieldCode(reflect.Indirect(v), c.foreign)
-		case c.value:
-			return valueCode(err, v)
 		}
-		return ""
+		return valueCode(err, v, c.foreign)
 	}), len(codeMethods)
 }
 
@@ -133,27 +124,24 @@ func onlyResult(method reflect.Value) reflect.Value {
 // fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
 // more than a status. A number in the field Reason counts where reason is set.
 func fieldCode(v reflect.Value, reason bool) string {
-	if first, _ := codesIn(v, reason); first != "" {
-		return first
+	if code, _ := codesIn(v, reason); code != "" {
+		return code
 	}
 	number := ""
 	for i := range v.NumField() {
 		f := v.Field(i)
-		if !v.Type().Field(i).IsExported() || !isAnswer(f.Type()) || f.Kind() == reflect.Slice && f.Len() == 0 {
+		if !f.CanInterface() || !isAnswer(f.Type()) {
 			continue
 		}
-		if f.Kind() == reflect.Slice {
+		if f.Kind() == reflect.Slice && f.Len() > 0 {
 			f = f.Index(0)
 		}
-		if f = reflect.Indirect(f); !f.IsValid() {
-			continue
-		}
-		first, word := codesIn(f, true)
-		if word != "" {
-			return word
-		}
-		if number == "" {
-			number = first
+		if f = reflect.Indirect(f); f.Kind() == reflect.Struct {
+			first, word := codesIn(f, true)
+			if word != "" {
+				return word
+			}
+			number = cmp.Or(number, first)
 		}
 	}
 	return number
@@ -163,33 +151,30 @@ func fieldCode(v reflect.Value, reason bool) string {
 func codesIn(v reflect.Value, reason bool) (first, word string) {
 	for _, name := range codeFields {
 		code := oneWord(codeText(v.FieldByName(name), maxField))
-		number := code != "" && code[0] <= '9'
-		if code == "" || number && name == "Reason" && !reason {
-			continue
-		}
-		if first == "" {
-			first = code
-		}
-		if !number {
-			return first, code
+		switch number := code != "" && code[0] <= '9'; {
+		case code == "", number && name == "Reason" && !reason:
+		case !number:
+			return cmp.Or(first, code), code
+		default:
+			first = cmp.Or(first, code)
 		}
 	}
 	return first, ""
 }
 
 // valueCode is the code of an error that is a number, or a text that begins with one, as those of Redis do: WRONGTYPE.
-func valueCode(err any, v reflect.Value) string {
-	if v.Kind() != reflect.String {
-		if e, ok := err.(error); !ok || errtree.BuildOf(e).Wraps {
-			return ""
+func valueCode(err any, v reflect.Value, foreign bool) string {
+	switch {
+	case v.Kind() == reflect.String:
+		if word, _, _ := strings.Cut(v.String(), " "); len(word) >= 3 && isMadeOf(word, capitals+"_") {
+			return oneWord(word)
 		}
-		return codeText(v, maxField)
+	case foreign && (v.CanInt() || v.CanUint()):
+		if e, ok := err.(error); ok && !errtree.BuildOf(e).Wraps {
+			return codeText(v, maxField)
+		}
 	}
-	word, _, _ := strings.Cut(v.String(), " ")
-	if len(word) < 3 || !isMadeOf(word, capitals+"_") {
-		return ""
-	}
-	return oneWord(word)
+	return ""
 }
 
 // codeText is a code as a text: an integer by its name where it has one of one word. Zero is none.

@@ -1,6 +1,7 @@
 package grouping
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strconv"
 	"syscall"
@@ -68,16 +70,11 @@ func (w *conditionWalk) addNamed(condition string) {
 // look asks one error, not what it wraps.
 func (w *conditionWalk) look(err error) {
 	switch e := err.(type) { //nolint:errorlint // the walk asks what err wraps
-	case syscall.Errno:
-		w.addNamed(nameOfErrno(e))
+	case syscall.Errno, *exec.ExitError:
+		w.addSystem(e)
 		return
 	case *fs.PathError, *os.LinkError, *os.SyscallError, *net.OpError, *url.Error:
 		return // their Timeout only asks the error within, which comes next
-	case *exec.ExitError:
-		if e != nil {
-			w.add(exitCondition(e.ProcessState), rankExit)
-		}
-		return
 	case *net.DNSError:
 		if e != nil && e.IsNotFound { // the question behind errors.As(err, &dnsError): this name doesn't exist
 			w.addNamed("not_exist")
@@ -99,11 +96,37 @@ func (w *conditionWalk) look(err error) {
 	if asker != nil {
 		for _, errno := range &askedErrnos {
 			if safely(func() bool { return asker.Is(errno) }) {
-				w.addNamed(nameOfErrno(errno))
+				w.addSystem(errno)
 			}
 		}
 	}
-	w.askAs(err)
+	if e, ok := err.(interface{ As(any) bool }); ok {
+		w.lookAs(e.As)
+	}
+}
+
+// lookAs asks an error by its As method for what it stands for.
+func (w *conditionWalk) lookAs(as func(any) bool) {
+	for _, target := range [...]any{new(interface{ ErrorCode() string }), new(interface{ SQLState() string }),
+		new(*exec.ExitError), new(syscall.Errno)} {
+		if found := reflect.ValueOf(target).Elem(); safely(func() bool { return as(target) }) && !found.IsZero() {
+			w.addSystem(found.Interface())
+		}
+	}
+}
+
+// addSystem adds what an error of the system says, or the code of another.
+func (w *conditionWalk) addSystem(err any) {
+	switch e := err.(type) {
+	case syscall.Errno:
+		w.addNamed(nameOfErrno(e))
+	case *exec.ExitError:
+		if e != nil {
+			w.add(exitCondition(e.ProcessState), rankExit)
+		}
+	default:
+		w.add(codeOf(err))
+	}
 }
 
 // sentinels are errors that people compare with.
@@ -128,31 +151,6 @@ func safely[T any](ask func() T) (answer T) {
 	return ask()
 }
 
-// askAs asks an error with an As method for what it stands for.
-func (w *conditionWalk) askAs(err error) {
-	e, ok := err.(interface{ As(any) bool })
-	if !ok {
-		return
-	}
-	as := func(target any) bool { return safely(func() bool { return e.As(target) }) }
-	var coded interface{ ErrorCode() string }
-	if as(&coded) && coded != nil {
-		w.add(codeOf(coded))
-	}
-	var state interface{ SQLState() string }
-	if as(&state) && state != nil {
-		w.add(codeOf(state))
-	}
-	var exit *exec.ExitError
-	if as(&exit) && exit != nil {
-		w.add(exitCondition(exit.ProcessState), rankExit)
-	}
-	var errno syscall.Errno
-	if as(&errno) {
-		w.addNamed(nameOfErrno(errno))
-	}
-}
-
 // exitCondition is how a process ended: exit_3, or signal_9 where the platform has signals.
 func exitCondition(p *os.ProcessState) string {
 	if p == nil {
@@ -170,19 +168,16 @@ func exitCondition(p *os.ProcessState) string {
 // nameOfErrno is the condition of a system error, whatever its Timeout method says: EAGAIN, which that calls a timeout,
 // is what a fork for want of processes returns.
 func nameOfErrno(e syscall.Errno) string {
-	switch {
-	case e == 0:
+	if e == 0 {
 		return ""
-	case e.Is(fs.ErrNotExist):
-		return "not_exist"
-	case e.Is(fs.ErrExist):
-		return "exist"
-	case e.Is(fs.ErrPermission):
-		return "permission"
-	case platformNames[e] != "":
-		return platformNames[e]
-	case errnoNames[e] != "":
-		return errnoNames[e]
+	}
+	for i := range sentinels {
+		if e.Is(sentinels[i].err) {
+			return sentinels[i].condition
+		}
+	}
+	if name := cmp.Or(platformNames[e], errnoNames[e]); name != "" {
+		return name
 	}
 	return "errno_" + strconv.FormatUint(uint64(e), 10)
 }
