@@ -37,6 +37,7 @@ var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "Statu
 type coder struct {
 	methods []int // indexes of codeMethods
 	fields  bool  // it has some of codeFields, or one that holds a server's answer, which may have some
+	value   bool  // the error itself may be a code
 	foreign bool  // not of the standard library, where numbers are offsets and details of x509's
 }
 
@@ -59,6 +60,7 @@ func coderOf(v reflect.Value) *coder {
 	}
 	domain, _, _ := strings.Cut(t.PkgPath(), "/")
 	c.foreign = strings.Contains(domain, ".")
+	c.value = v.Kind() == reflect.String || c.foreign && (v.CanInt() || v.CanUint())
 	if t.Kind() == reflect.Struct {
 		c.fields = slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
 			return slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
@@ -88,10 +90,13 @@ func codeOf(err any) (code string, rank int) {
 		}
 	}
 	return safely(func() string {
-		if c.fields {
+		switch {
+		case c.fields:
 			return fieldCode(reflect.Indirect(v), c.foreign)
+		case c.value:
+			return valueCode(err, v)
 		}
-		return valueCode(err, v, c.foreign)
+		return ""
 	}), len(codeMethods)
 }
 
@@ -163,16 +168,13 @@ func codesIn(v reflect.Value, reason bool) (first, word string) {
 }
 
 // valueCode is the code of an error that is a number, or a text that begins with one, as those of Redis do: WRONGTYPE.
-func valueCode(err any, v reflect.Value, foreign bool) string {
-	switch {
-	case v.Kind() == reflect.String:
+func valueCode(err any, v reflect.Value) string {
+	if v.Kind() == reflect.String {
 		if word, _, _ := strings.Cut(v.String(), " "); len(word) >= 3 && isMadeOf(word, capitals+"_") {
 			return oneWord(word)
 		}
-	case foreign && (v.CanInt() || v.CanUint()):
-		if e, ok := err.(error); ok && !errtree.BuildOf(e).Wraps {
-			return codeText(v, maxField)
-		}
+	} else if e, ok := err.(error); ok && !errtree.BuildOf(e).Wraps {
+		return codeText(v, maxField)
 	}
 	return ""
 }

@@ -129,13 +129,13 @@ func (w *conditionWalk) addSystem(err any) {
 	}
 }
 
-// sentinels are errors that people compare with.
+// sentinels are errors that people compare with, first those that Errno.Is knows.
 var sentinels = [...]struct {
 	err       error
 	condition string
 }{
-	{fs.ErrNotExist, "not_exist"}, {exec.ErrNotFound, "not_exist"}, {fs.ErrExist, "exist"},
-	{fs.ErrPermission, "permission"}, {os.ErrDeadlineExceeded, Timeout}, {context.DeadlineExceeded, Timeout},
+	{fs.ErrNotExist, "not_exist"}, {fs.ErrExist, "exist"}, {fs.ErrPermission, "permission"},
+	{exec.ErrNotFound, "not_exist"}, {os.ErrDeadlineExceeded, Timeout}, {context.DeadlineExceeded, Timeout},
 	{context.Canceled, "canceled"}, {fs.ErrClosed, "closed"}, {net.ErrClosed, "closed"}, {io.ErrClosedPipe, "closed"},
 	{http.ErrServerClosed, "closed"},
 }
@@ -171,9 +171,9 @@ func nameOfErrno(e syscall.Errno) string {
 	if e == 0 {
 		return ""
 	}
-	for i := range sentinels {
-		if e.Is(sentinels[i].err) {
-			return sentinels[i].condition
+	for _, s := range sentinels[:3] {
+		if e.Is(s.err) {
+			return s.condition
 		}
 	}
 	if name := cmp.Or(platformNames[e], errnoNames[e]); name != "" {

@@ -161,7 +161,7 @@ func (n *normalizer) next(i int) int {
 		n.gap = true
 		return i + 1
 	}
-	if isHexDigit(c) {
+	if isHexDigit(c) && i+2 < len(s) && s[i+2] == ' ' {
 		if end := hexDumpEnd(s, i); end > i {
 			n.hold(holderNumber)
 			return end
@@ -256,15 +256,13 @@ func (n *normalizer) core(s string, i int) {
 		n.hold(holderNumber)
 	case dotted && hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)
-	case isPath(s) && !isDrawn(s):
-		n.hold(holderPath)
 	default:
 		n.runs(i, i+len(s))
 	}
 }
 
-// runs keeps the words of the token in[from:to] and replaces the numbers and identifiers among them. What follows words
-// may be one identifier: req_8fK3jd9Q.
+// runs keeps the words of the token in[from:to], which may be a path, and replaces the numbers and identifiers among
+// them. What follows words may be one identifier: req_8fK3jd9Q.
 func (n *normalizer) runs(from, to int) {
 	s, words := n.in[:to], true // only words stand before
 	for i, end := from, from; i < to; i = end {
@@ -277,6 +275,9 @@ func (n *normalizer) runs(from, to int) {
 			words = letters == end-i && letters >= 3 && end < to && (isMadeOf(run, small) || isMadeOf(run, capitals))
 			if !words && isDrawn(s[i:]) {
 				n.hold(holderNumber)
+				return
+			} else if i == from && isPath(s[i:]) {
+				n.hold(holderPath)
 				return
 			}
 		}

@@ -2,7 +2,7 @@ package grouping
 
 import (
 	"strings"
-	"unicode"
+	"unicode/utf8"
 )
 
 // Words that say what the number, host or path beside them is. Each has spaces around it.
@@ -13,10 +13,6 @@ const (
 	// hostWords stand before a host of one word with a port.
 	hostWords = " dial tcp udp connect connecting connected to from at on host server broker node with via proxy " +
 		"reach lookup resolve ping endpoint addr address peer "
-
-	// codeWords stand before numbers that say what happened.
-	codeWords = " code statuscode errorcode exitcode returncode resultcode status ntstatus hresult http error errno " +
-		"winerror exit signal sqlstate sqlcode "
 
 	// technical words have digits behind them that are part of a name: IPv6, sha256, x86.
 	technical = " ipv sha md x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h " +
@@ -90,11 +86,18 @@ func isOneOf(word, list string) bool {
 // wordBefore returns the word before i, behind at most a few symbols: code in "code: 7", in `"code":7` and in "code=7".
 // An error with a colon tells of what follows, and doesn't name it.
 func wordBefore(s string, i int) string {
-	before := strings.TrimRight(s[:i], " :=(#\"-'[")
-	if symbols := s[len(before):i]; len(symbols) > 3 || symbols != "" && symbols[0] == ':' && strings.HasSuffix(before, "rror") {
+	end := i
+	for end > 0 && strings.IndexByte(" :=(#\"-'[", s[end-1]) >= 0 {
+		end--
+	}
+	if i-end > 3 || i > end && s[end] == ':' && strings.HasSuffix(s[:end], "rror") {
 		return ""
 	}
-	return before[strings.LastIndexFunc(before, func(r rune) bool { return !unicode.IsLetter(r) })+1:]
+	start := end
+	for start > 0 && (isLetter(s[start-1]) || s[start-1] >= utf8.RuneSelf) {
+		start--
+	}
+	return s[start:end]
 }
 
 // namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before.
@@ -103,7 +106,12 @@ func namesCode(s string, i int) bool {
 	if word == "is" {
 		word = wordBefore(s, strings.LastIndex(s[:i], word))
 	}
-	return isOneOf(word, codeWords)
+	switch strings.ToLower(word) {
+	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
+		"http", "error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode":
+		return true
+	}
+	return false
 }
 
 // namesProgram reports whether what is quoted at i is a command that exists, whose program says what went wrong.
