@@ -64,25 +64,20 @@ func isMadeOf(s, set string) bool {
 
 // tokenEnd returns where the token ends that begins at i.
 func tokenEnd(s string, i int) int {
-	for start := i; i < len(s); {
-		c := s[i]
-		switch {
+	for start := i; i < len(s); i++ {
+		switch c := s[i]; {
 		case isAlnum(c):
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if unicode.IsSpace(r) || unicode.IsPunct(r) || r == utf8.RuneError ||
-				unicode.In(r, unicode.Cf, unicode.Nd) ||
+			if r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.In(r, unicode.Cf, unicode.Nd) ||
 				isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) {
 				return i
 			}
-			i += size
-			continue
-		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0,
-			c == '\'' && i == start,
+			i += size - 1
+		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0, c == '\'' && i == start,
 			c == '-' && i+1 < len(s) && s[i+1] == '>': // from one address to another
 			return i
 		}
-		i++
 	}
 	return i
 }
@@ -164,19 +159,17 @@ func windowsPathEnd(s string, i int) int {
 	if !startsWindowsPath(s, i) {
 		return i
 	}
-	end, name, last := i+3, i+3, rune(0) // name is where the last part begins
+	end, last := i+3, '\\'
 	for end < len(s) {
 		r, size := utf8.DecodeRuneInString(s[end:])
 		drive := r == ':' && s[end-2] == '\\' && strings.HasPrefix(s[end+1:], `\`) // in \\?\C:\
-		if r < ' ' || strings.ContainsRune("\"'<>|*?;,:", r) && !drive || r == ' ' && startsWindowsPath(s, end+1) ||
-			isUnspaced(r) && end > name && !isUnspaced(last) {
+		if r < ' ' || strings.ContainsRune("\"'<>|*?;,:", r) && !drive ||
+			isUnspaced(r) && last != '\\' && !isUnspaced(last) {
 			break
 		}
-		if end += size; r == '\\' {
-			name = end
-		}
-		last = r
+		end, last = end+size, r
 	}
+	name := i + strings.LastIndexByte(s[i:end], '\\') + 1
 	colon := strings.HasPrefix(s[end:], ": ") || s[end:] == ":"
 	return i + len(strings.TrimRight(s[i:name+nameEnd(s[name:end], colon)], ".!) "))
 }
@@ -207,28 +200,24 @@ func urlEnd(s string, i int) int {
 	if !strings.HasPrefix(s[end:], "://") {
 		return i
 	}
-	for end < len(s) && s[end] > ' ' && strings.IndexByte("\"'`<>", s[end]) < 0 {
-		r, size := utf8.DecodeRuneInString(s[end:])
-		if isUnspaced(r) {
-			break
-		}
-		end += size
+	url := s[i:]
+	if stop := strings.IndexFunc(s[end:], func(r rune) bool {
+		return r <= ' ' || isUnspaced(r) || strings.ContainsRune("\"'`<>", r)
+	}); stop >= 0 {
+		url = s[i : end+stop]
 	}
-	return i + len(strings.TrimRight(s[i:end], ".,:;!?)]}"))
+	return i + len(strings.TrimRight(url, ".,:;!?)]}"))
 }
 
 // isAddress reports whether s is an IP address, with a port, prefix length or zone, or that of a network card.
 func isAddress(s string) bool {
-	switch len(s) {
-	case len("0011.2233.4455"), len("00:00:00:00:00:00"), len("0011.2233.4455.6677"), len("00:00:00:00:00:00:00:00"):
-		if _, err := net.ParseMAC(s); err == nil {
-			return true
-		}
-	}
 	var err error
-	switch dots, colons := strings.Count(s, "."), strings.Count(s, ":"); {
-	case dots != 3 && colons != 7 && !strings.Contains(s, "::") || wordEnd(s) == len(s):
+	dots, colons := strings.Count(s, "."), strings.Count(s, ":")
+	switch ip := dots == 3 || colons == 7 || strings.Contains(s, "::"); {
+	case !ip && len(s) != len("00:00:5e:00:53:01") && len(s) != len("0000.5e00.5301") || wordEnd(s) == len(s):
 		return false
+	case !ip:
+		_, err = net.ParseMAC(s)
 	case strings.IndexByte(s, '/') >= 0:
 		_, err = netip.ParsePrefix(s)
 	case dots == 3 && colons == 1:
@@ -243,17 +232,14 @@ func isAddress(s string) bool {
 // field or a function: a name without a port is one by its ending only, one without dots by the word before it.
 func isHost(s, in string, i int) bool {
 	host, port, _ := strings.Cut(s, ":")
-	if host == "localhost" {
-		return true
-	}
 	dot := strings.LastIndexByte(host, '.')
-	if dot == 0 || len(port) > 5 || digitsEnd(port, 0) < len(port) || !isMadeOf(host, alnum+".-_") {
-		return false
-	}
-	if dot < 0 {
-		return len(port) > 1 && isLetter(s[0]) && host != "line" && isOneOf(wordBefore(in, i), hostWords)
-	}
 	ending := host[dot+1:]
+	switch {
+	case dot == 0, len(port) > 5, digitsEnd(port, 0) < len(port), !isMadeOf(host, alnum+".-_"):
+		return false
+	case dot < 0:
+		return host == "localhost" || len(port) > 1 && host != "line" && isOneOf(wordBefore(in, i), hostWords)
+	}
 	return lettersEnd(ending, 0) == len(ending) &&
 		(port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))
 }
@@ -261,28 +247,22 @@ func isHost(s, in string, i int) bool {
 // isPath reports whether s is a path by its beginning, two slashes, a pattern, or an escape of URLs. One slash between
 // words is no path: read/write, text/html.
 func isPath(s string) bool {
-	if start := strings.TrimLeft(s, ".~"); start != "" && (start[0] == '/' || start[0] == '\\') {
-		return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || isAlnum(byte(r)) }) >= 0
-	}
-	if i := strings.IndexByte(s, '%'); i >= 0 && i+2 < len(s) && isHexDigit(s[i+1]) && isHexDigit(s[i+2]) {
+	if start := strings.TrimLeft(s, ".~"); len(start) > 1 && (start[0] == '/' || start[0] == '\\') {
 		return true
 	}
-	if slash := strings.IndexByte(s, '/'); slash > 0 && !isDigit(s[0]) && // not 02/Jan/2006
-		(strings.Count(s, "/") > 1 || s[0] == '$' || isHost(s[:slash], "", 0)) {
-		return true
-	}
-	if i := strings.IndexByte(s, '\\'); i > 0 && i < len(s)-1 {
-		return isWordByte(s[i-1]) || s[i-1] == '%'
-	}
-	i := strings.IndexByte(s, '*')
-	return i >= 0 && strings.ContainsAny(s, "./") && (i > 0 || !isLetter(s[1])) // else a type: *os.File
+	slash, back, star := strings.IndexByte(s, '/'), strings.IndexByte(s, '\\'), strings.IndexByte(s, '*')
+	escape := strings.IndexByte(s, '%') + 1
+	return slash > 0 && !isDigit(s[0]) && // not 02/Jan/2006
+		(strings.Count(s, "/") > 1 || s[0] == '$' || isHost(s[:slash], "", 0)) ||
+		0 < back && back < len(s)-1 || escape > 0 && escape+2 <= len(s) && isHex(s[escape:escape+2]) ||
+		star >= 0 && (slash >= 0 || strings.IndexByte(s, '.') >= 0) && (star > 0 || !isLetter(s[1])) // else a type: *os.File
 }
 
 // hasExtension reports whether s is the name of a file by its ending, perhaps with line and column: file.go:12:3.
 func hasExtension(s string) bool {
 	dot := strings.LastIndexByte(s, '.')
 	ending, _, _ := strings.Cut(s[dot+1:], ":")
-	return dot > 0 && (wordEnd(ending) > 0 || ending == "7z") && isOneOf(ending, extensions)
+	return dot > 0 && isOneOf(ending, extensions)
 }
 
 // isHex reports whether s is a number in hex, after 0x or not.

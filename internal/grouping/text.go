@@ -43,21 +43,23 @@ func Excerpt(message string) string {
 func Text(message string) string {
 	n := normalizer{in: strings.TrimSpace(message), lastAt: -1}
 	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText))
-	head := "" // of a text that is too long
+	first := "" // the beginning of a text that is too long
 	for i := 0; i < len(n.in); {
-		if i = n.next(i); head != "" || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
+		if i = n.next(i); first != "" || len(n.out) <= maxText || utf8.RuneCount(n.out) <= maxText {
 			continue
 		}
-		head = headOf(n.out)
+		head, _ := cut(n.out, headText-1)
+		first = string(head)
 		if tail := tailStart(n.in); tail > i {
 			i = tail
 			n.out, n.gap, n.lastAt, n.line = n.out[:0], false, -1, 0
 		}
 	}
-	if head == "" {
+	if first == "" {
 		return string(n.out)
 	}
-	return head + "…" + string(tailOf(n.out))
+	_, tail := cut(n.out, utf8.RuneCount(n.out)-(maxText-headText))
+	return first + "…" + string(tail)
 }
 
 // tailStart returns where the words begin that fill the end of a class, whatever becomes of them there.
@@ -81,36 +83,24 @@ func tailStart(s string) int {
 	return i
 }
 
-// index returns where the character number n of a text begins.
-func index(text []byte, n int) int {
-	for i, c := range text {
-		if utf8.RuneStart(c) {
-			if n--; n < 0 {
-				return i
-			}
+// cut cuts a text behind its first n characters. A word or placeholder that is in both parts is left out of them.
+func cut(text []byte, n int) (head, tail []byte) {
+	at := 0
+	for ; at < len(text) && (n > 0 || !utf8.RuneStart(text[at])); at++ {
+		if utf8.RuneStart(text[at]) {
+			n--
 		}
 	}
-	return len(text)
-}
-
-// headOf returns the beginning of a long text for its class, without a part of a word or placeholder at its end.
-func headOf(text []byte) string {
-	end := index(text, headText-1)
-	if space := bytes.LastIndexByte(text[:end+1], ' '); end-space < len(holderQuoted) {
-		end = space
-	}
-	return string(bytes.TrimRight(text[:end], " "))
-}
-
-// tailOf returns the end of a long text for its class, without a part of a word or placeholder at its beginning.
-func tailOf(text []byte) []byte {
-	start := index(text, utf8.RuneCount(text)-(maxText-headText))
-	if start > 0 {
-		if space := bytes.IndexByte(text[start-1:], ' '); 0 <= space && space <= len(holderQuoted) {
-			start += space
+	head, tail = text[:at], text[at:]
+	if 0 < at && at < len(text) && text[at-1] != ' ' && text[at] != ' ' {
+		if start := bytes.LastIndexByte(head, ' ') + 1; at-start < len(holderQuoted)-1 {
+			head = text[:start]
+		}
+		if end := bytes.IndexByte(tail, ' '); 0 <= end && end < len(holderQuoted) {
+			tail = tail[end:]
 		}
 	}
-	return bytes.TrimLeft(text[start:], " ")
+	return bytes.TrimRight(head, " "), bytes.TrimLeft(tail, " ")
 }
 
 type normalizer struct {
@@ -237,14 +227,11 @@ func (n *normalizer) token(i, end int) int {
 
 // core takes s, a token at i without the punctuation behind it.
 func (n *normalizer) core(s string, i int) {
-	if lettersEnd(s, 0) == len(s) {
-		if s != "" {
-			n.word(i, i+len(s))
-		}
-		return
-	}
 	at, digit, dotted := strings.IndexByte(s, '@'), wordEnd(s), strings.IndexByte(s, '.') >= 0
 	switch {
+	case s == "":
+	case lettersEnd(s, 0) == len(s):
+		n.word(i, i+len(s))
 	case digit < len(s) && says(n.in, s, i):
 		n.put(strings.ToLower(s))
 	case isOracle(s):

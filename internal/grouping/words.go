@@ -224,7 +224,7 @@ func isDrawn(s string) bool {
 	case count[digit] == 0:
 		return chars >= shortestLetters && count[small] > 0 && count[large] > 0
 	case chars < short:
-		return turns >= 3 || breaks >= 5 && 20*breaks >= 11*pairs
+		return turns >= 3
 	}
 	return breaks >= 3
 }
