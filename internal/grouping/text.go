@@ -86,13 +86,15 @@ func tailStart(s string) int {
 // cut cuts a text behind its first n characters. A word or placeholder that is in both parts is left out of them.
 func cut(text []byte, n int) (head, tail []byte) {
 	at := 0
-	for ; at < len(text) && (n > 0 || !utf8.RuneStart(text[at])); at++ {
-		if utf8.RuneStart(text[at]) {
-			n--
+	for i, c := range text {
+		if at = i; utf8.RuneStart(c) {
+			if n--; n < 0 {
+				break
+			}
 		}
 	}
 	head, tail = text[:at], text[at:]
-	if 0 < at && at < len(text) && text[at-1] != ' ' && text[at] != ' ' {
+	if at > 0 && text[at-1] != ' ' && text[at] != ' ' {
 		if start := bytes.LastIndexByte(head, ' ') + 1; at-start < len(holderQuoted)-1 {
 			head = text[:start]
 		}
@@ -146,11 +148,11 @@ func (n *normalizer) afterNumber() bool { return n.lastAt == len(n.out) && n.las
 
 // next takes what stands at i and returns where it ends.
 func (n *normalizer) next(i int) int {
-	s, c := n.in, n.in[i]
-	if c == ' ' {
+	for n.in[i] == ' ' { // the last character is none
 		n.gap = true
-		return i + 1
+		i++
 	}
+	s, c := n.in, n.in[i]
 	if isHexDigit(c) && i+2 < len(s) && s[i+2] == ' ' {
 		if end := hexDumpEnd(s, i); end > i {
 			n.hold(holderNumber)
