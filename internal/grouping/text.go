@@ -262,7 +262,7 @@ func (n *normalizer) runs(from, to int) {
 		letters := wordEnd(run)
 		if words && (i == from || end > i) {
 			words = letters == end-i && letters >= 3 && end < to && (isMadeOf(run, small) || isMadeOf(run, capitals))
-			if !words && isDrawn(s[i:]) {
+			if !words && isDrawn(s[i:], min(i-from, 1)) {
 				n.hold(holderNumber)
 				return
 			} else if i == from && isPath(s[i:]) {
@@ -277,7 +277,7 @@ func (n *normalizer) runs(from, to int) {
 			}
 			n.symbols(s, i, end, i == from)
 		case isPodPart(s[from:], i-from, end-from), n.isHexPart(s, i, end),
-			letters < len(run) && digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run)):
+			letters < len(run) && digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run, 0)):
 			n.hold(holderNumber)
 		case letters == len(run):
 			n.word(i, end)
@@ -338,7 +338,7 @@ func (n *normalizer) word(i, end int) int {
 		word = singular(word)
 	}
 	if isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
-		len(word) >= 16 && isDrawn(word) {
+		len(word) >= 12 && isDrawn(word, 0) {
 		n.hold(holderNumber)
 	} else {
 		n.put(word)

@@ -187,46 +187,44 @@ var followers = [26]uint32{
 
 // isDrawn reports whether the letters and digits of s were drawn by chance, as those of base 64 and its kin are: they
 // break too often what makes words. Breaks are a digit beside a letter, a capital behind a small letter, and a pair of
-// letters that is rare in words. Half of the pairs are enough, but for short names, which may have acronyms in them.
-func isDrawn(s string) bool {
-	const shortest, short, shortestLetters = 5, 12, 16
-	const none, digit, small, large = 0, 1, 2, 3
-	var count [4]int
-	last, pairs, turns, breaks := none, 0, 0, 0
+// letters that is rare in words; some stand before s. Half of the pairs are enough, if they are several.
+func isDrawn(s string, breaks int) bool {
+	const shortest, shortestLetters = 5, 12
+	var last byte // the character before, 0 for a separator
+	digits, chars, pairs, turns, humps := 0, 0, 0, 0, 0
 	for i := range len(s) {
-		c, kind := s[i], none
-		switch {
-		case isDigit(c):
-			kind = digit
-		case c >= 'a' && c <= 'z':
-			kind = small
-		case c >= 'A' && c <= 'Z':
-			kind = large
-		case strings.IndexByte("-_+/.", c) < 0 || i == 0 && (c == '/' || c == '.'):
-			return false
+		c := s[i]
+		if !isAlnum(c) {
+			if strings.IndexByte("-_+/.", c) < 0 || i == 0 && (c == '/' || c == '.') {
+				return false
+			}
+			last = 0
+			continue
 		}
-		count[kind]++
-		if last != none && kind != none && (last != digit || kind != digit) {
+		chars++
+		if isDigit(c) {
+			digits++
+		}
+		if last != 0 && !(isDigit(last) && isDigit(c)) {
 			pairs++
 			switch {
-			case last == digit || kind == digit:
+			case isDigit(last) || isDigit(c):
 				turns++
-			case last == small && kind == large, followers[s[i-1]|0x20-'a']>>(c|0x20-'a')&1 == 0:
+			case last >= 'a' && c < 'a':
+				humps++
+			case followers[last|0x20-'a']>>(c|0x20-'a')&1 == 0:
 				breaks++
 			}
 		}
-		last = kind
+		last = c
 	}
-	breaks += turns
-	switch chars := len(s) - count[none]; {
-	case chars < shortest, count[digit] == chars, 2*breaks < pairs:
+	switch breaks += turns + humps; {
+	case chars < shortest, digits == chars, 2*breaks < pairs:
 		return false
-	case count[digit] == 0:
-		return chars >= shortestLetters && count[small] > 0 && count[large] > 0
-	case chars < short:
-		return turns >= 3
+	case digits == 0: // also long words of languages with other pairs, but for those with humps
+		return chars >= shortestLetters && humps > 0
 	}
-	return breaks >= 3
+	return turns >= 3 || breaks >= 5
 }
 
 // isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels,
