@@ -191,13 +191,13 @@ func nameEnd(s string, colon bool) int {
 	return len(words[0])
 }
 
-// urlEnd returns the end of the URL that begins at i, or i.
+// urlEnd returns the end of the URL, or the name of a thing at Amazon, that begins at i, or i.
 func urlEnd(s string, i int) int {
 	end := i
 	for end < len(s) && (isAlnum(s[end]) || s[end] == '+' || s[end] == '-' || s[end] == '.') {
 		end++
 	}
-	if !strings.HasPrefix(s[end:], "://") {
+	if !strings.HasPrefix(s[end:], "://") && !strings.HasPrefix(s[i:], "arn:") {
 		return i
 	}
 	url := s[i:]

@@ -200,6 +200,9 @@ func (n *normalizer) char(i int) int {
 			n.line = len(n.out)
 		}
 	case r == '=' && n.afterNumber() && (rest == "" || strings.IndexByte(" =,)&", rest[0]) >= 0): // the end of base 64
+	case r == '<' && !n.gap && len(n.out) > 0 && isWordByte(n.out[len(n.out)-1]) && digitsEnd(rest, 0) > 0 &&
+		!strings.HasPrefix(rest[digitsEnd(rest, 0):], ">"):
+		n.put("=") // time<1ms
 	case unicode.IsDigit(r):
 		n.hold(holderNumber)
 	case !unicode.Is(unicode.Cf, r):
@@ -262,7 +265,7 @@ func (n *normalizer) runs(from, to int) {
 		letters := wordEnd(run)
 		if words && (i == from || end > i) {
 			words = letters == end-i && letters >= 3 && end < to && (isMadeOf(run, small) || isMadeOf(run, capitals))
-			if !words && isDrawn(s[i:], min(i-from, 1)) {
+			if !words && isDrawn(s[i:], 2*strings.Count(s[max(from, i-1):i], "_")) {
 				n.hold(holderNumber)
 				return
 			} else if i == from && isPath(s[i:]) {

@@ -15,7 +15,7 @@ const (
 		"reach lookup resolve ping endpoint addr address peer "
 
 	// technical words have digits behind them that are part of a name: IPv6, sha256, x86.
-	technical = " ipv sha md x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h " +
+	technical = " ipv sha x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h " +
 		"mp ext fat exfat usb python log ed rs hs es ps tcp udp "
 
 	// domains end the names of hosts, and are no words of programs: not name, info, id.
@@ -84,13 +84,12 @@ func isOneOf(word, list string) bool {
 }
 
 // wordBefore returns the word before i, behind at most a few symbols: code in "code: 7", in `"code":7` and in "code=7".
-// An error with a colon tells of what follows, and doesn't name it.
 func wordBefore(s string, i int) string {
 	end := i
 	for end > 0 && strings.IndexByte(" :=(#\"-'[", s[end-1]) >= 0 {
 		end--
 	}
-	if i-end > 3 || i > end && s[end] == ':' && strings.HasSuffix(s[:end], "rror") {
+	if i-end > 3 {
 		return ""
 	}
 	start := end
@@ -102,14 +101,17 @@ func wordBefore(s string, i int) string {
 
 // namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before.
 func namesCode(s string, i int) bool {
-	word := wordBefore(s, i)
-	if word == "is" {
-		word = wordBefore(s, strings.LastIndex(s[:i], word))
-	}
-	switch strings.ToLower(word) {
+	switch strings.ToLower(wordBefore(s, i)) {
 	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
-		"http", "error", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode":
+		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código", "codice",
+		"kod", "kód", "felkod", "код", "错误代码", "エラーコード":
 		return true
+	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "fel", "fejl",
+		"feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
+		return !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
+	case "is": // the code that was returned is 5
+		before := s[max(0, i-40):i]
+		return strings.Contains(before, "code ") || strings.Contains(before, "status ")
 	}
 	return false
 }
@@ -137,7 +139,8 @@ func isOracle(s string) bool {
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
 // eight digits), a code by the word before it, a mail server's reply (550 5.1.1).
 func says(in, s string, i int) bool {
-	return isCode(s) && namesCode(in, i) || i >= 4 && len(s) == 5 && isEnhanced(s, in[i-4]) ||
+	return isCode(s) && (namesCode(in, i) || strings.HasSuffix(in[:i], ": (") && strings.HasPrefix(in[i+len(s):], ")")) ||
+		i >= 4 && len(s) == 5 && isEnhanced(s, in[i-4]) ||
 		len(s) == 3 && isEnhanced(strings.TrimPrefix(in[i+3:], " "), s[0]) ||
 		len(s) == 10 && s[1]|0x20 == 'x' && (s[2] == '8' || s[2]|0x20 == 'c') && isHex(s)
 }
@@ -151,7 +154,7 @@ func isEnhanced(s string, first byte) bool {
 func isTechnical(run string, letters int) bool {
 	digits := digitsEnd(run, letters) - letters
 	return letters > 0 && digits <= 3 && (letters+digits == len(run) || digits <= 2) &&
-		isOneOf(run[:letters], technical)
+		(isOneOf(run[:letters], technical) || strings.EqualFold(run, "md5"))
 }
 
 // singular returns a word behind a number as it is behind 1.
