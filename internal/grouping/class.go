@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"encoding/csv"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
@@ -171,10 +172,13 @@ func (r *Rules) kindOf(err error) errorKind {
 
 // onlyWraps reports whether errors so built carry no more than another error, or a text.
 func onlyWraps(b *errtree.Build) bool {
+	pkg, _, _ := strings.Cut(b.Name, ".")
+	singular := strings.TrimSuffix(pkg, "s")
 	switch {
 	case b.Package == "": // a struct type without a name, around an error
 		return true
-	case isErrorPackage(b):
+	case strings.HasPrefix(pkg, "err"), strings.HasSuffix(singular, "err"),
+		strings.HasSuffix(singular, "error"): // errors, errs, xerrors, multierr, errorx
 		return !b.Shown && (b.Wraps || b.Errors || b.Text)
 	case !b.Wraps || !b.Errors:
 		return false
@@ -182,13 +186,6 @@ func onlyWraps(b *errtree.Build) bool {
 		return !b.Shown
 	}
 	return !b.More && (b.Group || !b.Exported || !b.Text)
-}
-
-// isErrorPackage reports whether a package is about errors by its name: errors, errs, xerrors, multierr, errorx.
-func isErrorPackage(b *errtree.Build) bool {
-	name, _, _ := strings.Cut(b.Name, ".")
-	singular := strings.TrimSuffix(name, "s")
-	return strings.HasPrefix(name, "err") || strings.HasSuffix(singular, "err") || strings.HasSuffix(singular, "error")
 }
 
 // standardKind knows the types of the standard library that are texts in disguise.
@@ -246,21 +243,15 @@ func (w *classWalk) textClass(err error) string {
 // Panic returns the text by which a panic is grouped whose value is no error. Values without a text of their own go by
 // their type: what they hold differs from panic to panic, and may be huge.
 func Panic(value any) string {
-	const head = "panic: "
-	switch v := value.(type) {
-	case string:
-		return head + v
-	case interface{ String() string }:
-		return head + v.String()
-	case nil:
-		return head + "nil"
+	text := fmt.Sprintf("%T", value)
+	stringer, ok := value.(interface{ String() string })
+	switch v := reflect.ValueOf(value); {
+	case ok:
+		text = stringer.String()
+	case v.Kind() == reflect.String:
+		text = v.String()
+	case reflect.Bool <= v.Kind() && v.Kind() <= reflect.Float64:
+		text += " 0"
 	}
-	v := reflect.ValueOf(value)
-	switch kind := v.Kind(); {
-	case kind == reflect.String:
-		return head + v.String()
-	case reflect.Bool <= kind && kind <= reflect.Float64:
-		return head + v.Type().String() + " 0"
-	}
-	return head + v.Type().String()
+	return "panic: " + text
 }

@@ -31,9 +31,7 @@ var common = [...]string{"not_exist", "exist", "permission", Timeout, "canceled"
 func (r *Rules) condition(err error) string {
 	w := conditionWalk{wrapper: r.Wrapper}
 	for n := range errtree.All(err) {
-		if w.look(n.Err); w.best != "" && w.rank == 0 { // nothing wins over the best code
-			break
-		}
+		w.look(n.Err)
 	}
 	return w.best
 }
@@ -120,9 +118,14 @@ func (w *conditionWalk) addSystem(err any) {
 	switch e := err.(type) {
 	case syscall.Errno:
 		w.addNamed(nameOfErrno(e))
-	case *exec.ExitError:
-		if e != nil {
-			w.add(exitCondition(e.ProcessState), rankExit)
+	case *exec.ExitError: // exit_3, or signal_9 where the platform has signals
+		if e == nil || e.ProcessState == nil {
+			return
+		}
+		if signal, ok := Signal(e.ProcessState); ok {
+			w.add("signal_"+strconv.Itoa(int(signal)), rankExit)
+		} else if code := e.ExitCode(); code >= 0 {
+			w.add("exit_"+strconv.Itoa(code), rankExit)
 		}
 	default:
 		w.add(codeOf(err))
@@ -149,20 +152,6 @@ func safely[T any](ask func() T) (answer T) {
 		}
 	}()
 	return ask()
-}
-
-// exitCondition is how a process ended: exit_3, or signal_9 where the platform has signals.
-func exitCondition(p *os.ProcessState) string {
-	if p == nil {
-		return ""
-	}
-	if signal, ok := Signal(p); ok {
-		return "signal_" + strconv.Itoa(int(signal))
-	}
-	if code := p.ExitCode(); code >= 0 {
-		return "exit_" + strconv.Itoa(code)
-	}
-	return ""
 }
 
 // nameOfErrno is the condition of a system error, whatever its Timeout method says: EAGAIN, which that calls a timeout,
