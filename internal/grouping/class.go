@@ -27,9 +27,6 @@ type Class struct {
 	Condition string // "" for none
 }
 
-// noText is the class of an error that says nothing at all.
-const noText = "error"
-
 // Rules say what the caller knows about errors. Each may be nil.
 type Rules struct {
 	Named   func(error) string  // a name of the user's choice, "" for none
@@ -237,7 +234,7 @@ func (w *classWalk) textClass(err error) string {
 	if message == nil {
 		return typeName(err)
 	}
-	return cmp.Or(Text(w.Clean(*message)), noText)
+	return cmp.Or(Text(w.Clean(*message)), "error") // it says nothing at all
 }
 
 // Panic returns the text by which a panic is grouped whose value is no error. Values without a text of their own go by

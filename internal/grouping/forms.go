@@ -174,7 +174,7 @@ func windowsPathEnd(s string, i int) int {
 	return i + len(strings.TrimRight(s[i:name+nameEnd(s[name:end], colon)], ".!) "))
 }
 
-// nameEnd returns the length of the file's name that s begins with: up to an extension or the colon behind, or one word.
+// nameEnd returns the length of the file's name that s begins with: up to an extension or the colon, or one word.
 func nameEnd(s string, colon bool) int {
 	const mostWords = 4
 	words := strings.SplitAfterN(s, " ", mostWords+1)

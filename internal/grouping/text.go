@@ -351,11 +351,7 @@ func (n *normalizer) word(i, end int) int {
 
 // isHexPart reports whether the letters s[i:end] are hex like what stands beside them: bc in 00:bc:1f.
 func (n *normalizer) isHexPart(s string, i, end int) bool {
-	size := end - i
-	if size != 2 && size != 4 || !isHex(s[i:end]) {
-		return false
-	}
-	next := end + 1
-	return i > 0 && n.last == holderNumber && n.lastAt == len(n.out)-1 && strings.IndexByte(":-_.", s[i-1]) >= 0 ||
-		next+size <= len(s) && s[end] == ':' && isHex(s[next:next+size])
+	behind := n.last == holderNumber && n.lastAt == len(n.out)-1
+	return (end-i == 2 || end-i == 4) && isHex(s[i:end]) &&
+		(behind || end+3 <= len(s) && s[end] == ':' && isHex(s[end+1:end+3]))
 }

@@ -106,8 +106,8 @@ func namesCode(s string, i int) bool {
 		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código", "codice",
 		"kod", "kód", "felkod", "код", "错误代码", "エラーコード":
 		return true
-	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "fel", "fejl",
-		"feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
+	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "fel",
+		"fejl", "feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
 		return !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
 	case "is": // the code that was returned is 5
 		before := s[max(0, i-40):i]
@@ -192,7 +192,7 @@ var followers = [26]uint32{
 // break too often what makes words. Breaks are a digit beside a letter, a capital behind a small letter, and a pair of
 // letters that is rare in words; some stand before s. Half of the pairs are enough, if they are several.
 func isDrawn(s string, breaks int) bool {
-	const shortest, shortestLetters = 5, 12
+	const shortestLetters = 12
 	var last byte // the character before, 0 for a separator
 	digits, chars, pairs, turns, humps := 0, 0, 0, 0, 0
 	for i := range len(s) {
@@ -222,7 +222,7 @@ func isDrawn(s string, breaks int) bool {
 		last = c
 	}
 	switch breaks += turns + humps; {
-	case chars < shortest, digits == chars, 2*breaks < pairs:
+	case digits == chars, 2*breaks < pairs:
 		return false
 	case digits == 0: // also long words of languages with other pairs, but for those with humps
 		return chars >= shortestLetters && humps > 0
