@@ -35,17 +35,16 @@ var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "Statu
 
 // A coder knows where errors of a type may have their code.
 type coder struct {
-	methods []int // indexes of codeMethods
-	fields  bool  // it has some of codeFields, or one that holds a server's answer, which may have some
-	value   bool  // the error itself may be a code
-	foreign bool  // not of the standard library, where numbers are offsets and details of x509's
+	methods []int                      // indexes of codeMethods
+	other   func(reflect.Value) string // looks at their fields or their value; nil where no code can be
 }
 
 var coders sync.Map // reflect.Type -> *coder
 
-// coderOf returns the coder of v's type.
-func coderOf(v reflect.Value) *coder {
-	if c, ok := coders.Load(v.Type()); ok {
+// coderOf returns the coder of the type of err, whose value is v.
+func coderOf(err any, v reflect.Value) *coder {
+	t := v.Type()
+	if c, ok := coders.Load(t); ok {
 		return c.(*coder)
 	}
 	c := new(coder)
@@ -54,17 +53,21 @@ func coderOf(v reflect.Value) *coder {
 			c.methods = append(c.methods, i)
 		}
 	}
-	t := v.Type()
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	domain, _, _ := strings.Cut(t.PkgPath(), "/")
-	c.foreign = strings.Contains(domain, ".")
-	c.value = v.Kind() == reflect.String || c.foreign && (v.CanInt() || v.CanUint())
-	if t.Kind() == reflect.Struct {
-		c.fields = slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
-			return slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
-		})
+	foreign := strings.Contains(domain, ".") // numbers of the standard library are offsets and details of x509's
+	e, _ := err.(error)
+	switch {
+	case v.Kind() == reflect.String:
+		c.other = firstWord
+	case foreign && (v.CanInt() || v.CanUint()) && e != nil && !errtree.BuildOf(e).Wraps:
+		c.other = codeText
+	case t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		return slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
+	}):
+		c.other = func(v reflect.Value) string { return fieldCode(reflect.Indirect(v), foreign) }
 	}
 	coders.Store(v.Type(), c)
 	return c
@@ -83,21 +86,16 @@ func isAnswer(t reflect.Type) bool {
 // codeOf returns the code that err itself has, and its rank: the lower, the better. "" is none.
 func codeOf(err any) (code string, rank int) {
 	v := reflect.ValueOf(err)
-	c := coderOf(v)
+	c := coderOf(err, v)
 	for _, i := range c.methods {
 		if code := safely(func() string { return methodCode(v, i) }); code != "" {
 			return code, i
 		}
 	}
-	return safely(func() string {
-		switch {
-		case c.fields:
-			return fieldCode(reflect.Indirect(v), c.foreign)
-		case c.value:
-			return valueCode(err, v)
-		}
-		return ""
-	}), len(codeMethods)
+	if c.other != nil {
+		code = safely(func() string { return c.other(v) })
+	}
+	return code, len(codeMethods)
 }
 
 func methodCode(v reflect.Value, i int) string {
@@ -105,7 +103,7 @@ func methodCode(v reflect.Value, i int) string {
 	if i == len(codeMethods)-1 {
 		result = onlyResult(result.MethodByName("Code"))
 	}
-	return Name(codeText(result, maxCode), maxCode)
+	return Name(codeText(result), maxCode)
 }
 
 // GRPCCode returns the code of the gRPC status that an error has, else the zero Value. The types are that module's own,
@@ -155,7 +153,7 @@ func fieldCode(v reflect.Value, reason bool) string {
 // codesIn returns the first code of a struct's fields, and the first that is no number.
 func codesIn(v reflect.Value, reason bool) (first, word string) {
 	for _, name := range codeFields {
-		code := oneWord(codeText(v.FieldByName(name), maxField))
+		code := oneWord(codeText(v.FieldByName(name)))
 		switch number := code != "" && code[0] <= '9'; {
 		case code == "", number && name == "Reason" && !reason:
 		case !number:
@@ -167,32 +165,28 @@ func codesIn(v reflect.Value, reason bool) (first, word string) {
 	return first, ""
 }
 
-// valueCode is the code of an error that is a number, or a text that begins with one, as those of Redis do: WRONGTYPE.
-func valueCode(err any, v reflect.Value) string {
-	if v.Kind() == reflect.String {
-		if word, _, _ := strings.Cut(v.String(), " "); len(word) >= 3 && isMadeOf(word, capitals+"_") {
-			return oneWord(word)
-		}
-	} else if e, ok := err.(error); ok && !errtree.BuildOf(e).Wraps {
-		return codeText(v, maxField)
+// firstWord is the code that begins a text, as those of Redis do: WRONGTYPE.
+func firstWord(v reflect.Value) string {
+	word, _, _ := strings.Cut(v.String(), " ")
+	if len(word) < 3 || !isMadeOf(word, capitals+"_") {
+		return ""
 	}
-	return ""
+	return oneWord(word)
 }
 
 // codeText is a code as a text: an integer by its name where it has one of one word. Zero is none.
-func codeText(v reflect.Value, longest int) string {
+func codeText(v reflect.Value) string {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	if v.Kind() == reflect.String {
+	switch {
+	case v.Kind() == reflect.String:
 		return v.String()
-	}
-	if !v.IsValid() || v.IsZero() || !v.CanInt() && !v.CanUint() {
+	case !v.CanInt() && !v.CanUint() || v.IsZero():
 		return ""
 	}
 	if v.CanInterface() {
-		named, ok := v.Interface().(interface{ String() string })
-		if ok && len(named.String()) <= longest && oneWord(named.String()) != "" {
+		if named, ok := v.Interface().(interface{ String() string }); ok && oneWord(named.String()) != "" {
 			return named.String()
 		}
 	}
