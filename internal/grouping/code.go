@@ -14,10 +14,7 @@ import (
 // Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP, a name. They have
 // it in a method or in a field, by one of a few names; nothing is imported for them.
 
-const (
-	maxCode  = 60 // characters of a code
-	maxField = 40 // characters of one in a field: more are a text
-)
+const maxCode, maxField = 60, 40 // characters of a code; of one in a field: more are a text
 
 // codeMethods look up the methods that return a code, the best first. The names are constants: with a variable the
 // linker would have to keep every method of the program.
@@ -27,8 +24,10 @@ var codeMethods = [...]func(reflect.Value) reflect.Value{
 	func(v reflect.Value) reflect.Value { return v.MethodByName("Code") },
 	func(v reflect.Value) reflect.Value { return v.MethodByName("StatusCode") },
 	func(v reflect.Value) reflect.Value { return v.MethodByName("HTTPStatusCode") },
-	func(v reflect.Value) reflect.Value { return v.MethodByName("GRPCStatus") }, // it has the code
+	func(v reflect.Value) reflect.Value { return v.MethodByName("GRPCStatus") }, // it has a method Code
 }
+
+const codeMethod, statusMethod = 2, len(codeMethods) - 1 // Code and GRPCStatus among them
 
 // codeFields are the fields that hold a code, the best first.
 var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "StatusCode", "Reason"}
@@ -78,9 +77,8 @@ func isAnswer(t reflect.Type) bool {
 	if t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	name := t.Name()
-	return t.Kind() == reflect.Struct &&
-		(strings.Contains(name, "Error") || strings.Contains(name, "Status") || strings.Contains(name, "Response"))
+	return t.Kind() == reflect.Struct && (strings.Contains(t.Name(), "Error") ||
+		strings.Contains(t.Name(), "Status") || strings.Contains(t.Name(), "Response"))
 }
 
 // codeOf returns the code that err itself has, and its rank: the lower, the better. "" is none.
@@ -99,29 +97,26 @@ func codeOf(err any) (code string, rank int) {
 }
 
 func methodCode(v reflect.Value, i int) string {
-	result := onlyResult(codeMethods[i](v))
-	if i == len(codeMethods)-1 {
-		result = onlyResult(result.MethodByName("Code"))
+	result := call(v, i)
+	if i == statusMethod {
+		result = call(result, codeMethod)
 	}
 	return Name(codeText(result), maxCode)
 }
 
 // GRPCCode returns the code of the gRPC status that an error has, else the zero Value. The types are that module's own,
 // which isn't imported. It may panic, as the methods of err may.
-func GRPCCode(err reflect.Value) reflect.Value {
-	status := onlyResult(err.MethodByName("GRPCStatus"))
-	if !status.IsValid() {
-		return reflect.Value{}
-	}
-	return onlyResult(status.MethodByName("Code"))
-}
+func GRPCCode(err reflect.Value) reflect.Value { return call(call(err, statusMethod), codeMethod) }
 
-// onlyResult calls a method without parameters and with one result. For any other, or none, it returns the zero Value.
-func onlyResult(method reflect.Value) reflect.Value {
-	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
+// call calls one of codeMethods. If v has none such, without parameters and with one result, it returns the zero Value.
+func call(v reflect.Value, i int) reflect.Value {
+	if v.IsValid() {
+		v = codeMethods[i](v)
+	}
+	if !v.IsValid() || v.Type().NumIn() != 0 || v.Type().NumOut() != 1 {
 		return reflect.Value{}
 	}
-	return method.Call(nil)[0]
+	return v.Call(nil)[0]
 }
 
 // fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says

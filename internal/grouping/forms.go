@@ -38,8 +38,7 @@ func digitsEnd(s string, i int) int {
 }
 
 // wordEnd returns where the first digit of s is, or its end.
-func wordEnd(s string) int {
-	i := 0
+func wordEnd(s string) (i int) {
 	for i < len(s) && !isDigit(s[i]) {
 		i++
 	}
@@ -69,7 +68,7 @@ func tokenEnd(s string, i int) int {
 		case isAlnum(c):
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.In(r, unicode.Cf, unicode.Nd) ||
+			if r == utf8.RuneError || unicode.IsSpace(r) || unicode.In(r, unicode.P, unicode.Cf, unicode.Nd) ||
 				isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) {
 				return i
 			}
@@ -132,8 +131,7 @@ func quotedEnd(s string, i int) int {
 
 // bracketAddressEnd returns the end of an IPv6 address in brackets, and its port, that begins at i, or i.
 func bracketAddressEnd(s string, i int) int {
-	const longest = 64 // with a zone
-	end := i + strings.IndexByte(s[i:min(len(s), i+longest)], ']') + 1
+	end := i + strings.IndexByte(s[i:min(len(s), i+64)], ']') + 1 // with a zone
 	if end <= i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end-1]) {
 		return i
 	}
@@ -255,7 +253,7 @@ func isPath(s string) bool {
 	return slash > 0 && !isDigit(s[0]) && // not 02/Jan/2006
 		(strings.Count(s, "/") > 1 || s[0] == '$' || isHost(s[:slash], "", 0)) ||
 		0 < back && back < len(s)-1 || escape > 0 && escape+2 <= len(s) && isHex(s[escape:escape+2]) ||
-		star >= 0 && (slash >= 0 || strings.IndexByte(s, '.') >= 0) && (star > 0 || !isLetter(s[1])) // else a type: *os.File
+		star >= 0 && (slash >= 0 || strings.IndexByte(s, '.') >= 0) && (star > 0 || !isLetter(s[1])) // no *os.File
 }
 
 // hasExtension reports whether s is the name of a file by its ending, perhaps with line and column: file.go:12:3.
@@ -281,7 +279,7 @@ func isHex(s string) bool {
 // hexDumpEnd returns the end of the bytes in hex, four or more with spaces between them, that begin at i, or i.
 func hexDumpEnd(s string, i int) int {
 	end := i - 1
-	for j := i; j+2 <= len(s) && isHexDigit(s[j]) && isHexDigit(s[j+1]) && (j+2 == len(s) || !isWordByte(s[j+2])); j += 3 {
+	for j := i; j+2 <= len(s) && isHex(s[j:j+2]) && (j+2 == len(s) || !isWordByte(s[j+2])); j += 3 {
 		if end = j + 2; end < len(s) && s[end] != ' ' {
 			break
 		}

@@ -9,10 +9,7 @@ import (
 
 // maxText is the length of a class that is a text, in characters. A longer text keeps headText of its beginning and the
 // rest of its end: errors that wrap others by their text alone have the cause there.
-const (
-	maxText  = 100
-	headText = 40
-)
+const maxText, headText = 100, 40
 
 // maxMessage is how much of a message is looked at, in bytes. What a command printed into it costs no more than this.
 const maxMessage = 4 << 10
@@ -31,8 +28,7 @@ func Excerpt(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}
-	const gap = "\n…\n"
-	const half = (maxMessage - len(gap)) / 2
+	const gap, half = "\n…\n", (maxMessage - len("\n…\n")) / 2
 	return message[:half] + gap + message[len(message)-half:]
 }
 
@@ -85,13 +81,13 @@ func tailStart(s string) int {
 
 // cut cuts a text behind its first n characters. A word or placeholder that is in both parts is left out of them.
 func cut(text []byte, n int) (head, tail []byte) {
-	at := 0
-	for i, c := range text {
-		if at = i; utf8.RuneStart(c) {
-			if n--; n < 0 {
-				break
-			}
+	n = max(n, 0)
+	at := n
+	for missing := n; missing > 0; at += missing {
+		for at < len(text) && !utf8.RuneStart(text[at]) {
+			at++
 		}
+		missing = n - utf8.RuneCount(text[:at])
 	}
 	head, tail = text[:at], text[at:]
 	if at > 0 && text[at-1] != ' ' && text[at] != ' ' {
@@ -167,11 +163,10 @@ func (n *normalizer) next(i int) int {
 		}
 	}
 	if end, holder := span(s, i); end > i {
-		if holder == holderQuoted && namesProgram(s, i) {
-			if program, _, _ := strings.Cut(s[i+1:end-1], " "); isMadeOf(program, alnum+"-_.") {
-				n.put(program)
-				n.gap = true
-			}
+		if program, _, _ := strings.Cut(s[i+1:end-1], " "); holder == holderQuoted && namesProgram(s, i) &&
+			isMadeOf(program, alnum+"-_.") {
+			n.put(program)
+			n.gap = true
 		}
 		n.hold(holder)
 		return end
@@ -232,15 +227,12 @@ func (n *normalizer) token(i, end int) int {
 
 // core takes s, a token at i without the punctuation behind it.
 func (n *normalizer) core(s string, i int) {
-	at, digit, dotted := strings.IndexByte(s, '@'), wordEnd(s), strings.IndexByte(s, '.') >= 0
-	switch {
+	switch at, digit, dotted := strings.IndexByte(s, '@'), wordEnd(s), strings.IndexByte(s, '.') >= 0; {
 	case s == "":
 	case lettersEnd(s, 0) == len(s):
 		n.word(i, i+len(s))
 	case digit < len(s) && says(n.in, s, i):
-		n.put(strings.ToLower(s))
-	case isOracle(s):
-		n.put(s)
+		n.put(strings.ToLower(s)) // hex in one way
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
 		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)
@@ -280,18 +272,20 @@ func (n *normalizer) runs(from, to int) {
 			}
 			n.symbols(s, i, end, i == from)
 		case isPodPart(s[from:], i-from, end-from), n.isHexPart(s, i, end),
-			letters < len(run) && digitsEnd(run, 0) < len(run) && (isHex(strings.TrimSuffix(run, "h")) || isDrawn(run, 0)):
+			letters < len(run) && digitsEnd(run, 0) < len(run) &&
+				(isHex(strings.TrimSuffix(run, "h")) || isDrawn(run, 0)):
 			n.hold(holderNumber)
 		case letters == len(run):
 			n.word(i, end)
+		case isTechnical(run, letters):
+			n.put(run)
 		default:
 			end = n.mixed(s, i, end)
 		}
 	}
 }
 
-// symbols puts s[i:end], which stands between words, without the sign or currency of a number that follows, or the sign
-// of a share.
+// symbols puts what stands between words, without the sign or currency of a number behind, or the sign of a share.
 func (n *normalizer) symbols(s string, i, end int, first bool) {
 	symbols := s[i:end]
 	if n.afterNumber() && symbols[0] == '%' {
@@ -309,10 +303,6 @@ func (n *normalizer) symbols(s string, i, end int, first bool) {
 // mixed takes the letters and digits s[i:end] and returns where to go on: behind a version, and what it is one of.
 func (n *normalizer) mixed(s string, i, end int) int {
 	word := i + wordEnd(s[i:end])
-	if isTechnical(s[i:end], word-i) {
-		n.put(s[i:end])
-		return end
-	}
 	if prefix := strings.TrimRight(s[i:word], "€£¥±−"); len(prefix) > 1 {
 		n.put(prefix)
 	}

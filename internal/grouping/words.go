@@ -30,8 +30,7 @@ const (
 		"rpm deb apk dmg pkg vhd vhdx vmdk qcow2 parquet avro orc service "
 )
 
-// isUnit reports whether s is what numbers count in, or stands behind them: time, data, the half of a day, a zone, the
-// ending of an ordinal.
+// isUnit reports whether s stands behind numbers: what they count in, the half of a day, a zone, an ordinal's ending.
 func isUnit(s string) bool {
 	switch s {
 	case "ns", "us", "µs", "μs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
@@ -43,13 +42,8 @@ func isUnit(s string) bool {
 		"EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
 		return true
 	}
-	if s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 {
-		switch s[1:] {
-		case "B", "iB", "i", "bit", "bits", "bps", "byte", "bytes", "Byte", "Bytes", "Hz":
-			return true
-		}
-	}
-	return isDate(s)
+	return isDate(s) || s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 &&
+		isOneOf(s[1:], " b ib i bit bits bps byte bytes hz ")
 }
 
 // isDate reports whether s is the name of a month or a day: a number or another of these beside it makes a date.
@@ -63,16 +57,14 @@ func isDate(s string) bool {
 	return false
 }
 
-// isNumberWord reports whether s[i:end] is a number in letters, but for those of a compound word: three-way. One is as
-// often no number.
+// isNumberWord reports whether s[i:end] is a number in letters, not in a compound word. One is as often no number.
 func isNumberWord(s string, i, end int) bool {
 	switch s[i:end] {
-	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve":
+	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+		"NaN", "Inf":
 		return (i == 0 || s[i-1] != '-') && (end == len(s) || s[end] != '-')
 	case "true", "false", "null", "nil": // behind a name
 		return i > 0 && (s[i-1] == '=' || s[i-1] == ':')
-	case "NaN", "Inf":
-		return true
 	}
 	return false
 }
@@ -103,8 +95,8 @@ func wordBefore(s string, i int) string {
 func namesCode(s string, i int) bool {
 	switch strings.ToLower(wordBefore(s, i)) {
 	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
-		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código", "codice",
-		"kod", "kód", "felkod", "код", "错误代码", "エラーコード":
+		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código",
+		"codice", "kod", "kód", "felkod", "код", "错误代码", "エラーコード":
 		return true
 	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "fel",
 		"fejl", "feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
@@ -130,18 +122,14 @@ func isCode(s string) bool {
 	return s != "" && len(s) <= longest && (isMadeOf(s, capitals+"0123456789") || s[0] == '0' && s[1] > '9' && isHex(s))
 }
 
-// isOracle reports whether s is a code in the manner of Oracle: ORA-00942, TNS-12541.
-func isOracle(s string) bool {
-	dash := len(s) - len("-00942")
-	return 3 <= dash && dash <= 5 && s[dash] == '-' && isMadeOf(s[:dash], capitals) && digitsEnd(s, dash+1) == len(s)
-}
-
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
-// eight digits), a code by the word before it, a mail server's reply (550 5.1.1).
+// eight digits), a code by the word before it, a mail server's reply (550 5.1.1), a code of Oracle's (ORA-00942).
 func says(in, s string, i int) bool {
-	return isCode(s) && (namesCode(in, i) || strings.HasSuffix(in[:i], ": (") && strings.HasPrefix(in[i+len(s):], ")")) ||
+	before, behind := in[:i], in[i+len(s):]
+	return isCode(s) && (namesCode(in, i) || strings.HasSuffix(before, ": (") && strings.HasPrefix(behind, ")")) ||
 		i >= 4 && len(s) == 5 && isEnhanced(s, in[i-4]) ||
-		len(s) == 3 && isEnhanced(strings.TrimPrefix(in[i+3:], " "), s[0]) ||
+		len(s) == 3 && isEnhanced(strings.TrimPrefix(behind, " "), s[0]) ||
+		len(s) > 8 && s[len(s)-6] == '-' && isMadeOf(s[:len(s)-6], capitals) && isMadeOf(s[len(s)-5:], "0123456789") ||
 		len(s) == 10 && s[1]|0x20 == 'x' && (s[2] == '8' || s[2]|0x20 == 'c') && isHex(s)
 }
 
@@ -173,11 +161,8 @@ func singular(s string) string {
 
 // isDatePart reports whether the word in[i:end] is a month or a day with a number or another of these behind it.
 func isDatePart(in string, i, end int) bool {
-	if !isDate(in[i:end]) {
-		return false
-	}
 	rest := strings.TrimLeft(in[end:], " ,-/")
-	return rest != "" && isDigit(rest[0]) || len(rest) < len(in)-end && isDate(rest[:lettersEnd(rest, 0)])
+	return isDate(in[i:end]) && (digitsEnd(rest, 0) > 0 || in[end:] != rest && isDate(rest[:lettersEnd(rest, 0)]))
 }
 
 // followers has a bit for each letter, from a on, that follows a letter, from a to z, in words: 96 of 100 pairs of the
@@ -192,7 +177,6 @@ var followers = [26]uint32{
 // break too often what makes words. Breaks are a digit beside a letter, a capital behind a small letter, and a pair of
 // letters that is rare in words; some stand before s. Half of the pairs are enough, if they are several.
 func isDrawn(s string, breaks int) bool {
-	const shortestLetters = 12
 	var last byte // the character before, 0 for a separator
 	digits, chars, pairs, turns, humps := 0, 0, 0, 0, 0
 	for i := range len(s) {
@@ -225,15 +209,13 @@ func isDrawn(s string, breaks int) bool {
 	case digits == chars, 2*breaks < pairs:
 		return false
 	case digits == 0: // also long words of languages with other pairs, but for those with humps
-		return chars >= shortestLetters && humps > 0
+		return chars >= 12 && humps > 0
 	}
 	return turns >= 3 || breaks >= 5
 }
 
-// isPodPart reports whether s[i:end], a part of a name with dashes, is one that Kubernetes has drawn: without vowels,
-// so that it makes no words.
+// isPodPart reports whether s[i:end] is a part of a name that Kubernetes has drawn: behind a dash, without vowels.
 func isPodPart(s string, i, end int) bool {
-	const short, long = 5, 8
-	return i > 0 && s[i-1] == '-' && (end-i == short || end-i >= long) &&
+	return i > 0 && s[i-1] == '-' && (end-i == 5 || end-i >= 8) &&
 		isMadeOf(s[i:end], "bcdfghjklmnpqrstvwxz2456789") && !strings.HasPrefix(s[i:end], "http")
 }
