@@ -14,6 +14,7 @@ import (
 	"github.com/autoservice/sentryconfig/internal/outbox"
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
+	"github.com/autoservice/sentryconfig/internal/syserr"
 	"github.com/autoservice/sentryconfig/internal/work"
 )
 
@@ -142,7 +143,7 @@ func (c *Client) captureException(ctx context.Context, err error, taskType strin
 
 // exceptionStatus returns the status of a task that ended with err of the given class.
 func exceptionStatus(end ending.Ending, err error, class grouping.Class) sentry.SpanStatus {
-	if class.Condition == grouping.Timeout {
+	if class.Condition == syserr.Timeout {
 		return sentry.SpanStatusDeadlineExceeded
 	}
 	if end.Done() && !end.Late() {

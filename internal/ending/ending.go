@@ -9,6 +9,7 @@ import (
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/syserr"
 )
 
 // An Ending describes how a context ended. The zero value means that it hasn't ended, so no error follows from it.
@@ -55,7 +56,7 @@ func killed(err error) bool {
 	if as, asks := err.(interface{ As(any) bool }); !ok && asks {
 		ok = as.As(&exit)
 	}
-	return ok && exit != nil && exit.ProcessState != nil && grouping.Killed(exit.ProcessState)
+	return ok && exit != nil && exit.ProcessState != nil && syserr.Killed(exit.ProcessState)
 }
 
 // The gRPC codes of calls whose context has ended: codes.Canceled and codes.DeadlineExceeded.

@@ -19,7 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
-	"github.com/autoservice/sentryconfig/internal/grouping"
+	"github.com/autoservice/sentryconfig/internal/syserr"
 )
 
 const (
@@ -190,7 +190,7 @@ func (d *details) exit(e *exec.ExitError) {
 		return
 	}
 	d.number("pid", int64(e.Pid()))
-	if signal, ok := grouping.Signal(e.ProcessState); ok {
+	if signal, ok := syserr.Signal(e.ProcessState); ok {
 		d.number("signal", int64(signal))
 		d.text("signal_name", signal.String())
 	} else {

@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
+	"github.com/autoservice/sentryconfig/internal/syserr"
 )
 
 // A Class is what an error is grouped by.
@@ -46,16 +47,16 @@ func (r *Rules) Class(err error) Class {
 		return Class{}
 	}
 	w := classWalk{Rules: *r}
+	if w.Named == nil {
+		w.Named = func(error) string { return "" }
+	}
 	if w.Message == nil {
 		w.Message = error.Error
 	}
 	if w.Clean == nil {
 		w.Clean = func(text string) string { return text }
 	}
-	if c, ok := w.walk(err); ok {
-		return c
-	}
-	return Class{Name: w.textClass(w.text), Text: true, Condition: w.condition}
+	return w.walk(err)
 }
 
 type classWalk struct {
@@ -65,25 +66,24 @@ type classWalk struct {
 }
 
 // walk looks at err and what it wraps.
-func (w *classWalk) walk(err error) (Class, bool) {
-	const notLate = errtree.Max
-	lateAt := notLate // depth of the error around the next ones that was too late
+func (w *classWalk) walk(err error) Class {
+	lateAt := errtree.Max // depth of the error around the next ones that was too late
 	for n := range errtree.All(err) {
 		if n.Depth <= lateAt {
-			lateAt = notLate
+			lateAt = errtree.Max
 			if w.Late != nil && w.Late(n.Err) {
 				lateAt = n.Depth
 			}
 		}
-		timeout := lateAt < notLate
+		timeout := lateAt < errtree.Max
 		if name := w.given(n.Err); name != "" {
-			return Class{Name: name, Condition: w.conditionOf(n.Err, timeout)}, true
+			return Class{Name: name, Condition: w.conditionOf(n.Err, timeout)}
 		}
 		switch w.kindOf(n.Err) {
 		case kindNamed:
-			return Class{Name: typeName(n.Err), Condition: w.conditionOf(n.Err, timeout)}, true
+			return Class{Name: typeName(n.Err), Condition: w.conditionOf(n.Err, timeout)}
 		case kindSentinel:
-			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}, true
+			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}
 		}
 		if n.Leaf && w.condition == "" {
 			if condition := w.conditionOf(n.Err, timeout); condition != "" || w.text == nil {
@@ -91,13 +91,13 @@ func (w *classWalk) walk(err error) (Class, bool) {
 			}
 		}
 	}
-	return Class{}, false
+	return Class{Name: w.textClass(w.text), Text: true, Condition: w.condition}
 }
 
 // conditionOf is the condition of err: timeout, if it or an error around or in it was too late.
 func (w *classWalk) conditionOf(err error, timeout bool) string {
 	if timeout || w.Late != nil && errtree.Is(err, w.Late) {
-		return Timeout
+		return syserr.Timeout
 	}
 	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err) {
 		return condition
@@ -117,14 +117,10 @@ func isCarrier(err error) bool {
 // carried is the class of what the carrier err wraps. A failed verification of a certificate only carries its reason.
 func (w *classWalk) carried(err error) string {
 	for n := range errtree.All(err) {
-		if _, ok := n.Err.(*tls.CertificateVerificationError); ok || isCarrier(n.Err) { //nolint:errorlint // as above
-			continue
+		if _, ok := n.Err.(*tls.CertificateVerificationError); !ok && !isCarrier(n.Err) { //nolint:errorlint // as above
+			inner := classWalk{Rules: w.Rules}
+			return inner.walk(n.Err).Name
 		}
-		inner := classWalk{Rules: w.Rules}
-		if c, ok := inner.walk(n.Err); ok {
-			return c.Name
-		}
-		return inner.textClass(inner.text)
 	}
 	return ""
 }
@@ -135,10 +131,7 @@ func (w *classWalk) given(err error) string {
 		if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
 			return e.ErrorClass()
 		}
-		if w.Named != nil {
-			return w.Named(err)
-		}
-		return ""
+		return w.Named(err)
 	}), MaxName)
 }
 
@@ -187,21 +180,15 @@ func onlyWraps(b *errtree.Build) bool {
 
 // standardKind knows the types of the standard library that are texts in disguise.
 func standardKind(b *errtree.Build, err error) errorKind {
-	switch b.Package {
-	case "fmt", "errors":
-		return kindText
-	case "runtime": // a nil map, a nil pointer, a division by zero
-		switch b.Name {
-		case "runtime.plainError", "runtime.errorString", "runtime.errorAddressString":
-			return kindText
-		}
-	case "internal/poll":
-		return kindSentinel // os.ErrDeadlineExceeded, net.ErrClosed
-	}
 	t := reflect.TypeOf(err)
 	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
-	if !b.Exported && !b.Wraps && (t.Size() == 0 || number) {
-		return kindSentinel // context.DeadlineExceeded, an alert of TLS
+	switch {
+	case b.Package == "fmt", b.Package == "errors", b.Name == "runtime.plainError", b.Name == "runtime.errorString",
+		b.Name == "runtime.errorAddressString": // a nil map, a nil pointer, a division by zero
+		return kindText
+	case b.Package == "internal/poll", // os.ErrDeadlineExceeded, net.ErrClosed
+		!b.Exported && !b.Wraps && (t.Size() == 0 || number): // context.DeadlineExceeded, an alert of TLS
+		return kindSentinel
 	}
 	return kindNamed
 }

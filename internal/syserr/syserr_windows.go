@@ -1,4 +1,4 @@
-package grouping
+package syserr
 
 import (
 	"os"
@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// askedErrnos are what errors with an Is method are asked for: those that people compare with.
-var askedErrnos = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_PIPE, windows.WSAECONNREFUSED,
+// Asked are what errors with an Is method are asked for: those that people compare with.
+var Asked = [...]syscall.Errno{windows.WSAETIMEDOUT, windows.ERROR_BROKEN_PIPE, windows.WSAECONNREFUSED,
 	windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH,
 	windows.ERROR_DISK_FULL}
 
-// platformNames are the conditions of Windows' own system errors. It has several numbers for most things: of winsock,
+// platformNames are the names of Windows' own system errors. It has several numbers for most things: of winsock,
 // of the redirector, of overlapped input and output.
 var platformNames = map[syscall.Errno]string{
 	windows.WSAETIMEDOUT: Timeout, windows.WAIT_TIMEOUT: Timeout, windows.ERROR_SEM_TIMEOUT: Timeout,

@@ -1,17 +1,17 @@
 //go:build unix
 
-package grouping
+package syserr
 
 import (
 	"os"
 	"syscall"
 )
 
-// askedErrnos are what errors with an Is method are asked for: those that people compare with.
-var askedErrnos = [...]syscall.Errno{syscall.ETIMEDOUT, syscall.EPIPE, syscall.ECONNREFUSED, syscall.ECONNRESET,
+// Asked are what errors with an Is method are asked for: those that people compare with.
+var Asked = [...]syscall.Errno{syscall.ETIMEDOUT, syscall.EPIPE, syscall.ECONNREFUSED, syscall.ECONNRESET,
 	syscall.ECONNABORTED, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENOSPC}
 
-// platformNames are the conditions of system errors that only this platform has.
+// platformNames are the names of system errors that only this platform has.
 var platformNames map[syscall.Errno]string
 
 // Signal returns the signal that ended a process.
