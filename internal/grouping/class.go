@@ -47,9 +47,6 @@ func (r *Rules) Class(err error) Class {
 		return Class{}
 	}
 	w := classWalk{Rules: *r}
-	if w.Named == nil {
-		w.Named = func(error) string { return "" }
-	}
 	if w.Message == nil {
 		w.Message = error.Error
 	}
@@ -131,7 +128,10 @@ func (w *classWalk) given(err error) string {
 		if e, ok := err.(interface{ ErrorClass() string }); ok { //nolint:errorlint // the walk asks what err wraps
 			return e.ErrorClass()
 		}
-		return w.Named(err)
+		if w.Named != nil {
+			return w.Named(err)
+		}
+		return ""
 	}), MaxName)
 }
 

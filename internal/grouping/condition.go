@@ -74,7 +74,8 @@ func (w *conditionWalk) look(err error) {
 		}
 	}
 	asker, _ := err.(interface{ Is(error) bool })
-	for _, s := range &sentinels {
+	for i := range sentinels {
+		s := &sentinels[i]
 		if err == s.err || asker != nil && safely(func() bool { return asker.Is(s.err) }) { //nolint:errorlint
 			w.addNamed(s.condition)
 		}

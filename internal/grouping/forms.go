@@ -245,14 +245,12 @@ func isHost(s, in string, i int) bool {
 // isPath reports whether s is a path by its beginning, two slashes, a pattern, or an escape of URLs. One slash between
 // words is no path: read/write, text/html.
 func isPath(s string) bool {
-	if start := strings.TrimLeft(s, ".~"); len(start) > 1 && (start[0] == '/' || start[0] == '\\') {
-		return true
-	}
 	slash, back, star := strings.IndexByte(s, '/'), strings.IndexByte(s, '\\'), strings.IndexByte(s, '*')
 	escape := strings.IndexByte(s, '%') + 1
-	return slash > 0 && !isDigit(s[0]) && // not 02/Jan/2006
-		(strings.Count(s, "/") > 1 || s[0] == '$' || isHost(s[:slash], "", 0)) ||
-		0 < back && back < len(s)-1 || escape > 0 && escape+2 <= len(s) && isHex(s[escape:escape+2]) ||
+	return 0 <= slash && slash < len(s)-1 && isMadeOf(s[:slash], ".~") || 0 <= back && back < len(s)-1 ||
+		slash > 0 && !isDigit(s[0]) && // not 02/Jan/2006
+			(strings.Count(s, "/") > 1 || s[0] == '$' || isHost(s[:slash], "", 0)) ||
+		escape > 0 && escape+2 <= len(s) && isHex(s[escape:escape+2]) ||
 		star >= 0 && (slash >= 0 || strings.IndexByte(s, '.') >= 0) && (star > 0 || !isLetter(s[1])) // no *os.File
 }
 

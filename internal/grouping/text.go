@@ -209,7 +209,10 @@ func (n *normalizer) char(i int) int {
 // token takes what stands between spaces, brackets, commas and the like. It returns where to go on: behind a name with
 // a colon, load:/a/b, at what that is the name of.
 func (n *normalizer) token(i, end int) int {
-	core := strings.TrimRight(n.in[i:end], ".:!?")
+	core := n.in[i:end]
+	for core != "" && strings.IndexByte(".:!?", core[len(core)-1]) >= 0 {
+		core = core[:len(core)-1]
+	}
 	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && core[j+1] != ':' && (core[j+1] == '/' ||
 		lettersEnd(core, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && !isAddress(core)) {
 		n.core(core[:j], i)
@@ -330,7 +333,8 @@ func (n *normalizer) word(i, end int) int {
 		}
 		word = singular(word)
 	}
-	if isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
+	value := i > 0 && (n.in[i-1] == '=' || n.in[i-1] == ':') && isOneOf(word, " true false null nil ")
+	if value || isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
 		len(word) >= 12 && isDrawn(word, 0) {
 		n.hold(holderNumber)
 	} else {

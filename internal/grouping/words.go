@@ -63,8 +63,6 @@ func isNumberWord(s string, i, end int) bool {
 	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 		"NaN", "Inf":
 		return (i == 0 || s[i-1] != '-') && (end == len(s) || s[end] != '-')
-	case "true", "false", "null", "nil": // behind a name
-		return i > 0 && (s[i-1] == '=' || s[i-1] == ':')
 	}
 	return false
 }
