@@ -19,7 +19,7 @@ const (
 	holderNumber = "<n>"      // also IDs, hex, versions, dates, times, durations and sizes
 	holderPath   = "<path>"   // of a file, with line and column
 	holderAddr   = "<addr>"   // IP, MAC and e-mail addresses, host names, with port
-	holderURL    = "<url>"    //
+	holderURL    = "<url>"    // also ARNs
 	holderQuoted = "<quoted>" // with its quotation marks
 )
 

@@ -96,9 +96,10 @@ func namesCode(s string, i int) bool {
 		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código",
 		"codice", "kod", "kód", "felkod", "код", "错误代码", "エラーコード":
 		return true
-	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "fel",
-		"fejl", "feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
-		return !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
+	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "błędu",
+		"fel", "fejl", "feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
+		end := strings.TrimLeft(s[i:], "-.x0123456789abcdefABCDEF") == ""
+		return end || !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
 	case "is": // the code that was returned is 5
 		before := s[max(0, i-40):i]
 		return strings.Contains(before, "code ") || strings.Contains(before, "status ")
