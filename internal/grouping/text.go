@@ -334,8 +334,8 @@ func (n *normalizer) word(i, end int) int {
 		word = singular(word)
 	}
 	value := i > 0 && (n.in[i-1] == '=' || n.in[i-1] == ':') && isOneOf(word, " true false null nil ")
-	if value || isNumberWord(n.in, i, end) || len(word) >= 8 && isHex(word) || word[0] < 'a' && isDatePart(n.in, i, end) ||
-		len(word) >= 12 && isDrawn(word, 0) {
+	if value || isNumberWord(n.in, i, end) || word[0] < 'a' && isDatePart(n.in, i, end) ||
+		len(word) >= 8 && isHex(word) || len(word) >= 12 && isDrawn(word, 0) {
 		n.hold(holderNumber)
 	} else {
 		n.put(word)
