@@ -68,8 +68,8 @@ func tokenEnd(s string, i int) int {
 		case isAlnum(c):
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError || unicode.IsSpace(r) || unicode.In(r, unicode.P, unicode.Cf, unicode.Nd) ||
-				isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) {
+			if isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) ||
+				r == utf8.RuneError || unicode.IsSpace(r) || unicode.In(r, unicode.P, unicode.Cf, unicode.Nd) {
 				return i
 			}
 			i += size - 1

@@ -184,6 +184,10 @@ func (n *normalizer) char(i int) int {
 	i += size
 	rest := n.in[i:]
 	switch {
+	case 0x3040 <= r && r <= 0xd7ff: // letters from Japanese to Korean, at once
+		rest = strings.TrimLeftFunc(rest, func(r rune) bool { return 0x3040 <= r && r <= 0xd7ff })
+		n.put(n.in[i-size : len(n.in)-len(rest)])
+		i = len(n.in) - len(rest)
 	case r == '\x1b' && strings.HasPrefix(rest, "["): // parameters, then a letter
 		i = min(len(n.in)-len(strings.TrimLeft(rest[1:], "0123456789;:?"))+1, len(n.in))
 	case r == '\r' && strings.Trim(rest, "\r") != "" && strings.TrimLeft(rest, "\r")[0] != '\n':

@@ -101,8 +101,7 @@ func namesCode(s string, i int) bool {
 		end := strings.TrimLeft(s[i:], "-.x0123456789abcdefABCDEF") == ""
 		return end || !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
 	case "is": // the code that was returned is 5
-		before := s[max(0, i-40):i]
-		return strings.Contains(before, "code ") || strings.Contains(before, "status ")
+		return strings.Contains(s[max(0, i-40):i], "code ") || strings.Contains(s[max(0, i-40):i], "status ")
 	}
 	return false
 }
