@@ -110,8 +110,8 @@ func quotedEnd(s string, i int) int {
 	if open != '"' {
 		text = text[:min(len(text), long)]
 	}
-	for end := size; closers[open] != "" && end < len(text); {
-		at := strings.IndexAny(text[end:], closers[open])
+	for end, marks := size, closers[open]; marks != "" && end < len(text); {
+		at := strings.IndexAny(text[end:], marks)
 		if at < 0 {
 			break
 		}

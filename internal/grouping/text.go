@@ -315,10 +315,10 @@ func (n *normalizer) mixed(s string, i, end int) int {
 	}
 	for i = word; i < end; i = word {
 		n.hold(holderNumber)
+		i = digitsEnd(s, i)
 		if rest := strings.TrimLeft(s[i:], "0123456789."); strings.Count(s[i:len(s)-len(rest)], ".") > 1 {
 			return len(s) - len(strings.TrimLeft(rest, alnum+"-+."))
 		}
-		i = digitsEnd(s, i)
 		word = i + wordEnd(s[i:end])
 		if !isUnit(s[i:word]) {
 			n.put(s[i:word])
