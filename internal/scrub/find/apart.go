@@ -28,7 +28,8 @@ func (s *Finder) apart(ed *editor, i int) int {
 		word = word[:cut]
 	}
 	called := quoted && inQuotes && t[i] == ',' && start > 1 && t[start-2] == '(' // setenv("TOKEN", "x")
-	if word == "" || s.names.secret(word) && isIdentifier(word) || isProseWord(word) || !called && !isSecretive(word) {
+	if word == "" || s.names.secret(word) && isIdentifier(word) || isProseWord(word) || isReference(word) ||
+		!called && !isSecretive(word) {
 		return 0
 	}
 	return ed.replace(a.from, a.from+len(word), Filtered)
@@ -58,7 +59,7 @@ func (s *Finder) flag(ed *editor, i int) int {
 	case !sameLine && (t[i] != '-' || !secret || !isSecretive(word)):
 		return 0
 	case secret && t[i] == '-', secret && isSecretive(word): // and not GET /token 401
-	case end == i+len("-p") && strings.IndexByte("pPwW", t[name]) >= 0 && ed.namesUser(i) &&
+	case end == i+len("-p") && strings.IndexByte("pPwW", t[name]) >= 0 && ed.lineHas(i, userFlags[:]) &&
 		isSecretive(word) && strings.IndexByte(word, '.') < 0: // tool -u bob -p hunter2
 	default:
 		return 0
@@ -66,15 +67,18 @@ func (s *Finder) flag(ed *editor, i int) int {
 	return s.value(ed, k, valueRule{name: t[name:end], flag: true})
 }
 
-// userFlags stand before the name of a user.
-var userFlags = [...]string{" -u ", " -U ", " -l ", " -D ", " --user", " -username "}
+// userFlags stand before the name of a user, networkWords before that of a wireless network and its key.
+var (
+	userFlags    = [...]string{" -u ", " -U ", " -l ", " -D ", " --user", " -username "}
+	networkWords = [...]string{"SSID", "ssid", "WLAN", "wlan", "Wi-Fi", "WiFi", "wifi", "WIFI", "wireless", "Wireless"}
+)
 
-// namesUser reports whether the command line before i has one of userFlags.
-func (x *scanner) namesUser(i int) bool {
+// lineHas reports whether the line has one of words before i.
+func (x *scanner) lineHas(i int, words []string) bool {
 	before := x.text[max(0, i-maxLookBack):i]
 	x.steps += len(before)
 	before = before[strings.LastIndexByte(before, '\n')+1:]
-	return slices.ContainsFunc(userFlags[:], func(flag string) bool { return strings.Contains(before, flag) })
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(before, word) })
 }
 
 // passWord handles the byte at i of a password that its value follows behind a blank or in a sentence.
@@ -97,12 +101,24 @@ func (s *Finder) passWord(ed *editor, i int) int {
 	return ed.said(end, equalFold(t[start:end], "pass"))
 }
 
+// papSecret handles the "*" at i of what pppd reads: "bob" * "hunter2" *.
+func (e *editor) papSecret(i int) int {
+	client, k := e.spanBack(i, 0, classBlank), e.skipBlanks(i+1)
+	secret := e.argument(k)
+	addresses := e.skipBlanks(secret.next)
+	if client == 0 || classes[e.text[client-1]]&classBreak != 0 || !isSecretive(e.text[secret.from:secret.end]) ||
+		secret.from == k && !strings.HasPrefix(e.text[addresses:], "*") {
+		return 0
+	}
+	return e.replace(secret.from, secret.end, Filtered)
+}
+
 // registryWords are followed by the value of a name of the registry, in its lists and in the flags of reg add and
 // Set-ItemProperty.
 var registryWords = setOf("REG_SZ REG_EXPAND_SZ REG_MULTI_SZ REG_BINARY /d -Value")
 
 // copulas stand in a sentence between a password and its value.
-var copulas = setOf("is was to ist lautet war auf est es è é : = -> =>")
+var copulas = setOf("is was to ist lautet war auf est es è é : = -> => « “ „")
 
 // maxSaid is how many words behind "password" are read for its value.
 const maxSaid = 8
@@ -117,7 +133,7 @@ func (e *editor) said(k int, verb bool) int {
 	if k == len(t) || classes[t[k]]&classBlank == 0 {
 		return 0
 	}
-	registry := false
+	registry, to := false, false
 	for n := range maxSaid {
 		a := e.nextArgument(k)
 		word := strings.TrimRight(t[a.from:a.end], ".")
@@ -128,7 +144,8 @@ func (e *editor) said(k int, verb bool) int {
 		case registryWords[word], word == "/t":
 			registry = word != "/t"
 		case registry && !flag, announced && (n > 0 || !flag) && t[a.from-1] != '(' && isSecretive(word) &&
-			!isPackage(word) && !strings.HasPrefix(word, "0x") && strings.IndexByte(word, '=') < 0:
+			!isPackage(word) && !isHarmless(word, valueRule{}) && strings.IndexByte(word, '=') < 0 &&
+			!(to && isProseWord(e.nextWord(a.next))): // PSK to AP5GHz rejected
 			return e.replace(a.from, a.end, Filtered)
 		case n == 0 && flag, colon && word != "": // "password for bob: decode hex: U+0067"
 			return 0
@@ -137,6 +154,7 @@ func (e *editor) said(k int, verb bool) int {
 			k++
 		}
 		colon = t[k-1] == ':'
+		to = n == 0 && word == "to"
 		announced = colon || copulas[word] && !(verb && word == "to")
 	}
 	return 0

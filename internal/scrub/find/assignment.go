@@ -6,15 +6,17 @@ import "strings"
 func (s *Finder) assignment(ed *editor, i int) int {
 	t := ed.text
 	if t[i] == ':' && i+1 < len(t) {
-		switch t[i+1] {
-		case '/':
-			if strings.HasPrefix(t[i+2:], "/") {
-				return ed.url(i)
-			}
-		case 'A':
-			if next := ed.telegram(i); next > 0 {
-				return next
-			}
+		next := 0
+		switch c := t[i+1]; {
+		case c == '/' && strings.HasPrefix(t[i+2:], "/"):
+			return ed.url(i)
+		case c == 'A':
+			next = ed.telegram(i)
+		case c == '*', isDigit(c):
+			next = ed.pgpass(i)
+		}
+		if next > 0 {
+			return next
 		}
 	}
 	sign := i
@@ -34,6 +36,25 @@ func (s *Finder) assignment(ed *editor, i int) int {
 	}
 	return s.assigned(ed, i, role, valueRule{name: last, sep: t[i], bare: !quoted, start: start}, start+len(name))
 }
+
+// pgpass handles the first ":" of host:port:database:user:password.
+func (e *editor) pgpass(i int) int {
+	t := e.text
+	port := max(e.span(i+1, min(len(t), i+1+maxPort), classDigit), i+1+len("*"))
+	if i == 0 || port == len(t) || t[port] != ':' || t[i+1] != '*' && port-i-1 < minPort {
+		return 0
+	}
+	end := e.until(port+1, min(len(t), port+maxLookBack), classWhitespace|classQuote)
+	_, login, _ := strings.Cut(t[port+1:end], ":")
+	_, password, _ := strings.Cut(login, ":")
+	if !isSecretive(password) {
+		return 0
+	}
+	return e.replace(end-len(password), end, Filtered)
+}
+
+// minPort is how many digits the port of a database has at least: a line's number has fewer.
+const minPort = 4
 
 // assigned handles the value behind the sign at i of a name that ends at end, a secret's or of another role.
 func (s *Finder) assigned(ed *editor, i int, role wordKind, rule valueRule, end int) int {
@@ -76,9 +97,10 @@ func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, en
 			rule.start = whole
 			return 0, true
 		}
-		if inQuery && equalFold(rule.name, "key") { // a URL's
-			value := ed.span(k, min(len(t), k+maxLookBack), classToken|classDot|classSign)
-			return 0, isSecretive(t[k:value])
+		if inQuery && equalFold(rule.name, "key") || ed.lineHas(start, networkWords[:]) { // a URL's, or SSID: x Key: y
+			value, _, _ := ed.opening(ed.skipBlanks(k))
+			end := ed.span(value, min(len(t), value+maxLookBack), classToken|classDot|classSign)
+			return 0, isSecretive(t[value:end])
 		}
 		return s.pair(ed, i, rule.name), false
 	case kindPair:
@@ -88,11 +110,13 @@ func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, en
 	case kindPIN:
 		from := ed.skipBlanks(k)
 		return 0, ed.span(from, len(t), classDigit)-from >= minPIN
-	case kindLogin: // login: bob / password
-		user := ed.argument(ed.skipBlanks(k))
-		slash := ed.nextArgument(user.next)
-		if password := ed.nextArgument(slash.next); t[slash.from:slash.end] == "/" &&
-			isSecretive(t[password.from:password.end]) {
+	case kindLogin: // login: bob / password; user: bob password
+		password := ed.nextArgument(ed.argument(ed.skipBlanks(k)).next)
+		last := password.next == len(t) || classes[t[password.next]]&classBreak != 0
+		if t[password.from:password.end] == "/" {
+			password, last = ed.nextArgument(password.next), true
+		}
+		if last && isSecretive(t[password.from:password.end]) {
 			return ed.replace(password.from, password.end, Filtered), false
 		}
 	case kindLines:
@@ -170,8 +194,6 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 	j := x.spanBack(i, max(from, i-maxBlanks), classBlank)
 	if j > from && t[j-1] == ']' { // config["password"] =
 		j--
-	} else if j > from+3 && t[j-3] == '%' && equalFold(t[j-3:j], "%5d") { // user%5Bpassword%5D=
-		j -= 3
 	}
 	if j <= from {
 		return "", 0, false
@@ -190,9 +212,6 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 		return t[start:end], start, true
 	case isNameByte(q):
 		start = x.spanBack(j, from, className)
-		if start > from && t[start-1] == '%' && j-start >= 2 && isHex(t[start]) && isHex(t[start+1]) { // %26name
-			start += 2
-		}
 		for start < j && (t[start] == '-' || t[start] == '.') {
 			start++
 		}
@@ -213,56 +232,3 @@ func lastComponent(name string) string {
 
 // properties are what a dotted name may call the value of the name before.
 var properties = [...]string{"value", "default", "string"}
-
-// encoded handles the "%" at i where it begins the "=" or the "://" of a URL that was escaped to be a part of another,
-// perhaps more than once: next=%2F%3Ftoken%3Dabc.
-func (s *Finder) encoded(ed *editor, i int) int {
-	t := ed.text
-	k := i + 1
-	for strings.HasPrefix(t[k:], "25") {
-		k += 2
-	}
-	ed.steps += k - i
-	escape := t[i:k]
-	switch code, from := ed.escaped(i, escape); {
-	case code == "3d":
-		name, _, quoted := ed.nameBefore(ed.last, i)
-		if quoted || !s.names.secret(lastComponent(name)) {
-			return 0
-		}
-		end, _ := ed.escapedUntil(from, len(t), escape, "26 23 22") // & # "
-		return ed.replace(from, end, Filtered)
-	case code == "3a" && hasPrefixFold(t[from:], escape+"2f"+escape+"2f"):
-		k, limit := from+2*(len(escape)+2), min(len(t), from+maxLookAhead)
-		colon, code := ed.escapedUntil(k, limit, escape, "3a 40 2f")
-		if code != "3a" {
-			return k
-		}
-		colon += len(escape) + 2
-		if at, code := ed.escapedUntil(colon, limit, escape, "40 2f"); code == "40" { // @
-			return ed.replace(colon, at, Filtered)
-		}
-		return k
-	}
-	return 0
-}
-
-// escaped returns the two digits at j when escape begins there, and where they end; otherwise the end of the byte at j.
-func (x *scanner) escaped(j int, escape string) (code string, end int) {
-	x.steps++
-	if end = j + len(escape) + 2; end > len(x.text) || !strings.HasPrefix(x.text[j:], escape) {
-		return "", j + 1
-	}
-	x.steps += len(escape)
-	return strings.ToLower(x.text[end-2 : end]), end
-}
-
-// escapedUntil returns where one of codes begins, in an escaped URL behind k, and which; or where the URL ends.
-func (x *scanner) escapedUntil(k, limit int, escape, codes string) (end int, code string) {
-	for next := 0; k < limit && classes[x.text[k]]&(classToken|classDot|classSign|classTilde) != 0; k = next {
-		if code, next = x.escaped(k, escape); code != "" && strings.Contains(codes, code) {
-			return k, code
-		}
-	}
-	return k, ""
-}

@@ -3,6 +3,7 @@ package find
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A command says where programs take a secret in their arguments, though no name tells.
@@ -28,14 +29,28 @@ var commands = [...]command{
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh " +
 		"mongodump mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget " +
-		"ncftpput certutil kinit cqlsh hdbsql racadm twine+upload yt-dlp", flags: "-p"},
+		"ncftpput certutil kinit cqlsh hdbsql racadm twine+upload yt-dlp doveadm+pw aescrypt steghide mutool " +
+		"bdemount beeline ilorest+login helm+login oc+login cf+login", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
-	{programs: "sqlcmd osql isql mssql-cli bcp zip unzip ssh-keygen ipmitool", flags: "-P"},
+	{programs: "sqlcmd osql isql mssql-cli bcp tsql fisql zip unzip ssh-keygen ipmitool knife", flags: "-P"},
 	{programs: "ssh-keygen", flags: "-N"},
 	{programs: "openssl", flags: "-k -K"},
 	{programs: "plink pscp psftp putty manage-bde", flags: "-pw -rp"},
 	{programs: "redis-cli", flags: "-a"},
+	{programs: "hdparm", flags: "--security-unlock --security-set-pass --security-erase --security-erase-enhanced " +
+		"--security-disable"},
+	{programs: "sedutil-cli", flags: "--initialSetup --setSIDPassword --yesIreallywanttoERASEALLmydatausingthePSID"},
+	{programs: "slappasswd", flags: "-s"},
+	{programs: "caddy", flags: "--plaintext"},
+	{programs: "dislocker dislocker-fuse", flags: "-u+ -p+"},
+	{programs: "pvk2pfx", flags: "-pi -po"},
+	{programs: "nuget choco", flags: "-k"},
+	{programs: "doctl", flags: "-t"},
+	{programs: "mosquitto_pub mosquitto_sub", flags: "-P"}, //nolint:misspell // the name of the program
+	{programs: "mcrypt", flags: "-k"},
+	{programs: "ccrypt ccencrypt ccdecrypt", flags: "-K"},
+	{programs: "bcdedit", flags: "key: key"},
 	{programs: "snmpget snmpwalk snmpset snmpbulkwalk snmptable", flags: "-A -X -c"},
 	{programs: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd kadmin", flags: "-w"},
 	{programs: "security+add-generic-password security+add-internet-password", flags: "-w"},
@@ -61,11 +76,27 @@ var commands = [...]command{
 	{programs: "pragma+key", at: 2, weak: true}, // behind the "="
 	{programs: "username+secret username+password", at: 1, weak: true},
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
-	{programs: "vault+login bw+unlock cargo+login", at: 1, weak: true},
+	{programs: "vault+login bw+unlock cargo+login nuget+setapikey db2+using expect+send", at: 1, weak: true},
+	{programs: "samba-tool+create samba-tool+add net+password ftp>+user ipmitool+password", at: 2, weak: true},
+	{programs: "ftp+user", at: 2, weak: true},
+	{programs: "bitsadmin+/setcredentials", at: 5},
+	{programs: "tacacs-server+key radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 1, weak: true},
+	{programs: "tacacs-server+key radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 2, weak: true},
+	{programs: "composer+config", behind: "http-basic.", at: 2},
+	{programs: "composer+config", behind: "github-oauth.", at: 1},
+	{programs: "qpdf", behind: "--encrypt", at: 1},
+	{programs: "qpdf", behind: "--encrypt", at: 2},
+	{programs: "openssl+passwd", at: 1, weak: true},
+	{programs: "mkpasswd", behind: "-m", at: 2},
 	{programs: "sqlplus sqlldr imp exp impdp expdp rman+target", at: 1, login: "/", weak: true},
 	{programs: "AUTH AUTH+PLAIN AUTH+LOGIN AUTH+CRAM-MD5 PASS", at: 1, weak: true},
-	{programs: "setx nmcli aws+configure npm+config yarn+config git+config rclone+config consul+kv", named: true},
+	{programs: "setx nmcli pulumi+config aws+configure npm+config yarn+config git+config rclone+config consul+kv",
+		named: true},
 	{programs: "netsh", flags: "key="},
+	{programs: "iwconfig", flags: "key"},
+	{programs: "sqlldr imp exp impdp expdp", flags: "userid=", login: "/"},
+	{programs: "connect", at: 1, login: "/", weak: true},
+	{programs: "poetry+config", behind: "http-basic.", at: 2},
 }
 
 // An invocation is a program of a command, by its words.
@@ -145,7 +176,8 @@ func invocationsOf(arg string) []*invocation {
 	if len(arg) > maxCommand {
 		return nil
 	}
-	name := strings.TrimSuffix(arg[strings.LastIndexAny(arg, `/\`)+1:], "(")
+	name := strings.TrimSuffix(arg, "(")
+	name = name[strings.LastIndexAny(name, `/\(`)+1:] // with its path, or $(…
 	if n := len(name) - len(".exe"); n > 0 && equalFold(name[n:], ".exe") {
 		name = name[:n]
 	}
@@ -210,7 +242,7 @@ func (c *invocation) joined(arg string) int {
 		name := strings.TrimSuffix(flag, "+")
 		if n := len(name); len(arg) > n && hasPrefixFold(arg, name) {
 			switch exact := arg[:n] == name; {
-			case flag[n-1] == '=':
+			case flag[n-1] == '=' || flag[n-1] == ':':
 				return n // key=secret
 			case flag[0] == '/' && arg[n] == ':', exact && c.login != "" && arg[n] == '=':
 				return n + 1 // /p:secret, --user=bob:secret
@@ -227,8 +259,11 @@ func (c *command) isSecret(value string) bool {
 	if c.login != "" {
 		_, value, _ = strings.Cut(value, c.login)
 	}
+	if at := strings.LastIndexByte(value, '@'); c.login == "/" && at >= 0 { // bob/hunter2@//db/x
+		value = value[:at]
+	}
 	switch {
-	case c.weak && !isSecretive(value) && !strings.HasSuffix(value, "="),
+	case c.weak && !isSecretive(strings.TrimSuffix(value, `\r`)) && !strings.HasSuffix(value, "="),
 		isConstant(strings.TrimRight(value, digits)) && c.weak, // AUTH CRAM-MD5 …
 		value == "" || isPunctuation(value) || isReference(value) || isNothing(value):
 		return false
@@ -272,7 +307,9 @@ func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int 
 		case w.end < w.next && strings.IndexByte(t[w.from:w.end], ' ') > 0: // a command line of its own, perhaps
 			inner := *a
 			for i := range inner.running {
-				inner.running[i].args = maxArguments
+				if r := &inner.running[i]; r.invocation != nil && r.words == len(r.invocation.words) {
+					r.args = maxArguments
+				}
 			}
 			done = max(done, s.arguments(ed, &inner, ed.bareArgument(w.from), w.end))
 		}
@@ -290,6 +327,12 @@ func (x *scanner) nextArgument(k int) argument {
 		return x.argument(from)
 	}
 	return argument{k, k, k}
+}
+
+// nextWord is the text of the argument that follows k.
+func (x *scanner) nextWord(k int) string {
+	a := x.nextArgument(k)
+	return x.text[a.from:a.end]
 }
 
 // nextStart returns where the argument that follows k begins, with its quote; 0 if there is none. On another line it
@@ -338,6 +381,9 @@ func (x *scanner) bareArgument(k int) argument {
 			break
 		}
 	}
+	for cut := end == limit; cut && end < len(t) && !utf8.RuneStart(t[end]); {
+		end--
+	}
 	x.steps += end - k
 	if end > k && (t[end-1] == '=' || t[end-1] == ':' || t[k] == '-' && end-k <= len("-hp")) {
 		if q, quote, _ := x.opening(end); quote != 0 && q == end+1 { // -p"secret"
@@ -357,12 +403,12 @@ func (x *scanner) bareArgument(k int) argument {
 
 // secretReaders read a secret from what is piped to them.
 var secretReaders = [...]string{
-	"sudo -S", "sudo -k -S", "--stdin", "--password-stdin", "--set-password", "--passphrase-fd 0", "-passin stdin",
-	"-pass stdin", "--with-token", "--data-file=-", "chpasswd", "cryptsetup", "smbpasswd", "sshpass", "passwd",
-	"gocryptfs", "kinit", "ConvertTo-SecureString",
+	"sudo -S", "sudo -k", "sudo -p", "su -", "doas", "runas", "pkexec", "stdin", "--set-password", "-fd 0", "--with-token",
+	"--data-file=-", "passwd", "cryptsetup", "luks", "sshpass", "gocryptfs", "kinit", "pdbedit", "gnome-keyring", "keyctl",
+	"secret-tool", "ssh-add", "openconnect", "vpnc", "ansible-vault", "net use", "ConvertTo-SecureString",
 }
 
-// piped handles the "|" at i behind "echo secret".
+// piped handles the "|" at i behind what says a secret: (echo hunter2; echo hunter2) | smbpasswd.
 func (s *Finder) piped(ed *editor, i int) int {
 	t := ed.text
 	line, _, _ := strings.Cut(t[i:min(len(t), i+maxLookBack)], "\n")
@@ -370,21 +416,25 @@ func (s *Finder) piped(ed *editor, i int) int {
 	if !slices.ContainsFunc(secretReaders[:], func(part string) bool { return strings.Contains(line, part) }) {
 		return s.apart(ed, i)
 	}
-	from := max(ed.last, i-maxLookBack)
-	end := ed.spanBack(i, from, classBlank)
-	ed.steps += i - from
-	if end == from {
-		return 0
+	from, done := max(ed.last, i-maxLookBack), 0
+	from += strings.LastIndexByte(t[from:i], '\n') + 1
+	for _, program := range [...]string{"printf ", "echo ", "yes ", "Write-Output "} {
+		for k := ed.index(from, i, program); k >= 0 && k < i; k = ed.index(min(done, i), i, program) {
+			k = ed.skipBlanks(k + len(program))
+			a := ed.argument(k)
+			for a.end > a.from && (t[a.from] == '-' || t[a.from] == '%') { // echo -n, printf '%s\n'
+				a = ed.nextArgument(a.next)
+			}
+			if k = max(k, a.from); classes[t[k-1]]&classQuote == 0 { // all words
+				a.end = k + len(strings.TrimRight(t[k:ed.until(k, max(i, k), classSemicolon|classPipe|classClose)], " \t"))
+			}
+			done = max(ed.replace(a.from, a.end, Filtered), k)
+		}
 	}
-	if quote := t[end-1]; classes[quote]&classQuote != 0 {
-		if start := strings.LastIndexByte(t[from:end-1], quote); start >= 0 {
+	if end := ed.spanBack(i, from, classBlank); done == 0 && end > from && classes[t[end-1]]&classQuote != 0 {
+		if start := strings.LastIndexByte(t[from:end-1], t[end-1]); start >= 0 { // "hunter2" | ConvertTo-SecureString
 			return ed.replace(from+start+1, end-1, Filtered)
 		}
-		return 0
 	}
-	start := max(from, from+strings.LastIndexAny(t[from:end], " \n")+1)
-	if before := t[from:start]; !strings.Contains(before, "echo ") && !strings.Contains(before, "printf ") {
-		return 0
-	}
-	return ed.replace(start, end, Filtered)
+	return done
 }

@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-// What the corpora must reach, in percent. A tenth of the secrets nobody can know; a few ordinary lines look like
-// secrets. The later lines were written when the rules were done, in rounds; their floor is what is reached with the
-// rows that they led to.
+// What the corpora must reach, in percent: what is reached with the rows that they led to. The later lines were written
+// when the rules were done, in rounds. Of lines that the rules haven't seen, a tenth of the secrets nobody can know, and
+// a few ordinary lines look like secrets.
 const (
-	wantFound          = 85
-	wantUnchanged      = 93
-	wantLaterFound     = 94.9
-	wantLaterUnchanged = 99.7
+	wantFound          = 98.3
+	wantUnchanged      = 97.7
+	wantLaterFound     = 97.8
+	wantLaterUnchanged = 99.8
+	wantNewFound       = 85
+	wantNewUnchanged   = 96
 	wantWrapped        = 100
 )
 
@@ -41,7 +43,7 @@ func TestCorpus(t *testing.T) {
 	lists("testdata", wantFound, wantUnchanged)
 	lists("testdata/later", wantLaterFound, wantLaterUnchanged)
 	if more := os.Getenv("SENTRYCONFIG_CASES"); more != "" {
-		lists(more, wantFound, wantUnchanged)
+		lists(more, wantNewFound, wantNewUnchanged)
 	}
 	var wrapped []string
 	for _, wrap := range corpus(t, "testdata", "wraps") {

@@ -337,7 +337,7 @@ func (x *scanner) endsWord(i int, rule *valueRule) bool {
 	t := x.text
 	last := i+1 == len(t)
 	switch c := t[i]; c {
-	case '\n', '\r', ';', '"', '`', '<':
+	case '\n', '\r', '\x1b', ';', '"', '`', '<':
 		return true
 	case ' ', '\t':
 		return !rule.chain

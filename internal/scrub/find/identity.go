@@ -47,7 +47,8 @@ func isMailDomain(last string) bool {
 
 var (
 	machineNames = setOf("git hg svn npm noreply no-reply mailer-daemon postmaster")
-	fileKinds    = setOf("png jpg jpeg gif svg webp ico js ts css json go py rb rs html md txt yaml yml " +
+	fileKinds    = setOf("zip 7z rar gz docx xlsx pptx pdf pem crt p12 pfx kdbx db log " +
+		"png jpg jpeg gif svg webp ico js ts css json go py rb rs html md txt yaml yml " +
 		"service socket timer mount target scope slice path device swap")
 )
 

@@ -75,9 +75,6 @@ func patternParts(s *Finder) (parts []string) {
 	for _, f := range tokenFormats {
 		parts = append(parts, f.prefix)
 	}
-	for _, f := range letterFormats {
-		parts = append(parts, f.prefix)
-	}
 	for _, c := range commands {
 		for program := range strings.FieldsSeq(c.programs) {
 			words := strings.ReplaceAll(program, "+", " ")

@@ -84,7 +84,9 @@ var secretWords = strings.Fields(`
 	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey
 	networkkey networksecuritykey bitlockerkey ntlmhash nthash lmhash accesscode securitycode logincode unlockcode
 	otpcode deploykey hmackey jwtkey rsakey pgpkey gpgkey aeskey symmetrickey wifikey wpakey wepkey keymaterial
-	keycontent
+	keycontent zawartośćklucza sleutelinhoud conteúdodachave nøgleindhold nyckelinnehåll nøkkelinnhold
+	avaimensisältö obsahklíče obsahkľúča kulcstartalma содержимоеключа вмістключа anahtariçeriği conținutcheie
+	περιεχόμενοκλειδιού 主要なコンテンツ 关键内容 金鑰內容 키콘텐츠
 	subscriptionkey applicationkey functionskey clientkey codeverifier clientassertion samlresponse symfony vaultkey
 	webhookkey saskey adminkey rootkey serviceaccountkey appkey consumerkey auth oauth xauth basicauth proxyauth
 	httpauth authorization authorisation xamzsignature xamzcredential cookie cookies setcookie cookiejar sessionid
@@ -102,6 +104,7 @@ var aspectWords = strings.Fields(`
 	cost price url uri urls endpoint host hostname server port domain path file filename dir folder format algorithm
 	alg method methods scheme mode version provider manager user username strength level changed updated created
 	present exists missing needed protected less last never set history complexity reset attempt state bus sock
+	revision sequence generation iterations rounds quality score hint question filter
 	socket login ref refs reference prompt samesite secure parser service allowed remaining`)
 
 // amountWords make a name innocent when they precede the secret word.
@@ -132,9 +135,9 @@ var otherWords = map[wordKind][]string{
 	kindPass: {"pass"}, kindSession: {"session"}, kindTokens: {"tokens"}, kindPair: {"name"}, kindSignature: {"sig"},
 	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
 	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
-	kindTail: {"key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
+	kindTail: {"p", "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
 		"ordine", "provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave",
-		"khẩu"},
+		"khẩu", "klucza", "klíče", "kľúča", "sisältö", "tartalma", "ключа", "içeriği", "İçeriği", "cheie", "κλειδιού"},
 }
 
 func newNames(configured []string) *names {

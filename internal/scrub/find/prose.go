@@ -38,6 +38,7 @@ func isHarmless(word string, rule valueRule) bool {
 	case isReference(word), isMask(word), isNothing(word), isProseWord(word), isPunctuation(word),
 		strings.HasPrefix(word, "S-1-"), // a SID names a person, perhaps
 		isSmall(word) && !strings.HasPrefix(name, "cv"),
+		rule.sep == ':' && rule.spaced && fileKinds[word[strings.LastIndexByte(word, '.')+1:]], // Wrong password: a.zip
 		isCookie && harmlessCookies[strings.ToLower(cookie)] && strings.Contains(name, "cookie"),
 		name == "oauth2" && rule.sep == ':', // the package with its errors
 		(working || places[name] || rule.path) && isPath(word, working),
@@ -48,10 +49,11 @@ func isHarmless(word string, rule valueRule) bool {
 	return false
 }
 
-// isSmall reports whether word is a number of up to three digits, with a unit perhaps.
+// isSmall reports whether word is a number of up to three digits, with a unit perhaps, or a code of an error.
 func isSmall(word string) bool {
-	word = strings.TrimSuffix(word, "%")
-	return word == "" || len(word) <= 3 && only(word, classDigit)
+	word = strings.TrimSuffix(strings.TrimPrefix(word, "-"), "%")
+	number, isCode := strings.CutPrefix(word, "0x") // 0x80070005
+	return word == "" || len(word) <= 3 && only(word, classDigit) || isCode && len(number) <= 8 && only(number, classHex)
 }
 
 func isPunctuation(word string) bool {
@@ -73,11 +75,16 @@ func isReference(word string) bool {
 		return true
 	}
 	switch word[0] {
+	case '*', '&': // a type of C's or Go's
+		kind, _, _ := strings.Cut(word[1:], "{")
+		return isIdentifier(kind)
+	case '#': // a colour
+		return (len(word) == len("#fff") || len(word) == len("#ffffff")) && only(word[1:], classHex)
 	case '$':
 		return isIdentifier(strings.Trim(word[1:], "{}")) || strings.HasPrefix(word, "${") ||
 			strings.HasPrefix(word, "$(")
 	case '%':
-		return len(word) > 2 && word[len(word)-1] == '%' && isIdentifier(word[1:len(word)-1])
+		return len(word) <= len("%+v") || word[len(word)-1] == '%' && isIdentifier(word[1:len(word)-1])
 	case '{':
 		return strings.HasPrefix(word, "{{")
 	case '!':
@@ -120,12 +127,13 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	word := strings.TrimRight(t[k:end], ".,:!")
 	more := end+1 < len(t) && t[end] == ' ' && classes[t[end+1]]&(classAlnum|classHigh) != 0
 	switch {
-	case strings.HasPrefix(word, "0x") && len(word) <= len("0x80070005"), isDate(word):
+	case isDate(word):
 		return true
 	case t[end-1] == ':' && end < len(t) && t[end] == ' ' && isPackage(word): // asn1: structure error
 		return true
 	case rule.sep == 0:
-		return !rule.flag && !isSecretive(word)
+		// "using --password via the command line"; no --password swordfish --host x
+		return !isSecretive(word) && (!rule.flag || more && isProseWord(x.nextWord(end)))
 	case rule.sep == ':' && (isConstant(word) || weakNames[rule.name] && isJoined(word)):
 		return true
 	case rule.path || !rule.bare: // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
@@ -259,7 +267,7 @@ var proseWords = setOf(`
 	basic digest bearer negotiate ntlm kerberos publickey public private absent north daily weekly monthly once
 	insufficient inconsistent incomplete duplicate conflict existing exists signature audience
 	item items record records entry entries value values string number integer type types field
-	falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein
+	via per falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein
 	keine nicht ist wurde wird unbekannt
 	leer vorhanden erforderlich geändert gesetzt läuft unzulässig datei aktiviert deaktiviert
 	incorrecto incorrecta inválido inválida caducado caducada vencida acceso denegado faltante vacía errónea

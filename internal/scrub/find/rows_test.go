@@ -25,18 +25,18 @@ func TestEveryRow(t *testing.T) {
 		"a7B8c9D0e1F2g3H4i5J6k7L8m9N0o1P2q3R4s5T6u7V8w9X0y1Z2"
 	for i, format := range tokenFormats {
 		token := format.prefix + value[:max(format.min, 24)]
+		if format.example != "" {
+			token = format.example
+		}
+		if !strings.HasPrefix(token, format.prefix) {
+			t.Errorf("%s has the example of another: %s", format.prefix, token)
+		}
 		found(format.prefix, "x "+token+" y", token)
 		for _, other := range tokenFormats[:i] {
 			if strings.HasPrefix(format.prefix, other.prefix) && other.min <= format.min && !other.random {
 				t.Errorf("%s is found as %s", format.prefix, other.prefix)
 			}
 		}
-	}
-	for _, format := range letterFormats {
-		if !strings.HasPrefix(format.example, format.prefix) {
-			t.Errorf("%s has the example of another: %s", format.prefix, format.example)
-		}
-		found(format.prefix, "x "+format.example+" y", format.example)
 	}
 	for _, c := range cards {
 		if !strings.HasPrefix(c.example, c.prefix) {

@@ -11,32 +11,35 @@ import "strings"
 func (s *Finder) secrets(t string) string {
 	ed := editor{scanner: scanner{text: t}}
 	s.findSecrets(&ed, 0, len(t))
-	out := ed.done()
 	if !ed.disguised {
-		return out
+		return ed.done()
 	}
-	ed = editor{scanner: scanner{text: plain(out)}}
-	if s.findSecrets(&ed, 0, len(ed.text)); ed.out == nil {
-		return out
-	}
+	ed = editor{scanner: scanner{text: ed.done()}}
+	s.layer(&ed, 0, len(ed.text), undisguised)
 	return ed.done()
 }
 
 // An editor replaces parts of a text, from left to right.
 type editor struct {
 	scanner
-	out  []byte
-	last int // what of text is in out
+	found []finding
+	last  int // where the last one ends
 
 	// What was read in vain, so that it isn't read again from the next byte where a pattern may begin.
-	noAt      int // url found no "@" before
-	tokenEnd  int // where the letters, digits and dashes end that jwt read
-	notRandom int // prefixed found no random part in what goes on to here
-	noTagEnd  int // element found no end of a tag before
+	noAt     int // url found no "@" before
+	tokenEnd int // where the letters, digits and dashes end that jwt read
+	noTagEnd int // element found no end of a tag before
 
 	tagOpen    int  // behind the last "<"; 0 once it can't begin the tag of a secret
 	commandEnd int  // where the arguments end that commandLine read
-	disguised  bool // the text has bytes that may hide a secret, see plain
+	depth      int  // how many layers there are around this one
+	disguised  bool // the text has bytes that may hide a secret, see undisguised
+}
+
+// A finding is a part of a text, and what is to stand in its place.
+type finding struct {
+	from, to int
+	with     string
 }
 
 // replace puts with in place of text[from:to], unless it stands there already, cut perhaps, and returns to.
@@ -51,20 +54,26 @@ func (e *editor) replace(from, to int, with string) int {
 	if begun, cut := strings.CutSuffix(e.text[from:to], CutMark); cut && strings.HasPrefix(with, begun) {
 		return to
 	}
-	if e.out == nil {
-		e.out = make([]byte, 0, len(e.text)+len(with))
-	}
-	e.out = append(e.out, e.text[e.last:from]...)
-	e.out = append(e.out, with...)
+	e.found = append(e.found, finding{from, to, with})
 	e.last = to
 	return to
 }
 
+// done returns the text with what was replaced in it.
 func (e *editor) done() string {
-	if e.out == nil {
+	if len(e.found) == 0 {
 		return e.text
 	}
-	return string(append(e.out, e.text[e.last:]...))
+	var b strings.Builder
+	b.Grow(len(e.text))
+	last := 0
+	for _, f := range e.found {
+		b.WriteString(e.text[last:f.from])
+		b.WriteString(f.with)
+		last = f.to
+	}
+	b.WriteString(e.text[last:])
+	return b.String()
 }
 
 // How far back a name is looked for, and how far ahead the end of a pattern that may not be there.

@@ -189,7 +189,24 @@ func TestTextSecrets(t *testing.T) {
 		{"putty", "Private-Lines: 2\n" + pemBody + "Private-MAC: 0a1b\nrest", "Private-Lines: 2\n[Filtered]\nPrivate-MAC: 0a1b\nrest"},
 		{"hugging face", "hf_" + strings.Repeat("aBcDeFgHi", 4), "[Filtered]"},
 
+		// encodings, files and sentences
+		{"json in a url", "/cgi?body=%7B%22user%22%3A%22bob%22%2C%22password%22%3A%22hunter2%22%7D&x=1", "/cgi?body=%7B%22user%22%3A%22bob%22%2C%22password%22%3A%22[Filtered]%22%7D&x=1"},
+		{"commands in a query", "GET /x?q=net+user+bob+hunter2&y=1 /y?cmd=curl%20-u%20bob%3Ahunter2%20h#z", "GET /x?q=net+user+bob+[Filtered]&y=1 /y?cmd=curl%20-u%20[Filtered]%20h#z"},
+		{"colours stay", "x password=\x1b[31mhunter2\x1b[0m \x1b[1mnext", "x password=\x1b[31m[Filtered]\x1b[0m \x1b[1mnext"},
+		{"pgpass", "db1:5432:erp:bob:hunter2 *:*:*:bob:hunter2 a.go:5432:12:30:45 x.log:12:a:b:hunter2", "db1:5432:erp:bob:[Filtered] *:*:*:bob:[Filtered] a.go:5432:12:30:45 x.log:12:a:b:hunter2"},
+		{"pap-secrets", "\"bob\" * \"hunter2\" *\nbob\t*\thunter2\t*\n * \"git am -3\" * x2y3z4\nconst char * utf8str", "\"bob\" * \"[Filtered]\" *\nbob\t*\t[Filtered]\t*\n * \"git am -3\" * x2y3z4\nconst char * utf8str"},
+		{"oracle", "jdbc:oracle:thin:bob/hunter2@//db:1521/xe https://h/bob/a1b2c3@x:80", "jdbc:oracle:thin:bob/[Filtered]@//db:1521/xe https://h/bob/a1b2c3@x:80"},
+		{"crypt", "bob:$6$rounds=5000$salt$a1B2c3D4e5F6g7H8/x:19000: cost $1$2", "bob:[Filtered]:19000: cost $1$2"},
+		{"logins without a name", "user: bob hunter2\nLogin: bob hunter2\nuser: bob server01 is up", "user: bob [Filtered]\nLogin: bob [Filtered]\nuser: bob server01 is up"},
+		{"key of a network", "SSID: Office Key: hunter2\ncache key: hunter2", "SSID: Office Key: [Filtered]\ncache key: hunter2"},
+		{"echoes", "{ echo hunter2; echo -n 'hunter2'; } | smbpasswd -s; printf '%s\\n' hunter2 | sudo -S x; echo hunter2 | wc", "{ echo [Filtered]; echo -n '[Filtered]'; } | smbpasswd -s; printf '%s\\n' [Filtered] | sudo -S x; echo hunter2 | wc"},
+		{"quotes of others", "mot de passe « hunter2 » refusé; Пароль «hunter2» неверен", "mot de passe « [Filtered] » refusé; Пароль [Filtered] неверен"},
+		{"rdp", "password 51:b:01000000D08C9D", "password [Filtered]"},
+		{"substitutions", "useradd -m -p $(openssl passwd -6 hunter2) bob", "useradd -m -p $(openssl passwd -6 [Filtered]) bob"},
+
 		// innocent
+		{"types and verbs", `func(username string, password string) (*http.Request, error); PrivateKey, *dsa.PrivateKey; run(pass *analysis.Pass); "private key: %v"; COOKIE = 0x1015; Token: "#d8dee9"`, ""},
+		{"prose of flags and files", "Using --password via the CLI is insecure; Wrong password : daten.docx; PSK to AP5GHz rejected; Master password revision code = 65534", ""},
 		{"prose", "token: unexpected end of input", ""},
 		{"prose auth", "auth: connection refused by peer", ""},
 		{"prose password", "invalid password: must be at least 8 characters", ""},

@@ -83,28 +83,34 @@ func (e *editor) puttyLines(k int) int {
 
 const minPuttyBytes = 32
 
-// A tokenFormat is a well-known form of keys: a prefix that ends in one of "-", "_" and ".", and at least min bytes of
-// letters, digits, "-" and "_" (and "." where dots is set).
+// A tokenFormat is a well-known form of keys: a prefix, and at least min bytes of the class of.
 type tokenFormat struct {
-	prefix string
-	min    int
-	dots   bool
-	random bool // the prefix is short: it must begin a word, and the rest hold a random part
+	prefix   string
+	of       class // 0: letters, digits, "-" and "_"
+	min, max int   // bytes; a max of 0 is any
+	random   bool  // the prefix is short: it must begin a word, and the rest hold a random part
+	example  string
 }
+
+const (
+	dotted = classToken | classDot
+	// crypted is what the hash of a password consists of, as crypt(3) writes it.
+	crypted = dotted | classSign | classBase64 | classEqual | classComma
+)
 
 // tokenFormats are those of forges, chats, payment and shops; of models; of registries, clouds and tools, as gitleaks
 // knows them.
 var tokenFormats = [...]tokenFormat{
 	{prefix: "ghp_", min: 16}, {prefix: "gho_", min: 16}, {prefix: "ghu_", min: 16}, {prefix: "ghs_", min: 16},
 	{prefix: "ghr_", min: 16}, {prefix: "github_pat_", min: 16},
-	{prefix: "glpat-", min: 16, dots: true}, {prefix: "glptt-", min: 16}, {prefix: "gldt-", min: 16, dots: true},
-	{prefix: "glrt-", min: 16, dots: true}, {prefix: "glcbt-", min: 16, dots: true},
-	{prefix: "glsoat-", min: 16, dots: true}, {prefix: "glft-", min: 16, dots: true},
-	{prefix: "glimt-", min: 16, dots: true}, {prefix: "glagent-", min: 16, dots: true},
-	{prefix: "gloas-", min: 16, dots: true}, {prefix: "glffct-", min: 16, dots: true},
+	{prefix: "glpat-", min: 16, of: dotted}, {prefix: "glptt-", min: 16}, {prefix: "gldt-", min: 16, of: dotted},
+	{prefix: "glrt-", min: 16, of: dotted}, {prefix: "glcbt-", min: 16, of: dotted},
+	{prefix: "glsoat-", min: 16, of: dotted}, {prefix: "glft-", min: 16, of: dotted},
+	{prefix: "glimt-", min: 16, of: dotted}, {prefix: "glagent-", min: 16, of: dotted},
+	{prefix: "gloas-", min: 16, of: dotted}, {prefix: "glffct-", min: 16, of: dotted},
 	{prefix: "xoxa-", min: 10}, {prefix: "xoxb-", min: 10}, {prefix: "xoxp-", min: 10},
-	{prefix: "xoxr-", min: 10}, {prefix: "xoxs-", min: 10}, {prefix: "xoxe-", min: 10, dots: true},
-	{prefix: "xoxe.xoxp-", min: 10, dots: true}, {prefix: "xoxe.xoxb-", min: 10, dots: true},
+	{prefix: "xoxr-", min: 10}, {prefix: "xoxs-", min: 10}, {prefix: "xoxe-", min: 10, of: dotted},
+	{prefix: "xoxe.xoxp-", min: 10, of: dotted}, {prefix: "xoxe.xoxb-", min: 10, of: dotted},
 	{prefix: "xapp-", min: 10},
 	{prefix: "sk_live_", min: 10}, {prefix: "rk_live_", min: 10}, {prefix: "sk_test_", min: 10},
 	{prefix: "rk_test_", min: 10}, {prefix: "sk_prod_", min: 10}, {prefix: "rk_prod_", min: 10},
@@ -112,7 +118,7 @@ var tokenFormats = [...]tokenFormat{
 	{prefix: "shpat_", min: 24}, {prefix: "shpca_", min: 24}, {prefix: "shppa_", min: 24},
 	{prefix: "shpss_", min: 24}, {prefix: "sq0csp-", min: 20}, {prefix: "sq0atp-", min: 20},
 	{prefix: "shippo_live_", min: 24}, {prefix: "shippo_test_", min: 24},
-	{prefix: "ya29.", min: 20, dots: true}, {prefix: "GOCSPX-", min: 16}, {prefix: "sk-", min: 16, random: true},
+	{prefix: "ya29.", min: 20, of: dotted}, {prefix: "GOCSPX-", min: 16}, {prefix: "sk-", min: 16, random: true},
 	{prefix: "gsk_", min: 24, random: true}, {prefix: "xai-", min: 24, random: true},
 	{prefix: "pplx-", min: 24, random: true}, {prefix: "hf_", min: 24, random: true},
 	{prefix: "r8_", min: 24, random: true}, {prefix: "api_org_", min: 24, random: true},
@@ -122,7 +128,7 @@ var tokenFormats = [...]tokenFormat{
 	{prefix: "doo_v1_", min: 24}, {prefix: "dor_v1_", min: 24}, {prefix: "rubygems_", min: 24, random: true},
 	{prefix: "CLOJARS_", min: 24},
 	{prefix: "hvs.", min: 16}, {prefix: "hvb.", min: 16}, {prefix: "hvr.", min: 16},
-	{prefix: "SG.", min: 16, dots: true, random: true}, {prefix: "AGE-SECRET-KEY-", min: 16},
+	{prefix: "SG.", min: 16, of: dotted, random: true}, {prefix: "AGE-SECRET-KEY-", min: 16},
 	{prefix: "HRKU-", min: 24},
 	{prefix: "glsa_", min: 24}, {prefix: "glc_", min: 24, random: true}, {prefix: "NRAK-", min: 20},
 	{prefix: "NRJS-", min: 16}, {prefix: "NRII-", min: 20}, {prefix: "NRIQ-", min: 20},
@@ -133,7 +139,7 @@ var tokenFormats = [...]tokenFormat{
 	{prefix: "sb_secret_", min: 16}, {prefix: "dp.pt.", min: 24}, {prefix: "dp.st.", min: 24},
 	{prefix: "dp.ct.", min: 24}, {prefix: "dp.sa.", min: 24},
 	{prefix: "p8e-", min: 24, random: true}, {prefix: "CFPAT-", min: 24}, {prefix: "duffel_test_", min: 24},
-	{prefix: "duffel_live_", min: 24}, {prefix: "dt0c01.", min: 24, dots: true},
+	{prefix: "duffel_live_", min: 24}, {prefix: "dt0c01.", min: 24, of: dotted},
 	{prefix: "FLWSECK_TEST-", min: 16}, {prefix: "FLWPUBK_TEST-", min: 16}, {prefix: "FLWSECK-", min: 16},
 	{prefix: "fo1_", min: 32, random: true}, {prefix: "fm1a_", min: 32}, {prefix: "fm1r_", min: 32},
 	{prefix: "fm2_", min: 32, random: true}, {prefix: "fio-u-", min: 32}, {prefix: "ico-", min: 24, random: true},
@@ -145,74 +151,64 @@ var tokenFormats = [...]tokenFormat{
 	{prefix: "ccipat_", min: 24}, {prefix: "CCIPRJ_", min: 24}, {prefix: "bkua_", min: 24, random: true},
 	{prefix: "vcp_", min: 24, random: true}, {prefix: "ddp_", min: 24, random: true},
 	{prefix: "sqp_", min: 32, random: true}, {prefix: "squ_", min: 32, random: true},
-	{prefix: "sqa_", min: 32, random: true}, {prefix: "snyk_uat.", min: 24, dots: true},
+	{prefix: "sqa_", min: 32, random: true}, {prefix: "snyk_uat.", min: 24, of: dotted},
 	{prefix: "re_", min: 24, random: true}, {prefix: "s-s4t2ud-", min: 32}, {prefix: "s-s4t2af-", min: 32},
 	{prefix: "API-", min: 25, random: true}, {prefix: "key-", min: 32, random: true},
 	{prefix: "pnu_", min: 32, random: true}, {prefix: "tk-us-", min: 32},
 	{prefix: "v1.0-", min: 100, random: true}, {prefix: "sl.", min: 64, random: true},
-	{prefix: "pat.", min: 24, dots: true, random: true}, {prefix: "sat.", min: 24, dots: true, random: true},
+	{prefix: "pat.", min: 24, of: dotted, random: true}, {prefix: "sat.", min: 24, of: dotted, random: true},
+	{prefix: "AKIA", of: classUpper | classDigit, min: 16, max: 60, example: "AKIAQ3EGRIYVOXAPLW5T"},
+	{prefix: "ASIA", of: classUpper | classDigit, min: 16, max: 60, example: "ASIAQ3EGRIYVOXAPLW5T"},
+	{prefix: "ABIA", of: classUpper | classDigit, min: 16, max: 60, example: "ABIAQ3EGRIYVOXAPLW5T"},
+	{prefix: "ACCA", of: classUpper | classDigit, min: 16, max: 60, example: "ACCAQ3EGRIYVOXAPLW5T"},
+	{prefix: "AIza", of: classToken, min: 30, max: 60, example: "AIzaSyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q"},
+	{prefix: "ATATT", of: crypted, min: 29, example: "ATATT3xFfGF0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{prefix: "ATCTT", of: crypted, min: 29, example: "ATCTT3xFfGN0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
+	{prefix: "SK", of: classHex, min: 32, max: 32, example: "SK0123456789abcdef0123456789abcdef"},
+	{prefix: "LTAI", of: classAlnum, min: 12, max: 32, example: "LTAIa1B2c3D4e5F6g7H8"},
+	{prefix: "AKCp", of: classAlnum, min: 64, max: 80,
+		example: "AKCpa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5"},
+	{prefix: "51:b:", of: crypted, min: 6, example: "51:b:01000000D08C9DDF0115D1118C7A00C0"},
+	{prefix: "EZAK", of: classAlnum, min: 50, max: 60,
+		example: "EZAKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+	{prefix: "EZTK", of: classAlnum, min: 50, max: 60,
+		example: "EZTKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
+	{prefix: "$1$", of: crypted, min: 22, example: "$1$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$5$", of: crypted, min: 22, example: "$5$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$6$", of: crypted, min: 22, example: "$6$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$7$", of: crypted, min: 22, example: "$7$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$y$", of: crypted, min: 22, example: "$y$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$gy$", of: crypted, min: 22, example: "$gy$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$2a$", of: crypted, min: 22, example: "$2a$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$2b$", of: crypted, min: 22, example: "$2b$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$2y$", of: crypted, min: 22, example: "$2y$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$apr1$", of: crypted, min: 22, example: "$apr1$" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "$argon2", of: crypted, min: 22, example: "$argon2" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
+	{prefix: "{SSHA}", of: crypted, min: 22, example: "{SSHA}" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
 }
 
-// formatsByEnd has tokenFormats by the byte before their delimiter.
-var formatsByEnd = func() (formats [256][]*tokenFormat) {
-	for i := range tokenFormats {
-		f := &tokenFormats[i]
-		before := f.prefix[len(f.prefix)-2]
-		formats[before] = append(formats[before], f)
+// find handles the format whose prefix is ed.text[i:end].
+func (f *tokenFormat) find(ed *editor, i, end int) int {
+	t, of := ed.text, f.of
+	if of == 0 {
+		of = classToken
 	}
-	return formats
-}()
-
-// prefixEnds returns the bytes that stand before delimiter in tokenFormats.
-func prefixEnds(delimiter byte) (ends string) {
-	for _, f := range tokenFormats {
-		if n := len(f.prefix); f.prefix[n-1] == delimiter {
-			ends += f.prefix[n-2 : n-1]
-		}
-	}
-	return ends
-}
-
-// prefixed handles the delimiter at i when it ends the prefix of a well-known key format.
-func (e *editor) prefixed(i int) int {
-	t := e.text
-	if i < 2 || i+10 >= len(t) || !isTokenByte(t[i+1]) {
+	if f.random && (inWord(t, i) || !isRandom(t[end:ed.span(end, min(len(t), end+maxLookBack), of)])) {
 		return 0
 	}
-	for _, format := range formatsByEnd[t[i-1]] {
-		p := format.prefix
-		if p[len(p)-1] != t[i] || i+1 < len(p) || t[i+1-len(p):i+1] != p {
-			continue
-		}
-		start := i + 1 - len(p)
-		if format.random && (inWord(t, start) || format.dots && i < e.notRandom) {
-			continue
-		}
-		if end := e.formatEnd(i, format); end > 0 {
-			return e.replace(start, end, Filtered)
-		}
+	limit := len(t)
+	if f.max > 0 {
+		limit = min(limit, end+f.max+1)
 	}
-	return 0
-}
-
-// formatEnd returns the end of the key in format whose prefix ends with the delimiter at i, 0 if none follows.
-func (e *editor) formatEnd(i int, format *tokenFormat) int {
-	of := classToken
-	if format.dots {
-		of |= classDot
+	after := ed.span(end, limit, of)
+	for after > end && t[after-1] == '.' { // the sentence's
+		after--
 	}
-	end := e.span(i+1, len(e.text), of)
-	random := !format.random || isRandom(e.text[i+1:end])
-	if !random && format.dots {
-		e.notRandom = end
-	}
-	for e.text[end-1] == '.' && end > i+1 { // the sentence's
-		end--
-	}
-	if !random || end-i-1 < format.min {
+	if after < end+f.min || f.max > 0 && after > end+f.max ||
+		of&classDash == 0 && after < len(t) && isAlnum(t[after]) {
 		return 0
 	}
-	return end
+	return ed.replace(i, after, Filtered)
 }
 
 // inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
@@ -238,41 +234,6 @@ func isRandom(t string) bool {
 		}
 	}
 	return false
-}
-
-// A letterFormat is a form of keys that begins with letters of its own, without a delimiter.
-type letterFormat struct {
-	prefix   string
-	of       class // of what follows
-	min, max int   // how much, in bytes
-	example  string
-}
-
-var letterFormats = [...]letterFormat{
-	{"AKIA", classUpper | classDigit, 16, 60, "AKIAQ3EGRIYVOXAPLW5T"},
-	{"ASIA", classUpper | classDigit, 16, 60, "ASIAQ3EGRIYVOXAPLW5T"},
-	{"ABIA", classUpper | classDigit, 16, 60, "ABIAQ3EGRIYVOXAPLW5T"},
-	{"ACCA", classUpper | classDigit, 16, 60, "ACCAQ3EGRIYVOXAPLW5T"},
-	{"AIza", classToken, 30, 60, "AIzaSyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q"},
-	{"ATATT", classToken | classEqual, 29, 300, "ATATT3xFfGF0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
-	{"ATCTT", classToken | classEqual, 29, 300, "ATCTT3xFfGN0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"},
-	{"SK", classHex, 32, 32, "SK0123456789abcdef0123456789abcdef"},
-	{"LTAI", classAlnum, 12, 32, "LTAIa1B2c3D4e5F6g7H8"},
-	{"AKCp", classAlnum, 64, 80, "AKCpa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5"},
-	{"EZAK", classAlnum, 50, 60, "EZAKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
-	{"EZTK", classAlnum, 50, 60, "EZTKa1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8a1B2c3D4e5F6g7H8"},
-}
-
-// find handles the format whose prefix is ed.text[i:end].
-func (f *letterFormat) find(ed *editor, i, end int) int {
-	after := ed.span(end, min(len(ed.text), end+f.max+1), f.of)
-	if n := after - end; n < f.min || n > f.max {
-		return 0
-	}
-	if f.of&classDash == 0 && after < len(ed.text) && isAlnum(ed.text[after]) {
-		return 0
-	}
-	return ed.replace(i, after, Filtered)
 }
 
 // jwt handles the beginning of a JWT at start, whose first part is one of many in vain: its end is remembered.

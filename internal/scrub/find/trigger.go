@@ -29,9 +29,6 @@ const (
 const (
 	onAssign = iota
 	onPEM
-	onDash
-	onUnderscore
-	onDot
 	onFlag
 	onSlash
 	onGroups
@@ -40,6 +37,7 @@ const (
 	onElement
 	onPercent
 	onEscape
+	onStar
 	onPassword
 	onPass
 	onKey
@@ -56,31 +54,29 @@ const (
 )
 
 var triggers = [onWord]trigger{
-	onAssign:     {at: ":="},
-	onPEM:        {at: "BE", after: "- ", before: "EN"},
-	onDash:       {at: "-", after: prefixEnds('-')},
-	onUnderscore: {at: "_", after: prefixEnds('_')},
-	onDot:        {at: ".", after: prefixEnds('.')},
-	onFlag:       {at: "-", after: beforeFlag},
-	onSlash:      {at: "/", after: beforeSlash},
-	onGroups:     {at: "-", after: digits + upper, before: digits + upper},
-	onAt:         {at: "@"},
-	onTag:        {at: "<"},
-	onElement:    {at: ">", after: letters + digits + `"'/`},
-	onPercent:    {at: "%", before: digits},
-	onEscape:     {at: `\`, before: "nrt"},
-	onPassword:   {at: "wW", after: "sSpPnN"},
-	onPass:       {at: "sS", after: "sS", before: " \t"},
-	onKey:        {at: "yY", after: "eE", before: " \t"},
-	onSeparator:  {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
-	onArrow:      {at: ">", after: "-"},
-	onAngle:      {at: "<", after: " "},
-	onPipe:       {at: "|"},
-	onCard:       {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
-	onIBAN:       {at: digits, after: upper, before: digits},
-	onDisguise:   {at: "\x00\x1b"},
-	onWideSign:   {at: "\xef", before: "\xbc"},
-	onWideBlank:  {at: "\xc2", before: "\xa0"},
+	onAssign:    {at: ":="},
+	onPEM:       {at: "BE", after: "- ", before: "EN"},
+	onFlag:      {at: "-", after: beforeFlag},
+	onSlash:     {at: "/", after: beforeSlash},
+	onGroups:    {at: "-", after: digits + upper, before: digits + upper},
+	onAt:        {at: "@"},
+	onTag:       {at: "<"},
+	onElement:   {at: ">", after: letters + digits + `"'/`},
+	onPercent:   {at: "%", before: digits},
+	onEscape:    {at: `\`, before: "nrt"},
+	onStar:      {at: "*", after: " \t", before: " \t"},
+	onPassword:  {at: "wW", after: "sSpPnN"},
+	onPass:      {at: "sS", after: "sS", before: " \t"},
+	onKey:       {at: "yY", after: "eE", before: " \t"},
+	onSeparator: {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
+	onArrow:     {at: ">", after: "-"},
+	onAngle:     {at: "<", after: " "},
+	onPipe:      {at: "|"},
+	onCard:      {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
+	onIBAN:      {at: digits, after: upper, before: digits},
+	onDisguise:  {at: "\x00\x1b"},
+	onWideSign:  {at: "\xef", before: "\xbc"},
+	onWideBlank: {at: "\xc2", before: "\xa0"},
 }
 
 // found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of
@@ -91,8 +87,6 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return s.assignment(ed, i)
 	case onPEM:
 		return ed.pem(i - pemIndent)
-	case onDash, onUnderscore, onDot:
-		return ed.prefixed(i)
 	case onFlag, onSlash:
 		return s.flag(ed, i)
 	case onGroups:
@@ -110,6 +104,8 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return s.word(ed, i+len("%3D"))
 	case onEscape:
 		return s.word(ed, i+2)
+	case onStar:
+		return ed.papSecret(i)
 	case onPassword, onPass, onKey:
 		return s.passWord(ed, i)
 	case onSeparator, onArrow, onAngle:
@@ -130,18 +126,7 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 
 // Each of triggers has a bit in three tables, and so has each first letter of words.
 var triggersAt, triggersAfter, triggersBefore = func() (at, after, before [256]uint64) {
-	notInWords := ""
-	for c := range 256 {
-		if !isAlnum(byte(c)) {
-			notInWords += string([]byte{byte(c)})
-		}
-	}
-	all := triggers[:]
-	for first := range wordRules {
-		if seconds := wordSeconds(byte(first)); seconds != "" && first == int(lowered(byte(first))) {
-			all = append(all, trigger{string([]byte{byte(first), byte(first) &^ 0x20}), notInWords, seconds})
-		}
-	}
+	all := append(triggers[:], wordTriggers()...)
 	if len(all) > 64 {
 		panic("find: more triggers than bits")
 	}

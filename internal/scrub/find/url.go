@@ -92,6 +92,11 @@ func (e *editor) userinfo(i int) int {
 	start += strings.LastIndexAny(e.text[start:i], ends) + 1
 	e.steps += i - start
 	colon := start + strings.IndexByte(t[start:i], ':')
+	if port && start > 0 && t[start-1] == '/' && isSecretive(t[start:i]) { // thin:bob/hunter2@db:1521
+		if user := e.spanBack(start-1, e.last, className); user > 0 && user < start-1 && t[user-1] != '/' {
+			return e.replace(start, i, Filtered)
+		}
+	}
 	if colon <= start || colon+1 == i {
 		return 0
 	}
@@ -117,10 +122,13 @@ func (e *editor) userinfo(i int) int {
 // userinfoEnds are in no user and in no password.
 const userinfoEnds = " \t\r\n\"'`<>,;"
 
-var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp("}
+var driverNetworks = [...]string{"tcp(", "tcp6(", "unix(", "udp(", "(DESCRIPTION="}
 
 // hostAfter says what follows the "@" at i: the network of a database driver's DSN, or a host, with or without a port.
 func (x *scanner) hostAfter(i int) (driver, host, port bool) {
+	if strings.HasPrefix(x.text[i+1:], "//") { // Oracle's
+		i += len("//")
+	}
 	rest := x.text[i+1:]
 	for _, network := range driverNetworks {
 		if strings.HasPrefix(rest, network) {

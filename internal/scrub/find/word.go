@@ -8,7 +8,7 @@ type wordRule struct {
 	open    bool // it goes on in letters and digits, as AKIA does; otherwise it is a word
 	fold    bool // in any case
 	pattern wordPattern
-	row     int // of letterFormats
+	row     int // of tokenFormats
 }
 
 type wordPattern int
@@ -25,15 +25,23 @@ const (
 // saidNames are words for passwords that their value may follow behind a blank or in a sentence, beside those that end
 // in "w", "ss" and "key".
 const saidNames = "passwort kennwort passphrase passe passwd psk psksecret wpa-psk eap xauth contraseña contrasena " +
-	"senha wachtwoord lösenord"
+	"senha wachtwoord lösenord пароль heslo hasło salasana"
 
-// wordRules has the rules of words by their first byte, in lower case.
-var wordRules = func() (rules [256][]wordRule) {
-	add := func(r wordRule) { rules[lowered(r.text[0])] = append(rules[lowered(r.text[0])], r) }
+// wordRules has the rules of words by their first two letters, wordBegins their third letters as bits; a word of two
+// has all. They are compared in full afterwards.
+var wordRules, wordBegins = func() (rules [1 << 10][]wordRule, thirds [1 << 10]uint32) {
+	add := func(r wordRule) {
+		key, bits := wordKey(r.text), ^uint32(0)
+		if len(r.text) > 2 {
+			bits = 1 << (r.text[2] & 31)
+		}
+		rules[key] = append(rules[key], r)
+		thirds[key] |= bits
+	}
 	add(wordRule{text: "eyJ", open: true, pattern: wordJWT})
 	add(wordRule{text: "bearer", open: true, fold: true, pattern: wordBearer})
 	add(wordRule{text: "basic", open: true, fold: true, pattern: wordBasic})
-	for i, f := range letterFormats {
+	for i, f := range tokenFormats {
 		add(wordRule{text: f.prefix, open: true, pattern: wordFormat, row: i})
 	}
 	for name := range strings.FieldsSeq(saidNames) {
@@ -42,43 +50,40 @@ var wordRules = func() (rules [256][]wordRule) {
 	for first := range invocations {
 		add(wordRule{text: first, fold: strings.ToLower(first) == first, pattern: wordCommand})
 	}
-	return rules
+	return rules, thirds
 }()
 
-// wordBegins has the third letters of wordRules as bits, by the first two, each in 5 bits. A word of two has all.
-var wordBegins = func() (thirds [1 << 10]uint32) {
+func wordKey(word string) int { return int(word[0]&31)<<5 | int(word[1]&31) }
+
+// wordTriggers returns a trigger for each first letter of words.
+func wordTriggers() (list []trigger) {
+	notInWords, seconds := "", make(map[byte]string)
+	for c := range 256 {
+		if !isAlnum(byte(c)) {
+			notInWords += string([]byte{byte(c)})
+		}
+	}
 	for _, rules := range wordRules {
 		for _, r := range rules {
-			if text := r.text; len(text) > 2 {
-				thirds[wordKey(text[0], text[1])] |= 1 << (text[2] & 31)
-			} else {
-				thirds[wordKey(text[0], text[1])] = ^uint32(0)
+			seconds[lowered(r.text[0])] += r.text[1:2]
+			if r.fold {
+				seconds[lowered(r.text[0])] += strings.ToUpper(r.text)[1:2]
 			}
 		}
 	}
-	return thirds
-}()
-
-func wordKey(first, second byte) int { return int(first&31)<<5 | int(second&31) }
-
-// wordSeconds returns the second bytes of the words that begin with first.
-func wordSeconds(first byte) (seconds string) {
-	for _, r := range wordRules[lowered(first)] {
-		seconds += r.text[1:2]
-		if r.fold {
-			seconds += strings.ToUpper(r.text[1:2])
-		}
+	for first, second := range seconds {
+		list = append(list, trigger{string([]byte{first, first &^ 0x20}), notInWords, second})
 	}
-	return seconds
+	return list
 }
 
 // word handles the pattern that begins with the letter at i.
 func (s *Finder) word(ed *editor, i int) int {
 	t := ed.text
-	if i+2 >= len(t) || wordBegins[wordKey(t[i], t[i+1])]>>(t[i+2]&31)&1 == 0 || inWord(t, i) && isAlnum(t[i-1]) {
+	if i+2 >= len(t) || wordBegins[wordKey(t[i:])]>>(t[i+2]&31)&1 == 0 || inWord(t, i) && isAlnum(t[i-1]) {
 		return 0
 	}
-	rules := wordRules[lowered(t[i])]
+	rules := wordRules[wordKey(t[i:])]
 	for n := range rules {
 		r := &rules[n]
 		end := i + len(r.text)
@@ -98,12 +103,15 @@ func (s *Finder) word(ed *editor, i int) int {
 		case wordBasic:
 			next = ed.basic(end)
 		case wordFormat:
-			next = letterFormats[r.row].find(ed, i, end)
+			next = tokenFormats[r.row].find(ed, i, end)
 		case wordSaid:
 			if i == 0 || t[i-1] != '/' { // /etc/passwd
 				next = ed.said(end, false)
 			}
 		default:
+			if end < len(t) && t[end] == '+' || strings.HasPrefix(t[end:], "%20") { // ?q=net+user+bob
+				return s.urlPart(ed, i, unescapedQuery)
+			}
 			next = s.commandLine(ed, i)
 		}
 		if next > 0 {

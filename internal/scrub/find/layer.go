@@ -1,0 +1,101 @@
+package find
+
+import "strings"
+
+// layer finds the secrets in what text[from:to] says under an encoding. decode returns what stands at the beginning of
+// a text, and how many bytes it takes there.
+func (s *Finder) layer(ed *editor, from, to int, decode func(string) (string, int)) {
+	if ed.depth == maxLayers {
+		return
+	}
+	var b strings.Builder
+	inner := editor{depth: ed.depth + 1}
+	at := make([]int, 0, to-from+1) // where each of its bytes stands
+	for i := from; i < to; {
+		char, n := decode(ed.text[i:to])
+		b.WriteString(char)
+		for range len(char) {
+			at = append(at, i)
+		}
+		i += n
+	}
+	at = append(at, to)
+	inner.text = b.String()
+	s.findSecrets(&inner, 0, len(inner.text))
+	ed.steps += to - from + inner.steps
+	for _, f := range inner.found {
+		ed.replace(at[f.from], at[f.to], f.with)
+	}
+}
+
+// maxLayers is how often a text may be encoded: a URL that is a part of one that is a part of another.
+const maxLayers = 3
+
+// disguises stand between a name and its value, or inside them, unseen: the NULs of UTF-16, blanks and signs that
+// aren't ASCII's. Colours of a terminal are others.
+var disguises = [...]struct{ hidden, plain string }{{"\x00", ""}, {"：", ": "}, {"＝", "="}, {"\u00a0", " "}}
+
+func undisguised(t string) (string, int) {
+	for _, d := range disguises {
+		if strings.HasPrefix(t, d.hidden) {
+			return d.plain, len(d.hidden)
+		}
+	}
+	if t[0] == '\x1b' {
+		return "", escapeEnd(t, 0)
+	}
+	return t[:1], 1
+}
+
+// escapeEnd returns where the control sequence of a terminal ends that begins at i.
+func escapeEnd(t string, i int) int {
+	if !strings.HasPrefix(t[i+1:], "[") {
+		return i + 1
+	}
+	for end := i + 2; end < len(t); end++ {
+		if t[end] >= '@' {
+			return end + 1
+		}
+	}
+	return len(t)
+}
+
+// urlEscapes are the signs beside names and values in a URL that was escaped to be a part of another, perhaps more than
+// once; urlPartEnds end such a part.
+var urlEscapes = [...]string{"3D", "3A", "22", "25", "26", "5B", "7B"}
+
+const urlPartEnds = " \t\r\n\"'`<>&?#"
+
+// encoded handles the "%" at i of a part of a URL: next=%2F%3Ftoken%3Dabc.
+func (s *Finder) encoded(ed *editor, i int) int {
+	if len(ed.text) < i+len("%3D") || !isAny(ed.text[i+1:i+len("%3D")], urlEscapes[:]) {
+		return 0
+	}
+	from := max(ed.last, i-maxLookBack)
+	ed.steps += i - from
+	return s.urlPart(ed, from+strings.LastIndexAny(ed.text[from:i], urlPartEnds)+1, unescapedURL)
+}
+
+// urlPart finds the secrets in the part of a URL that begins at k, and returns its end.
+func (s *Finder) urlPart(ed *editor, k int, decode func(string) (string, int)) int {
+	end := len(ed.text)
+	if n := strings.IndexAny(ed.text[k:], urlPartEnds); n >= 0 {
+		end = k + n
+	}
+	s.layer(ed, k, end, decode)
+	return end
+}
+
+func unescapedURL(t string) (string, int) {
+	if t[0] == '+' {
+		return "+", 1
+	}
+	return unescapedQuery(t)
+}
+
+func unescapedQuery(t string) (string, int) {
+	if r, n := unescaped(t, 0); n > 0 {
+		return string(r), n
+	}
+	return t[:1], 1
+}
