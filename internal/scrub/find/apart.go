@@ -13,22 +13,19 @@ func (s *Finder) apart(ed *editor, i int) int {
 		at--
 	}
 	name, start, quoted := ed.nameBefore(ed.last, at)
-	if !s.names.secret(lastComponent(name)) || start > 0 && t[start-1] == '/' ||
+	if !s.names.secret(lastComponent(name)) || start > 0 && (t[start-1] == '/' || t[start-1] == '.') || // a method
 		t[i] == '/' && weakNames[name] { // kubectl: secret/db-creds1 created
 		return 0
 	}
 	k := ed.skipBlanks(i + 1)
 	a := ed.argument(k)
 	inQuotes := a.from > k
-	if t[i] == '(' && !inQuotes && start > 0 && t[start-1] == '.' { // a method
-		return 0
-	}
 	word := t[a.from:a.end]
 	if cut := strings.IndexAny(word, ",<>()[]{}"); cut >= 0 && !inQuotes {
 		word = word[:cut]
 	}
 	called := quoted && inQuotes && t[i] == ',' && start > 1 && t[start-2] == '(' // setenv("TOKEN", "x")
-	if word == "" || s.names.secret(word) && isIdentifier(word) || isProseWord(word) || isReference(word) ||
+	if word == "" || s.names.secret(word) && isIdentifier(word) || isReference(word) ||
 		!called && !isSecretive(word) {
 		return 0
 	}

@@ -67,23 +67,8 @@ func (s *Finder) assigned(ed *editor, i int, role wordKind, rule valueRule, end 
 			return next
 		}
 	}
-	rule.stand(t)
+	rule.chain = rule.sep == '=' && rule.start > 0 && t[rule.start-1] == ';'
 	return s.value(ed, k, rule)
-}
-
-// stand says what is before the name that begins at r.start.
-func (r *valueRule) stand(t string) {
-	before, blank := byte('\n'), false
-	if r.start > 0 {
-		before = t[r.start-1]
-		blank = before == ' ' && r.start > 1 && t[r.start-2] == ';'
-	}
-	r.path = before == '/'
-	r.query = r.sep == '=' && (before == '?' || before == '&')
-	r.chain = r.sep == '=' && (before == ';' || blank)
-	if r.bare && classes[before]&classQuote != 0 {
-		r.enclosing = before
-	}
 }
 
 // inRole handles the sign at i, and the value at k, of a name that ends at end and is a secret's only in its role.
@@ -173,9 +158,6 @@ func (s *Finder) pair(ed *editor, i int, what string) int {
 	}
 	const between = classQuote | classBackslash | classComma | classWhitespace
 	k = ed.span(a.next, len(t), between)
-	if strings.HasPrefix(t[k-1:], `\n`) {
-		k = ed.span(k+1, len(t), between)
-	}
 	if !hasPrefixFold(t[k:], "value") {
 		return 0
 	}

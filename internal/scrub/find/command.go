@@ -259,9 +259,6 @@ func (c *command) isSecret(value string) bool {
 	if c.login != "" {
 		_, value, _ = strings.Cut(value, c.login)
 	}
-	if at := strings.LastIndexByte(value, '@'); c.login == "/" && at >= 0 { // bob/hunter2@//db/x
-		value = value[:at]
-	}
 	switch {
 	case c.weak && !isSecretive(strings.TrimSuffix(value, `\r`)) && !strings.HasSuffix(value, "="),
 		isConstant(strings.TrimRight(value, digits)) && c.weak, // AUTH CRAM-MD5 …
@@ -287,17 +284,12 @@ func (s *Finder) commandLine(ed *editor, i int) int {
 func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int {
 	t, done := ed.text, w.from
 	for left := maxArguments; w.end > w.from && w.from < limit && left > 0; left-- {
-		started := a.started
 		secret := a.next(s.names, t[w.from:w.end])
 		if a.started == 0 || strings.Contains(t[w.from:w.end], "\n") { // no argument: the quotes of two
 			return done
 		}
-		if a.started > started {
-			left = maxArguments
-		}
 		ed.commandEnd = max(ed.commandEnd, w.end)
 		switch at := w.from + secret; {
-		case secret >= 0 && strings.HasPrefix(t[w.end:], ":") && s.names.secret(t[w.from:w.end]): // -p token: …
 		case secret >= 0:
 			if classes[t[at]]&classQuote != 0 {
 				at, w.end = at+1, w.end-1
@@ -306,11 +298,6 @@ func (s *Finder) arguments(ed *editor, a *Arguments, w argument, limit int) int 
 			done = ed.replace(at, w.end, Filtered)
 		case w.end < w.next && strings.IndexByte(t[w.from:w.end], ' ') > 0: // a command line of its own, perhaps
 			inner := *a
-			for i := range inner.running {
-				if r := &inner.running[i]; r.invocation != nil && r.words == len(r.invocation.words) {
-					r.args = maxArguments
-				}
-			}
 			done = max(done, s.arguments(ed, &inner, ed.bareArgument(w.from), w.end))
 		}
 		w = ed.nextArgument(w.next)
@@ -346,11 +333,8 @@ func (x *scanner) nextStart(k int) int {
 	if from == gap || from == len(x.text) {
 		return 0
 	}
-	if line := x.span(from, len(x.text), classWhitespace); line > from && x.text[from-1] == ',' {
-		if _, quote, _ := x.opening(line); quote == 0 || x.isQuotedName(line) {
-			return 0
-		}
-		return line
+	if x.text[from-1] == ',' {
+		from = x.span(from, len(x.text), classWhitespace)
 	}
 	if strings.HasPrefix(x.text[from-1:], Filtered) {
 		from--

@@ -49,15 +49,11 @@ const maxNested = 3
 // elementText replaces the text of the first element that has some, from k on, blanks and tags that open others left
 // out.
 func (e *editor) elementText(k int) int {
-	t, ends := e.text, "<"
+	t := e.text
 	limit := min(len(t), k+maxLookAhead)
 	for range maxNested {
 		k = e.span(k, limit, classWhitespace)
 		if k+1 >= limit || t[k] != '<' || t[k+1] == '/' {
-			break
-		}
-		if cdata := "<![CDATA["; strings.HasPrefix(t[k:], cdata) {
-			k, ends = k+len(cdata), "]]>"
 			break
 		}
 		end := e.index(k, min(limit, k+maxLookBack), ">")
@@ -66,7 +62,7 @@ func (e *editor) elementText(k int) int {
 		}
 		k = end + 1
 	}
-	end := e.index(k, max(k, limit), ends)
+	end := e.index(k, max(k, limit), "<")
 	if end < 0 {
 		return 0
 	}

@@ -7,16 +7,13 @@ import (
 
 // A valueRule says how a value in a text ends.
 type valueRule struct {
-	name      string // in lower case
-	sep       byte   // ':' or '=', 0 after a flag
-	spaced    bool   // a blank follows sep
-	enclosing byte   // the quote that opened before the name, 0 if none
-	bare      bool   // the name isn't quoted
-	query     bool   // ?name= or &name=
-	chain     bool   // ;name=, as in connection strings: the value may hold blanks
-	path      bool   // /name: the last element of a path
-	flag      bool   // the value of a command-line flag
-	start     int    // where the name begins
+	name   string // in lower case
+	sep    byte   // ':' or '=', 0 after a flag
+	spaced bool   // a blank follows sep
+	bare   bool   // the name isn't quoted
+	chain  bool   // ;name=, as in connection strings: the value may hold blanks
+	flag   bool   // the value of a command-line flag
+	start  int    // where the name begins
 }
 
 // value replaces the value that begins at k, after blanks, and returns its end, or 0 if there is none to replace.
@@ -45,7 +42,7 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	switch {
 	case strings.HasPrefix(t[k:], Filtered):
 		return k + len(Filtered)
-	case quote != 0 && quote != rule.enclosing:
+	case quote != 0:
 		return ed.quotedValue(from, quote, escapes, rule, k > start && t[k-1] == '(')
 	case strings.HasPrefix(t[k:], "{{"), ed.isRemark(k):
 		return 0
@@ -98,13 +95,10 @@ func (x *scanner) escapedLine(start int) int {
 func (e *editor) bareValue(k int, rule valueRule) int {
 	t := e.text
 	end := e.wordEnd(k, rule)
-	if end == k || rule.enclosing != 0 && end+1 < len(t) && t[end] == rule.enclosing && t[end+1] == ':' {
-		return 0 // a name in quotes: "Passwords:Default":
+	if end == k {
+		return 0
 	}
 	word := t[k:end]
-	if isNothing(word) {
-		return end
-	}
 	if long := e.headerEnd(k, end, rule); long > end {
 		return e.replace(k, long, Filtered)
 	}
@@ -306,21 +300,9 @@ func (x *scanner) balanced(k int) int {
 // wordEnd returns the end of the unquoted value at k.
 func (x *scanner) wordEnd(k int, rule valueRule) int {
 	t := x.text
-	open := 0
 	i := k
-	for ; i < len(t); i++ {
-		kind := classes[t[i]]
-		if kind&(classToken|classOpen) != 0 {
-			open += int(kind & classOpen / classOpen)
-			continue
-		}
-		if kind&classClose != 0 && open > 0 {
-			open--
-			continue
-		}
-		if x.endsWord(i, &rule) {
-			break
-		}
+	for i < len(t) && (classes[t[i]]&classToken != 0 || !x.endsWord(i, &rule)) {
+		i++
 	}
 	x.steps += i - k
 	for i > k && t[i-1] == '\\' && i < len(t) && t[i] == '"' { // the escape belongs to the quote
@@ -332,7 +314,7 @@ func (x *scanner) wordEnd(k int, rule valueRule) int {
 	return i
 }
 
-// endsWord reports whether the byte at i, which closes no bracket of the unquoted value before it, ends that value.
+// endsWord reports whether the byte at i ends the unquoted value before it.
 func (x *scanner) endsWord(i int, rule *valueRule) bool {
 	t := x.text
 	last := i+1 == len(t)
@@ -342,11 +324,9 @@ func (x *scanner) endsWord(i int, rule *valueRule) bool {
 	case ' ', '\t':
 		return !rule.chain
 	case '\'':
-		return rule.enclosing == c || last || !isAlnum(t[i+1])
+		return last || !isAlnum(t[i+1])
 	case '&':
-		return rule.query || x.pairFollows(i+1)
-	case '#':
-		return rule.query
+		return x.pairFollows(i + 1)
 	case ',':
 		return last || strings.IndexByte(" \"'\n", t[i+1]) >= 0 || x.pairFollows(i+1)
 	case ')', ']', '}':
@@ -399,7 +379,7 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	if rule.sep == ':' && strings.Contains(rule.name, "cookie") {
 		name, _, found := strings.Cut(word, "=")
 		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
-			return x.headerLine(end, rule.enclosing)
+			return x.headerLine(end, rule)
 		}
 		return 0
 	}
@@ -413,7 +393,7 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	oneWord := isAny(word, wordSchemes[:])
 	switch {
 	case isAny(word, lineSchemes[:]), oneWord && strings.HasSuffix(second, "="): // token="…"
-		return x.headerLine(end, rule.enclosing)
+		return x.headerLine(end, rule)
 	case ownScheme && isSecretive(strings.TrimLeft(second, `"'`)),
 		oneWord && t[next] != '"' && t[next] != '\'' && !strings.HasPrefix(second, Filtered) && !isProseWord(second):
 		return after
@@ -421,12 +401,13 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	return 0
 }
 
-// headerLine returns the end of the line, or of what is in quotes, that goes on at k.
-func (x *scanner) headerLine(k int, enclosing byte) int {
-	t, end := x.text, k
-	for end < len(t) && t[end] != '\n' && t[end] != '\r' && (enclosing == 0 || t[end] != enclosing) {
-		end++
+// headerLine returns the end of the line that goes on at k, or of the quotes around the header.
+func (x *scanner) headerLine(k int, rule valueRule) int {
+	end := x.until(k, len(x.text), classBreak)
+	if start := rule.start; start > 0 && classes[x.text[start-1]]&classQuote != 0 {
+		if closed := strings.IndexByte(x.text[k:end], x.text[start-1]); closed >= 0 {
+			return k + closed
+		}
 	}
-	x.steps += end - k
 	return end
 }

@@ -42,7 +42,6 @@ const (
 	kindSecret     wordKind = 1 << iota // secret unless a neighbour makes it a property
 	kindPass                            // "pass": alone, or last after db, user, …; not first_pass
 	kindSession                         // alone, or before id, key, …; not session_count
-	kindTokens                          // "tokens" are counted as often as kept; secret after access, refresh, …
 	kindConfigured                      // Config.SecretKeys: always
 	kindAspect                          // a property of a secret when it comes after it
 	kindAmount                          // a property of a secret when it comes before it
@@ -124,15 +123,12 @@ var (
 		"backup")
 )
 
-// tokenOwners stand before "tokens" where they are not counted.
-var tokenOwners = setOf("access refresh auth api bearer session device reset oauth id user secret csrf jwt")
-
 // sessionParts stand after "session" where the value lets somebody take the session over.
 var sessionParts = setOf("id ids key token cookie secret hash data")
 
 // otherWords are names, or parts of them, that only their neighbours or their role make those of secrets.
 var otherWords = map[wordKind][]string{
-	kindPass: {"pass"}, kindSession: {"session"}, kindTokens: {"tokens"}, kindPair: {"name"}, kindSignature: {"sig"},
+	kindPass: {"pass"}, kindSession: {"session"}, kindPair: {"name"}, kindSignature: {"sig"},
 	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
 	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
 	kindTail: {"p", "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
@@ -327,8 +323,6 @@ func (n *names) match(s *splitName, from, to int) bool {
 			return true
 		}
 		return to+1 < s.words && sessionParts[string(s.join(to+1, to+1))] && !n.innocent(s, from, to+1)
-	case kind&kindTokens != 0:
-		return from > 0 && tokenOwners[string(s.join(from-1, from-1))] && !n.innocent(s, from, to)
 	case kind == 0:
 		return from == to && joinedSecret(word) && !n.innocent(s, from, to)
 	}

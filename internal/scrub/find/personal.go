@@ -172,9 +172,6 @@ func (p *personal) found(ed *editor, i int) int {
 			c == '/' && i > 0 && (t[i-1] == 'e' || t[i-1] == 's' || ed.listedOwner(i) >= 0) {
 			next = p.path(ed, i, n)
 		}
-		if next == 0 && n == 1 && strings.HasPrefix(t[i:], `\u`) {
-			next = p.word(ed, i)
-		}
 		return max(next, i+n)
 	case i == 0 || !isLetter(t[i-1]) || escapedBefore(t, i):
 		return p.word(ed, i)

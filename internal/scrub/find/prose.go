@@ -41,7 +41,7 @@ func isHarmless(word string, rule valueRule) bool {
 		rule.sep == ':' && rule.spaced && fileKinds[word[strings.LastIndexByte(word, '.')+1:]], // Wrong password: a.zip
 		isCookie && harmlessCookies[strings.ToLower(cookie)] && strings.Contains(name, "cookie"),
 		name == "oauth2" && rule.sep == ':', // the package with its errors
-		(working || places[name] || rule.path) && isPath(word, working),
+		(working || places[name]) && isPath(word, working),
 		linkNames[name] && !strings.ContainsAny(word, ":@=/"),
 		rule.sep == '=' && (name == "secret" || strings.HasSuffix(name, "session")) && isIdentifier(word):
 		return true
@@ -127,8 +127,6 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	word := strings.TrimRight(t[k:end], ".,:!")
 	more := end+1 < len(t) && t[end] == ' ' && classes[t[end+1]]&(classAlnum|classHigh) != 0
 	switch {
-	case isDate(word):
-		return true
 	case t[end-1] == ':' && end < len(t) && t[end] == ' ' && isPackage(word): // asn1: structure error
 		return true
 	case rule.sep == 0:
@@ -136,7 +134,7 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		return !isSecretive(word) && (!rule.flag || more && isProseWord(x.nextWord(end)))
 	case rule.sep == ':' && (isConstant(word) || weakNames[rule.name] && isJoined(word)):
 		return true
-	case rule.path || !rule.bare: // /etc/passwd: device busy; exec: "passwd": broken link; JSON would have quotes
+	case !rule.bare: // exec: "passwd": broken link; JSON would have quotes
 		return more && isPlainWord(word)
 	case rule.sep != ':':
 		return false
@@ -216,19 +214,6 @@ func isWords(word string) bool {
 		}
 	}
 	return classes[word[0]]&(classLetter|classHigh) != 0
-}
-
-// isDate reports whether word has the digits of a date or a time.
-func isDate(word string) bool {
-	digits := 0
-	for i := range len(word) {
-		if isDigit(word[i]) {
-			digits++
-		} else if strings.IndexByte("-.:/TZ+", word[i]) < 0 {
-			return false
-		}
-	}
-	return digits >= 4 && digits <= 17 && len(word)-digits >= 2 && strings.Count(word, ".") < 3 && isDigit(word[0])
 }
 
 func isProseWord(word string) bool {

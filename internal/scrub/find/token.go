@@ -264,9 +264,6 @@ func (e *editor) jwt(start int) int {
 func (x *scanner) gap(k int) int {
 	t, start := x.text, k
 	k = x.skipBlanks(k)
-	if k == start && strings.HasPrefix(t[k:], "%20") {
-		k += 3
-	}
 	if k == start || k == len(t) {
 		return 0
 	}
@@ -297,9 +294,6 @@ func (e *editor) basic(k int) int {
 	var login [256]byte
 	part := []byte(t[k : k+min(end-k, len(login))/4*4])
 	n, err := base64.StdEncoding.Decode(login[:], part)
-	if err != nil {
-		n, err = base64.URLEncoding.Decode(login[:], part)
-	}
 	control := func(c byte) bool { return c < ' ' }
 	if err != nil || !slices.Contains(login[:n], ':') || slices.ContainsFunc(login[:n], control) {
 		return 0
