@@ -82,20 +82,14 @@ func (x *scanner) lineHas(i int, words []string) bool {
 func (s *Finder) passWord(ed *editor, i int) int {
 	t := ed.text
 	end := ed.span(i, min(len(t), i+maxLookBack), className)
-	if end == len(t) || classes[t[end]]&(classBlank|classClose|classQuote) == 0 {
-		return 0
-	}
-	if classes[t[end]]&classQuote != 0 {
+	if end < len(t) && classes[t[end]]&classQuote != 0 {
 		end++
 	}
-	start := ed.spanBack(i, max(ed.last, i-maxLookBack), className)
-	if !s.names.secret(lastComponent(strings.TrimLeft(t[start:end], "-."))) {
+	name, start, _ := ed.nameBefore(ed.last, end)
+	if !s.names.secret(lastComponent(name)) || start > 0 && (t[start-1] == '-' || t[start-1] == '/') { // a flag
 		return 0
 	}
-	if t[start] == '-' || start > 0 && (t[start-1] == '-' || t[start-1] == '/') { // a flag
-		return 0
-	}
-	return ed.said(end, equalFold(t[start:end], "pass"))
+	return ed.said(end, equalFold(name, "pass"))
 }
 
 // papSecret handles the "*" at i of what pppd reads: "bob" * "hunter2" *.

@@ -121,7 +121,6 @@ var invocations = func() map[string][]*invocation {
 
 const (
 	maxCommand   = 512 // how far into a list of arguments programs are looked for, in bytes
-	maxProgram   = 32  // longer than any program's name, in bytes
 	maxRunning   = 8   // how many programs are followed in one command line
 	maxArguments = 48  // how many arguments behind a program are read
 )
@@ -184,14 +183,8 @@ func invocationsOf(arg string) []*invocation {
 	if programs := invocations[name]; programs != nil {
 		return programs
 	}
-	var low [maxProgram]byte
-	if len(name) > len(low) {
-		return nil
-	}
-	for i := range len(name) {
-		low[i] = lowered(name[i])
-	}
-	return invocations[string(low[:len(name)])]
+	var low [maxWord]byte
+	return invocations[string(lowerTo(low[:], name))]
 }
 
 // next returns where in arg, behind prev, the program takes a secret; -1 if it doesn't.

@@ -31,9 +31,6 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		}
 		start = ed.escapedLine(start)
 	}
-	if start < len(t) && t[start] == '\x1b' { // a colour
-		start = ed.skipBlanks(escapeEnd(t, start))
-	}
 	rule.spaced = start > k || rule.sep == 0
 	if k = ed.sigil(start); k >= len(t) {
 		return 0

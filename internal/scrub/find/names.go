@@ -265,18 +265,22 @@ func (n *names) address(name string) bool {
 
 // role says what a name in a text may be that is no secret's.
 func (n *names) role(name string) wordKind {
-	var low [16]byte
-	if name == "" || len(name) > len(low) {
-		return 0
+	var low [maxWord]byte
+	return kindOf(&n.words, lowerTo(low[:], name)) & kindRoles
+}
+
+// maxWord is longer than any word that is looked up in lower case, in bytes.
+const maxWord = 32
+
+// lowerTo returns word in lower case, in low; nothing if it is too long. It saves an allocation.
+func lowerTo(low []byte, word string) []byte {
+	if len(word) > len(low) {
+		return nil
 	}
-	ends := [2]byte{lowered(name[0]), lowered(name[len(name)-1])}
-	if n.words.lengths[endsOf(ends[:])]>>len(name)&1 == 0 { // most names
-		return 0
+	for i := range len(word) {
+		low[i] = lowered(word[i])
 	}
-	for i := range len(name) {
-		low[i] = lowered(name[i])
-	}
-	return kindOf(&n.words, low[:len(name)]) & kindRoles
+	return low[:len(word)]
 }
 
 func lowered(c byte) byte {

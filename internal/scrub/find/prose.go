@@ -98,12 +98,12 @@ func isReference(word string) bool {
 // isPath reports whether word is an absolute path as files have; a working folder may be any.
 func isPath(word string, any bool) bool {
 	switch {
-	case len(word) > 2 && isDrive(word[:2]) && (word[2] == '\\' || word[2] == '/'), strings.HasPrefix(word, "file:///"):
+	case len(word) > 2 && isDrive(word[:2]) && (word[2] == '\\' || word[2] == '/'):
 		return true
 	case word == "" || word[0] != '/':
 		return strings.Count(word, "/") > 1 && strings.ToLower(word) == word && !strings.ContainsAny(word, "+=@:")
 	}
-	return any || strings.IndexByte(word[1:], '/') > 0 && !strings.ContainsAny(word, "+=") && len(word) < 128
+	return any || strings.IndexByte(word[1:], '/') > 0 && !strings.ContainsAny(word, "+=")
 }
 
 // isIdentifier reports whether word has letters, and dashes between them, alone: db-credentials, invalid_grant, ENOENT.
@@ -217,13 +217,8 @@ func isWords(word string) bool {
 }
 
 func isProseWord(word string) bool {
-	var low [24]byte
-	if len(word) > len(low) || !isWords(word) {
-		return word == "EOF"
-	}
-	n := copy(low[:], word)
-	low[0] = lowered(low[0])
-	return proseWords[string(low[:n])]
+	var low [maxWord]byte
+	return isWords(word) && proseWords[string(lowerTo(low[:], word))] || word == "EOF"
 }
 
 // proseWords are what errors begin with, and what states are called.

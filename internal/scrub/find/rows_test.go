@@ -100,7 +100,7 @@ func TestEveryCommand(t *testing.T) {
 			if c.named {
 				found(words, words+" set my_token "+secret, "S3cr3tWord")
 			}
-			if len(words) > maxProgram {
+			if len(words) > maxWord {
 				t.Errorf("%s is never looked up", words)
 			}
 		}

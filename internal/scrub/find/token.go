@@ -214,13 +214,7 @@ func (f *tokenFormat) find(ed *editor, i, end int) int {
 // inWord reports whether the byte at i goes on a word or a hyphenated name. What is escaped before it (%3D, \n) is no
 // word.
 func inWord(t string, i int) bool {
-	if i == 0 || !isTokenByte(t[i-1]) {
-		return false
-	}
-	if i >= 2 && t[i-2] == '\\' && strings.IndexByte("nrt", t[i-1]) >= 0 {
-		return false
-	}
-	return i < 3 || t[i-3] != '%' || !isHex(t[i-2]) || !isHex(t[i-1])
+	return i > 0 && isTokenByte(t[i-1]) && !escapedBefore(t, i)
 }
 
 // isRandom reports whether one part of t, between dashes, looks random: 16 letters and digits mixed, or 24 letters of
