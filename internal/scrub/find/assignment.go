@@ -29,8 +29,11 @@ func (s *Finder) assignment(ed *editor, i int) int {
 		return 0 // no name, or a host and its port
 	}
 	last, role := lastComponent(name), wordKind(0)
+	if s.names.plain(last) {
+		return 0
+	}
 	if !s.names.secret(last) {
-		if role = s.names.role(last); role == 0 { // most names
+		if role = s.names.role(last); role == 0 {
 			return 0
 		}
 	}

@@ -29,11 +29,11 @@ var commands = [...]command{
 	{programs: "lftp", flags: "-u --user", login: ","},
 	{programs: "psexec psexec64 paexec winrs sshpass docker+login podman+login az+login az+ad az+user mongosh " +
 		"mongodump mongorestore mongoimport mongoexport mongo rdesktop useradd usermod veracrypt ncftp ncftpget " +
-		"ncftpput certutil kinit cqlsh hdbsql racadm twine+upload yt-dlp doveadm+pw aescrypt steghide mutool " +
-		"bdemount beeline ilorest+login helm+login oc+login cf+login", flags: "-p"},
+		"ncftpput certutil kinit cqlsh hdbsql racadm twine+upload yt-dlp doveadm+pw " +
+		"bdemount ilorest+login oc+login cf+login", flags: "-p"},
 	{programs: "mysql mysqldump mysqladmin mariadb mariadb-dump 7z 7za 7zz 7zr rar unrar sshpass", flags: "-p+"},
 	{programs: "rar winrar", flags: "-hp+"},
-	{programs: "sqlcmd osql isql mssql-cli bcp tsql fisql zip unzip ssh-keygen ipmitool knife", flags: "-P"},
+	{programs: "sqlcmd osql isql mssql-cli bcp tsql zip unzip ssh-keygen ipmitool knife", flags: "-P"},
 	{programs: "ssh-keygen", flags: "-N"},
 	{programs: "openssl", flags: "-k -K"},
 	{programs: "plink pscp psftp putty manage-bde", flags: "-pw -rp"},
@@ -42,8 +42,6 @@ var commands = [...]command{
 		"--security-disable"},
 	{programs: "sedutil-cli", flags: "--initialSetup --setSIDPassword --yesIreallywanttoERASEALLmydatausingthePSID"},
 	{programs: "slappasswd", flags: "-s"},
-	{programs: "caddy", flags: "--plaintext"},
-	{programs: "dislocker dislocker-fuse", flags: "-u+ -p+"},
 	{programs: "pvk2pfx", flags: "-pi -po"},
 	{programs: "nuget choco", flags: "-k"},
 	{programs: "doctl", flags: "-t"},
@@ -76,12 +74,12 @@ var commands = [...]command{
 	{programs: "pragma+key", at: 2, weak: true}, // behind the "="
 	{programs: "username+secret username+password", at: 1, weak: true},
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
-	{programs: "vault+login bw+unlock cargo+login nuget+setapikey db2+using expect+send", at: 1, weak: true},
+	{programs: "vault+login bw+unlock cargo+login nuget+setapikey expect+send", at: 1, weak: true},
 	{programs: "samba-tool+create samba-tool+add net+password ftp>+user ipmitool+password", at: 2, weak: true},
 	{programs: "ftp+user", at: 2, weak: true},
 	{programs: "bitsadmin+/setcredentials", at: 5},
-	{programs: "tacacs-server+key radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 1, weak: true},
-	{programs: "tacacs-server+key radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 2, weak: true},
+	{programs: "radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 1, weak: true},
+	{programs: "radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 2, weak: true},
 	{programs: "composer+config", behind: "http-basic.", at: 2},
 	{programs: "composer+config", behind: "github-oauth.", at: 1},
 	{programs: "qpdf", behind: "--encrypt", at: 1},

@@ -290,14 +290,15 @@ func lowered(c byte) byte {
 	return c
 }
 
+// plain reports whether name is a word that means nothing here, as most names are: it saves the splitting.
+func (n *names) plain(name string) bool {
+	return only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name)
+}
+
 // secret reports whether values under name are secrets. It costs some 20 to 150 ns and no allocation.
 func (n *names) secret(name string) bool {
-	// most names: it saves the splitting
-	if only(name, classLower) && kindOf(&n.words, name) == 0 && !joinedSecret(name) {
-		return false
-	}
 	var s splitName
-	if !s.split(name) {
+	if n.plain(name) || !s.split(name) {
 		return false
 	}
 	for i := range s.words {

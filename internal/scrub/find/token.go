@@ -187,6 +187,34 @@ var tokenFormats = [...]tokenFormat{
 	{prefix: "{SSHA}", of: crypted, min: 22, example: "{SSHA}" + "rounds=5000$saltsalt$a1B2c3D4e5F6g7H8i9J0."},
 }
 
+// delimited reports whether the prefix of f ends in "-" or "_", which are rare: it is looked for there.
+func (f *tokenFormat) delimited() bool { return classes[f.prefix[len(f.prefix)-1]]&classDash != 0 }
+
+// delimitedFormats has those by the byte before the delimiter.
+var delimitedFormats, delimitedEnds = func() (formats [256][]*tokenFormat, ends string) {
+	for i := range tokenFormats {
+		if f := &tokenFormats[i]; f.delimited() {
+			end := f.prefix[len(f.prefix)-2]
+			formats[end] = append(formats[end], f)
+			ends += string([]byte{end})
+		}
+	}
+	return formats, ends
+}()
+
+// prefixed handles the delimiter at i when it ends the prefix of a format.
+func (e *editor) prefixed(i int) int {
+	for _, f := range delimitedFormats[e.text[i-1]] {
+		start := i + 1 - len(f.prefix)
+		if start >= 0 && e.text[start:i+1] == f.prefix {
+			if next := f.find(e, start, i+1); next > 0 {
+				return next
+			}
+		}
+	}
+	return 0
+}
+
 // find handles the format whose prefix is ed.text[i:end].
 func (f *tokenFormat) find(ed *editor, i, end int) int {
 	t, of := ed.text, f.of

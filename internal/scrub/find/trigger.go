@@ -29,6 +29,7 @@ const (
 const (
 	onAssign = iota
 	onPEM
+	onDelimiter
 	onFlag
 	onSlash
 	onGroups
@@ -56,6 +57,7 @@ const (
 var triggers = [onWord]trigger{
 	onAssign:    {at: ":="},
 	onPEM:       {at: "BE", after: "- ", before: "EN"},
+	onDelimiter: {at: "-_", after: delimitedEnds},
 	onFlag:      {at: "-", after: beforeFlag},
 	onSlash:     {at: "/", after: beforeSlash},
 	onGroups:    {at: "-", after: digits + upper, before: digits + upper},
@@ -87,6 +89,8 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return s.assignment(ed, i)
 	case onPEM:
 		return ed.pem(i - pemIndent)
+	case onDelimiter:
+		return ed.prefixed(i)
 	case onFlag, onSlash:
 		return s.flag(ed, i)
 	case onGroups:

@@ -25,7 +25,7 @@ const (
 // saidNames are words for passwords that their value may follow behind a blank or in a sentence, beside those that end
 // in "w", "ss" and "key".
 const saidNames = "passwort kennwort passphrase passe passwd psk psksecret wpa-psk eap xauth contraseña contrasena " +
-	"senha wachtwoord lösenord пароль heslo hasło salasana"
+	"senha wachtwoord lösenord пароль"
 
 // wordRules has the rules of words by their first two letters, wordBegins their third letters as bits; a word of two
 // has all. They are compared in full afterwards.
@@ -42,7 +42,9 @@ var wordRules, wordBegins = func() (rules [1 << 10][]wordRule, thirds [1 << 10]u
 	add(wordRule{text: "bearer", open: true, fold: true, pattern: wordBearer})
 	add(wordRule{text: "basic", open: true, fold: true, pattern: wordBasic})
 	for i, f := range tokenFormats {
-		add(wordRule{text: f.prefix, open: true, pattern: wordFormat, row: i})
+		if !f.delimited() {
+			add(wordRule{text: f.prefix, open: true, pattern: wordFormat, row: i})
+		}
 	}
 	for name := range strings.FieldsSeq(saidNames) {
 		add(wordRule{text: name, fold: true, pattern: wordSaid})
