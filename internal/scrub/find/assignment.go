@@ -90,9 +90,9 @@ func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, en
 			end := ed.span(value, min(len(t), value+maxLookBack), classToken|classDot|classSign)
 			return 0, isSecretive(t[value:end])
 		}
-		return s.pair(ed, i, rule.name), false
+		return s.pair(ed, i), false
 	case kindPair:
-		return s.pair(ed, i, rule.name), false
+		return s.pair(ed, i), false
 	case kindSignature: // of an Azure URL
 		return 0, inQuery && len(t)-k >= minSignature
 	case kindPIN:
@@ -140,11 +140,8 @@ func (s *Finder) nameOfWords(ed *editor, start, end int) int {
 }
 
 // pair handles a name given as a value: {"name": "password", "value": "…"}.
-func (s *Finder) pair(ed *editor, i int, what string) int {
+func (s *Finder) pair(ed *editor, i int) int {
 	t := ed.text
-	if !equalFold(what, "name") && !equalFold(what, "key") {
-		return 0
-	}
 	k := ed.skipBlanks(i + 1)
 	a := ed.argument(k)
 	if !s.names.secret(t[a.from:a.end]) {

@@ -37,8 +37,6 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 	}
 	from, quote, escapes := ed.opening(k)
 	switch {
-	case strings.HasPrefix(t[k:], Filtered):
-		return k + len(Filtered)
 	case quote != 0:
 		return ed.quotedValue(from, quote, escapes, rule, k > start && t[k-1] == '(')
 	case strings.HasPrefix(t[k:], "{{"), ed.isRemark(k):

@@ -32,32 +32,21 @@ func (s *Finder) layer(ed *editor, from, to int, decode func(string) (string, in
 const maxLayers = 3
 
 // disguises stand between a name and its value, or inside them, unseen: the NULs of UTF-16, blanks and signs that
-// aren't ASCII's. Colours of a terminal are others.
-var disguises = [...]struct{ hidden, plain string }{{"\x00", ""}, {"：", ": "}, {"＝", "="}, {"\u00a0", " "}}
+// aren't ASCII's, and the colours of a terminal.
+var disguises = [...]struct{ hidden, plain string }{
+	{"\x00", ""}, {"\x1b", ""}, {"：", ": "}, {"＝", "="}, {"\u00a0", " "},
+}
 
 func undisguised(t string) (string, int) {
+	if strings.HasPrefix(t, "\x1b[") {
+		return "", min(len(t)-len(strings.TrimLeft(t[2:], digits+";:?"))+1, len(t))
+	}
 	for _, d := range disguises {
 		if strings.HasPrefix(t, d.hidden) {
 			return d.plain, len(d.hidden)
 		}
 	}
-	if t[0] == '\x1b' {
-		return "", escapeEnd(t, 0)
-	}
 	return t[:1], 1
-}
-
-// escapeEnd returns where the control sequence of a terminal ends that begins at i.
-func escapeEnd(t string, i int) int {
-	if !strings.HasPrefix(t[i+1:], "[") {
-		return i + 1
-	}
-	for end := i + 2; end < len(t); end++ {
-		if t[end] >= '@' {
-			return end + 1
-		}
-	}
-	return len(t)
 }
 
 // urlEscapes are the signs beside names and values in a URL that was escaped to be a part of another, perhaps more than

@@ -8,7 +8,7 @@ import (
 
 // A names decides which names hold secrets. It is immutable after newNames.
 //
-// A name is split into words (snake_case, kebab-case, dotted, camelCase, digits apart) and looked up by single words,
+// A name is split into words (snake_case, kebab-case, dotted, camelCase, without digits) and looked up by single words,
 // by two and three neighbours joined (api_key is apikey), and joined as a whole (pAssWord). What follows or precedes
 // the secret word may show that the value is a property of the secret, not the secret: token_count,
 // password_expires_at, has_cookie.
@@ -177,7 +177,6 @@ const (
 	otherKind letterKind = iota // it parts words
 	lowerKind
 	upperKind
-	digitKind
 )
 
 func kindOfLetter(r rune) letterKind {
@@ -186,12 +185,8 @@ func kindOfLetter(r rune) letterKind {
 		return lowerKind
 	case r >= 'A' && r <= 'Z':
 		return upperKind
-	case r >= '0' && r <= '9':
-		return digitKind
 	case r < utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsMark(r):
 		return otherKind
-	case unicode.IsUpper(r):
-		return upperKind
 	}
 	return lowerKind
 }
@@ -320,11 +315,11 @@ func (n *names) match(s *splitName, from, to int) bool {
 	case kind&kindSecret != 0:
 		return !n.innocent(s, from, to)
 	case kind&kindPass != 0:
-		last := s.lastWord()
+		last := s.words - 1
 		return (last == to || last == to+1 && stages[string(s.join(last, last))]) &&
 			(from == 0 || !passages[string(s.join(from-1, from-1))])
 	case kind&kindSession != 0:
-		if from == s.lastWord() && !n.innocent(s, from, to) {
+		if from == s.words-1 && !n.innocent(s, from, to) {
 			return true
 		}
 		return to+1 < s.words && sessionParts[string(s.join(to+1, to+1))] && !n.innocent(s, from, to+1)
@@ -332,15 +327,6 @@ func (n *names) match(s *splitName, from, to int) bool {
 		return from == to && joinedSecret(word) && !n.innocent(s, from, to)
 	}
 	return false
-}
-
-// lastWord is the index of the last word that isn't a number: password2.
-func (s *splitName) lastWord() int {
-	last := s.words - 1
-	for last > 0 && s.buf[s.start(last)] <= '9' {
-		last--
-	}
-	return last
 }
 
 // innocent reports whether the words around the secret one make the value a property of it.
@@ -363,15 +349,12 @@ func joinedSecret[T string | []byte](word T) bool {
 	if len(word) < 4 {
 		return false
 	}
-	for _, suffix := range secretSuffixes[word[len(word)-1]] { // a look at the last letter saves the comparisons
+	for _, suffix := range secretSuffixes[word[len(word)-1]] {
 		if hasSuffix(word, suffix) {
 			return !passed[string(word)]
 		}
 	}
-	if c := word[0]; c != 'p' && c != 'a' && c != 's' && c != 'c' { // as those of secretStems
-		return false
-	}
-	for _, stem := range secretStems {
+	for _, stem := range secretStems[word[0]] {
 		if len(word) > len(stem) && string(word[:len(stem)]) == stem {
 			return !harmlessEnds[string(word[len(stem):])]
 		}
@@ -379,24 +362,27 @@ func joinedSecret[T string | []byte](word T) bool {
 	return false
 }
 
-// secretSuffixes end names of secrets, by their last letter.
-var secretSuffixes = func() (suffixes [256][]string) {
-	for suffix := range strings.FieldsSeq("password passwords passwd pwd pw pass secret secrets token dsn " +
-		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential " +
-		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord") {
-		last := suffix[len(suffix)-1]
-		suffixes[last] = append(suffixes[last], suffix)
-	}
-	return suffixes
-}()
-
-// secretStems begin names of secrets, unless harmlessEnds follow.
+// secretSuffixes end names of secrets, secretStems begin them, unless harmlessEnds follow. They are by their last and
+// first letters: a look at one saves the comparisons.
 var (
-	secretStems = [...]string{
-		"password", "passwd", "passphrase", "apikey", "privatekey", "secretkey", "accesskey", "connectionstring",
-	}
+	secretSuffixes = byLetter(true, "password passwords passwd pwd pw pass secret secrets token dsn "+
+		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential "+
+		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord")
+	secretStems = byLetter(false,
+		"password passwd passphrase apikey privatekey secretkey accesskey connectionstring")
 	harmlessEnds = setOf("count length len less limit type policy s")
 )
+
+func byLetter(last bool, words string) (lists [256][]string) {
+	for word := range strings.FieldsSeq(words) {
+		letter := word[0]
+		if last {
+			letter = word[len(word)-1]
+		}
+		lists[letter] = append(lists[letter], word)
+	}
+	return lists
+}
 
 func hasSuffix[T string | []byte](word T, suffix string) bool {
 	return len(word) >= len(suffix) && string(word[len(word)-len(suffix):]) == suffix

@@ -59,8 +59,9 @@ func TestEveryRow(t *testing.T) {
 	for _, part := range secretReaders {
 		found(part, "echo S3cr3tWord | x "+part+" y", "S3cr3tWord")
 	}
-	for _, b := range keyBlocks {
-		found(b.begins, b.begins+pemKey+b.dashes+"\nS3cr3tWord\n"+b.ends+pemKey+b.dashes, "S3cr3tWord")
+	for _, dashes := range [...][2]string{{"-----", "-----"}, {"---- ", " ----"}} { // PEM, SSH2
+		label := "END RSA " + pemKey + dashes[1]
+		found(label, dashes[0]+"BEGIN RSA "+pemKey+dashes[1]+"\nS3cr3tWord\n"+dashes[0]+label, "S3cr3tWord")
 	}
 	for bit := range onWord {
 		some := false

@@ -7,64 +7,43 @@ import (
 	"unicode/utf8"
 )
 
-// A keyBlock is how a private key is written in lines: a beginning and an end, behind which a label and dashes follow.
-type keyBlock struct{ begins, ends, dashes string }
-
-var keyBlocks = [...]keyBlock{
-	{"-----BEGIN ", "-----END ", "-----"}, // PEM
-	{"---- BEGIN ", "---- END ", " ----"}, // SSH2
-}
-
 const (
-	pemIndent   = len("-----")  // before the words BEGIN and END
 	pemKey      = "PRIVATE KEY" // is in the label of what is secret
+	pemDashes   = "----"        // are around a label, at least
 	maxPEMLabel = 80            // how far the dashes behind a label are looked for, in bytes
 )
 
-// label returns the end of the line that names a private key, from k on; 0 if it names something else.
-func (b *keyBlock) label(x *scanner, k int) int {
-	limit := min(len(x.text), k+maxPEMLabel)
-	end, dashes := x.index(k, limit, b.dashes), len(b.dashes)
-	if end < 0 && limit == len(x.text) { // cut off
-		end, dashes = limit, 0
-	}
-	if end < 0 || x.index(k, end, pemKey) < 0 {
+// pem handles the word BEGIN or END at i of the lines around a private key, PEM's or SSH2's. Where the beginning was cut
+// off, what is before the end may be the key.
+func (e *editor) pem(i int) int {
+	t := e.text
+	begins, body := strings.HasPrefix(t[i:], "BEGIN "), e.labelEnd(i)
+	dashes := len(strings.TrimSuffix(t[:i], " "))
+	from := e.spanBack(dashes, 0, classDash)
+	if body == 0 || dashes-from < len(pemDashes) || !begins && !strings.HasPrefix(t[i:], "END ") {
 		return 0
 	}
-	return end + dashes
+	if !begins {
+		from = e.spanBack(from, e.last, classAlnum|classBase64|classEqual|classBreak|classBackslash)
+		return e.replace(from, body, Filtered)
+	}
+	if end := e.index(body, len(t), "END "); end >= 0 {
+		return e.replace(from, max(end, e.labelEnd(end)), Filtered)
+	}
+	return e.replace(from, len(t), Filtered) // cut off: what follows may be the key
 }
 
-// pem handles the first dash, at i, of a line where a private key begins, or, where its beginning was cut off, ends.
-func (e *editor) pem(i int) int {
-	if i < 0 {
+// labelEnd returns where the line ends that names a private key, from k on; 0 if it names something else.
+func (x *scanner) labelEnd(k int) int {
+	limit := min(len(x.text), k+maxPEMLabel)
+	dashes := x.index(k, limit, pemDashes)
+	if dashes < 0 {
+		dashes = limit // cut off
+	}
+	if x.index(k, dashes, pemKey) < 0 {
 		return 0
 	}
-	t := e.text
-	for n := range keyBlocks {
-		b := &keyBlocks[n]
-		begins := strings.HasPrefix(t[i:], b.begins)
-		if !begins && !strings.HasPrefix(t[i:], b.ends) {
-			continue
-		}
-		label := b.begins
-		if !begins {
-			label = b.ends
-		}
-		body := b.label(&e.scanner, i+len(label))
-		switch {
-		case body == 0:
-			return 0
-		case begins:
-			stop := e.index(body, len(t), b.ends)
-			if stop < 0 {
-				return e.replace(i, len(t), Filtered) // cut off: what follows may be the key
-			}
-			return e.replace(i, max(stop, b.label(&e.scanner, stop+len(b.ends))), Filtered)
-		}
-		start := e.spanBack(i, e.last, classAlnum|classBase64|classEqual|classBreak|classBackslash)
-		return e.replace(start, body, Filtered)
-	}
-	return 0
+	return x.span(dashes, len(x.text), classDash)
 }
 
 // puttyLines handles what follows "Private-Lines:", from k on, in a key of PuTTY's: a number of lines, and those.
@@ -264,39 +243,23 @@ func (e *editor) jwt(start int) int {
 	if start >= e.tokenEnd {
 		e.tokenEnd = e.span(start, len(t), classToken)
 	}
-	end := e.tokenEnd
-	first := end - start
-	if first < 10 || end == len(t) || t[end] != '.' {
+	first := e.tokenEnd
+	if first-start < 10 || first == len(t) || t[first] != '.' {
 		return 0
 	}
-	for dots := 0; dots < 4 && strings.HasPrefix(t[end:], "."); dots++ {
-		next := e.span(end+1, len(t), classToken)
-		if next == end+1 && !strings.HasPrefix(t[next:], ".") { // a part may be empty, as in JWE, but not the last
-			break
-		}
-		end = next
-	}
-	if end-start-first < 4 {
+	end := e.span(first, len(t), dotted) // a part may be empty, as in JWE
+	end = first + len(strings.TrimRight(t[first:end], "."))
+	if end-first < minPayload {
 		return 0
 	}
 	return e.replace(start, end, Filtered)
 }
 
-// gap skips what stands between the name of an authentication scheme and its value, at k; 0 if it isn't one.
-func (x *scanner) gap(k int) int {
-	t, start := x.text, k
-	k = x.skipBlanks(k)
-	if k == start || k == len(t) {
-		return 0
-	}
-	return k
-}
+const minPayload = 8 // bytes; a file's name has fewer behind its dot
 
+// bearer handles what follows the word "bearer", at k.
 func (e *editor) bearer(k int) int {
 	t := e.text
-	if k = e.gap(k); k == 0 {
-		return 0
-	}
 	end := e.span(k, len(t), classToken|classDot|classBase64|classTilde|classEqual)
 	word := strings.TrimRight(t[k:end], ".")
 	name, _, found := strings.Cut(word, "=")
@@ -308,19 +271,13 @@ func (e *editor) bearer(k int) int {
 
 // basic takes for a secret what decodes to name:password.
 func (e *editor) basic(k int) int {
-	t := e.text
-	if k = e.gap(k); k == 0 {
-		return 0
-	}
-	end := e.span(k, min(len(t), k+maxLookAhead), classToken|classBase64)
+	end := e.span(k, min(len(e.text), k+maxLookAhead), classToken|classBase64)
 	var login [256]byte
-	part := []byte(t[k : k+min(end-k, len(login))/4*4])
-	n, err := base64.StdEncoding.Decode(login[:], part)
-	control := func(c byte) bool { return c < ' ' }
-	if err != nil || !slices.Contains(login[:n], ':') || slices.ContainsFunc(login[:n], control) {
+	n, err := base64.StdEncoding.Decode(login[:], []byte(e.text[k:k+min(end-k, len(login))/4*4]))
+	if err != nil || !slices.Contains(login[:n], ':') || slices.Min(login[:n]) < ' ' {
 		return 0
 	}
-	return e.replace(k, e.span(end, len(t), classEqual), Filtered)
+	return e.replace(k, e.span(end, len(e.text), classEqual), Filtered)
 }
 
 // telegram handles the ":" at i of a bot's token.

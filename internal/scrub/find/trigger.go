@@ -49,8 +49,7 @@ const (
 	onCard
 	onIBAN
 	onDisguise
-	onWideSign
-	onWideBlank
+	onWide
 	onWord // and on: one for each first letter of wordRules
 )
 
@@ -77,8 +76,7 @@ var triggers = [onWord]trigger{
 	onCard:      {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
 	onIBAN:      {at: digits, after: upper, before: digits},
 	onDisguise:  {at: "\x00\x1b"},
-	onWideSign:  {at: "\xef", before: "\xbc"},
-	onWideBlank: {at: "\xc2", before: "\xa0"},
+	onWide:      {at: "\xef\xc2", before: "\xbc\xa0"},
 }
 
 // found handles the pattern that may be at i: it returns where reading goes on, 0 if there is none. (A table of
@@ -88,7 +86,7 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 	case onAssign:
 		return s.assignment(ed, i)
 	case onPEM:
-		return ed.pem(i - pemIndent)
+		return ed.pem(i)
 	case onDelimiter:
 		return ed.prefixed(i)
 	case onFlag, onSlash:
@@ -120,7 +118,7 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return ed.card(i)
 	case onIBAN:
 		return ed.iban(i - 2)
-	case onDisguise, onWideSign, onWideBlank:
+	case onDisguise, onWide:
 		ed.disguised = true
 	default:
 		return s.word(ed, i)

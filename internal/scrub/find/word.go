@@ -101,9 +101,13 @@ func (s *Finder) word(ed *editor, i int) int {
 		case wordJWT:
 			next = ed.jwt(i)
 		case wordBearer:
-			next = ed.bearer(end)
+			if k := ed.skipBlanks(end); k > end {
+				next = ed.bearer(k)
+			}
 		case wordBasic:
-			next = ed.basic(end)
+			if k := ed.skipBlanks(end); k > end {
+				next = ed.basic(k)
+			}
 		case wordFormat:
 			next = tokenFormats[r.row].find(ed, i, end)
 		case wordSaid:
