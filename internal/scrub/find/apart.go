@@ -5,14 +5,11 @@ import (
 	"strings"
 )
 
-// apart handles a name and its value that stand apart by what isn't ":" or "=": in tables, lists, brackets and calls. i
-// is at the separator. As names stand so in prose and code too, the value must look like a secret.
+// apart handles a name and its value that stand apart by what isn't ":" or "=", at i: in tables, lists, brackets and
+// calls. As names stand so in prose and code too, the value must look like a secret.
 func (s *Finder) apart(ed *editor, i int) int {
-	t, at := ed.text, i
-	if t[i] == '>' { // ->
-		at--
-	}
-	name, start, quoted := ed.nameBefore(ed.last, at)
+	t := ed.text
+	name, start, quoted := ed.nameBefore(ed.last, len(strings.TrimSuffix(t[:i], "-")))                  // ->
 	if !s.names.secret(lastComponent(name)) || start > 0 && (t[start-1] == '/' || t[start-1] == '.') || // a method
 		t[i] == '/' && weakNames[name] { // kubectl: secret/db-creds1 created
 		return 0
@@ -120,9 +117,6 @@ func (e *editor) said(k int, verb bool) int {
 	t, announced, colon := e.text, true, false
 	if strings.HasPrefix(t[k:], ")") {
 		k, announced = k+1, false
-	}
-	if k == len(t) || classes[t[k]]&classBlank == 0 {
-		return 0
 	}
 	registry, to := false, false
 	for n := range maxSaid {

@@ -204,13 +204,5 @@ func (x *scanner) nameBefore(from, i int) (name string, start int, quoted bool) 
 
 // lastComponent is what counts of a dotted name: token.go isn't a token, datasource.password is a password.
 func lastComponent(name string) string {
-	dot := strings.LastIndexByte(name, '.')
-	last := name[dot+1:]
-	if dot > 0 && isAny(last, properties[:]) {
-		return name[strings.LastIndexByte(name[:dot], '.')+1:]
-	}
-	return last
+	return name[strings.LastIndexByte(name, '.')+1:]
 }
-
-// properties are what a dotted name may call the value of the name before.
-var properties = [...]string{"value", "default", "string"}

@@ -59,12 +59,8 @@ func (e *editor) quotedValue(from int, quote byte, escapes int, rule valueRule, 
 	if end < 0 {
 		return e.replace(from, len(t), Filtered) // cut off
 	}
-	for inBrackets && strings.HasPrefix(t[end+1:], ", ") { // auth=("bob", "hunter2")
-		next := e.argument(end + len(`", `))
-		if next.end == next.from || next.from == end+len(`", `) {
-			break
-		}
-		end = next.end
+	if inBrackets { // auth=("bob", "hunter2")
+		end = max(end, e.index(end, min(len(t), end+maxLookBack), ")")-1)
 	}
 	if rule.bare && isHarmless(t[from:end], rule) {
 		return 0

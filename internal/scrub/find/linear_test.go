@@ -106,7 +106,7 @@ func patternParts(s *Finder) (parts []string) {
 	for _, list := range [][]string{
 		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:], windowsRoots[:],
 		homeParents[:], diskParents[:], fileSchemes[:], strings.Fields(saidNames), keyShapes[:], accounts[:],
-		properties[:], escapedSeparators[:], marks[:],
+		escapedSeparators[:], marks[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, Host, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},
