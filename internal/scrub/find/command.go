@@ -76,7 +76,8 @@ var commands = [...]command{
 	{programs: "username+secret username+password", at: 2, weak: true}, // behind the kind: secret 0 hunter2
 	{programs: "vault+login bw+unlock cargo+login nuget+setapikey expect+send", at: 1, weak: true},
 	{programs: "samba-tool+create samba-tool+add net+password ftp>+user ipmitool+password", at: 2, weak: true},
-	{programs: "ftp+user", at: 2, weak: true},
+	{programs: "ftp+user LOGIN", at: 2, weak: true},
+	{programs: "bundle+config", at: 2, login: ":"},
 	{programs: "bitsadmin+/setcredentials", at: 5},
 	{programs: "radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 1, weak: true},
 	{programs: "radius-server+key message-digest-key+md5 wpa-psk+ascii", at: 2, weak: true},

@@ -202,6 +202,8 @@ func TestTextSecrets(t *testing.T) {
 		{"echoes", "{ echo hunter2; echo -n 'hunter2'; } | smbpasswd -s; printf '%s\\n' hunter2 | sudo -S x; echo hunter2 | wc", "{ echo [Filtered]; echo -n '[Filtered]'; } | smbpasswd -s; printf '%s\\n' [Filtered] | sudo -S x; echo hunter2 | wc"},
 		{"quotes of others", "mot de passe « hunter2 » refusé; Пароль «hunter2» неверен", "mot de passe « [Filtered] » refusé; Пароль [Filtered] неверен"},
 		{"rdp", "password 51:b:01000000D08C9D", "password [Filtered]"},
+		{"logins of a mail server", "a001 LOGIN bob@h.example hunter2; a1 LOGIN \"bob\" \"hunter2\"", "a001 LOGIN bob@h.example [Filtered]; a1 LOGIN \"bob\" \"[Filtered]\""},
+		{"one of two names", "PIN/Passwort des Kunden lautet \"hunter2\"", "PIN/Passwort des Kunden lautet \"[Filtered]\""},
 		{"substitutions", "useradd -m -p $(openssl passwd -6 hunter2) bob", "useradd -m -p $(openssl passwd -6 [Filtered]) bob"},
 
 		// innocent

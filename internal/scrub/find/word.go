@@ -111,7 +111,7 @@ func (s *Finder) word(ed *editor, i int) int {
 		case wordFormat:
 			next = tokenFormats[r.row].find(ed, i, end)
 		case wordSaid:
-			if i == 0 || t[i-1] != '/' { // /etc/passwd
+			if i == 0 || t[i-1] != '/' || r.text != "passwd" { // /etc/passwd
 				next = ed.said(end, false)
 			}
 		default:
