@@ -79,7 +79,10 @@ func (x *scanner) lineHas(i int, words []string) bool {
 func (s *Finder) passWord(ed *editor, i int) int {
 	t := ed.text
 	end := ed.span(i, min(len(t), i+maxLookBack), className)
-	if end < len(t) && classes[t[end]]&classQuote != 0 {
+	if end == len(t) || classes[t[end]]&(classBlank|classClose|classQuote) == 0 { // most
+		return 0
+	}
+	if classes[t[end]]&classQuote != 0 {
 		end++
 	}
 	name, start, _ := ed.nameBefore(ed.last, end)
@@ -117,6 +120,9 @@ func (e *editor) said(k int, verb bool) int {
 	t, announced, colon := e.text, true, false
 	if strings.HasPrefix(t[k:], ")") {
 		k, announced = k+1, false
+	}
+	if k == len(t) || classes[t[k]]&classBlank == 0 {
+		return 0
 	}
 	registry, to := false, false
 	for n := range maxSaid {

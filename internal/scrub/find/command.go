@@ -379,10 +379,14 @@ func (x *scanner) bareArgument(k int) argument {
 
 // secretReaders read a secret from what is piped to them.
 var secretReaders = [...]string{
-	"sudo -S", "sudo -k", "sudo -p", "su -", "doas", "runas", "pkexec", "stdin", "--set-password", "-fd 0", "--with-token",
-	"--data-file=-", "passwd", "cryptsetup", "luks", "sshpass", "gocryptfs", "kinit", "pdbedit", "gnome-keyring", "keyctl",
-	"secret-tool", "ssh-add", "openconnect", "vpnc", "ansible-vault", "net use", "ConvertTo-SecureString",
+	"sudo -S", "sudo -k", "sudo -p", "su -", "doas", "runas", "pkexec", "stdin", "--set-password", "-fd 0",
+	"--with-token", "--data-file=-", "passwd", "cryptsetup", "luks", "sshpass", "gocryptfs", "kinit", "pdbedit",
+	"gnome-keyring", "keyctl", "secret-tool", "ssh-add", "openconnect", "vpnc", "ansible-vault", "net use",
+	"ConvertTo-SecureString",
 }
+
+// echoes say what is piped.
+var echoes = [...]string{"printf ", "echo ", "yes ", "Write-Output "}
 
 // piped handles the "|" at i behind what says a secret: (echo hunter2; echo hunter2) | smbpasswd.
 func (s *Finder) piped(ed *editor, i int) int {
@@ -394,7 +398,7 @@ func (s *Finder) piped(ed *editor, i int) int {
 	}
 	from, done := max(ed.last, i-maxLookBack), 0
 	from += strings.LastIndexByte(t[from:i], '\n') + 1
-	for _, program := range [...]string{"printf ", "echo ", "yes ", "Write-Output "} {
+	for _, program := range echoes {
 		for k := ed.index(from, i, program); k >= 0 && k < i; k = ed.index(min(done, i), i, program) {
 			k = ed.skipBlanks(k + len(program))
 			a := ed.argument(k)
@@ -402,7 +406,8 @@ func (s *Finder) piped(ed *editor, i int) int {
 				a = ed.nextArgument(a.next)
 			}
 			if k = max(k, a.from); classes[t[k-1]]&classQuote == 0 { // all words
-				a.end = k + len(strings.TrimRight(t[k:ed.until(k, max(i, k), classSemicolon|classPipe|classClose)], " \t"))
+				end := ed.until(k, max(i, k), classSemicolon|classPipe|classClose)
+				a.end = k + len(strings.TrimRight(t[k:end], " \t"))
 			}
 			done = max(ed.replace(a.from, a.end, Filtered), k)
 		}

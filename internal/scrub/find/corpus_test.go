@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// What the corpora must reach, in percent: what is reached with the rows that they led to. The later lines were written
-// when the rules were done, in rounds. Of lines that the rules haven't seen, a tenth of the secrets nobody can know, and
-// a few ordinary lines look like secrets.
+// What the corpora must reach, in percent: what is reached with the rows that they led to. The later lines were
+// written when the rules were done, in rounds. Of lines that the rules haven't seen, a tenth of the secrets nobody can
+// know, and a few ordinary lines look like secrets.
 const (
 	wantFound          = 98.3
 	wantUnchanged      = 97.7

@@ -92,6 +92,12 @@ func patternParts(s *Finder) (parts []string) {
 	for _, c := range cards {
 		parts = append(parts, c.prefix, c.example[:minCard-1]+" ")
 	}
+	for _, code := range urlEscapes {
+		parts = append(parts, "%"+code, "a%"+code+"a ")
+	}
+	for _, d := range disguises {
+		parts = append(parts, d.hidden, "a"+d.hidden+":a ", d.hidden+"[0;")
+	}
 	for _, f := range homeNames {
 		parts = append(parts, "/"+f.name+"/", `\`+f.name+`\`, "/"+f.unix+"/a ")
 	}
@@ -106,7 +112,7 @@ func patternParts(s *Finder) (parts []string) {
 	for _, list := range [][]string{
 		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:], windowsRoots[:],
 		homeParents[:], diskParents[:], fileSchemes[:], strings.Fields(saidNames), keyShapes[:], accounts[:],
-		escapedSeparators[:], marks[:],
+		escapedSeparators[:], marks[:], networkWords[:], echoes[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},
 		{Filtered, Dir, Host, userMark, homeMark, CutMark, "map[", "[]string{", "&{", "value", "nil", "<nil>"},

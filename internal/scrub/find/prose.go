@@ -53,7 +53,8 @@ func isHarmless(word string, rule valueRule) bool {
 func isSmall(word string) bool {
 	word = strings.TrimSuffix(strings.TrimPrefix(word, "-"), "%")
 	number, isCode := strings.CutPrefix(word, "0x") // 0x80070005
-	return word == "" || len(word) <= 3 && only(word, classDigit) || isCode && len(number) <= 8 && only(number, classHex)
+	return word == "" || len(word) <= 3 && only(word, classDigit) ||
+		isCode && len(number) <= 8 && only(number, classHex)
 }
 
 func isPunctuation(word string) bool {
@@ -247,7 +248,8 @@ var proseWords = setOf(`
 	basic digest bearer negotiate ntlm kerberos publickey public private absent north daily weekly monthly once
 	insufficient inconsistent incomplete duplicate conflict existing exists signature audience
 	item items record records entry entries value values string number integer type types field
-	via per falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein
+	via per
+	falsch falsches ungültig ungültiges abgelaufen verweigert gesperrt fehlt fehlgeschlagen zugriff das der die den kein
 	keine nicht ist wurde wird unbekannt
 	leer vorhanden erforderlich geändert gesetzt läuft unzulässig datei aktiviert deaktiviert
 	incorrecto incorrecta inválido inválida caducado caducada vencida acceso denegado faltante vacía errónea

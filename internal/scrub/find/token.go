@@ -13,8 +13,8 @@ const (
 	maxPEMLabel = 80            // how far the dashes behind a label are looked for, in bytes
 )
 
-// pem handles the word BEGIN or END at i of the lines around a private key, PEM's or SSH2's. Where the beginning was cut
-// off, what is before the end may be the key.
+// pem handles the word BEGIN or END at i of the lines around a private key, PEM's or SSH2's. Where the beginning was
+// cut off, what is before the end may be the key.
 func (e *editor) pem(i int) int {
 	t := e.text
 	begins, body := strings.HasPrefix(t[i:], "BEGIN "), e.labelEnd(i)

@@ -88,41 +88,46 @@ func (s *Finder) word(ed *editor, i int) int {
 	rules := wordRules[wordKey(t[i:])]
 	for n := range rules {
 		r := &rules[n]
-		end := i + len(r.text)
-		if end > len(t) || t[i:end] != r.text && (!r.fold || !equalFold(t[i:end], r.text)) {
+		if len(r.text) > 2 && (t[i+2]^r.text[2])&31 != 0 { // most
 			continue
 		}
-		if !r.open && (inWord(t, i) ||
-			end < len(t) && (isNameByte(t[end]) || t[end] == ':') && !hasPrefixFold(t[end:], ".exe")) {
-			continue
+		if end := r.end(t, i); end > 0 {
+			if next := s.byRule(ed, r, i, end); next > 0 {
+				return next
+			}
 		}
-		next := 0
-		switch r.pattern {
-		case wordJWT:
-			next = ed.jwt(i)
-		case wordBearer:
-			if k := ed.skipBlanks(end); k > end {
-				next = ed.bearer(k)
-			}
-		case wordBasic:
-			if k := ed.skipBlanks(end); k > end {
-				next = ed.basic(k)
-			}
-		case wordFormat:
-			next = tokenFormats[r.row].find(ed, i, end)
-		case wordSaid:
-			if i == 0 || t[i-1] != '/' || r.text != "passwd" { // /etc/passwd
-				next = ed.said(end, false)
-			}
-		default:
-			if end < len(t) && t[end] == '+' || strings.HasPrefix(t[end:], "%20") { // ?q=net+user+bob
-				return s.urlPart(ed, i, unescapedQuery)
-			}
-			next = s.commandLine(ed, i)
-		}
-		if next > 0 {
-			return next
-		}
+	}
+	return 0
+}
+
+// end returns where the word of r ends that begins at i; 0 if it is another.
+func (r *wordRule) end(t string, i int) int {
+	end := i + len(r.text)
+	if end > len(t) || t[i:end] != r.text && (!r.fold || !equalFold(t[i:end], r.text)) || !r.open && (inWord(t, i) ||
+		end < len(t) && (isNameByte(t[end]) || t[end] == ':') && !hasPrefixFold(t[end:], ".exe")) {
+		return 0
+	}
+	return end
+}
+
+// byRule handles the word in text[i:end].
+func (s *Finder) byRule(ed *editor, r *wordRule, i, end int) int {
+	t := ed.text
+	switch k := ed.skipBlanks(end); {
+	case r.pattern == wordJWT:
+		return ed.jwt(i)
+	case r.pattern == wordFormat:
+		return tokenFormats[r.row].find(ed, i, end)
+	case r.pattern == wordBearer && k > end:
+		return ed.bearer(k)
+	case r.pattern == wordBasic && k > end:
+		return ed.basic(k)
+	case r.pattern == wordSaid && (i == 0 || t[i-1] != '/' || r.text != "passwd"): // /etc/passwd
+		return ed.said(end, false)
+	case r.pattern == wordCommand && (strings.HasPrefix(t[end:], "+") || strings.HasPrefix(t[end:], "%20")):
+		return s.urlPart(ed, i, unescapedQuery) // ?q=net+user+bob
+	case r.pattern == wordCommand:
+		return s.commandLine(ed, i)
 	}
 	return 0
 }
