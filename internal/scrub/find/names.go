@@ -131,7 +131,8 @@ var otherWords = map[wordKind][]string{
 	kindPass: {"pass"}, kindSession: {"session"}, kindPair: {"name"}, kindSignature: {"sig"},
 	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
 	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
-	kindTail: {"p", "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
+	kindTail: {
+		"p", "key", "keys", "string", "content", "phrase", "hash", "code", "passe", "clé", "cle", "chiave", "clave",
 		"ordine", "provided", "given", "used", "entered", "received", "acceso", "schlüssel", "accès", "acces", "chave",
 		"khẩu", "klucza", "klíče", "kľúča", "sisältö", "tartalma", "ключа", "içeriği", "İçeriği", "cheie", "κλειδιού"},
 }
