@@ -1,9 +1,6 @@
 package find
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A valueRule says how a value in a text ends.
 type valueRule struct {
@@ -29,7 +26,9 @@ func (s *Finder) value(ed *editor, k int, rule valueRule) int {
 		} else {
 			start = ed.jsonValue(start)
 		}
-		start = ed.escapedLine(start)
+		if next := start + len(`\n  `); strings.HasPrefix(t[start:], `\n  `) { // a line below, escaped
+			start = ed.skipBlanks(next)
+		}
 	}
 	rule.spaced = start > k || rule.sep == 0
 	if k = ed.sigil(start); k >= len(t) {
@@ -66,20 +65,6 @@ func (e *editor) quotedValue(from int, quote byte, escapes int, rule valueRule, 
 		return 0
 	}
 	return e.replace(from, end, Filtered)
-}
-
-// escapedLine returns where the value at start begins: behind an escaped line break, if a secret is there.
-func (x *scanner) escapedLine(start int) int {
-	t := x.text
-	if !strings.HasPrefix(t[start:], `\n`) {
-		return start
-	}
-	next := x.skipBlanks(start + len(`\n`))
-	end := x.span(next, min(len(t), next+maxLookBack), classToken|classSign)
-	if t[next-1] == ' ' && (isSecretive(t[next:end]) || strings.HasPrefix(t[next:], Filtered)) {
-		return next
-	}
-	return start
 }
 
 // bareValue replaces the value without quotes that begins at k.
@@ -334,12 +319,6 @@ func (x *scanner) pairFollows(k int) bool {
 	return i > k && i < len(x.text) && (x.text[i] == '=' || x.text[i] == ':')
 }
 
-// isLastCookie reports whether nothing but where it holds follows the cookie that ends at k.
-func (x *scanner) isLastCookie(k int) bool {
-	rest := x.text[k:min(len(x.text), k+len("; Path="))]
-	return rest == "" || rest[0] != ';' || hasPrefixFold(rest, "; path=") || hasPrefixFold(rest, "; expir")
-}
-
 const maxRemark = 24 // bytes
 
 // isRemark reports whether what is in brackets at k says that there is no value: [not set].
@@ -347,8 +326,8 @@ func (x *scanner) isRemark(k int) bool {
 	rest := x.text[k+1 : min(len(x.text), k+maxRemark)]
 	x.steps += len(rest)
 	remark, _, closed := strings.Cut(rest, "]")
-	return x.text[k] == '[' && closed && only(remark, classAlnum|classBlank) &&
-		!slices.ContainsFunc(strings.Fields(remark), func(w string) bool { return !isProseWord(w) && !isNothing(w) })
+	first, _, _ := strings.Cut(remark, " ")
+	return x.text[k] == '[' && closed && (isProseWord(first) || isNothing(first))
 }
 
 // harmlessCookies are settings of pages.
@@ -369,7 +348,8 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	word := strings.TrimRight(t[k:end], ";")
 	if rule.sep == ':' && strings.Contains(rule.name, "cookie") {
 		name, _, found := strings.Cut(word, "=")
-		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && x.isLastCookie(end)) {
+		last := !strings.HasPrefix(t[end:], ";") || hasPrefixFold(t[end:], "; path=")
+		if found && name != "" && !(harmlessCookies[strings.ToLower(name)] && last) {
 			return x.headerLine(end, rule)
 		}
 		return 0
@@ -383,7 +363,8 @@ func (x *scanner) headerEnd(k, end int, rule valueRule) int {
 	ownScheme := strings.Contains(rule.name, "authori") && len(word) <= 16 && !isSmall(word) && !isProseWord(word)
 	oneWord := isAny(word, wordSchemes[:])
 	switch {
-	case isAny(word, lineSchemes[:]), oneWord && strings.HasSuffix(second, "="): // token="…"
+	case isAny(word, lineSchemes[:]) && strings.Contains(second, "="),
+		oneWord && strings.HasSuffix(second, "="): // token="…"
 		return x.headerLine(end, rule)
 	case ownScheme && isSecretive(strings.TrimLeft(second, `"'`)),
 		oneWord && t[next] != '"' && t[next] != '\'' && !strings.HasPrefix(second, Filtered) && !isProseWord(second):

@@ -101,17 +101,19 @@ func patternParts(s *Finder) (parts []string) {
 	for _, f := range homeNames {
 		parts = append(parts, "/"+f.name+"/", `\`+f.name+`\`, "/"+f.unix+"/a ")
 	}
-	for _, words := range []map[string]bool{copulas, registryWords, harmlessCookies, operations} {
+	for _, words := range []map[string]bool{
+		copulas, registryWords, harmlessCookies, operations, homeParents, windowsRoots,
+	} {
 		for word := range words {
-			parts = append(parts, "password "+word+" ", word+": ")
+			parts = append(parts, word, "password "+word+" ", word+": ")
 		}
 	}
 	for _, hook := range webhooks {
 		parts = append(parts, "https://"+hook.host+hook.path, hook.host, hook.path)
 	}
 	for _, list := range [][]string{
-		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:], windowsRoots[:],
-		homeParents[:], diskParents[:], fileSchemes[:], strings.Fields(saidNames), keyShapes[:], accounts[:],
+		lineSchemes[:], wordSchemes[:], secretReaders[:], userFlags[:], sigils[:], driverNetworks[:],
+		diskParents[:], fileSchemes[:], strings.Fields(saidNames), keyShapes[:], accounts[:],
 		escapedSeparators[:], marks[:], networkWords[:], echoes[:],
 		{"-----BEGIN ", "-----END ", "-----", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
 			"-----BEGIN PRIVATE KEY", "---- BEGIN PRIVATE KEY ----", "---- END PRIVATE KEY ----", "Private-Lines: 1\nAAAA"},

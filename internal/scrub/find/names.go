@@ -347,9 +347,6 @@ func (n *names) innocent(s *splitName, from, to int) bool {
 
 // joinedSecret finds names written without separators, such as dbpassword and passwordhash.
 func joinedSecret[T string | []byte](word T) bool {
-	if len(word) < 4 {
-		return false
-	}
 	for _, suffix := range secretSuffixes[word[len(word)-1]] {
 		if hasSuffix(word, suffix) {
 			return !passed[string(word)]
@@ -364,26 +361,16 @@ func joinedSecret[T string | []byte](word T) bool {
 }
 
 // secretSuffixes end names of secrets, secretStems begin them, unless harmlessEnds follow. They are by their last and
-// first letters: a look at one saves the comparisons.
+// first letters.
 var (
-	secretSuffixes = byLetter(true, "password passwords passwd pwd pw pass secret secrets token dsn "+
+	secretSuffixes = indexBy(strings.Fields("password passwords passwd pwd pw pass secret secrets token dsn "+
 		"authorization apikey apikeys secretkey privatekey accesskey cookie cookies passphrase credential "+
-		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord")
-	secretStems = byLetter(false,
-		"password passwd passphrase apikey privatekey secretkey accesskey connectionstring")
+		"credentials connectionstring csrf xsrf passwort kennwort wachtwoord lösenord"),
+		func(w string) byte { return w[len(w)-1] })
+	secretStems = indexBy(strings.Fields("password passwd passphrase apikey privatekey secretkey accesskey "+
+		"connectionstring"), func(w string) byte { return w[0] })
 	harmlessEnds = setOf("count length len less limit type policy s")
 )
-
-func byLetter(last bool, words string) (lists [256][]string) {
-	for word := range strings.FieldsSeq(words) {
-		letter := word[0]
-		if last {
-			letter = word[len(word)-1]
-		}
-		lists[letter] = append(lists[letter], word)
-	}
-	return lists
-}
 
 func hasSuffix[T string | []byte](word T, suffix string) bool {
 	return len(word) >= len(suffix) && string(word[len(word)-len(suffix):]) == suffix

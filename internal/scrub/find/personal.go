@@ -388,11 +388,8 @@ func pathGoesOn(t string, i int) bool {
 
 // What may stand before the folder in which homes are.
 var (
-	windowsRoots = [...]string{"/c", "/d", "/cygdrive/c", "/mnt/c", "/mnt/d"}
-	homeParents  = [...]string{
-		"/var", "/usr", "/export", "/private/var", "/data", "/nfs", "/net", "/rootfs", "/host", "/mnt",
-		"/System/Volumes/Data",
-	}
+	homeParents  = setOf("/var /usr /export /private/var /data /nfs /net /rootfs /host /mnt /System/Volumes/Data")
+	windowsRoots = setOf("/c /d /cygdrive/c /mnt/c /mnt/d")
 	// diskParents begin paths on somebody's disk, of whatever system, or in a backup.
 	diskParents = [...]string{
 		"/mnt/", "/media/", "/run/media/", "/Volumes/", "/backup", "/snapshots/", "/.snapshots/", "/timeshift/",
@@ -410,12 +407,7 @@ var homeNames = [...]homeFolder{
 }
 
 // homeFolders has homeNames by their first letter.
-var homeFolders = func() (folders [256][]homeFolder) {
-	for _, f := range homeNames {
-		folders[f.name[0]] = append(folders[f.name[0]], f)
-	}
-	return folders
-}()
+var homeFolders = indexBy(homeNames[:], func(f homeFolder) byte { return f.name[0] })
 
 // A homeFolder has a name on Windows in any case, and perhaps one below a slash.
 type homeFolder struct{ name, unix string }
@@ -466,11 +458,11 @@ func (x *scanner) homesBehind(i int, folder string, windows bool) (behind, ofWin
 	begins := func(prefix string) bool { return strings.HasPrefix(before, prefix) }
 	switch {
 	case before == "":
-	case slices.Contains(windowsRoots[:], before):
+	case windowsRoots[before]:
 		return true, true
 	case slices.ContainsFunc(diskParents[:], begins):
 		return true, windows || folder == "users"
-	case slices.Contains(homeParents[:], before), before[0] == '/' && strings.Contains(before, "backup/"),
+	case homeParents[before], before[0] == '/' && strings.Contains(before, "backup/"),
 		// -I/home/name, and not behind what stands for a folder
 		before[0] == '-' && !strings.ContainsAny(before, "/~]"),
 		begins("//") && strings.LastIndexByte(before, '/') == 1 && slices.ContainsFunc(fileSchemes[:],

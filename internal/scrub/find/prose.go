@@ -43,6 +43,7 @@ func isHarmless(word string, rule valueRule) bool {
 		name == "oauth2" && rule.sep == ':', // the package with its errors
 		(working || places[name]) && isPath(word, working),
 		linkNames[name] && !strings.ContainsAny(word, ":@=/"),
+		numberedPackages[word], name == "mnemonic" && isConstant(word), // password_hash=argon2, of an assembler
 		rule.sep == '=' && (name == "secret" || strings.HasSuffix(name, "session")) && isIdentifier(word):
 		return true
 	}
@@ -130,6 +131,8 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	switch {
 	case t[end-1] == ':' && end < len(t) && t[end] == ' ' && isPackage(word): // asn1: structure error
 		return true
+	case only(word, classDigit) && units[x.nextWord(end)]: // private key: 4096 bits
+		return true
 	case rule.sep == 0:
 		// "using --password via the command line"; no --password swordfish --host x
 		return !isSecretive(word) && (!rule.flag || more && isProseWord(x.nextWord(end)))
@@ -139,8 +142,8 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 		return more && isPlainWord(word)
 	case rule.sep != ':':
 		return false
-	case operations[word] && takesOperand(t[end:]): // the error of Go's that follows
-		return true
+	case operations[word] && end+1 < len(t) && t[end] == ' ' && strings.IndexByte(`/\".C`, t[end+1]) >= 0:
+		return true // the error of Go's that follows: open /…, Get "…", stat C:\…
 	case !isWords(word):
 		first, _, parts := strings.Cut(word, "_") // invalid_grant
 		return parts && isIdentifier(word) && isProseWord(first) ||
@@ -151,18 +154,15 @@ func (x *scanner) isProse(k, end int, rule valueRule) bool {
 	return more && x.isSentence(k, end, rule)
 }
 
+// units are what numbers beside a name count.
+var units = setOf("bit bits byte bytes char chars characters days hours minutes seconds")
+
 // wordNames are those of weakNames that may have a plain word for their secret, when it stands alone.
 var wordNames = setOf("token secret psk otp key content")
 
 // isJoined reports whether word is made of words in lower case with dashes between them: db-credentials.
 func isJoined(word string) bool {
 	return strings.ContainsAny(word, "_-") && isIdentifier(word) && strings.ToLower(word) == word
-}
-
-// takesOperand reports whether t goes on as after an operation, with a blank and a path or a URL in quotes: open /…,
-// Get "…", stat C:\….
-func takesOperand(t string) bool {
-	return len(t) > 1 && t[0] == ' ' && (strings.IndexByte(`/\".`, t[1]) >= 0 || strings.HasPrefix(t[2:], `:\`))
 }
 
 // isSentence reports whether the words from t[k:end] on are a sentence rather than the words of a phrase that is a
@@ -192,7 +192,7 @@ func isPackage(word string) bool {
 }
 
 var numberedPackages = setOf("asn1 x509 base64 base32 md5 sha1 sha256 sha512 pkcs1 pkcs7 pkcs8 pkcs11 pkcs12 ed25519 " +
-	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 win32 crypto/x509 " +
+	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 argon2id bcrypt scrypt yescrypt sha512 win32 crypto/x509 " +
 	"crypto/sha1 encoding/asn1 encoding/base64 encoding/base32 crypto/md5")
 
 // operations are what package os or net/http begins its errors with.
@@ -219,7 +219,7 @@ func isWords(word string) bool {
 
 func isProseWord(word string) bool {
 	var low [maxWord]byte
-	return isWords(word) && proseWords[string(lowerTo(low[:], word))] || word == "EOF"
+	return (isWords(word) || isConstant(word)) && proseWords[string(lowerTo(low[:], word))]
 }
 
 // proseWords are what errors begin with, and what states are called.

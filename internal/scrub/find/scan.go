@@ -149,6 +149,14 @@ func hasPrefixFold(t, prefix string) bool {
 	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
 }
 
+// indexBy has the values of list by a byte of each: a look at that saves the comparisons.
+func indexBy[T any](list []T, key func(T) byte) (table [256][]T) {
+	for _, v := range list {
+		table[key(v)] = append(table[key(v)], v)
+	}
+	return table
+}
+
 func setOf(words string) map[string]bool {
 	set := make(map[string]bool)
 	for word := range strings.FieldsSeq(words) {
