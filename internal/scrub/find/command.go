@@ -388,16 +388,23 @@ var secretReaders = [...]string{
 // echoes say what is piped.
 var echoes = [...]string{"printf ", "echo ", "yes ", "Write-Output "}
 
+// isRead reports whether the line has one of secretReaders behind i.
+func (x *scanner) isRead(i int) bool {
+	line, _, _ := strings.Cut(x.text[i:min(len(x.text), i+maxLookBack)], "\n")
+	x.steps += len(line)
+	return slices.ContainsFunc(secretReaders[:], func(part string) bool { return strings.Contains(line, part) })
+}
+
 // piped handles the "|" at i behind what says a secret: (echo hunter2; echo hunter2) | smbpasswd.
 func (s *Finder) piped(ed *editor, i int) int {
 	t := ed.text
-	line, _, _ := strings.Cut(t[i:min(len(t), i+maxLookBack)], "\n")
-	ed.steps += len(line)
-	if !slices.ContainsFunc(secretReaders[:], func(part string) bool { return strings.Contains(line, part) }) {
-		return s.apart(ed, i)
-	}
 	from, done := max(ed.last, i-maxLookBack), 0
 	from += strings.LastIndexByte(t[from:i], '\n') + 1
+	before := ed.spanBack(i, from, classBlank)
+	quoted := before > from && classes[t[before-1]]&classQuote != 0
+	if !quoted && !ed.lineHas(i, echoes[:]) || !ed.isRead(i) {
+		return s.apart(ed, i)
+	}
 	for _, program := range echoes {
 		for k := ed.index(from, i, program); k >= 0 && k < i; k = ed.index(min(done, i), i, program) {
 			k = ed.skipBlanks(k + len(program))
@@ -412,10 +419,9 @@ func (s *Finder) piped(ed *editor, i int) int {
 			done = max(ed.replace(a.from, a.end, Filtered), k)
 		}
 	}
-	if end := ed.spanBack(i, from, classBlank); done == 0 && end > from && classes[t[end-1]]&classQuote != 0 {
-		if start := strings.LastIndexByte(t[from:end-1], t[end-1]); start >= 0 { // "hunter2" | ConvertTo-SecureString
-			return ed.replace(from+start+1, end-1, Filtered)
-		}
+	if done > 0 || !quoted {
+		return done
 	}
-	return done
+	start := from + strings.LastIndexByte(t[from:before-1], t[before-1]) + 1
+	return ed.replace(start, before-1, Filtered) // "hunter2" | ConvertTo-SecureString
 }

@@ -84,9 +84,9 @@ func (e *editor) userinfo(i int) int {
 	if !driver && !host {
 		return 0
 	}
-	ends := userinfoEnds
-	if !driver {
-		ends += "/="
+	ends := userinfoEnds + "/="
+	if driver {
+		ends = userinfoEnds
 	}
 	start := max(e.last, i-maxLookBack)
 	start += strings.LastIndexAny(e.text[start:i], ends) + 1
