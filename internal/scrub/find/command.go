@@ -23,7 +23,7 @@ type command struct {
 
 var commands = [...]command{
 	{programs: "curl", flags: "-u --user -U --proxy-user", login: ":"},
-	{programs: "http https xh", flags: "-a", login: ":"},
+	{programs: "http https xh check_http", flags: "-a", login: ":"},
 	{programs: "etcdctl", flags: "--user", login: ":"},
 	{programs: "smbclient winexe rpcclient net wmic smbget", flags: "-U --user", login: "%"},
 	{programs: "lftp", flags: "-u --user", login: ","},

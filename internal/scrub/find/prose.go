@@ -192,7 +192,8 @@ func isPackage(word string) bool {
 }
 
 var numberedPackages = setOf("asn1 x509 base64 base32 md5 sha1 sha256 sha512 pkcs1 pkcs7 pkcs8 pkcs11 pkcs12 ed25519 " +
-	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 argon2id bcrypt scrypt yescrypt sha512 win32 crypto/x509 " +
+	"oauth2 http2 h2 k8s s3 ec2 sqlite3 utf8 utf16 krb5 ntlmv2 smb2 smb3 ext4 x25519 argon2 argon2id " +
+	"bcrypt scrypt yescrypt sha512 win32 crypto/x509 " +
 	"crypto/sha1 encoding/asn1 encoding/base64 encoding/base32 crypto/md5")
 
 // operations are what package os or net/http begins its errors with.
