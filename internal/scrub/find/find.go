@@ -1,8 +1,9 @@
 // Package find finds secrets and personal data in texts.
 //
 // A secret is known by the name beside it (names.go says which names, assignment.go, apart.go, element.go and extent.go
-// where its value is), by the program that takes it (command.go), or by its own form (token.go, url.go), and becomes
-// [Filtered]. Personal data (personal.go, identity.go) becomes ~, [dir], [host], [user] and the like.
+// where its value is), by the program that takes it (command.go), or by its own form (token.go, url.go, number.go), and
+// becomes [Filtered]. trigger.go and word.go say at which bytes a pattern may be, layer.go reads what is encoded once
+// more. Personal data (personal.go, identity.go) becomes ~, [dir], [host], [user] and the like.
 package find
 
 import "strings"
