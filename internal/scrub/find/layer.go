@@ -2,30 +2,33 @@ package find
 
 import "strings"
 
-// layer finds the secrets in what text[from:to] says under an encoding. decode returns what stands at the beginning of
-// a text, and how many bytes it takes there.
+// layer finds the secrets in what text[from:to] says under an encoding.
 func (s *Finder) layer(ed *editor, from, to int, decode func(string) (string, int)) {
 	if ed.depth == maxLayers {
 		return
 	}
+	text, at := decoded(ed.text[from:to], decode)
+	inner := editor{scanner: scanner{text: text}, depth: ed.depth + 1}
+	s.findSecrets(&inner, 0, len(text))
+	ed.steps += to - from + inner.steps
+	for _, f := range inner.found {
+		ed.replace(from+at[f.from], from+at[f.to], f.with)
+	}
+}
+
+// decoded returns what t says under an encoding, and where in t each of its bytes stands. decode returns what stands at
+// the beginning of a text, and how many bytes it takes there.
+func decoded(t string, decode func(string) (string, int)) (text string, at []int) {
 	var b strings.Builder
-	inner := editor{depth: ed.depth + 1}
-	at := make([]int, 0, to-from+1) // where each of its bytes stands
-	for i := from; i < to; {
-		char, n := decode(ed.text[i:to])
+	for i := 0; i < len(t); {
+		char, n := decode(t[i:])
 		b.WriteString(char)
 		for range len(char) {
 			at = append(at, i)
 		}
 		i += n
 	}
-	at = append(at, to)
-	inner.text = b.String()
-	s.findSecrets(&inner, 0, len(inner.text))
-	ed.steps += to - from + inner.steps
-	for _, f := range inner.found {
-		ed.replace(at[f.from], at[f.to], f.with)
-	}
+	return b.String(), append(at, len(t))
 }
 
 // maxLayers is how often a text may be encoded: a URL that is a part of one that is a part of another.

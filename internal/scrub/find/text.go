@@ -14,9 +14,13 @@ func (s *Finder) secrets(t string) string {
 	if !ed.disguised {
 		return ed.done()
 	}
-	ed = editor{scanner: scanner{text: ed.done()}}
-	s.layer(&ed, 0, len(ed.text), undisguised)
-	return ed.done()
+	out := ed.done()
+	text, _ := decoded(out, undisguised)
+	ed = editor{scanner: scanner{text: text}}
+	if s.findSecrets(&ed, 0, len(text)); len(ed.found) == 0 {
+		return out
+	}
+	return ed.done() // without the disguise
 }
 
 // An editor replaces parts of a text, from left to right.
