@@ -77,7 +77,8 @@ var secretWords = strings.Fields(`
 	wachtwoorden toegangscode salasana adgangskode kodeord lösenord losenord passord heslo hesla hasło haslo jelszó
 	jelszo şifre sifre lozinka geslo slaptažodis parool пароль пароля пароли 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 סיסמה
 	κωδικός رمزعبور mậtkhẩu katasandi รหัสผ่าน secret secrets secretkey secretkeys clientsecret credential
-	credentials cred creds token authtok authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp totp
+	credentials cred creds token authtok authtoken authtokens accesstokens refreshtokens apitokens jwt jwts bearer otp
+	totp
 	apikey apikeys accesskey accesskeys authkey authkeys privatekey privatekeys privkey signingkey encryptionkey
 	decryptionkey validationkey masterkey accountkey sharedkey sharedaccesskey sharedaccesssignature presharedkey psk
 	sshkey sshkeys licensekey licencekey activationkey productkey recoverykey storagekey sessionkey securitykey
