@@ -150,20 +150,21 @@ var triggersAt, triggersAfter, triggersBefore = func() (at, after, before [256]u
 
 // findSecrets replaces the secrets that begin in ed.text[from:to].
 func (s *Finder) findSecrets(ed *editor, from, to int) {
-	t, prev := ed.text[:to], byte('\n')
-	if from > 0 {
-		prev = t[from-1]
-	}
+	t := ed.text[:to]
 	for i := from; i < len(t); {
-		c, next := t[i], byte(0)
-		if i+1 < len(t) {
-			next = t[i+1]
+		prev := byte('\n')
+		if i > 0 {
+			prev = t[i-1]
 		}
-		hits := triggersAt[c] & triggersAfter[prev] & triggersBefore[next]
-		if hits == 0 {
-			i, prev = i+1, c
-			continue
+		hits, c := uint64(0), t[i]
+		for next := byte(0); hits == 0 && i < len(t); i++ {
+			if next = 0; i+1 < len(t) {
+				next = t[i+1]
+			}
+			hits = triggersAt[c] & triggersAfter[prev] & triggersBefore[next]
+			prev, c = c, next
 		}
+		i--
 		end := 0
 		for ; hits != 0 && end == 0; hits &= hits - 1 {
 			if hits&(1<<onWord-1) == 0 { // most: it saves a call
@@ -173,6 +174,5 @@ func (s *Finder) findSecrets(ed *editor, from, to int) {
 			end = s.found(bits.TrailingZeros64(hits), ed, i)
 		}
 		i = max(end, i+1)
-		prev = ed.text[i-1]
 	}
 }
