@@ -191,12 +191,7 @@ func (d *Store) Put(r *store.Record) (*store.Entry, error) {
 	p.e = r.NewEntry()
 	p.record, p.sum = appendRecord(p.record[:0], r, p.e.EventID)
 	p.urgent = r.Urgent && !d.isReported(p.e.EventID)
-	late := func() { // the caller keeps it elsewhere
-		if p.err == nil {
-			_ = d.done(p.e)
-		}
-	}
-	if err := d.writes.do(func() { d.put(p) }, late, false); err != nil {
+	if err := d.writes.do(func() { d.put(p) }, false); err != nil {
 		return nil, err // p isn't ours any more
 	}
 	e, b, err := p.e, p.batch, p.err
@@ -231,6 +226,10 @@ func (d *Store) put(p *putting) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if p.err = d.write(p); p.err != nil {
+		return
+	}
+	if !d.writes.made() { // the caller keeps it elsewhere
+		_ = d.done(p.e)
 		return
 	}
 	if b := d.syncSoon(p.urgent); p.urgent {
@@ -321,7 +320,7 @@ func (d *Store) Answers() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.tellNow()
-	}, nil, false), store.ErrHangs)
+	}, false), store.ErrHangs)
 }
 
 // part says which of the active segments a category's records go to. Errors have one of their own: a server may limit
@@ -423,7 +422,7 @@ func (d *Store) open(s *segment) (File, error) {
 func (d *Store) Payload(e *store.Entry, buf []byte) ([]byte, error) {
 	var payload []byte
 	var err error
-	if hangs := d.reads.do(func() { payload, err = d.payload(e, buf) }, nil, false); hangs != nil {
+	if hangs := d.reads.do(func() { payload, err = d.payload(e, buf) }, false); hangs != nil {
 		return nil, hangs
 	}
 	return payload, err
@@ -457,20 +456,23 @@ func (d *Store) payload(e *store.Entry, buf []byte) ([]byte, error) {
 // from the next process; for this one it is done.
 func (d *Store) Done(e *store.Entry) error {
 	var err error
-	if hangs := d.writes.do(func() { err = d.done(e) }, nil, false); hangs != nil {
+	hangs := d.writes.do(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if err = errClosed; !d.closed {
+			err = d.done(e)
+		}
+	}, false)
+	if hangs != nil {
 		return hangs
 	}
 	return err
 }
 
+// done is Done, with mu held.
 func (d *Store) done(e *store.Entry) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	s := segmentOf(e)
-	switch {
-	case d.closed:
-		return errClosed
-	case e.Where.Done:
+	if e.Where.Done {
 		return nil
 	}
 	e.Where.Done = true

@@ -50,9 +50,9 @@ type hand struct {
 // A call is one piece of work for a hand.
 type call struct {
 	do   func()
-	late func()        // made after do, if nobody waits any more
 	keep bool          // made even if nobody waits for it any more
 	done chan struct{} // of capacity 1: made, or given up
+	made bool          // as good as: who waits is told so
 	left bool          // nobody waits
 	err  error
 }
@@ -65,10 +65,10 @@ func newHand(limit time.Duration, mayHang func() bool) *hand {
 	return h
 }
 
-// do makes a call and waits for it. With store.ErrHangs it may be under way still: late is called after it, and what it
+// do makes a call and waits for it. With store.ErrHangs it may be under way still: it finds out by made, and what it
 // reads and writes must be its own. Unless it keeps, a call that had not begun by then isn't made.
-func (h *hand) do(f, late func(), keep bool) error {
-	c, err := h.start(f, late, keep)
+func (h *hand) do(f func(), keep bool) error {
+	c, err := h.start(f, keep)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (h *hand) do(f, late func(), keep bool) error {
 }
 
 // start has a call made after those that were started before. The caller must wait for it, and can do other work first.
-func (h *hand) start(f, late func(), keep bool) (*call, error) {
+func (h *hand) start(f func(), keep bool) (*call, error) {
 	h.mu.Lock()
 	switch {
 	case h.closed:
@@ -97,13 +97,13 @@ func (h *hand) start(f, late func(), keep bool) (*call, error) {
 		h.mu.Lock()
 		if h.closed || h.hung {
 			h.mu.Unlock()
-			return h.start(f, late, keep)
+			return h.start(f, keep)
 		}
 	}
 	n := len(h.spare) - 1
 	c := h.spare[n]
 	h.spare = h.spare[:n]
-	c.do, c.late, c.keep, c.left, c.err = f, late, keep, false, nil
+	c.do, c.keep, c.made, c.left, c.err = f, keep, false, false, nil
 	h.queue = append(h.queue, c)
 	h.mu.Unlock()
 	select {
@@ -213,13 +213,16 @@ func (h *hand) makeOne() {
 	h.active = nil
 	if !c.left {
 		c.done <- struct{}{}
-		return
 	}
-	if c.late != nil {
-		h.mu.Unlock()
-		c.late()
-		h.mu.Lock()
-	}
+}
+
+// made is for the call that is being made. It reports whether somebody waits for it still, who from here on is told that
+// it was made, however long the rest of it takes.
+func (h *hand) made() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.active.made = !h.active.left
+	return h.active.made
 }
 
 // expire ends a round that takes too long for those who wait.
@@ -255,7 +258,7 @@ func (h *hand) expire() {
 func (h *hand) giveUp(err error) {
 	kept := h.queue[:0:0]
 	waiting := h.queue
-	if h.active != nil {
+	if h.active != nil && !h.active.made {
 		waiting = append([]*call{h.active}, waiting...)
 	}
 	for _, c := range waiting {

@@ -2,6 +2,8 @@ package disk
 
 import (
 	"errors"
+	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -13,7 +15,7 @@ func TestOneTimerForAllRounds(t *testing.T) {
 	h := newHand(time.Hour, osSystem{}.MayHang)
 	var due time.Time
 	for i := range 10 {
-		must(t, h.do(func() {}, nil, false))
+		must(t, h.do(func() {}, false))
 		if i == 0 {
 			due = h.due
 		}
@@ -31,7 +33,7 @@ func TestOneTimerForAllRounds(t *testing.T) {
 func TestTimerOfAnEarlierRound(t *testing.T) {
 	h := newHand(time.Hour, osSystem{}.MayHang)
 	defer h.close()
-	must(t, h.do(func() {}, nil, false))
+	must(t, h.do(func() {}, false))
 	h.expire()
 	if h.armed {
 		t.Error("it goes on while nothing happens")
@@ -41,7 +43,7 @@ func TestTimerOfAnEarlierRound(t *testing.T) {
 		h.began = h.began.Add(-time.Hour / 2)
 		h.mu.Unlock()
 		h.expire()
-	}, nil, false)
+	}, false)
 	if left := time.Until(h.due); err != nil || !h.armed || left < time.Hour/2-time.Minute || left > time.Hour/2 {
 		t.Errorf("error %v, armed %v, %v left", err, h.armed, left)
 	}
@@ -70,7 +72,7 @@ func TestBusyMachine(t *testing.T) {
 					h.mu.Unlock()
 					h.expire()
 				}
-			}, nil, false)
+			}, false)
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
@@ -86,7 +88,7 @@ func TestEndIsWaitedFor(t *testing.T) {
 	defer func() { _ = d.Close() }()
 	slot := d.Journal().Begin(Task{Type: "a"})
 	busy := make(chan struct{})
-	before, err := d.writes.start(func() { <-busy }, nil, false)
+	before, err := d.writes.start(func() { <-busy }, false)
 	must(t, err)
 	ending := slot.End()
 	if _, tasks := noted(t, d); len(tasks) != 1 {
@@ -100,4 +102,63 @@ func TestEndIsWaitedFor(t *testing.T) {
 	must(t, d.writes.wait(before))
 	Ending{}.Wait()
 	Slot{}.End().Wait()
+}
+
+// A freezer is the real system, whose writes to segments wait for thaw, if there is one.
+type freezer struct {
+	System
+	thaw chan struct{}
+}
+
+func (*freezer) MayHang() bool { return true }
+
+func (s *freezer) Open(path string, flag int) (File, error) {
+	f, err := s.System.Open(path, flag)
+	if _, kind := parseName(filepath.Base(path)); kind != kindSegment || err != nil {
+		return f, err
+	}
+	return frozen{f, s}, nil
+}
+
+type frozen struct {
+	File
+	s *freezer
+}
+
+func (f frozen) WriteAt(b []byte, off int64) (int, error) {
+	<-f.s.thaw
+	return f.File.WriteAt(b, off)
+}
+
+// TestPutLeftWhileItHangs: a record that the disk takes after its caller was told that it hangs is done before anything
+// else happens, a Close that has begun included. The caller keeps it elsewhere, and it would be sent twice.
+func TestPutLeftWhileItHangs(t *testing.T) {
+	t.Parallel()
+	dir, sys := t.TempDir(), &freezer{System: osSystem{}, thaw: make(chan struct{})}
+	d, err := Open(Config{Patience: time.Millisecond, Dir: dir, DSN: "http://key@127.0.0.1/1", System: sys})
+	must(t, err)
+	if _, err := d.Put(testRecord(0, 100)); !errors.Is(err, store.ErrHangs) {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() { closed <- d.Close() }()
+	d.writes.mu.Lock() // what becomes of the record isn't decided yet
+	close(sys.thaw)
+	for range 10_000 {
+		runtime.Gosched()
+		if d.mu.TryLock() {
+			if d.closed {
+				t.Error("Close goes on before that is decided")
+			}
+			d.mu.Unlock()
+		}
+	}
+	d.writes.mu.Unlock()
+	must(t, <-closed)
+	next, err := openTestDisk(dir)
+	must(t, err)
+	defer func() { _ = next.Close() }()
+	if entries, err := adopted(next); err != nil || len(entries) > 0 {
+		t.Errorf("%d records wait, %v", len(entries), err)
+	}
 }

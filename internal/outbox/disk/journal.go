@@ -149,7 +149,7 @@ type noting struct {
 	part    []byte
 	slot    Slot
 
-	begin, undo, end func() // methods of its own
+	begin, end func() // methods of its own
 }
 
 var notings = sync.Pool{New: func() any {
@@ -160,7 +160,6 @@ var notings = sync.Pool{New: func() any {
 			n.journal.touched()
 		}
 	}
-	n.undo = func() { n.journal.end(n.slot) }
 	n.end = func() {
 		if n.journal.end(n.slot) {
 			n.journal.touched()
@@ -187,7 +186,7 @@ func (j *Journal) Begin(t Task) Slot {
 	}
 	n := notings.Get().(*noting)
 	n.journal, n.task, n.slot = j, t, Slot{}
-	if j.hand.do(n.begin, n.undo, false) != nil {
+	if j.hand.do(n.begin, false) != nil {
 		return Slot{} // and none in the file either, once the disk answers; n is the hand's until then
 	}
 	slot := n.slot
@@ -208,6 +207,10 @@ func (j *Journal) begin(part []byte) Slot {
 	index := j.free[len(j.free)-1]
 	j.sequence++
 	if _, err := j.file.WriteAt(seal(part, j.sequence), int64(index)*slotSize); err != nil {
+		return Slot{}
+	}
+	if !j.hand.made() {
+		_, _ = j.file.WriteAt(nothing[:], int64(index)*slotSize)
 		return Slot{}
 	}
 	j.free = j.free[:len(j.free)-1]
@@ -231,7 +234,7 @@ func (s Slot) End() Ending {
 	}
 	n := notings.Get().(*noting)
 	n.journal, n.slot = s.journal, s
-	c, err := s.journal.hand.start(n.end, nil, true)
+	c, err := s.journal.hand.start(n.end, true)
 	if err != nil {
 		return Ending{}
 	}
@@ -273,7 +276,7 @@ func (j *Journal) clear(index int) {
 // EndAll ends all tasks.
 func (j *Journal) EndAll() {
 	if j != nil {
-		_ = j.hand.do(j.endAll, nil, true)
+		_ = j.hand.do(j.endAll, true)
 	}
 }
 
@@ -297,7 +300,7 @@ func (j *Journal) endAll() {
 // more.
 func (s Slot) Note(n Note) {
 	if s.journal != nil {
-		_ = s.journal.hand.do(func() { s.note(n) }, nil, false)
+		_ = s.journal.hand.do(func() { s.note(n) }, false)
 	}
 }
 

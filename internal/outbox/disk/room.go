@@ -117,7 +117,7 @@ func (d *Store) Recount() {
 		if since := time.Since(d.peers.at); since < 0 || since >= recountEvery {
 			d.recount()
 		}
-	}, nil, false)
+	}, false)
 }
 
 // recount adds up what other processes hold. Those that don't tell are taken to hold what their files do. mu is held.
