@@ -93,7 +93,7 @@ func (s *Finder) inRole(ed *editor, role wordKind, i, k int, rule *valueRule, en
 		return s.pair(ed, i), false
 	case kindPair:
 		return s.pair(ed, i), false
-	case kindSignature: // of an Azure URL
+	case kindSignature: // of a signed URL
 		return 0, inQuery && len(t)-k >= minSignature
 	case kindPIN:
 		from := ed.skipBlanks(k)

@@ -16,6 +16,34 @@ func (s *Finder) layer(ed *editor, from, to int, decode func(string) (string, in
 	}
 }
 
+// escapedLines returns t without the secrets in lines that begin behind an escape, as JSON and %q write them: what
+// stands in "\nToken=…" is no name nToken.
+func (s *Finder) escapedLines(t string) string {
+	ed := editor{scanner: scanner{text: t}}
+	for from := nextEscape(t, 0); from < len(t); {
+		from += len(`\n`)
+		end := nextEscape(t, from)
+		line := editor{scanner: scanner{text: strings.TrimRight(t[from:end], `\`)}}
+		s.findSecrets(&line, 0, len(line.text))
+		for _, f := range line.found {
+			ed.replace(from+f.from, from+f.to, f.with)
+		}
+		from = end
+	}
+	return ed.done()
+}
+
+// nextEscape returns where the next line break or tab is, from k on, that is written as an escape; the end of t if there
+// is none.
+func nextEscape(t string, k int) int {
+	for ; k+1 < len(t); k++ {
+		if t[k] == '\\' && strings.IndexByte("nrt", t[k+1]) >= 0 {
+			return k
+		}
+	}
+	return len(t)
+}
+
 // decoded returns what t says under an encoding, and where in t each of its bytes stands. decode returns what stands at
 // the beginning of a text, and how many bytes it takes there.
 func decoded(t string, decode func(string) (string, int)) (text string, at []int) {

@@ -129,7 +129,7 @@ var sessionParts = setOf("id ids key token cookie secret hash data")
 
 // otherWords are names, or parts of them, that only their neighbours or their role make those of secrets.
 var otherWords = map[wordKind][]string{
-	kindPass: {"pass"}, kindSession: {"session"}, kindPair: {"name"}, kindSignature: {"sig"},
+	kindPass: {"pass"}, kindSession: {"session"}, kindPair: {"name"}, kindSignature: {"sig", "signature"},
 	kindPIN: {"pin", "puk", "tan"}, kindLines: {"private-lines"},
 	kindLogin: {"login", "logon", "anmeldung", "zugang", "account", "konto", "user"},
 	kindTail: {

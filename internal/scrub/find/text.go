@@ -11,10 +11,13 @@ import "strings"
 func (s *Finder) secrets(t string) string {
 	ed := editor{scanner: scanner{text: t}}
 	s.findSecrets(&ed, 0, len(t))
-	if !ed.disguised {
-		return ed.done()
-	}
 	out := ed.done()
+	if ed.escaped {
+		out = s.escapedLines(out)
+	}
+	if !ed.disguised {
+		return out
+	}
 	text, _ := decoded(out, undisguised)
 	ed = editor{scanner: scanner{text: text}}
 	if s.findSecrets(&ed, 0, len(text)); len(ed.found) == 0 {
@@ -38,6 +41,7 @@ type editor struct {
 	commandEnd int  // where the arguments end that commandLine read
 	depth      int  // how many layers there are around this one
 	disguised  bool // the text has bytes that may hide a secret, see undisguised
+	escaped    bool // the text has line breaks or tabs as \n and the like
 }
 
 // A finding is a part of a text, and what is to stand in its place.

@@ -105,7 +105,8 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		}
 		return s.word(ed, i+len("%3D"))
 	case onEscape:
-		return s.word(ed, i+2)
+		ed.escaped = true
+		return s.word(ed, i+len(`\n`))
 	case onStar:
 		return ed.papSecret(i)
 	case onPassword, onPass, onKey:
