@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
@@ -95,7 +96,7 @@ func (o *Outbox) In(dir string) bool {
 	if o.cfg.Dir == "" || err != nil {
 		return false
 	}
-	other, err := os.Stat(dir)
+	other, err := os.Stat(filepath.Clean(dir))
 	return err == nil && os.SameFile(ours, other)
 }
 
