@@ -214,7 +214,7 @@ func TestCheckInStays(t *testing.T) {
 	}
 }
 
-// TestCheckInOfGoexit: a scheduled run that ends its goroutine has failed. What becomes of a job is its engine's to say.
+// TestCheckInOfGoexit: a scheduled run that ends its goroutine has failed. The end of a job is for its engine to say.
 func TestCheckInOfGoexit(t *testing.T) {
 	for want, job := range map[string]*sentryconfig.Job{"in_progress error": nil, "in_progress": jobOf(1, 3)} {
 		client, server := newClient(t, sentryconfig.Options{})
