@@ -1,6 +1,7 @@
 package sentryconfig_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -376,6 +377,27 @@ func TestUnusableDisk(t *testing.T) {
 	}
 	if err := sentryconfig.ReadStats().LastError; err == nil {
 		t.Error("LastError is nil")
+	}
+}
+
+// The folder is the same under a name that Init cleans, and the system can't resolve.
+func TestUncleanOutboxDir(t *testing.T) {
+	dir := t.TempDir() + "/missing/../outbox"
+	client, server := newClient(t, sentryconfig.Options{OutboxDir: dir})
+	server.Respond(offline)
+	if client.CaptureTaskFailure(context.Background(), "print", "out of paper", nil, nil) == "" {
+		t.Fatal("not captured")
+	}
+	var tarred bytes.Buffer
+	err := sentryconfig.ExportOutbox(dir, &tarred)
+	if err != nil || !bytes.Contains(tarred.Bytes(), []byte("out of paper")) {
+		t.Errorf("exported %d bytes without the event: %v", tarred.Len(), err)
+	}
+	client.SetEnabled(false)
+	for end := time.Now().Add(time.Minute); client.Stats().Pending > 0; { // until it isn't being sent
+		if err := sentryconfig.PurgeOutbox(dir); time.Now().After(end) {
+			t.Fatalf("%v; %+v", err, client.Stats())
+		}
 	}
 }
 

@@ -175,6 +175,15 @@ func (t *TaskSpan) settle(outcome string, checkIn sentry.CheckInStatus, status s
 // succeeded notes that nothing went wrong.
 func (t *TaskSpan) succeeded() { t.settle("ok", sentry.CheckInStatusOK, sentry.SpanStatusUndefined) }
 
+// aborted notes that the task ended without a result. What becomes of a job then is for its engine to say; of a
+// scheduled run nobody else tells.
+func (t *TaskSpan) aborted() {
+	t.imply(sentry.SpanStatusAborted)
+	if t != nil && t.attempt != nil && t.attempt.job == nil {
+		t.settle("", sentry.CheckInStatusError, sentry.SpanStatusUndefined)
+	}
+}
+
 // handBack notes that the attempt was cancelled: by nobody who has decided what becomes of the job. The engine may
 // still do so, see overdue.
 func (t *TaskSpan) handBack() {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -210,6 +211,26 @@ func TestCheckInStays(t *testing.T) {
 	server.RequireNoEvents()
 	if tx := transactions(t, server, 1)[0]; status(tx) != "cancelled" || dataOf(tx)["task.outcome"] != "cancelled" {
 		t.Errorf("status %s, data %v", status(tx), dataOf(tx))
+	}
+}
+
+// TestCheckInOfGoexit: a scheduled run that ends its goroutine has failed. The end of a job is for its engine to say.
+func TestCheckInOfGoexit(t *testing.T) {
+	for want, job := range map[string]*sentryconfig.Job{"in_progress error": nil, "in_progress": jobOf(1, 3)} {
+		client, server := newClient(t, sentryconfig.Options{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "send", Job: job, Monitor: hourly},
+				func(context.Context) error {
+					runtime.Goexit()
+					return nil
+				})
+		})
+		wg.Wait()
+		flushClient(t, client)
+		if got := checkInStatuses(server); got != want {
+			t.Errorf("check-ins %q, want %q", got, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"math"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -22,10 +23,14 @@ func toldID(id sentry.EventID) sentry.EventID {
 
 // holdBack reports whether e is over the limit and held back.
 func (c *Client) holdBack(e *sentry.Event, p *policy) bool {
-	if p.maxPerMinute == 0 {
-		return false
+	limit := p.maxPerMinute
+	if limit == 0 {
+		if c.noise.Total() == 0 {
+			return false
+		}
+		limit = math.MaxInt // since a Reconfigure: what was held back before it is still to be reported
 	}
-	d := c.noise.Count(e, p.maxPerMinute, p.pii, c.clock.Now())
+	d := c.noise.Count(e, limit, p.pii, c.clock.Now())
 	c.discardHeld(d.Unsent)
 	if d.Sooner {
 		c.keeper.Kick()

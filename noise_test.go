@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -155,6 +156,31 @@ func TestHeldBackOnce(t *testing.T) {
 			t.Errorf("event of %s", e.Tag("task_type"))
 		}
 	}
+}
+
+// The next event that passes has the number also when the limit is gone by then.
+func TestHeldBackIsToldWithoutALimit(t *testing.T) {
+	inBubble(t, limited(1), func(t *testing.T, client *sentryconfig.Client, server *sentrytest.Server) {
+		capture := func(taskType string) { client.CaptureTaskFailure(t.Context(), taskType, "full", nil, nil) }
+		for range 4 {
+			capture("backup")
+		}
+		opts := limited(0)
+		opts.DSN = server.DSN()
+		if err := client.Reconfigure(opts); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			capture("backup")
+			capture("scan")
+		}
+		client.Close(time.Minute)
+		tags := heldBack(server.Events())
+		slices.Sort(tags) // requests overtake each other
+		if want := []string{"", "", "", "", "", "", "3"}; !slices.Equal(tags, want) {
+			t.Errorf("held back: %q, want %q", tags, want)
+		}
+	})
 }
 
 // What is held back has no more personal data, and isn't sent at all, once the user has withdrawn it.

@@ -115,7 +115,7 @@ func (c *Client) RunTask(ctx context.Context, task Task, run func(context.Contex
 	returned := false
 	defer func() {
 		if !returned { // runtime.Goexit, or a panic that goes on to the engine and has ended the task
-			span.imply(sentry.SpanStatusAborted)
+			span.aborted()
 		}
 		span.finish()
 	}()

@@ -294,7 +294,8 @@ func (t *TaskSpan) asParent() map[string]any {
 // none reports whether t is no task that was begun: nil, or the zero TaskSpan.
 func (t *TaskSpan) none() bool { return t == nil || t.client == nil }
 
-// SetTag sets a tag of the task's span and of all events of the task.
+// SetTag sets a tag of the task's span and of all later events of the task. An interrupted task's event has only those
+// of Task.Tags.
 func (t *TaskSpan) SetTag(key, value string) {
 	if t.none() || key == "" {
 		return

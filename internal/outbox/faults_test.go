@@ -317,6 +317,46 @@ func TestDiskComesBack(t *testing.T) {
 	}
 }
 
+// TestMovedBytes: what moved from memory, where several envelopes share a part, to the disk counts as it does there.
+func TestMovedBytes(t *testing.T) {
+	dir := t.TempDir()
+	s := &faultySystem{System: disk.OS(), many: true, from: 1}
+	server := &sink{}
+	server.respond(status(http.StatusServiceUnavailable))
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1",
+				MaxBytes: 1 << 20, System: s})
+		}
+		c.Client = &http.Client{Transport: memoryTransport(server)}
+		c.timing.diskRetry, c.timing.diskIdle = time.Millisecond, 5*time.Millisecond
+	})
+	shared := []byte(strings.Repeat("what all events of a moment say ", 20))
+	for i := range 5 {
+		r := testRecord(i, 10)
+		r.Payload, r.Shared = append(r.Payload, shared...), shared
+		if !o.Put(r) {
+			t.Error("Put: false")
+		}
+	}
+	s.heal()
+	eventually(t, "what waits in memory is moved to disk", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.main != nil && !o.overflowWaits() && len(o.queue.flying) == 0
+	})
+	if got, want := o.Stats().PendingBytes, o.main.Bytes(); got != want {
+		t.Errorf("PendingBytes is %d, want %d as on disk", got, want)
+	}
+	server.respond(nil)
+	if !o.Flush(within(time.Minute)) {
+		t.Error("Flush: false")
+	}
+	if got := o.Stats().PendingBytes; got != 0 {
+		t.Errorf("PendingBytes is %d when nothing waits", got)
+	}
+}
+
 // TestDiskThatWorksAtTheEnd has a disk that can't be opened work again just before Close: what waited in memory is
 // there for the next process.
 func TestDiskThatWorksAtTheEnd(t *testing.T) {

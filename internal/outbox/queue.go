@@ -143,6 +143,14 @@ func (q *queue) putBack(it *item) {
 	q.fifo(it).insert(it)
 }
 
+// replace puts an item that was in flight into its lane, with the entry of another store. Stores differ in what they
+// count as its size.
+func (q *queue) replace(it *item, e *Entry) {
+	q.bytes += e.Size - it.entry.Size
+	it.entry = e
+	q.fifo(it).insert(it)
+}
+
 // delay puts an item in flight aside until it.retry.
 func (q *queue) delay(it *item) {
 	q.unfly(it)

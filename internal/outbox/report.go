@@ -9,8 +9,8 @@ import (
 
 // The reasons for which an outbox drops, as client reports name them.
 const (
-	reasonQueueOverflow = "queue_overflow"     // no room in memory
-	reasonCacheOverflow = "cache_overflow"     // no room on disk, or too old
+	reasonQueueOverflow = "queue_overflow"     // no room in memory, or too old there
+	reasonCacheOverflow = "cache_overflow"     // no room on disk, or too old there
 	reasonLimited       = "ratelimit_backoff"  // the server limits it for long
 	reasonSendError     = "send_error"         // the server refused it
 	reasonDamaged       = "internal_sdk_error" // the store can't read it any more

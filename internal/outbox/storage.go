@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/store"
@@ -95,7 +96,7 @@ func (o *Outbox) In(dir string) bool {
 	if o.cfg.Dir == "" || err != nil {
 		return false
 	}
-	other, err := os.Stat(dir)
+	other, err := os.Stat(filepath.Clean(dir))
 	return err == nil && os.SameFile(ours, other)
 }
 
@@ -212,7 +213,7 @@ func (o *Outbox) move(main Store) bool {
 	var moved *Entry
 	if err == nil {
 		r := recordOf(it.entry, payload)
-		if excess := main.Bytes() + it.entry.Size - o.cfg.MaxBytes; excess > 0 {
+		if excess := main.Bytes() + int64(len(payload)) - o.cfg.MaxBytes; excess > 0 {
 			o.mu.Lock()
 			o.evict(main, excess)
 			o.unlockQuietly()
@@ -229,8 +230,8 @@ func (o *Outbox) move(main Store) bool {
 	o.diskWorks()
 	o.done = append(o.done, &item{entry: it.entry, store: it.store})
 	o.queue.unfly(it)
-	it.entry, it.store, it.lane = moved, main, laneLive
-	o.queue.fifo(it).insert(it)
+	it.store, it.lane = main, laneLive
+	o.queue.replace(it, moved)
 	if moved.PII && !o.cfg.PII { // since it was taken
 		o.withhold()
 	}

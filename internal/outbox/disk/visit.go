@@ -12,6 +12,7 @@ func dsnFolders(sys System, dir string) (folders []string, err error) {
 	if dir == "" { // it would be taken for one in which nothing waits
 		return nil, errors.New("outbox: the name of the folder is empty; want that of Options.OutboxDir")
 	}
+	dir = filepath.Clean(dir) // as for Options.OutboxDir: in "a/../outbox" there may be no a
 	entries, err := sys.ReadFolder(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
