@@ -45,7 +45,7 @@ var (
 	}
 )
 
-// isText reports whether an attachment says that it is a text. Where neither its type nor its name says anything, as with
+// isText reports whether an attachment says that it is a text. Where neither its type nor its name does, as with
 // "output" and "app.log.1", its content decides.
 func isText(a *sentry.Attachment) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(a.ContentType), ";")
