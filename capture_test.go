@@ -22,7 +22,7 @@ func TestExceptionEvent(t *testing.T) {
 	err = fmt.Errorf("read settings: %w", err)
 	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "disk_check", 2, 5, map[string]any{"drive": "C"})
 	id := sentryconfig.CaptureTaskException(ctx, err, "", nil, map[string]any{
-		"report": map[string]any{"lines": 3, "type": "os"}, "os": "mine", "n": 7, "nothing": nil,
+		"report": map[string]any{"lines": 3, "type": "os"}, "os": "mine", "n": 7, "nothing": nil, "type": "os",
 	})
 	span.Finish()
 	e := one(t, server)
@@ -58,6 +58,9 @@ func TestExceptionEvent(t *testing.T) {
 	}
 	if got := fmt.Sprint(e.Contexts["extra_os"]); got != "map[value:mine]" {
 		t.Errorf("context extra_os = %s", got)
+	}
+	if got := fmt.Sprint(e.Contexts["type_"]); got != "map[value:os]" || e.Contexts["type"] != nil {
+		t.Errorf("context type_ = %s", got)
 	}
 	if got := fmt.Sprint(e.Contexts["n"]); got != "map[value:7]" {
 		t.Errorf("context n = %s", got)

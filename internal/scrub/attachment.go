@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/getsentry/sentry-go"
 )
@@ -44,7 +45,8 @@ var (
 	}
 )
 
-// isText reports whether an attachment says that it is a text.
+// isText reports whether an attachment says that it is a text. Where neither its type nor its name does, as with
+// "output" and "app.log.1", its content decides.
 func isText(a *sentry.Attachment) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(a.ContentType), ";")
 	kind = strings.TrimSpace(kind)
@@ -52,7 +54,8 @@ func isText(a *sentry.Attachment) bool {
 	case strings.HasPrefix(kind, "text/"):
 		return true
 	case kind == "" || kind == "application/octet-stream":
-		return textFiles[strings.ToLower(path.Ext(strings.ReplaceAll(a.Filename, `\`, "/")))]
+		ext := strings.ToLower(path.Ext(strings.ReplaceAll(a.Filename, `\`, "/")))
+		return textFiles[ext] || strings.Trim(ext, ".0123456789") == "" && looksLikeText(a.Payload)
 	}
 	_, sub, _ := strings.Cut(kind, "/")
 	if plus := strings.LastIndexByte(sub, '+'); plus >= 0 {
@@ -64,6 +67,13 @@ func isText(a *sentry.Attachment) bool {
 		}
 	}
 	return false
+}
+
+// looksLikeText reports whether payload is text in UTF-8, perhaps with the colours of a terminal.
+func looksLikeText(payload []byte) bool {
+	return utf8.Valid(payload) && !bytes.ContainsFunc(payload, func(r rune) bool {
+		return r < ' ' && !strings.ContainsRune("\t\n\f\r\x1b", r)
+	})
 }
 
 // decoded returns the text in payload, which may be in UTF-16 with its mark.

@@ -39,7 +39,11 @@ func TestAttachments(t *testing.T) {
 		{"big-endian", "a.txt", "", wide("big"), clean},
 		{"an image by its type", "a.txt", "image/png", text, ""},
 		{"an archive", "a.zip", "", text, ""},
-		{"no name and no type", "", "", text, ""},
+		{"no name and no type", "", "", text, clean},
+		{"no extension", "output", "application/octet-stream", text, clean},
+		{"a rotated log", "app.log.1", "", "\x1b[1m" + text, "\x1b[1m" + clean},
+		{"no extension, binary", "output", "", "\x00" + text, ""},
+		{"no extension, no UTF-8", "output", "", "\xff" + text, ""},
 		{"clean text", "a.txt", "", "nothing\xff\x00 to hide", ""},
 		{"empty", "a.txt", "", "", ""},
 	} {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -80,7 +81,8 @@ func environmentOfPath(exe string) string {
 // CheckEnvironment returns an error for a name that Sentry rejects. The empty name, which means no choice, passes.
 func CheckEnvironment(name string) error {
 	if utf8.RuneCountInString(name) > maxEnvironmentLength || !utf8.ValidString(name) ||
-		strings.ContainsAny(name, "/\\ \t\r\n") || name == "None" {
+		strings.ContainsAny(name, "/\\ ") || strings.ContainsFunc(name, unicode.IsControl) ||
+		strings.EqualFold(name, "None") {
 		return fmt.Errorf("sentryconfig: environment %q: Sentry wants at most %d characters, no slash, no space, "+
 			"no line break, and not \"None\"; set Options.Environment, $AUTOSERVICE_ENV or $SENTRY_ENVIRONMENT",
 			name, maxEnvironmentLength)

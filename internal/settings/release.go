@@ -52,7 +52,7 @@ const maxReleaseLength = 200
 func CheckRelease(release string) error {
 	if release == "" || utf8.RuneCountInString(release) > maxReleaseLength ||
 		strings.ContainsAny(release, "/\\\n\r\t") || strings.TrimSpace(release) != release ||
-		release == "." || release == ".." || release == "latest" {
+		release == "." || release == ".." || strings.EqualFold(release, "latest") {
 		return fmt.Errorf("sentryconfig: release %q: Sentry wants at most %d characters, no slash, no line break, "+
 			"no space at its ends, and not \"latest\"", release, maxReleaseLength)
 	}

@@ -39,12 +39,14 @@ func AddExtra(e *sentry.Event, extra map[string]any) {
 const maxContextName = 140
 
 // extraContext returns name and content of the context for one key of extra. The key type is reserved inside a context:
-// Sentry would parse a context with the type "os" as an operating system.
+// Sentry would parse a context with the type "os" as an operating system. A context gets no such name either.
 func extraContext(key string, value any) (string, sentry.Context) {
 	name := strings.TrimSpace(safe.CutText(key, maxContextName))
 	switch {
 	case name == "":
 		name = "extra_"
+	case name == "type":
+		name = "type_"
 	case protocol.ReservedContext(name):
 		name = "extra_" + name
 	}

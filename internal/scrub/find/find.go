@@ -1,9 +1,10 @@
 // Package find finds secrets and personal data in texts.
 //
 // A secret is known by the name beside it (names.go says which names, assignment.go, apart.go, element.go and extent.go
-// where its value is), by the program that takes it (command.go), or by its own form (token.go, url.go, number.go), and
-// becomes [Filtered]. trigger.go and word.go say at which bytes a pattern may be, layer.go reads what is encoded once
-// more. Personal data (personal.go, identity.go) becomes ~, [dir], [host], [user] and the like.
+// where its value is) or above it (columns.go), by the program that takes it (command.go), or by its own form
+// (token.go, url.go, number.go), and becomes [Filtered]. trigger.go and word.go say at which bytes a pattern may be,
+// layer.go reads what is encoded once more. Personal data (personal.go, identity.go) becomes ~, [dir], [host], [user]
+// and the like.
 package find
 
 import "strings"
@@ -52,7 +53,7 @@ func (f *Finder) Text(t string) string {
 	if len(t) < minTextBytes {
 		return t
 	}
-	t = f.secrets(t)
+	t = f.columns(f.secrets(t))
 	if f.personal != nil {
 		t = f.personal.text(t)
 	}
