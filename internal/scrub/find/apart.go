@@ -14,6 +14,7 @@ func (s *Finder) apart(ed *editor, i int) int {
 		t[i] == '/' && weakNames[name] { // kubectl: secret/db-creds1 created
 		return 0
 	}
+	ed.headed = true
 	k := ed.skipBlanks(i + 1)
 	a := ed.argument(k)
 	inQuotes := a.from > k

@@ -53,7 +53,7 @@ func (f *Finder) Text(t string) string {
 	if len(t) < minTextBytes {
 		return t
 	}
-	t = f.columns(f.secrets(t))
+	t = f.secrets(t)
 	if f.personal != nil {
 		t = f.personal.text(t)
 	}

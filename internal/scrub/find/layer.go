@@ -16,15 +16,16 @@ func (s *Finder) layer(ed *editor, from, to int, decode func(string) (string, in
 	}
 }
 
-// escapedLines returns t without the secrets in lines that begin behind an escape, as JSON and %q write them: what
-// stands in "\nToken=…" is no name nToken.
+// escapedLines returns t without the secrets whose names begin right behind an escape, as JSON and %q write the break
+// of a line: what stands in "\nToken=…" is no name nToken.
 func (s *Finder) escapedLines(t string) string {
 	ed := editor{scanner: scanner{text: t}}
 	for from := nextEscape(t, 0); from < len(t); {
 		from += len(`\n`)
 		end := nextEscape(t, from)
 		line := editor{scanner: scanner{text: strings.TrimRight(t[from:end], `\`)}}
-		s.findSecrets(&line, 0, len(line.text))
+		name := line.span(0, min(len(line.text), maxLineName), className|classBlank|classQuote)
+		s.findSecrets(&line, 0, min(len(line.text), name+len(": ")))
 		for _, f := range line.found {
 			ed.replace(from+f.from, from+f.to, f.with)
 		}
@@ -33,15 +34,22 @@ func (s *Finder) escapedLines(t string) string {
 	return ed.done()
 }
 
-// nextEscape returns where the next line break or tab is, from k on, that is written as an escape; the end of t if there
-// is none.
+// maxLineName is how many bytes a name has at most that a line begins with, of several words perhaps.
+const maxLineName = 64
+
+// nextEscape returns where the next line break or tab is, from k on, that is written as an escape; the end of t if
+// there is none.
 func nextEscape(t string, k int) int {
-	for ; k+1 < len(t); k++ {
-		if t[k] == '\\' && strings.IndexByte("nrt", t[k+1]) >= 0 {
+	for {
+		n := strings.IndexByte(t[k:], '\\')
+		if k += n; n < 0 || k+1 == len(t) {
+			return len(t)
+		}
+		if strings.IndexByte("nrt", t[k+1]) >= 0 {
 			return k
 		}
+		k++
 	}
-	return len(t)
 }
 
 // decoded returns what t says under an encoding, and where in t each of its bytes stands. decode returns what stands at

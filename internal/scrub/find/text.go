@@ -15,6 +15,9 @@ func (s *Finder) secrets(t string) string {
 	if ed.escaped {
 		out = s.escapedLines(out)
 	}
+	if ed.headed {
+		out = s.columns(out)
+	}
 	if !ed.disguised {
 		return out
 	}
@@ -42,6 +45,7 @@ type editor struct {
 	depth      int  // how many layers there are around this one
 	disguised  bool // the text has bytes that may hide a secret, see undisguised
 	escaped    bool // the text has line breaks or tabs as \n and the like
+	headed     bool // the name of a secret may be the head of a column
 }
 
 // A finding is a part of a text, and what is to stand in its place.

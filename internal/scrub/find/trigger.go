@@ -44,6 +44,8 @@ const (
 	onKey
 	onSeparator
 	onArrow
+	onCellEnd
+	onLineEnd
 	onAngle
 	onPipe
 	onCard
@@ -71,6 +73,8 @@ var triggers = [onWord]trigger{
 	onKey:       {at: "yY", after: "eE", before: " \t"},
 	onSeparator: {at: "~|,;\t({[/", after: nameEnds + nameEndsHigh + `"'`},
 	onArrow:     {at: ">", after: "-"},
+	onCellEnd:   {at: " ", after: nameEnds, before: " |"},
+	onLineEnd:   {at: "\r\n", after: nameEnds + `"'`},
 	onAngle:     {at: "<", after: " "},
 	onPipe:      {at: "|"},
 	onCard:      {at: "23456", after: " \t\r\n\"':=([,;", before: digits},
@@ -113,6 +117,9 @@ func (s *Finder) found(pattern int, ed *editor, i int) int {
 		return s.passWord(ed, i)
 	case onSeparator, onArrow, onAngle:
 		return s.apart(ed, i)
+	case onCellEnd, onLineEnd:
+		name, _, _ := ed.nameBefore(ed.last, i)
+		ed.headed = ed.headed || s.names.secret(name)
 	case onPipe:
 		return s.piped(ed, i)
 	case onCard:
