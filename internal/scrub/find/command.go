@@ -357,7 +357,7 @@ func (x *scanner) bareArgument(k int) argument {
 			break
 		}
 	}
-	for cut := end == limit; cut && end < len(t) && !utf8.RuneStart(t[end]); {
+	for cut := end == limit; cut && k < end && end < len(t) && !utf8.RuneStart(t[end]); {
 		end--
 	}
 	x.steps += end - k

@@ -297,10 +297,11 @@ func FuzzText(f *testing.F) {
 	for _, seed := range []string{"", "password=x", jwt, pemBegin + "\n" + pemBody, `{"token":"x"}`, "/home/anyone/x", `C:\Users\Any One\x`, "http://a:b@c", "é=ü", "[host][user]", `\\\"password\\\":\\\"`, "a=b&token=", "--token x", "curl -u a:b -U 'c:d'", "bob:x1@n@e:80/@tcp(", `psexec \\pc -p "x y"`, "7z -px docker login -p x", "x /password x"} {
 		f.Add(seed, seed)
 	}
-	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`) // a name at the end of a line has no name for its value
-	f.Add("-token", "--token x")              // nor has a flag
-	f.Add(`A"pAss":\\\"`, `"`)                // a quote that fewer escapes close
-	f.Add(`7Z "00 0 0 `, `7Z 0 "000`)         // quotes of two command lines
+	f.Add(`"pAss":`, `\\\"pcssword\\\":\\\"`)         // a name at the end of a line has no name for its value
+	f.Add("-token", "--token x")                      // nor has a flag
+	f.Add("0", strings.Repeat("\xbf", 2*maxLookBack)) // a long word without a beginning of a character
+	f.Add(`A"pAss":\\\"`, `"`)                        // a quote that fewer escapes close
+	f.Add(`7Z "00 0 0 `, `7Z 0 "000`)                 // quotes of two command lines
 	scrubbers := []*Finder{New(Config{PII: true}), New(Config{Homes: []string{"/home/anyone", `C:\Users\Any One`}, Users: []string{"anyone", "José"}, Hosts: []string{"box-1.corp.example", "host"}, Dirs: []string{"/srv/work/app"}})}
 	const planted = "Pl4ntedS3cretValue0"
 	f.Fuzz(func(t *testing.T, before, after string) {
