@@ -239,7 +239,10 @@ func (n *normalizer) core(s string, i int) {
 	case lettersEnd(s, 0) == len(s):
 		n.word(i, i+len(s))
 	case digit < len(s) && says(n.in, s, i):
-		n.put(strings.ToLower(s)) // hex in one way
+		if isHex(s) {
+			s = strings.ToLower(s)
+		}
+		n.put(s)
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
 		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)

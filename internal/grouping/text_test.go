@@ -18,6 +18,8 @@ func TestText(t *testing.T) {
 		{"duration", "timeout after 1m30.5s", "timeout after <n>"},
 		{"micro", "took 3µs", "took <n>"},
 		{"negative", "status -1", "status -1"},
+		{"code of Oracle", "ORA-00942: no table", "ORA-00942: no table"},
+		{"hex in capitals", "code 0X8007000E", "code 0x8007000e"},
 		{"in a word", "worker7 failed", "worker<n> failed"},
 		{"version", "want v1.2.3, have v2", "want <n>, have <n>"},
 		{"size", "512MiB free", "<n> free"},
