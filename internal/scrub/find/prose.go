@@ -79,7 +79,7 @@ func isReference(word string) bool {
 	switch word[0] {
 	case '*', '&': // a type of C's or Go's
 		kind, _, _ := strings.Cut(word[1:], "{")
-		return isIdentifier(kind)
+		return isIdentifier(kind) && !strings.ContainsAny(kind, digits)
 	case '#': // a colour
 		return (len(word) == len("#fff") || len(word) == len("#ffffff")) && only(word[1:], classHex)
 	case '$':

@@ -36,6 +36,8 @@ func TestTextSecrets(t *testing.T) {
 		{"url query", "GET https://x.example/a?id=7&access_token=abcdef&page=2: EOF", "GET https://x.example/a?id=7&access_token=[Filtered]&page=2: EOF"},
 		{"url query last", `"https://x.example/a?token=abc"`, `"https://x.example/a?token=[Filtered]"`},
 		{"url fragment", "https://x.example/#access_token=abc&token_type=bearer", "https://x.example/#access_token=[Filtered]&token_type=bearer"},
+		{"a sign before it", "password=*Sommer2024 pwd=&hunter2", "password=[Filtered] pwd=[Filtered]"},
+		{"a type", "PrivateKey *ecdsa.PrivateKey, password: *string", "PrivateKey *ecdsa.PrivateKey, password: *string"},
 		{"signed URL", "https://h/b/a?Expires=1709456061&Signature=Sommer2024!", "https://h/b/a?Expires=1709456061&Signature=[Filtered]"},
 		{"names behind an escape", `x\nPrivateKey = hunter2\n`, `x\nPrivateKey = [Filtered]\n`},
 		{"of a tab", `{"log":"a\tapi_key: hunter2"}`, `{"log":"a\tapi_key: [Filtered]"}`},
