@@ -92,9 +92,11 @@ func (d *Store) lockAlone(f File, path string) error {
 	if err != nil {
 		return err
 	}
-	ok, err = again.TryLock()
-	_ = again.Close()
-	if ok && err == nil {
+	defer func() { _ = again.Close() }()
+	if !sameFile(f.Stat, again.Stat) { // two adopters: one has removed f, the other has made the next
+		return errLocked
+	}
+	if ok, err = again.TryLock(); ok && err == nil {
 		return fmt.Errorf("outbox: file locks don't work in %s, choose an OutboxDir on a local disk", d.cfg.Dir)
 	}
 	if !d.same(f, path) {
@@ -105,12 +107,16 @@ func (d *Store) lockAlone(f File, path string) error {
 
 // same says whether path still leads to f.
 func (d *Store) same(f File, path string) bool {
-	a, err := f.Stat()
+	return sameFile(f.Stat, func() (fs.FileInfo, error) { return d.sys.Stat(path) })
+}
+
+func sameFile(a, b func() (fs.FileInfo, error)) bool {
+	first, err := a()
 	if err != nil {
 		return false
 	}
-	b, err := d.sys.Stat(path)
-	return err == nil && os.SameFile(a, b)
+	second, err := b()
+	return err == nil && os.SameFile(first, second)
 }
 
 // makeFolders makes sure that the folders are there and can be used. OutboxDir itself is the host's choice, links and

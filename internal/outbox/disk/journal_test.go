@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -156,4 +157,38 @@ func FuzzNote(f *testing.F) {
 			t.Errorf("%s\nencoding/json writes %s", appendTask(nil, &want), encoded)
 		}
 	})
+}
+
+// An adopting system is the real one, on which two adopters come between the making of a journal and its lock, once:
+// one takes it for a dead process's and removes it, the other, whose list is older, makes it again.
+type adopting struct {
+	System
+	done bool
+}
+
+func (s *adopting) Open(path string, flag int) (File, error) {
+	if _, kind := parseName(filepath.Base(path)); kind == kindJournal && flag&os.O_CREATE == 0 && !s.done {
+		s.done = true
+		if err := s.System.Remove(path); err != nil {
+			return nil, err
+		}
+		f, err := s.System.Open(path, os.O_RDWR|os.O_CREATE)
+		if err != nil {
+			return nil, err
+		}
+		_ = f.Close()
+	}
+	return s.System.Open(path, flag)
+}
+
+// TestAdoptedAtTheBeginning: a process whose journal is taken from it as it begins takes another one. It would take the
+// one made again for proof that locks don't work there, and keep its events in memory.
+func TestAdoptedAtTheBeginning(t *testing.T) {
+	t.Parallel()
+	sys := &adopting{System: osSystem{}}
+	d, err := Open(Config{Patience: time.Minute, Dir: t.TempDir(), DSN: "http://key@127.0.0.1/1", System: sys})
+	if err != nil || !sys.done {
+		t.Fatal(err, sys.done)
+	}
+	must(t, d.Close())
 }
