@@ -116,9 +116,10 @@ func claim(sys System, journal string) (f File, live bool, err error) {
 }
 
 // release removes a claimed journal, then gives up its lock: in this order nobody can claim it in between.
-func release(sys System, f File, journal string) {
-	_ = sys.Remove(journal)
+func release(sys System, f File, journal string) error {
+	err := sys.Remove(journal)
 	_ = f.Close()
+	return err
 }
 
 // stems groups the files of a folder by stem, oldest first.
@@ -666,7 +667,7 @@ func (d *Store) bury(c *corpse, told bool) {
 	}
 	if told && c.unread == nil {
 		_ = c.journal.Truncate(0) // should it not be removed, it tells of no tasks
-		release(d.sys, c.journal, filepath.Join(d.dir, name))
+		_ = release(d.sys, c.journal, filepath.Join(d.dir, name))
 		return
 	}
 	why := "outbox: interrupted tasks wait to be reported"

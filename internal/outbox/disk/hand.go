@@ -217,7 +217,7 @@ func (h *hand) makeOne() {
 }
 
 // made is for the call that is being made. It reports whether somebody waits for it still, who from here on is told
-// that it was made, however long the rest of it takes.
+// that it was made, however long the rest of it takes: nothing in that may wait for the disk.
 func (h *hand) made() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

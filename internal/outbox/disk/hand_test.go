@@ -162,3 +162,31 @@ func TestPutLeftWhileItHangs(t *testing.T) {
 		t.Errorf("%d records wait, %v", len(entries), err)
 	}
 }
+
+// TestBeginWhileTheStoreHangs: a task begins in time beside a call to the disk that hangs, though its own note is
+// written at once. Then it isn't noted: the disk that answers is told so.
+func TestBeginWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
+	sys := &freezer{System: osSystem{}}
+	d, err := Open(Config{Patience: time.Millisecond, Dir: t.TempDir(), DSN: "http://key@127.0.0.1/1", System: sys})
+	must(t, err)
+	defer func() { _ = d.Close() }()
+	d.mu.Lock() // as an adoption does in a rename that hangs
+	begun := make(chan Slot)
+	go func() { begun <- d.Journal().Begin(Task{Type: "a"}) }()
+	select {
+	case slot := <-begun:
+		if slot != (Slot{}) {
+			t.Error("it is noted")
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for the disk")
+	}
+	d.mu.Unlock()
+	for d.writes.hangs() {
+		runtime.Gosched()
+	}
+	if _, tasks := noted(t, d); len(tasks) > 0 {
+		t.Errorf("tasks: %v", tasks)
+	}
+}

@@ -156,8 +156,12 @@ var notings = sync.Pool{New: func() any {
 	n := new(noting)
 	n.begin = func() {
 		n.encode()
-		if n.slot = n.journal.begin(n.part); n.slot.journal != nil {
-			n.journal.touched()
+		if n.slot = n.journal.begin(n.part); n.slot.journal == nil {
+			return
+		}
+		n.journal.touched() // which may wait for the disk
+		if !n.journal.hand.made() {
+			n.journal.end(n.slot)
 		}
 	}
 	n.end = func() {
@@ -207,10 +211,6 @@ func (j *Journal) begin(part []byte) Slot {
 	index := j.free[len(j.free)-1]
 	j.sequence++
 	if _, err := j.file.WriteAt(seal(part, j.sequence), int64(index)*slotSize); err != nil {
-		return Slot{}
-	}
-	if !j.hand.made() {
-		_, _ = j.file.WriteAt(nothing[:], int64(index)*slotSize)
 		return Slot{}
 	}
 	j.free = j.free[:len(j.free)-1]

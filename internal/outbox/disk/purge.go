@@ -68,7 +68,7 @@ func purgeOnce(sys System, folder string) (some bool, err error) {
 			errs = append(errs, sys.Remove(filepath.Join(folder, segment.Name())))
 		}
 		errs = append(errs, sys.Remove(filepath.Join(folder, stem+".crash")))
-		release(sys, f, journal)
+		errs = append(errs, release(sys, f, journal)) // one that stays would be met again and again
 		some = true
 	}
 	return some, errors.Join(errs...)

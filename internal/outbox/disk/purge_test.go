@@ -249,3 +249,24 @@ func TestNoLocks(t *testing.T) {
 		})
 	}
 }
+
+// A keeping system is the real one, which doesn't remove journals.
+type keeping struct{ System }
+
+func (s keeping) Remove(path string) error {
+	if _, kind := parseName(filepath.Base(path)); kind == kindJournal {
+		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrPermission}
+	}
+	return s.System.Remove(path)
+}
+
+// TestPurgeOfAJournalThatStays: a journal that can't be removed is an error, and isn't tried for ever.
+func TestPurgeOfAJournalThatStays(t *testing.T) {
+	t.Parallel()
+	dir, _ := killedOnceListed(t)
+	folders, err := dsnFolders(osSystem{}, dir)
+	must(t, err)
+	if err := purgeFolder(keeping{osSystem{}}, folders[0]); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+}
