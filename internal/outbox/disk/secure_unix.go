@@ -80,7 +80,8 @@ func syncFolder(path string) error {
 	return err
 }
 
-func (f osFile) Deleted() bool {
+// nameless reports whether no name leads to the file.
+func (f osFile) nameless() bool {
 	var st syscall.Stat_t
 	err := syscall.Fstat(int(f.Fd()), &st)
 	return err == nil && st.Nlink == 0

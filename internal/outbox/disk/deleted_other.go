@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package disk
+
+func (f osFile) Deleted() bool { return f.nameless() }
