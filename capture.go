@@ -78,9 +78,10 @@ func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string
 // captureDetails accompanies an event from its capture to the transport and brings the outcome back.
 type captureDetails struct {
 	fingerprint []string
-	stored      bool         // the outbox holds the event
-	held        bool         // held back over MaxPerMinute
-	dead        *deadDetails // nil for events of this process
+	trace       map[string]string // the trace header of a transaction that sentry-go hasn't made
+	stored      bool              // the outbox holds the event
+	held        bool              // held back over MaxPerMinute
+	dead        *deadDetails      // nil for events of this process
 }
 
 // ofDead reports whether the event belongs to a process that has died.

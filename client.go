@@ -191,9 +191,9 @@ func (c *Client) start(co *sentry.ClientOptions) error {
 	c.client = client
 	c.keeper = resident.New(c.keep)
 	c.collector = machine.New(c.collectorOptions())
-	c.tracing = newTracing(co)
 	c.apart = sentry.NewHub(c.client, sentry.NewScope())
 	c.hub = c.apart
+	c.tracing = c.newTracing(co)
 	return nil
 }
 

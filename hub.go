@@ -9,6 +9,9 @@ import (
 // hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
 // the hub of t, which may have no span yet (see scopeHub), or the Client's own when t is nil.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
+	if own, ok := ctx.(*taskContext); ok && own.task == t { // which need not make the span to answer
+		return t.scopeHub()
+	}
 	if ctx != nil {
 		hub := sentry.GetHubFromContext(ctx)
 		if hub != nil && (t != nil && hub == t.scopeHub() || hub.Client() == c.client) {

@@ -41,8 +41,10 @@ type TaskSpan struct {
 	traceID sentry.TraceID
 	spanID  sentry.SpanID
 	started time.Time
-	cloning sync.Once // of hub
-	making  sync.Once // of what follows: see taskContext
+	sampled sentry.Sampled // decided for a task that began without its span; undefined: it began with it
+	cloning sync.Once      // of hub
+	making  sync.Once      // of what follows: see taskContext
+	claimed atomic.Bool    // the span is made, or the transaction sent without it, if the task is sampled
 	made    atomic.Bool
 	hub     *sentry.Hub  // read it by sentryHub, or scopeHub
 	span    *sentry.Span // read it by sentrySpan
@@ -137,10 +139,10 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	hostHub, hostSpan := c.hostOf(ctx)
 	inHost := hostHub != nil || hostSpan != nil
 	base := c.placeOf(t, ctx, inHost)
-	if t.parent != nil || inHost || len(task.SpanOptions) > 0 || !t.beginUnsampled(base) {
+	if t.parent != nil || inHost || len(task.SpanOptions) > 0 || !t.beginWithout(base) {
 		t.making.Do(func() {
 			t.hub = t.newHub(base)
-			t.make(t.spanOptions(task.SpanOptions, hostSpan))
+			t.make(t.hub, t.spanOptions(task.SpanOptions, hostSpan))
 		})
 		t.traceID, t.spanID, t.started = t.span.TraceID, t.span.SpanID, t.span.StartTime
 	}
@@ -246,27 +248,42 @@ func (t *TaskSpan) running() *TaskSpan {
 
 // start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
 func (t *TaskSpan) start(s *sentry.Span) {
-	s.Description = "Execute " + t.taskType
-	if t.total > 0 {
-		s.Description += " (" + strconv.Itoa(t.index+1) + "/" + strconv.Itoa(t.total) + ")"
-	}
-	task := make(sentry.Context, 4)
-	t.describe(task)
+	s.Description = t.title()
 	if s.IsTransaction() {
-		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
-		s.Tags = maps.Clone(t.client.tags)
-		s.Tags["task_type"] = t.taskType
-		if t.total > 0 {
-			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
-		}
-		s.SetContext("task", task)
+		s.Name, s.Source, s.Tags = "task."+t.taskType, sentry.SourceTask, t.tags()
+		s.SetContext("task", t.context())
 	} else {
-		s.Data = task
+		s.Data = t.context()
 	}
 	if t.job() != nil {
 		t.attempt.facts().StartSpan(s)
 	}
 	t.eachTag(s.SetTag)
+}
+
+// title is what Sentry shows of the task in a trace.
+func (t *TaskSpan) title() string {
+	if t.total == 0 {
+		return "Execute " + t.taskType
+	}
+	return "Execute " + t.taskType + " (" + strconv.Itoa(t.index+1) + "/" + strconv.Itoa(t.total) + ")"
+}
+
+// tags returns the tags of the task's transaction, but for those of eachTag.
+func (t *TaskSpan) tags() map[string]string {
+	tags := maps.Clone(t.client.tags)
+	tags["task_type"] = t.taskType
+	if t.total > 0 {
+		tags["task_index"], tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
+	}
+	return tags
+}
+
+// context returns the context task.
+func (t *TaskSpan) context() sentry.Context {
+	task := make(sentry.Context, 4)
+	t.describe(task)
+	return task
 }
 
 // describe writes the context task into c.
@@ -409,7 +426,10 @@ func (t *TaskSpan) finish() {
 	t.mu.Unlock()
 	t.kind.End(isFailure(status), isSuccess(status, outcome))
 	t.sendCheckIn()
-	if t.made.Load() {
+	sampled := t.sampled == sentry.SampledTrue
+	if sampled && t.claimed.CompareAndSwap(false, true) {
+		t.sendWithout(status)
+	} else if sampled || t.made.Load() {
 		t.end(status, outcome)
 	}
 	t.client.watchRate(t.taskType, t.kind, status)
@@ -418,7 +438,7 @@ func (t *TaskSpan) finish() {
 // end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
 // with the task's context in other goroutines read it, and what orders the two is the scope's lock.
 func (t *TaskSpan) end(status sentry.SpanStatus, outcome string) {
-	s, scope := t.span, t.hub.Scope()
+	s, scope := t.sentrySpan(), t.scopeHub().Scope()
 	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
 		Description: s.Description})
 	if t.parent != nil {

@@ -5,17 +5,21 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/outbox"
+	"github.com/autoservice/sentryconfig/internal/protocol"
 )
 
 // A taskContext is the context that a task's function gets: that of the caller, with the task, and with its hub and its
-// span for sentry-go to find. A task that isn't sampled has neither until somebody asks for one of them here: most
-// tasks of a queue end well, and the two cost more than all else that such a task does.
+// span for sentry-go to find. Most tasks have no span until somebody asks for it, or for the hub, here: most end well,
+// and a span costs more than all else that a task does which isn't sampled, and a sixth of what a sampled one does.
 type taskContext struct {
 	context.Context
 	task *TaskSpan
@@ -54,7 +58,7 @@ func (p keyProbe) Value(key any) any {
 // sentryHub returns the task's hub. It must not be called with a lock of ours held.
 func (t *TaskSpan) sentryHub() *sentry.Hub {
 	t.making.Do(t.makeLate)
-	return t.hub
+	return t.scopeHub()
 }
 
 // sentrySpan returns the task's span. It must not be called with a lock of ours held.
@@ -63,20 +67,53 @@ func (t *TaskSpan) sentrySpan() *sentry.Span {
 	return t.span
 }
 
-// makeLate makes the hub and the span of a task that began without. It isn't sampled even if Reconfigure has changed
-// the rate since, and after the task's end its span tells how that went.
+// makeLate makes the span of a task that began without. It is sampled as was decided then, even if Reconfigure has
+// changed the rate since, and after the task's end it tells how that went.
 func (t *TaskSpan) makeLate() {
-	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
-		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, sentry.SampledFalse
+	hub, sent := t.scopeHub(), t.sampled == sentry.SampledTrue && !t.claimed.CompareAndSwap(false, true)
+	if sent {
+		hub = t.client.apart.Clone() // an event processor, under the lock of the task's own scope, may have asked
+	}
+	t.make(hub, append(t.spanOptions(nil, nil), func(s *sentry.Span) {
+		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, t.sampled
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		setOutcome(s, t.ended.status, t.ended.outcome)
 	}))
+	if sent { // whoever finishes the span doesn't send it again
+		t.span.Sampled = sentry.SampledFalse
+		t.span.Finish()
+		t.span.Sampled = sentry.SampledTrue
+	}
 }
 
-func (t *TaskSpan) make(options []sentry.SpanOption) {
-	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.scopeHub()), "task", options...)
+func (t *TaskSpan) make(hub *sentry.Hub, options []sentry.SpanOption) {
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, hub), "task", options...)
 	t.made.Store(true)
+}
+
+// sendWithout sends the transaction of a task that nobody has asked for its span: what sentry-go would make of that.
+func (t *TaskSpan) sendWithout(status sentry.SpanStatus) {
+	s := &sentry.Span{TraceID: t.traceID, SpanID: t.spanID, Op: "task", Description: t.title(), Status: status}
+	e := &sentry.Event{
+		Type:            protocol.Transaction.Type,
+		Transaction:     "task." + t.taskType,
+		TransactionInfo: &sentry.TransactionInfo{Source: sentry.SourceTask},
+		StartTime:       t.started,
+		Timestamp:       t.started.Add(time.Since(t.started)), // by the monotonic clock, as in sentry-go
+		Tags:            t.tags(),
+		Contexts:        make(map[string]sentry.Context, 8),
+	}
+	t.eachTag(func(key, value string) { e.Tags[key] = value })
+	e.Contexts["task"] = t.context()
+	e.Contexts["trace"] = sentry.TraceContext{TraceID: s.TraceID, SpanID: s.SpanID, Op: s.Op,
+		Description: s.Description, Status: s.Status}.Map()
+	header := maps.Clone(t.client.tracing.header)
+	header["trace_id"], header["transaction"] = t.traceID.String(), e.Transaction
+	hint := &sentry.EventHint{Context: &captureContext{context.Background(), &captureDetails{trace: header}}}
+	hub := t.scopeHub()
+	hub.Scope().SetSpan(s) // or the scope would put another trace into e
+	t.client.process(outbox.CategoryTransaction, func() { hub.CaptureEventWithHint(e, hint) })
 }
 
 // scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the
@@ -110,15 +147,16 @@ func (t *TaskSpan) eachTag(set func(key, value string)) {
 	}
 }
 
-// beginUnsampled gives t the IDs of its span, which is made when it is asked for, and reports true, if nothing can have
-// it sampled. base is what its hub will be a clone of: one that the program can't reach may be cloned later, too.
-func (t *TaskSpan) beginUnsampled(base *sentry.Hub) bool {
+// beginWithout gives t the IDs of its span, which is made when it is asked for, and reports true, if it is plain
+// whether the task is sampled: all are, or none. base is what its hub will be a clone of: one that the program can't
+// reach may be cloned later, too.
+func (t *TaskSpan) beginWithout(base *sentry.Hub) bool {
 	c := t.client
 	if c.hooks.sampler != nil || sentry.SpanFromContext(t.from) != nil {
 		return false
 	}
-	rate := c.sampleRate()
-	if job := t.job(); job != nil && job.Trace != "" {
+	rate, job := c.sampleRate(), t.job()
+	if job != nil && job.Trace != "" {
 		sampled, ok := c.continued(job, &t.traceID)
 		switch {
 		case !ok || sampled == sentry.SampledTrue:
@@ -130,7 +168,12 @@ func (t *TaskSpan) beginUnsampled(base *sentry.Hub) bool {
 		binary.NativeEndian.PutUint64(t.traceID[:8], rand.Uint64())
 		binary.NativeEndian.PutUint64(t.traceID[8:], rand.Uint64())
 	}
-	if rate != 0 {
+	switch {
+	case rate == 0:
+		t.sampled = sentry.SampledFalse
+	case rate == 1 && job == nil && c.tracing.header != nil:
+		t.sampled = sentry.SampledTrue
+	default:
 		return false
 	}
 	binary.NativeEndian.PutUint64(t.spanID[:], rand.Uint64())
@@ -171,8 +214,9 @@ func (c *Client) continued(job *Job, id *sentry.TraceID) (sampled sentry.Sampled
 // tracing is what ClientOptions say of traces.
 type tracing struct {
 	sampleRate float64
-	strict     bool   // StrictTraceContinuation
-	org        string // how baggage names the organisation of the DSN
+	strict     bool              // StrictTraceContinuation
+	org        string            // how baggage names the organisation of the DSN
+	header     map[string]string // of a sampled transaction, for all but its own; nil: only sentry-go can tell
 }
 
 // ours reports whether baggage plainly names no other organisation than the DSN's.
@@ -181,10 +225,15 @@ func (t *tracing) ours(baggage string) bool {
 	return n == 0 || n == 1 && strings.Contains(baggage+",", t.org)
 }
 
-func newTracing(co *sentry.ClientOptions) tracing {
+func (c *Client) newTracing(co *sentry.ClientOptions) tracing {
 	t := tracing{sampleRate: co.TracesSampleRate, strict: co.StrictTraceContinuation}
 	if dsn, err := sentry.NewDsn(co.Dsn); err == nil {
 		t.org = "org_id=" + strconv.FormatUint(cmp.Or(co.OrgID, dsn.GetOrgID()), 10) + ","
+	}
+	if c.transport != nil && co.EnableTracing { // a Transport of the user's gets events as sentry-go makes them
+		ctx := sentry.SetHubOnContext(context.Background(), c.apart.Clone())
+		span := sentry.StartSpan(ctx, "", sentry.WithSpanSampled(sentry.SampledTrue))
+		t.header = sentry.DynamicSamplingContextFromTransaction(span).Entries
 	}
 	return t
 }

@@ -49,7 +49,7 @@ func (t *transport) Close() {}
 
 // SendEvent implements sentry.Transport.
 func (t *transport) SendEvent(e *sentry.Event) {
-	var details *captureDetails
+	details := new(captureDetails)
 	if d, ok := t.expected.LoadAndDelete(e); ok {
 		details = d.(*captureDetails)
 	}
@@ -58,20 +58,18 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	b := envelope.NewBuffer()
 	defer b.Release()
 	encoder := t.encoderOf(t.client.policy.Load())
-	if err := encoder.Encode(b, e); err != nil {
+	if err := encoder.Encode(b, e, details.trace); err != nil {
 		// Values were made safe before, so a failure here is a defect, or the work of a hook. The bare event is better
 		// than none.
 		t.client.logger.Error("sentryconfig: an event can't be encoded and is sent without its details",
 			"event_id", e.EventID, "error", err)
-		if err := encoder.Encode(b, envelope.Bare(e, err)); err != nil {
+		if err := encoder.Encode(b, envelope.Bare(e, err), details.trace); err != nil {
 			t.client.box.Discard("internal_sdk_error", rec.Category, 1)
 			return
 		}
 	}
 	rec.Payload, rec.Shared = b.Envelope, envelope.SharedOf(e).JSON()
-	if t.client.box.Put(&rec) && details != nil {
-		details.stored = true
-	}
+	details.stored = t.client.box.Put(&rec)
 }
 
 // encoderOf returns the encoder for p. It is the same one until Reconfigure changes the policy.

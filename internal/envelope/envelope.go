@@ -52,13 +52,16 @@ func (b *Buffer) Release() {
 	}
 }
 
-// Encode encodes e into b.Envelope. If e exceeds Sentry's limits, Encode cuts e, in place. An error means that e holds
-// a value that JSON can't express.
-func (enc *Encoder) Encode(b *Buffer, e *sentry.Event) (err error) {
+// Encode encodes e into b.Envelope. If e exceeds Sentry's limits, Encode cuts e, in place. trace is the trace header,
+// for Encode to change; nil stands for e's own. An error means that e holds a value that JSON can't express.
+func (enc *Encoder) Encode(b *Buffer, e *sentry.Event, trace map[string]string) (err error) {
 	if b.payload, err = enc.fittingPayload(b.payload[:0], e); err != nil {
 		return err
 	}
-	b.Envelope, err = enc.appendEnvelope(b.Envelope[:0], e, b.payload)
+	if trace == nil {
+		trace = e.GetDynamicSamplingContext()
+	}
+	b.Envelope, err = enc.appendEnvelope(b.Envelope[:0], e, trace, b.payload)
 	return err
 }
 
@@ -72,12 +75,12 @@ var SDKHeader = sync.OnceValue(func() string { return string(encodeSDK(sentry.Sd
 
 // appendEnvelope appends the envelope of e to b, which is empty: a header without sent_at, which the sender adds, an
 // item with payload, and an item per attachment. See https://develop.sentry.dev/sdk/data-model/envelopes/.
-func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([]byte, error) {
+func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, trace map[string]string, payload []byte) ([]byte, error) {
 	item, id := ItemOf(e), e.EventID
 	if item.Batch != "" {
 		id = "" // only events have an ID
 	}
-	b, err := enc.appendHeader(b, e, id)
+	b, err := enc.appendHeader(b, id, trace)
 	if err != nil {
 		return b, err
 	}
@@ -92,13 +95,13 @@ func (enc *Encoder) appendEnvelope(b []byte, e *sentry.Event, payload []byte) ([
 }
 
 // appendHeader appends the header of an envelope. id is the event's, "" without an event.
-func (enc *Encoder) appendHeader(b []byte, e *sentry.Event, id sentry.EventID) ([]byte, error) {
+func (enc *Encoder) appendHeader(b []byte, id sentry.EventID, trace map[string]string) ([]byte, error) {
 	b = append(b, '{')
 	if id != "" {
 		b = append(safe.AppendString(append(b, `"event_id":`...), string(id)), ',')
 	}
 	b = append(append(b, `"sdk":`...), SDKHeader()...)
-	if trace := e.GetDynamicSamplingContext(); len(trace) > 0 {
+	if len(trace) > 0 {
 		var err error
 		if b, err = enc.appendTrace(append(b, `,"trace":`...), trace); err != nil {
 			return b, err
