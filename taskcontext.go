@@ -19,7 +19,7 @@ import (
 
 // A taskContext is the context that a task's function gets: that of the caller, with the task, and with its hub and its
 // span for sentry-go to find. Most tasks have no span until somebody asks for it, or for the hub, here: most end well,
-// and a span costs more than all else that a task does which isn't sampled, and a sixth of what a sampled one does.
+// and a span costs more than all else that a task does which isn't sampled, and a fifth of what a sampled one does.
 type taskContext struct {
 	context.Context
 	task *TaskSpan
