@@ -64,6 +64,7 @@ func markPanic(x *sentry.Exception) {
 
 // listOf returns err and everything it wraps, outermost first, and whether one of the errors carries a stack.
 func listOf(err error) (list []sentry.Exception, carried bool) {
+	list = make([]sentry.Exception, 0, 2)
 	seen := make(map[error]struct{}, 4) // against cycles
 	var path []int                      // the IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {

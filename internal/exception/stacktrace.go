@@ -21,9 +21,9 @@ const maxFrames = 100
 // Callers returns the program counters of the calling goroutine's stack, innermost first. The given ones come before
 // them.
 func Callers(inner ...uintptr) []uintptr {
-	pcs := make([]uintptr, maxFrames)
-	n := copy(pcs, inner)
-	return pcs[:n+runtime.Callers(2, pcs[n:])]
+	var pcs [maxFrames]uintptr // on the stack: most stacks are much shorter
+	n := copy(pcs[:], inner)
+	return slices.Clone(pcs[:n+runtime.Callers(2, pcs[n:])])
 }
 
 // Function returns a program counter that represents a task's function, which has returned, in a list of callers. Its
@@ -65,13 +65,16 @@ func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 	if panicked {
 		pcs = afterPanic(pcs)
 	}
-	frames := make([]sentry.Frame, 0, len(pcs))
+	var room [32][]sentry.Frame // enough for most stacks
+	parts, n := room[:0], 0
 	for _, pc := range pcs {
-		frames = append(frames, framesOf(pc)...)
+		parts = append(parts, framesOf(pc))
+		n += len(parts[len(parts)-1])
 	}
-	if len(frames) == 0 {
+	if n == 0 {
 		return nil
 	}
+	frames := slices.Concat(parts...)
 	slices.Reverse(frames) // Sentry expects the outermost first
 	return &sentry.Stacktrace{Frames: frames}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -48,24 +49,30 @@ func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
 	}
-	var room [16]string // enough for most maps
-	keys := room[:0]
-	for key := range m {
-		keys = append(keys, key)
+	var room [12]member[V] // enough for most maps
+	members := room[:0]
+	for key, v := range m {
+		members = append(members, member[V]{key, v})
 	}
-	slices.Sort(keys)
+	slices.SortFunc(members, func(x, y member[V]) int { return strings.Compare(x.key, y.key) })
 	b = append(b, '{')
-	for i, key := range keys {
+	for i := range members {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(AppendString(b, key), ':')
+		b = append(AppendString(b, members[i].key), ':')
 		var err error
-		if b, err = appendElement(b, m[key]); err != nil {
+		if b, err = appendElement(b, members[i].value); err != nil {
 			return b, err
 		}
 	}
 	return append(b, '}'), nil
+}
+
+// A member is an entry of a map.
+type member[V any] struct {
+	key   string
+	value V
 }
 
 func appendList[V any](b []byte, list []V) ([]byte, error) {
