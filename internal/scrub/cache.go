@@ -27,6 +27,9 @@ type cached struct {
 
 // known is what Text says of t, and SecretName of t or of what becomes of it.
 func (s *Scrubber) known(t string) (text string, secret bool) {
+	if t == "" {
+		return "", false
+	}
 	if len(t) > maxCachedBytes {
 		text = s.Text(t)
 		return text, s.SecretName(text)

@@ -140,7 +140,7 @@ func drop(e *sentry.Event, p int) {
 
 func (s *Scrubber) texts(e *sentry.Event) {
 	e.Message = s.text(e.Message, protocol.MaxMessageChars)
-	e.Transaction = s.text(e.Transaction, protocol.MaxTransactionChars)
+	e.Transaction = s.label(e.Transaction, protocol.MaxTransactionChars)
 	e.ServerName = s.line(e.ServerName, protocol.MaxTagChars)
 	e.Logger = s.line(e.Logger, protocol.MaxNameChars)
 	e.Release, e.Environment = s.release(e.Release), s.environment(e.Environment)
@@ -193,7 +193,7 @@ func interval(start, end, otherwise time.Time) (time.Time, time.Time) {
 
 // line is text without line breaks and outer blanks.
 func (s *Scrubber) line(t string, limit int) string {
-	t = s.text(t, limit)
+	t = s.label(t, limit)
 	// A line break may have kept a name and its value apart.
 	if strings.IndexByte(t, '\n') >= 0 || strings.IndexByte(t, '\r') >= 0 {
 		t = s.text(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(t), limit)
@@ -205,11 +205,7 @@ func (s *Scrubber) line(t string, limit int) string {
 func (s *Scrubber) lines(list []string, limit int) ([]string, bool) {
 	out, changed := list, false
 	for i, t := range list {
-		nt, _ := s.known(t)
-		if len(t) > limit {
-			nt = s.text(t, limit)
-		}
-		if nt != t {
+		if nt := s.label(t, limit); nt != t {
 			if !changed {
 				out, changed = slices.Clone(list), true
 			}
@@ -223,6 +219,14 @@ func (s *Scrubber) lines(list []string, limit int) ([]string, bool) {
 func (s *Scrubber) short(t string) string {
 	t, _ = s.known(t)
 	return t
+}
+
+// label is text for a text that probably comes again.
+func (s *Scrubber) label(t string, limit int) string {
+	if len(t) > min(limit, maxCachedBytes) {
+		return s.text(t, limit)
+	}
+	return cutRunes(s.short(t), limit)
 }
 
 func (s *Scrubber) rest(e *sentry.Event) {

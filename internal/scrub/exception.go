@@ -44,9 +44,9 @@ func (s *Scrubber) mechanism(m *sentry.Mechanism) *sentry.Mechanism {
 	if kind == "" {
 		kind = "generic" // Relay wants one
 	}
-	description := s.text(m.Description, protocol.MaxMessageChars)
-	help := s.text(m.HelpLink, protocol.MaxMessageChars)
-	source := s.text(m.Source, protocol.MaxCategoryChars)
+	description := s.label(m.Description, protocol.MaxMessageChars)
+	help := s.label(m.HelpLink, protocol.MaxMessageChars)
+	source := s.label(m.Source, protocol.MaxCategoryChars)
 	if !strings.HasPrefix(help, "http") { // Relay takes nothing else
 		help = ""
 	}
@@ -124,13 +124,7 @@ func (s *Scrubber) frame(f *sentry.Frame) (changed bool) {
 		if *t.text == "" {
 			continue
 		}
-		n := *t.text
-		if len(n) > maxCachedBytes {
-			n = s.text(n, t.limit)
-		} else {
-			n, _ = s.known(n)
-		}
-		if n != *t.text {
+		if n := s.label(*t.text, t.limit); n != *t.text {
 			*t.text, changed = n, true
 		}
 	}
