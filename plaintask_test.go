@@ -39,6 +39,7 @@ func TestPlainTask(t *testing.T) {
 		"tags":     {Type: "copy", Tags: map[string]string{"customer": "7", "region": "us"}},
 		"check-in": {Type: "copy", Monitor: &sentryconfig.Monitor{Slug: "nightly"}},
 		"no name":  {},
+		"of a job": {Type: "copy", Job: jobOf(2, 3), Data: []int{1}},
 	} {
 		for status, end := range map[string]func(*sentryconfig.TaskSpan){
 			"ok":      func(*sentryconfig.TaskSpan) {},

@@ -248,10 +248,25 @@ func (t *TaskSpan) running() *TaskSpan {
 
 // start sets what Sentry shows of the task. It runs before the sampler and the user's span options.
 func (t *TaskSpan) start(s *sentry.Span) {
-	s.Description = t.title()
+	t.fill(s)
 	if s.IsTransaction() {
-		s.Name, s.Source, s.Tags = "task."+t.taskType, sentry.SourceTask, t.tags()
 		s.SetContext("task", t.context())
+	}
+}
+
+// fill is start without the context task of a transaction.
+func (t *TaskSpan) fill(s *sentry.Span) {
+	s.Description = "Execute " + t.taskType
+	if t.total > 0 {
+		s.Description += " (" + strconv.Itoa(t.index+1) + "/" + strconv.Itoa(t.total) + ")"
+	}
+	if s.IsTransaction() {
+		s.Name, s.Source = "task."+t.taskType, sentry.SourceTask
+		s.Tags = maps.Clone(t.client.tags)
+		s.Tags["task_type"] = t.taskType
+		if t.total > 0 {
+			s.Tags["task_index"], s.Tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
+		}
 	} else {
 		s.Data = t.context()
 	}
@@ -259,24 +274,6 @@ func (t *TaskSpan) start(s *sentry.Span) {
 		t.attempt.facts().StartSpan(s)
 	}
 	t.eachTag(s.SetTag)
-}
-
-// title is what Sentry shows of the task in a trace.
-func (t *TaskSpan) title() string {
-	if t.total == 0 {
-		return "Execute " + t.taskType
-	}
-	return "Execute " + t.taskType + " (" + strconv.Itoa(t.index+1) + "/" + strconv.Itoa(t.total) + ")"
-}
-
-// tags returns the tags of the task's transaction, but for those of eachTag.
-func (t *TaskSpan) tags() map[string]string {
-	tags := maps.Clone(t.client.tags)
-	tags["task_type"] = t.taskType
-	if t.total > 0 {
-		tags["task_index"], tags["total_tasks"] = strconv.Itoa(t.index), strconv.Itoa(t.total)
-	}
-	return tags
 }
 
 // context returns the context task.
@@ -428,7 +425,7 @@ func (t *TaskSpan) finish() {
 	t.sendCheckIn()
 	sampled := t.sampled == sentry.SampledTrue
 	if sampled && t.claimed.CompareAndSwap(false, true) {
-		t.sendWithout(status)
+		t.sendWithout(status, outcome)
 	} else if sampled || t.made.Load() {
 		t.end(status, outcome)
 	}

@@ -93,23 +93,25 @@ func (t *TaskSpan) make(hub *sentry.Hub, options []sentry.SpanOption) {
 }
 
 // sendWithout sends the transaction of a task that nobody has asked for its span: what sentry-go would make of that.
-func (t *TaskSpan) sendWithout(status sentry.SpanStatus) {
-	s := &sentry.Span{TraceID: t.traceID, SpanID: t.spanID, Op: "task", Description: t.title(), Status: status}
+func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string) {
+	s := &sentry.Span{TraceID: t.traceID, SpanID: t.spanID, Op: "task"}
+	t.fill(s)
+	setOutcome(s, status, outcome)
 	e := &sentry.Event{
 		Type:            protocol.Transaction.Type,
-		Transaction:     "task." + t.taskType,
-		TransactionInfo: &sentry.TransactionInfo{Source: sentry.SourceTask},
+		Transaction:     s.Name,
+		TransactionInfo: &sentry.TransactionInfo{Source: s.Source},
 		StartTime:       t.started,
 		Timestamp:       t.started.Add(time.Since(t.started)), // by the monotonic clock, as in sentry-go
-		Tags:            t.tags(),
+		Tags:            s.Tags,
 		Contexts:        make(map[string]sentry.Context, 8),
 	}
-	t.eachTag(func(key, value string) { e.Tags[key] = value })
+	s.Tags = nil // they are the event's now
 	e.Contexts["task"] = t.context()
 	e.Contexts["trace"] = sentry.TraceContext{TraceID: s.TraceID, SpanID: s.SpanID, Op: s.Op,
-		Description: s.Description, Status: s.Status}.Map()
+		Description: s.Description, Status: s.Status, Data: s.Data}.Map()
 	header := maps.Clone(t.client.tracing.header)
-	header["trace_id"], header["transaction"] = t.traceID.String(), e.Transaction
+	header["trace_id"], header["transaction"] = t.traceID.String(), s.Name
 	hint := &sentry.EventHint{Context: &captureContext{context.Background(), &captureDetails{trace: header}}}
 	hub := t.scopeHub()
 	hub.Scope().SetSpan(s) // or the scope would put another trace into e
@@ -171,7 +173,7 @@ func (t *TaskSpan) beginWithout(base *sentry.Hub) bool {
 	switch {
 	case rate == 0:
 		t.sampled = sentry.SampledFalse
-	case rate == 1 && job == nil && c.tracing.header != nil:
+	case rate == 1 && (job == nil || job.Trace == "") && c.tracing.header != nil:
 		t.sampled = sentry.SampledTrue
 	default:
 		return false
