@@ -65,18 +65,18 @@ func markPanic(x *sentry.Exception) {
 // listOf returns err and everything it wraps, outermost first, and whether one of the errors carries a stack.
 func listOf(err error) (list []sentry.Exception, carried bool) {
 	list = make([]sentry.Exception, 0, 2)
-	seen := make(map[error]struct{}, 4) // against cycles
-	var path []int                      // the IDs of the exceptions around the next one, by depth
+	seen := make([]error, 0, 8) // against cycles
+	var path []int              // the IDs of the exceptions around the next one, by depth
 	for n := range errtree.All(err) {
 		if n.Depth > len(path) { // below an error that is already in the list
 			continue
 		}
 		path = path[:n.Depth]
 		if reflect.TypeOf(n.Err).Kind() == reflect.Pointer { // only pointers can form a cycle
-			if _, ok := seen[n.Err]; ok {
+			if slices.Contains(seen, n.Err) {
 				continue
 			}
-			seen[n.Err] = struct{}{}
+			seen = append(seen, n.Err)
 		}
 		if len(list) == maxExceptions {
 			break
