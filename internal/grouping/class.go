@@ -38,10 +38,10 @@ type Rules struct {
 }
 
 // Class walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
-// own, one that r.Named names, one whose type is more than a wrapper or a text. The condition is that error's, so both
-// speak of the same branch. Without any, it takes the first text that has a condition, else the first text: always that
-// of an innermost error, so that the class doesn't depend on which lines wrapped it. A message is cleaned before it
-// becomes a class: placeholders make secrets hard to recognise. The methods of the errors, and r.Named, may panic.
+// own, one that r.Named names, one whose type is more than a wrapper or a text. The condition is that error's. Without
+// any, it takes the first text that has a condition, else the first text: that of an innermost error, so that the class
+// doesn't depend on which lines wrapped it. A message is cleaned before it becomes a class: placeholders make secrets
+// hard to recognise. The methods of the errors, and r.Named, may panic.
 func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
@@ -78,7 +78,7 @@ func (w *classWalk) walk(err error) Class {
 		}
 		switch w.kindOf(n.Err) {
 		case kindNamed:
-			return Class{Name: typeName(n.Err), Condition: w.conditionOf(n.Err, timeout)}
+			return Class{Name: Name(errtree.BuildOf(n.Err).Name, MaxName), Condition: w.conditionOf(n.Err, timeout)}
 		case kindSentinel:
 			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}
 		}
@@ -115,8 +115,7 @@ func isCarrier(err error) bool {
 func (w *classWalk) carried(err error) string {
 	for n := range errtree.All(err) {
 		if _, ok := n.Err.(*tls.CertificateVerificationError); !ok && !isCarrier(n.Err) { //nolint:errorlint // as above
-			inner := classWalk{Rules: w.Rules}
-			return inner.walk(n.Err).Name
+			return (&classWalk{Rules: w.Rules}).walk(n.Err).Name
 		}
 	}
 	return ""
@@ -135,16 +134,14 @@ func (w *classWalk) given(err error) string {
 	}), MaxName)
 }
 
-type errorKind int
-
 const (
-	kindNamed    errorKind = iota // the type says what went wrong
-	kindText                      // wraps another error or carries a text
-	kindSentinel                  // one value with a type of its own, which nobody outside its package can name
+	kindNamed    = iota // the type says what went wrong
+	kindText            // wraps another error or carries a text
+	kindSentinel        // one value with a type of its own, which nobody outside its package can name
 )
 
 // kindOf tells by the build of err's type whether it says what went wrong. One with a code always does.
-func (r *Rules) kindOf(err error) errorKind {
+func (r *Rules) kindOf(err error) int {
 	if r.Wrapper != nil && r.Wrapper(err) {
 		return kindText
 	}
@@ -179,7 +176,7 @@ func onlyWraps(b *errtree.Build) bool {
 }
 
 // standardKind knows the types of the standard library that are texts in disguise.
-func standardKind(b *errtree.Build, err error) errorKind {
+func standardKind(b *errtree.Build, err error) int {
 	t := reflect.TypeOf(err)
 	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
 	switch {
@@ -192,9 +189,6 @@ func standardKind(b *errtree.Build, err error) errorKind {
 	}
 	return kindNamed
 }
-
-// typeName is the name of err's type, fit for a tag.
-func typeName(err error) string { return Name(errtree.BuildOf(err).Name, MaxName) }
 
 // MaxName is the length of a class that is a name, in characters: it is a tag, and Sentry takes 200.
 const MaxName = 200
@@ -219,7 +213,7 @@ func (w *classWalk) textClass(err error) string {
 		return &text
 	})
 	if message == nil {
-		return typeName(err)
+		return Name(errtree.BuildOf(err).Name, MaxName)
 	}
 	return cmp.Or(Text(w.Clean(*message)), "error") // it says nothing at all
 }

@@ -86,7 +86,7 @@ func codeOf(err any) (code string, rank int) {
 	v := reflect.ValueOf(err)
 	c := coderOf(err, v)
 	for _, i := range c.methods {
-		if code := safely(func() string { return methodCode(v, i) }); code != "" {
+		if code = safely(func() string { return Name(codeText(call(v, i)), maxCode) }); code != "" {
 			return code, i
 		}
 	}
@@ -96,19 +96,12 @@ func codeOf(err any) (code string, rank int) {
 	return code, len(codeMethods)
 }
 
-func methodCode(v reflect.Value, i int) string {
-	result := call(v, i)
-	if i == statusMethod {
-		result = call(result, codeMethod)
-	}
-	return Name(codeText(result), maxCode)
-}
-
 // GRPCCode returns the code of the gRPC status that an error has, else the zero Value. The types are that module's own,
 // which isn't imported. It may panic, as the methods of err may.
-func GRPCCode(err reflect.Value) reflect.Value { return call(call(err, statusMethod), codeMethod) }
+func GRPCCode(err reflect.Value) reflect.Value { return call(err, statusMethod) }
 
-// call calls one of codeMethods. If v has none such, without parameters and with one result, it returns the zero Value.
+// call calls one of codeMethods, and Code of the status that one returns. If v has none such, without parameters and
+// with one result, it returns the zero Value.
 func call(v reflect.Value, i int) reflect.Value {
 	if v.IsValid() {
 		v = codeMethods[i](v)
@@ -116,7 +109,10 @@ func call(v reflect.Value, i int) reflect.Value {
 	if !v.IsValid() || v.Type().NumIn() != 0 || v.Type().NumOut() != 1 {
 		return reflect.Value{}
 	}
-	return v.Call(nil)[0]
+	if v = v.Call(nil)[0]; i == statusMethod {
+		return call(v, codeMethod)
+	}
+	return v
 }
 
 // fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
