@@ -73,8 +73,8 @@ func tokenEnd(s string, i int) int {
 				return i
 			}
 			i += size - 1
-		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0, c == '\'' && i == start,
-			c == '-' && i+1 < len(s) && s[i+1] == '>': // from one address to another
+		case c <= ' ', strings.IndexByte("\"`()[]{}<>,;=|\x7f", c) >= 0, c == '-' && strings.HasPrefix(s[i:], "->"),
+			c == '\'' && (i == start || !isWordByte(s[i-1])): // don't
 			return i
 		}
 	}
@@ -99,7 +99,7 @@ func span(s string, i int) (end int, holder string) {
 
 // closers has for each quotation mark those that close it, and the escape before one that doesn't.
 var closers = map[rune]string{'"': `"\`, '\'': "'", '`': "`", '“': "”", '„': `”“"`, '‘': "’", '«': "»", '»': "«",
-	'‹': "›", '「': "」", '『': "』"}
+	'‹': "›", '「': "」", '『': "』", '《': "》", '‚': "‘’"}
 
 // quotedEnd returns the end of the quoted text that begins at i, quotation marks included, or i. An apostrophe in a
 // word closes none. Where a long text has no end, it has been cut.
@@ -119,7 +119,8 @@ func quotedEnd(s string, i int) int {
 		closing, size := utf8.DecodeRuneInString(text[end:])
 		if end += size; closing == '\\' {
 			end++
-		} else if open != '\'' || end == len(text) || !isWordByte(text[end]) { // don't
+		} else if r, _ := utf8.DecodeRuneInString(text[end:]); open != '\'' || end == len(text) ||
+			!isWordByte(text[end]) || isUnspaced(r) { // don't
 			return i + end
 		}
 	}
@@ -132,7 +133,7 @@ func quotedEnd(s string, i int) int {
 // bracketAddressEnd returns the end of an IPv6 address in brackets, and its port, that begins at i, or i.
 func bracketAddressEnd(s string, i int) int {
 	end := i + strings.IndexByte(s[i:min(len(s), i+64)], ']') + 1 // with a zone
-	if end <= i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end-1]) {
+	if end <= i || strings.Count(s[i:end], ":") < 2 || !isAddress(s[i+1:end-1]) && s[i:end] != "[::]" {
 		return i
 	}
 	if port := digitsEnd(s, end+1); port > end+1 && s[end] == ':' {
@@ -162,29 +163,30 @@ func windowsPathEnd(s string, i int) int {
 		r, size := utf8.DecodeRuneInString(s[end:])
 		drive := r == ':' && s[end-2] == '\\' && strings.HasPrefix(s[end+1:], `\`) // in \\?\C:\
 		if r < ' ' || strings.ContainsRune("\"'<>|*?;,:", r) && !drive ||
-			isUnspaced(r) && last != '\\' && !isUnspaced(last) {
+			r == '\\' && last == ' ' || isUnspaced(r) && last != '\\' && !isUnspaced(last) {
 			break
 		}
 		end, last = end+size, r
 	}
 	name := i + strings.LastIndexByte(s[i:end], '\\') + 1
 	colon := strings.HasPrefix(s[end:], ": ") || s[end:] == ":"
-	return i + len(strings.TrimRight(s[i:name+nameEnd(s[name:end], colon)], ".!) "))
+	return i + len(strings.TrimRight(s[i:name+nameEnd(s[name:end], colon)], ".!)]} "))
 }
 
 // nameEnd returns the length of the file's name that s begins with: up to an extension or the colon, or one word.
 func nameEnd(s string, colon bool) int {
 	const mostWords = 4
 	words := strings.SplitAfterN(s, " ", mostWords+1)
-	if colon && len(words) <= mostWords {
-		return len(s)
-	}
-	size := 0
+	whole, size := colon && len(words) <= mostWords, 0
 	for _, word := range words[:min(len(words), mostWords)] {
 		size += len(word)
-		if ext := path.Ext(strings.TrimRight(word, ".!) ")); 1 < len(ext) && len(ext) <= 6 && isMadeOf(ext[1:], alnum) {
+		ext := path.Ext(strings.TrimRight(word, ".!)]} "))
+		if len(ext) > 1 && (isOneOf(ext[1:], extensions) || !whole && len(ext) <= 6 && isMadeOf(ext[1:], alnum)) {
 			return size
 		}
+	}
+	if whole {
+		return len(s)
 	}
 	return len(words[0])
 }
@@ -236,7 +238,8 @@ func isHost(s, in string, i int) bool {
 	case dot == 0, len(port) > 5, digitsEnd(port, 0) < len(port), !isMadeOf(host, alnum+".-_"):
 		return false
 	case dot < 0:
-		return host == "localhost" || len(port) > 1 && host != "line" && isOneOf(wordBefore(in, i), hostWords)
+		return host == "localhost" || len(port) > 1 && host != "line" &&
+			(isOneOf(wordBefore(in, i), hostWords) || strings.HasSuffix(in[:i], "->"))
 	}
 	return lettersEnd(ending, 0) == len(ending) &&
 		(port != "" && !isOneOf(ending, extensions) || isOneOf(ending, domains))
@@ -277,10 +280,9 @@ func isHex(s string) bool {
 // hexDumpEnd returns the end of the bytes in hex, four or more with spaces between them, that begin at i, or i.
 func hexDumpEnd(s string, i int) int {
 	end := i - 1
-	for j := i; j+2 <= len(s) && isHex(s[j:j+2]) && (j+2 == len(s) || !isWordByte(s[j+2])); j += 3 {
-		if end = j + 2; end < len(s) && s[end] != ' ' {
-			break
-		}
+	for end+3 <= len(s) && (end < i || s[end] == ' ') && isHex(s[end+1:end+3]) &&
+		(end+3 == len(s) || !isWordByte(s[end+3])) {
+		end += 3
 	}
 	if end-i < len("00 11 22 33") {
 		return i

@@ -33,9 +33,9 @@ func Excerpt(message string) string {
 }
 
 // Text makes the messages of one problem one text: numbers, paths, addresses, identifiers and quoted text become
-// placeholders, white space becomes single spaces, and from the same placeholders in a row one is left. Words stay, and
-// so do numbers that say what happened. The result has at most maxText characters, is valid UTF-8 and has no line
-// break. Of a long message only the beginning and the end are read: as much as a class has room for.
+// placeholders, one for several of a kind in a row, and white space single spaces. Words stay, and numbers that say
+// what happened. The result has at most maxText characters, no line break, and is valid UTF-8. Of a long message only
+// the beginning and the end are read: as much as a class has room for.
 func Text(message string) string {
 	n := normalizer{in: strings.TrimSpace(message), lastAt: -1}
 	n.out = make([]byte, 0, min(len(n.in)+len(holderQuoted), 2*maxText))
@@ -61,11 +61,11 @@ func Text(message string) string {
 // tailStart returns where the words begin that fill the end of a class, whatever becomes of them there.
 func tailStart(s string) int {
 	const wanted, perWord, longest = 70, 8, 256 // characters; of a word, which may become a placeholder; bytes of one
-	i := len(s)
+	i, quoted := len(s), strings.Contains(s[max(0, len(s)-8*longest):], `"`)
 	for chars := 0; i > 0 && chars < wanted; {
 		word := s[max(0, i-longest):i]
 		space := strings.LastIndexByte(word, ' ')
-		if space > 0 && strings.Count(word[space:], `"`)%2 == 1 { // quoted words are one
+		if quoted && space > 0 && strings.Count(word[space:], `"`)%2 == 1 { // quoted words are one
 			if quote := strings.LastIndexByte(word[:space], '"'); quote >= 0 {
 				space = strings.LastIndexByte(word[:quote], ' ')
 			}
@@ -81,9 +81,8 @@ func tailStart(s string) int {
 
 // cut cuts a text behind its first n characters. A word or placeholder that is in both parts is left out of them.
 func cut(text []byte, n int) (head, tail []byte) {
-	n = max(n, 0)
-	at := n
-	for missing := n; missing > 0; at += missing {
+	at := max(n, 0)
+	for missing := at; missing > 0; at += missing {
 		for at < len(text) && !utf8.RuneStart(text[at]) {
 			at++
 		}
@@ -104,10 +103,10 @@ func cut(text []byte, n int) (head, tail []byte) {
 type normalizer struct {
 	in     string
 	out    []byte
-	line   int    // where the last line begins in out
-	gap    bool   // white space that goes before what comes next
-	last   string // the last placeholder,
-	lastAt int    // and where it ends in out
+	line   int  // where the last line begins in out
+	gap    bool // white space that goes before what comes next
+	last   byte // the first letter of the last placeholder,
+	lastAt int  // and where it ends in out
 }
 
 // put appends s as it is.
@@ -115,17 +114,17 @@ func (n *normalizer) put(s string) {
 	if s == "" {
 		return
 	}
-	if n.gap && len(n.out) > 0 {
-		n.out = append(n.out, ' ')
+	out := n.out
+	if n.gap && len(out) > 0 {
+		out = append(out, ' ')
 	}
-	n.gap = false
-	n.out = append(n.out, s...)
+	n.out, n.gap = append(out, s...), false
 }
 
-// hold appends a placeholder, unless only a separator stands between it and the same one: a list, a range, the parts of
-// an ID. Columns are filled with spaces: none stays behind a bracket, or an equals sign behind a name.
+// hold appends a placeholder, unless at most a separator stands between it and the same one. Columns are filled with
+// spaces: none stays behind a bracket, or an equals sign behind a name.
 func (n *normalizer) hold(holder string) {
-	if n.lastAt >= 0 && n.last == holder {
+	if n.lastAt >= 0 && n.last == holder[1] {
 		if between := string(n.out[n.lastAt:]); len(between) <= 1 && strings.Contains(",-:./_+|*", between) {
 			n.out, n.gap = n.out[:n.lastAt], false
 			return
@@ -136,11 +135,11 @@ func (n *normalizer) hold(holder string) {
 		n.gap = false
 	}
 	n.put(holder)
-	n.last, n.lastAt = holder, len(n.out)
+	n.last, n.lastAt = holder[1], len(n.out)
 }
 
 // afterNumber reports whether the last thing in out is a number.
-func (n *normalizer) afterNumber() bool { return n.lastAt == len(n.out) && n.last == holderNumber }
+func (n *normalizer) afterNumber() bool { return n.lastAt == len(n.out) && n.last == 'n' }
 
 // next takes what stands at i and returns where it ends.
 func (n *normalizer) next(i int) int {
@@ -198,9 +197,8 @@ func (n *normalizer) char(i int) int {
 		if r == '\n' {
 			n.line = len(n.out)
 		}
-	case r == '=' && n.afterNumber() && (rest == "" || strings.IndexByte(" =,)&", rest[0]) >= 0): // the end of base 64
-	case r == '<' && !n.gap && len(n.out) > 0 && isWordByte(n.out[len(n.out)-1]) && digitsEnd(rest, 0) > 0 &&
-		!strings.HasPrefix(rest[digitsEnd(rest, 0):], ">"):
+	case r == '=' && n.afterNumber() && (rest == "" || strings.IndexByte(" =,)&+-", rest[0]) >= 0): // ends base 64
+	case r == '<' && !n.gap && len(n.out) > 0 && isWordByte(n.out[len(n.out)-1]) && digitsEnd(rest, 0) > 0:
 		n.put("=") // time<1ms
 	case unicode.IsDigit(r):
 		n.hold(holderNumber)
@@ -238,7 +236,8 @@ func (n *normalizer) core(s string, i int) {
 	case s == "":
 	case lettersEnd(s, 0) == len(s):
 		n.word(i, i+len(s))
-	case digit < len(s) && says(n.in, s, i):
+	case digit < len(s) && says(n.in, s, i), strings.HasSuffix(s, "-bit"),
+		len(s) <= digit+3 && digit == len("utf-") && isOneOf(s[:digit], " utf- sha- aes- "):
 		if isHex(s) {
 			s = strings.ToLower(s)
 		}
@@ -246,9 +245,11 @@ func (n *normalizer) core(s string, i int) {
 	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
 		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)
-	case (digit == 0 || s[0] == '*') && isMadeOf(s, "0123456789*.:/TZ+-"): // a time, or */5 of a schedule
+	case (digit == 0 || s[0] == '*') && isMadeOf(s, "0123456789*.:/TZ+-"), // a time, or */5 of a schedule
+		len(s) == len("-rw-r--r--") && isMadeOf(s, "-dlrwxstST"):
 		n.hold(holderNumber)
-	case dotted && hasExtension(s), strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
+	case dotted && (hasExtension(s) || s[0] == '.' && (i == 0 || n.in[i-1] == ' ') && isMadeOf(s[1:], small)), // .env
+		strings.IndexByte(s, '/') > 0 && isOneOf(wordBefore(n.in, i), openWords):
 		n.hold(holderPath)
 	default:
 		n.runs(i, i+len(s))
@@ -287,7 +288,7 @@ func (n *normalizer) runs(from, to int) {
 			n.hold(holderNumber)
 		case letters == len(run):
 			n.word(i, end)
-		case isTechnical(run, letters):
+		case letters > 0 && isTechnical(run, letters):
 			n.put(run)
 		default:
 			end = n.mixed(s, i, end)
@@ -323,26 +324,37 @@ func (n *normalizer) mixed(s string, i, end int) int {
 			return len(s) - len(strings.TrimLeft(rest, alnum+"-+."))
 		}
 		word = i + wordEnd(s[i:end])
-		if !isUnit(s[i:word]) {
+		if kind := wordKind(s[i:word]); kind != 'u' && kind != 'd' {
 			n.put(s[i:word])
 		}
 	}
 	return end
 }
 
-// word takes the letters in[i:end] and returns where to go on.
+// word takes the letters in[i:end] and returns where to go on. A truth is a value behind a name or among others, a date
+// with a number or another date behind it, a number where it is no part of a compound word.
 func (n *normalizer) word(i, end int) int {
-	word := n.in[i:end]
-	if n.afterNumber() {
-		if isUnit(word) {
+	word, after, value := n.in[i:end], n.afterNumber(), false
+	if c := word[0]; after || c < 'a' || len(word) >= 3 && len(word) <= 5 && // two, false
+		(c == 't' || c == 'f' || c == 's' || c == 'e' || c == 'n') {
+		before, behind := n.in[:i], n.in[end:]
+		switch kind := wordKind(word); {
+		case after && (kind == 'u' || kind == 'd'):
 			n.gap = false
 			return end
+		case kind == 'd' && c < 'a':
+			rest := strings.TrimLeft(behind, " ,-/")
+			value = digitsEnd(rest, 0) > 0 || rest != behind && wordKind(rest[:lettersEnd(rest, 0)]) == 'd'
+		case kind == 'n':
+			value = !strings.HasSuffix(before, "-") && !strings.HasPrefix(behind, "-")
+		case kind == 't':
+			value = strings.HasSuffix(before, ":") || strings.HasSuffix(before, "=") ||
+				c != 'n' && (after || strings.HasSuffix(before, ": "))
+		case after:
+			word = singular(word)
 		}
-		word = singular(word)
 	}
-	value := i > 0 && (n.in[i-1] == '=' || n.in[i-1] == ':') && isOneOf(word, " true false null nil ")
-	if value || isNumberWord(n.in, i, end) || word[0] < 'a' && isDatePart(n.in, i, end) ||
-		len(word) >= 8 && isHex(word) || len(word) >= 12 && isDrawn(word, 0) {
+	if value || len(word) >= 8 && isHex(word) || len(word) >= 12 && isDrawn(word, 0) {
 		n.hold(holderNumber)
 	} else {
 		n.put(word)
@@ -352,7 +364,7 @@ func (n *normalizer) word(i, end int) int {
 
 // isHexPart reports whether the letters s[i:end] are hex like what stands beside them: bc in 00:bc:1f.
 func (n *normalizer) isHexPart(s string, i, end int) bool {
-	behind := n.last == holderNumber && n.lastAt == len(n.out)-1
+	behind := n.last == 'n' && n.lastAt == len(n.out)-1
 	return (end-i == 2 || end-i == 4) && isHex(s[i:end]) &&
 		(behind || end+3 <= len(s) && s[end] == ':' && isHex(s[end+1:end+3]))
 }

@@ -9,20 +9,16 @@ import (
 const (
 	// openWords stand before a path, even one that looks like words with a slash between them.
 	openWords = " open read load stat lstat file path folder directory dir mkdir unlink chdir remove rename create "
-
 	// hostWords stand before a host of one word with a port.
 	hostWords = " dial tcp udp connect connecting connected to from at on host server broker node with via proxy " +
 		"reach lookup resolve ping endpoint addr address peer "
-
 	// technical words have digits behind them that are part of a name: IPv6, sha256, x86.
 	technical = " ipv sha x arm amd utf ucs base int uint float http win aes rsa crc tls ssl oauth ntlmv smb h " +
 		"mp ext fat exfat usb python log ed rs hs es ps tcp udp "
-
 	// domains end the names of hosts, and are no words of programs: not name, info, id.
 	domains = " com net org edu gov mil io dev app cloud ai me co tv xyz eu uk de at ch fr nl it es pl se dk fi be " +
 		"cz ru ua cn jp kr hk tw sg br mx ar cl au nz ca us ie pt hu tr il za svc local lan home internal corp arpa " +
 		"localhost localdomain invalid example test "
-
 	extensions = " txt log json jsonl ndjson yaml yml xml csv tsv ini conf cfg toml md html htm css js ts go py rs " +
 		"c h cpp java rb php sh bat cmd ps1 sql exe dll so dylib sys msi cab reg bin jar wasm zip gz tgz xz bz2 zst " +
 		"7z rar tar iso img tmp temp bak old part lock pid sock dat db sqlite pem crt cer pfx p12 pdf doc docx xls " +
@@ -30,9 +26,14 @@ const (
 		"rpm deb apk dmg pkg vhd vhdx vmdk qcow2 parquet avro orc service "
 )
 
-// isUnit reports whether s stands behind numbers: what they count in, the half of a day, a zone, an ordinal's ending.
-func isUnit(s string) bool {
+// wordKind tells what s may be: a number in letters ('n'; one is as often none), a truth or nothing ('t'), a month or a
+// day ('d'), behind a number what it counts in, the half of a day, a zone, an ordinal's ending ('u'), else a word (0).
+func wordKind(s string) byte {
 	switch s {
+	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "NaN", "Inf":
+		return 'n'
+	case "true", "false", "True", "False", "TRUE", "FALSE", "null", "nil", "NULL":
+		return 't'
 	case "ns", "us", "µs", "μs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
 		"h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks", "month", "months", "year", "years",
 		"millisecond", "milliseconds", "microseconds", "nanoseconds",
@@ -40,31 +41,18 @@ func isUnit(s string) bool {
 		"px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z",
 		"x", "UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST",
 		"EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
-		return true
-	}
-	return isDate(s) || s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 &&
-		isOneOf(s[1:], " b ib i bit bits bps byte bytes hz ")
-}
-
-// isDate reports whether s is the name of a month or a day: a number or another of these beside it makes a date.
-func isDate(s string) bool {
-	switch s {
+		return 'u'
 	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "January", "February",
 		"March", "April", "June", "July", "August", "September", "October", "November", "December", "Mon", "Tue", "Wed",
-		"Thu", "Fri", "Sat", "Sun", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday":
-		return true
+		"Thu", "Fri", "Sat", "Sun", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+		"Januar", "Februar", "März", "Mai", "Juni", "Juli", "Okt", "Oktober", "Dez", "Dezember", "janvier", "février",
+		"mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre":
+		return 'd'
 	}
-	return false
-}
-
-// isNumberWord reports whether s[i:end] is a number in letters, not in a compound word. One is as often no number.
-func isNumberWord(s string, i, end int) bool {
-	switch s[i:end] {
-	case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-		"NaN", "Inf":
-		return (i == 0 || s[i-1] != '-') && (end == len(s) || s[end] != '-')
+	if s != "" && strings.IndexByte("kKMGTP", s[0]) >= 0 && isOneOf(s[1:], " b ib i bit bits bps byte bytes hz ") {
+		return 'u'
 	}
-	return false
+	return 0
 }
 
 // isOneOf reports whether word is in the list, in any case.
@@ -82,6 +70,7 @@ func wordBefore(s string, i int) string {
 	if i-end > 3 {
 		return ""
 	}
+	end = len(strings.TrimSuffix(s[:end], "："))
 	start := end
 	for start > 0 && (isLetter(s[start-1]) || s[start-1] >= utf8.RuneSelf) {
 		start--
@@ -89,21 +78,31 @@ func wordBefore(s string, i int) string {
 	return s[start:end]
 }
 
-// namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before.
+// namesCode reports whether a number at i says what happened, as opposed to how often or how long, by the word before,
+// or by one further off where the number ends a clause.
 func namesCode(s string, i int) bool {
+	end, near := digitsEnd(s, i+1), s[max(0, i-40):i] // behind a sign
+	alone := end == len(s) || strings.IndexByte(":;.!)", s[end]) >= 0
 	switch strings.ToLower(wordBefore(s, i)) {
 	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
 		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código",
-		"codice", "kod", "kód", "felkod", "код", "错误代码", "エラーコード":
+		"codice", "kod", "kodu", "kód", "felkod", "код", "错误代码", "错误码", "エラーコード", "코드", "exception",
+		"rc", "ret":
 		return true
 	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "błędu",
-		"fel", "fejl", "feil", "hata", "chyba", "hiba", "virhe", "ошибка", "ошибки", "错误", "エラー", "오류":
-		end := strings.TrimLeft(s[i:], "-.x0123456789abcdefABCDEF") == ""
-		return end || !strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
-	case "is": // the code that was returned is 5
-		return strings.Contains(s[max(0, i-40):i], "code ") || strings.Contains(s[max(0, i-40):i], "status ")
+		"fel", "fejl", "feil", "hata", "chyba", "chyby", "hiba", "virhe", "ошибка", "ошибки", "错误", "系统错误", "发生系统错误",
+		"エラー", "오류":
+		return strings.TrimLeft(s[i:], "-.x0123456789abcdefABCDEF") == "" ||
+			!strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
+	case "returned":
+		return alone
+	case "with": // failed with 1603
+		return alone && strings.HasSuffix(near, "ed with ")
+	case "is", "was": // the code that was returned is 5
+		return strings.Contains(near, "code ") || strings.Contains(near, "check ") || strings.Contains(near, "tatus ")
 	}
-	return false
+	return (alone || s[end] == ',') && end-i == 3 && s[i] <= '5' && (strings.Contains(near, "tatus ") ||
+		strings.Contains(near, "HTTP ") || strings.HasSuffix(strings.TrimRight(near, " :("), "response"))
 }
 
 // namesProgram reports whether what is quoted at i is a command that exists, whose program says what went wrong.
@@ -115,9 +114,9 @@ func namesProgram(s string, i int) bool {
 
 // isCode reports whether s can be the code behind such a word: an integer, hex, or capitals and digits.
 func isCode(s string) bool {
-	const longest = 12
 	s = strings.TrimPrefix(s, "-")
-	return s != "" && len(s) <= longest && (isMadeOf(s, capitals+"0123456789") || s[0] == '0' && s[1] > '9' && isHex(s))
+	return s != "" && len(s) <= len("0x80070005") &&
+		(isMadeOf(s, capitals+"0123456789") || s[0] == '0' && s[1] > '9' && isHex(s))
 }
 
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
@@ -139,7 +138,7 @@ func isEnhanced(s string, first byte) bool {
 // isTechnical reports whether the digits in run, behind letters, are part of a name: IPv6, sha256, x86.
 func isTechnical(run string, letters int) bool {
 	digits := digitsEnd(run, letters) - letters
-	return letters > 0 && digits <= 3 && (letters+digits == len(run) || digits <= 2) &&
+	return digits <= 3 && (letters+digits == len(run) || digits <= 2) &&
 		(isOneOf(run[:letters], technical) || strings.EqualFold(run, "md5"))
 }
 
@@ -157,14 +156,8 @@ func singular(s string) string {
 	return stem
 }
 
-// isDatePart reports whether the word in[i:end] is a month or a day with a number or another of these behind it.
-func isDatePart(in string, i, end int) bool {
-	rest := strings.TrimLeft(in[end:], " ,-/")
-	return isDate(in[i:end]) && (digitsEnd(rest, 0) > 0 || in[end:] != rest && isDate(rest[:lettersEnd(rest, 0)]))
-}
-
-// followers has a bit for each letter, from a on, that follows a letter, from a to z, in words: 96 of 100 pairs of the
-// letters in Go's own documentation. Of pairs that were drawn by chance they are 39 of 100.
+// followers has for each letter, from a to z, a bit for each that follows it in words: they make 96 of 100 pairs of the
+// letters in Go's own documentation, and 39 of 100 that were drawn by chance.
 var followers = [26]uint32{
 	0x13ebd6e, 0x164911, 0x1e4d95, 0x164919, 0xfff97f, 0x1e4931, 0x1669d1, 0xa4111, 0x2aef87f, 0x0, 0x40110, 0x11c4919,
 	0x14d113, 0x3c6d7d, 0x7efd6f, 0x1ec991, 0x100000, 0x13efd7d, 0x15cdd95, 0x11ec995, 0xeb97f, 0x4111, 0x26191,
