@@ -131,6 +131,15 @@ func checkNormalized(t *testing.T, message string) {
 	}
 }
 
+// TestManySymbols: what stands before a quotation mark is looked for near it. From each mark of this text back to the
+// beginning would take hours.
+func TestManySymbols(t *testing.T) {
+	t.Parallel()
+	if got := Text(strings.Repeat("''", 1<<20)); got != holderQuoted {
+		t.Errorf("%q", got)
+	}
+}
+
 // BenchmarkText has texts of more than a class has room for: their beginning and their end cost what is read of them.
 func BenchmarkText(b *testing.B) {
 	for name, message := range map[string]string{

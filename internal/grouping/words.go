@@ -65,10 +65,9 @@ func isOneOf(word, list string) bool {
 func wordBefore(s string, i int) string {
 	end := i
 	for end > 0 && strings.IndexByte(" :=(#\"-'[", s[end-1]) >= 0 {
-		end--
-	}
-	if i-end > 3 {
-		return ""
+		if end--; i-end > 3 {
+			return ""
+		}
 	}
 	end = len(strings.TrimSuffix(s[:end], "："))
 	start := end
