@@ -65,7 +65,7 @@ func isMadeOf(s, set string) bool {
 func tokenEnd(s string, i int) int {
 	for start := i; i < len(s); i++ {
 		switch c := s[i]; {
-		case isAlnum(c):
+		case isAlnum(c), c == '=' && strings.IndexByte(s[start:i], '?') > 0: // also in /a?b=c
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if isUnspaced(r) && (i == start || s[i-1] != '/' && s[i-1] < utf8.RuneSelf) ||

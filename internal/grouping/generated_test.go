@@ -48,8 +48,10 @@ func TestDrawnIdentifiers(t *testing.T) {
 			claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"` + draw(alnum, 8) + `"}`))
 			return "eyJhbGciOiJIUzI1NiJ9." + claims + "." + base64.RawURLEncoding.EncodeToString(bytes(32))
 		},
-		"with its kind": func() string { return "req_" + draw(alnum, 24) },
-		"push ID":       func() string { return "-N" + draw(alnum+"_-", 18) },
+		"with its kind":      func() string { return "req_" + draw(alnum, 24) },
+		"instance of Amazon": func() string { return "i-" + draw("0123456789abcdef", 8) },
+		"group of Amazon":    func() string { return "sg-" + draw("0123456789abcdef", 8) },
+		"push ID":            func() string { return "-N" + draw(alnum+"_-", 18) },
 		"pod": func() string {
 			const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 			return "web-" + draw(alphabet, 9) + "-" + draw(alphabet, 5)

@@ -125,7 +125,7 @@ func (n *normalizer) put(s string) {
 // spaces: none stays behind a bracket, or an equals sign behind a name.
 func (n *normalizer) hold(holder string) {
 	if n.lastAt >= 0 && n.last == holder[1] {
-		if between := string(n.out[n.lastAt:]); len(between) <= 1 && strings.Contains(",-:./_+|*", between) {
+		if between := string(n.out[n.lastAt:]); len(between) <= 1 && strings.Contains(",-:./_+|*'", between) {
 			n.out, n.gap = n.out[:n.lastAt], false
 			return
 		}
@@ -216,7 +216,7 @@ func (n *normalizer) token(i, end int) int {
 		core = core[:len(core)-1]
 	}
 	if j := strings.IndexByte(core, ':'); j >= 0 && j != 1 && core[j+1] != ':' && (core[j+1] == '/' ||
-		lettersEnd(core, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && !isAddress(core)) {
+		lettersEnd(core, 0) == j && (!isHex(core[j+1:]) || namesCode(n.in, i+j+1)) && (j%2 == 1 || !isHex(core[:j]))) {
 		n.core(core[:j], i)
 		n.put(":")
 		return i + j + 1
@@ -242,7 +242,7 @@ func (n *normalizer) core(s string, i int) {
 			s = strings.ToLower(s)
 		}
 		n.put(s)
-	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1,
+	case digit < len(s) && isAddress(s), at > 0 && at < len(s)-1 && s[0] != '/',
 		(dotted || strings.IndexByte(s, ':') > 0) && isHost(s, n.in, i):
 		n.hold(holderAddr)
 	case (digit == 0 || s[0] == '*') && isMadeOf(s, "0123456789*.:/TZ+-"), // a time, or */5 of a schedule
@@ -267,7 +267,8 @@ func (n *normalizer) runs(from, to int) {
 		run := s[i:end]
 		letters := wordEnd(run)
 		if words && (i == from || end > i) {
-			words = letters == end-i && letters >= 3 && end < to && (isMadeOf(run, small) || isMadeOf(run, capitals))
+			words = letters == end-i && end < to && (letters >= 3 || s[end] == '-') &&
+				(isMadeOf(run, small) || isMadeOf(run, capitals))
 			if !words && isDrawn(s[i:], 2*strings.Count(s[max(from, i-1):i], "_")) {
 				n.hold(holderNumber)
 				return
@@ -278,10 +279,7 @@ func (n *normalizer) runs(from, to int) {
 		}
 		switch {
 		case end == i:
-			for end < to && !isWordByte(s[end]) {
-				end++
-			}
-			n.symbols(s, i, end, i == from)
+			end = n.symbols(s, i, i == from)
 		case isPodPart(s[from:], i-from, end-from), n.isHexPart(s, i, end),
 			letters < len(run) && digitsEnd(run, 0) < len(run) &&
 				(isHex(strings.TrimSuffix(run, "h")) || isDrawn(run, 0)):
@@ -296,8 +294,10 @@ func (n *normalizer) runs(from, to int) {
 	}
 }
 
-// symbols puts what stands between words, without the sign or currency of a number behind, or the sign of a share.
-func (n *normalizer) symbols(s string, i, end int, first bool) {
+// symbols puts what stands between words, without the signs and the currency of a number, and returns where it ends.
+func (n *normalizer) symbols(s string, i int, first bool) (end int) {
+	for end = i; end < len(s) && !isWordByte(s[end]); end++ {
+	}
 	symbols := s[i:end]
 	if n.afterNumber() && symbols[0] == '%' {
 		n.gap = false
@@ -309,6 +309,7 @@ func (n *normalizer) symbols(s string, i, end int, first bool) {
 		}
 	}
 	n.put(symbols)
+	return end
 }
 
 // mixed takes the letters and digits s[i:end] and returns where to go on: behind a version, and what it is one of.

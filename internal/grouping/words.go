@@ -36,11 +36,11 @@ func wordKind(s string) byte {
 		return 't'
 	case "ns", "us", "µs", "μs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
 		"h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks", "month", "months", "year", "years",
-		"millisecond", "milliseconds", "microseconds", "nanoseconds",
-		"B", "byte", "bytes", "bit", "bits", "bps", "Hz", "K", "k", "M", "G", "T",
-		"px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z",
-		"x", "UTC", "GMT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST",
-		"EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AEST", "AEDT":
+		"millisecond", "milliseconds", "microseconds", "nanoseconds", "B", "byte", "bytes", "bit", "bits", "bps", "Hz",
+		"K", "k", "M", "G", "T", "px", "dpi", "rpm", "°C", "°F", "V", "W", "A", "mV", "mA", "mm", "cm", "km", "kg",
+		"dB", "ppm", "AM", "PM", "am", "pm", "st", "nd", "rd", "th", "Z", "x", "UTC", "GMT", "CET", "CEST", "EET",
+		"EEST", "WET", "WEST", "BST", "MSK", "IST", "JST", "KST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST",
+		"PDT", "AEST", "AEDT":
 		return 'u'
 	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "January", "February",
 		"March", "April", "June", "July", "August", "September", "October", "November", "December", "Mon", "Tue", "Wed",
