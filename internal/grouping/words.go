@@ -86,7 +86,7 @@ func namesCode(s string, i int) bool {
 	case "code", "statuscode", "errorcode", "exitcode", "returncode", "resultcode", "status", "ntstatus", "hresult",
 		"http", "errno", "winerror", "exit", "signal", "sqlstate", "sqlcode", "fehlercode", "foutcode", "código",
 		"codice", "kod", "kodu", "kód", "felkod", "код", "错误代码", "错误码", "エラーコード", "코드", "exception",
-		"rc", "ret":
+		"rc", "ret", "helpmsg":
 		return true
 	case "error", "fehler", "systemfehler", "erreur", "système", "errore", "erro", "sistema", "fout", "błąd", "błędu",
 		"fel", "fejl", "feil", "hata", "chyba", "chyby", "hiba", "virhe", "ошибка", "ошибки", "错误", "系统错误", "发生系统错误",
