@@ -138,7 +138,7 @@ func isEnhanced(s string, first byte) bool {
 func isTechnical(run string, letters int) bool {
 	digits := digitsEnd(run, letters) - letters
 	return digits <= 3 && (letters+digits == len(run) || digits <= 2) &&
-		(isOneOf(run[:letters], technical) || strings.EqualFold(run, "md5"))
+		(isOneOf(run[:letters], technical) || isOneOf(run, " md5 s3 "))
 }
 
 // singular returns a word behind a number as it is behind 1.
