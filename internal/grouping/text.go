@@ -124,11 +124,10 @@ func (n *normalizer) put(s string) {
 // hold appends a placeholder, unless at most a separator stands between it and the same one. Columns are filled with
 // spaces: none stays behind a bracket, or an equals sign behind a name.
 func (n *normalizer) hold(holder string) {
-	if n.lastAt >= 0 && n.last == holder[1] {
-		if between := string(n.out[n.lastAt:]); len(between) <= 1 && strings.Contains(",-:./_+|*'", between) {
-			n.out, n.gap = n.out[:n.lastAt], false
-			return
-		}
+	if n.lastAt >= max(0, len(n.out)-1) && n.last == holder[1] &&
+		strings.Contains(",-:./_+|*'", string(n.out[n.lastAt:])) {
+		n.out, n.gap = n.out[:n.lastAt], false
+		return
 	}
 	if i := len(n.out) - 1; i >= 0 && (n.out[i] == '(' || n.out[i] == '[' ||
 		n.out[i] == '=' && i > 0 && isWordByte(n.out[i-1])) {

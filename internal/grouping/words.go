@@ -119,13 +119,14 @@ func isCode(s string) bool {
 }
 
 // says reports whether s, a token with digits at i of in, says what happened: a result code of Windows (0x8… or 0xC… of
-// eight digits), a code by the word before it, a mail server's reply (550 5.1.1), a code of Oracle's (ORA-00942).
+// eight digits), a code by the word before it or in it (ORA-00942, E1001, ERR-1001), a mail server's reply (550 5.1.1).
 func says(in, s string, i int) bool {
 	before, behind := in[:i], in[i+len(s):]
 	return isCode(s) && (namesCode(in, i) || strings.HasSuffix(before, ": (") && strings.HasPrefix(behind, ")")) ||
 		i >= 4 && len(s) == 5 && isEnhanced(s, in[i-4]) ||
 		len(s) == 3 && isEnhanced(strings.TrimPrefix(behind, " "), s[0]) ||
 		len(s) > 8 && s[len(s)-6] == '-' && isMadeOf(s[:len(s)-6], capitals) && isMadeOf(s[len(s)-5:], "0123456789") ||
+		len(s) > len("E100") && s[0] == 'E' && isMadeOf(strings.TrimLeft(s, "ERO-_"), "0123456789") ||
 		len(s) == 10 && s[1]|0x20 == 'x' && (s[2] == '8' || s[2]|0x20 == 'c') && isHex(s)
 }
 
