@@ -93,8 +93,8 @@ func namesCode(s string, i int) bool {
 		"エラー", "오류":
 		return strings.TrimLeft(s[i:], "-.x0123456789abcdefABCDEF") == "" ||
 			!strings.Contains(s[max(0, i-2):i], ":") // else it tells of what follows, and doesn't name it
-	case "returned":
-		return alone
+	case "returned": // fewer digits may be how many
+		return alone && (end-i >= 3 || s[i] == '-')
 	case "with": // failed with 1603
 		return alone && strings.HasSuffix(near, "ed with ")
 	case "is", "was": // the code that was returned is 5
