@@ -2,6 +2,7 @@ package sentryconfig
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -46,7 +47,7 @@ type monitoring struct {
 // monitor returns the check-in state of a task, nil if Sentry would reject the monitor.
 func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 	if m.Slug == "" || work.FitSlug(m.Slug) != m.Slug {
-		if _, again := c.badSlugs.LoadOrStore(m.Slug, true); again {
+		if _, again := c.badSlugs.LoadOrStore(strings.Clone(m.Slug), true); again {
 			return nil
 		}
 		c.logger.Warn("sentryconfig: a task makes no check-ins: the slug of its monitor isn't 1 to 50 of a-z, 0-9, - "+
@@ -69,7 +70,7 @@ func (c *Client) monitor(m *Monitor, a *attempt) *monitoring {
 
 // warnOfSchedule logs, once per monitor, that its configuration is left out.
 func (c *Client) warnOfSchedule(slug string) {
-	if _, again := c.badSlugs.LoadOrStore(slug, true); !again {
+	if _, again := c.badSlugs.LoadOrStore(strings.Clone(slug), true); !again {
 		c.logger.Warn("sentryconfig: check-ins are sent without the configuration of their monitor: its schedule is "+
 			"neither a crontab nor an interval of whole units", "slug", slug)
 	}

@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 )
 
@@ -43,6 +44,7 @@ func (s *Scrubber) known(t string) (text string, secret bool) {
 	if c := second.Load(); c != nil && c.in == t {
 		return c.out, c.secret
 	}
+	t = strings.Clone(t) // which may be a part of a much larger text
 	c := &cached{in: t, out: s.Text(t)}
 	c.secret = s.SecretName(t) || c.out != t && s.SecretName(c.out)
 	first.Store(c)
@@ -57,7 +59,7 @@ type newest struct{ atomic.Pointer[cached] }
 func (n *newest) of(t string, make func() string) string {
 	c := n.Load()
 	if c == nil || c.in != t {
-		c = &cached{in: t, out: make()}
+		c = &cached{in: strings.Clone(t), out: strings.Clone(make())}
 		n.Store(c)
 	}
 	return c.out

@@ -3,6 +3,7 @@ package tally
 
 import (
 	"iter"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ func (l *Types) Begin(name string) *Type {
 			l.count.Add(-1)
 			return nil
 		}
+		name = strings.Clone(name) // which may be a part of a much larger text
 		var other bool
 		if found, other = l.known.LoadOrStore(name, &Type{name: name}); other {
 			l.count.Add(-1)
