@@ -44,8 +44,10 @@ type TaskSpan struct {
 	sampled sentry.Sampled // decided for a task that began without its span; undefined: it began with it
 	cloning sync.Once      // of hub
 	making  sync.Once      // of what follows: see taskContext
-	claimed atomic.Bool    // the span is made, or the transaction sent without it, if the task is sampled
+	without atomic.Int32   // see isAsked
 	made    atomic.Bool
+	leaving sync.Once    // of late
+	late    *sentry.Hub  // see scopeHub
 	hub     *sentry.Hub  // read it by sentryHub, or scopeHub
 	span    *sentry.Span // read it by sentrySpan
 
@@ -424,7 +426,7 @@ func (t *TaskSpan) finish() {
 	t.kind.End(isFailure(status), isSuccess(status, outcome))
 	t.sendCheckIn()
 	sampled := t.sampled == sentry.SampledTrue
-	if sampled && t.claimed.CompareAndSwap(false, true) {
+	if sampled && t.without.CompareAndSwap(isOpen, isSent) {
 		t.sendWithout(status, outcome)
 	} else if sampled || t.made.Load() {
 		t.end(status, outcome)

@@ -67,14 +67,18 @@ func (t *TaskSpan) sentrySpan() *sentry.Span {
 	return t.span
 }
 
+// How a task without a span goes on: it is asked for one, or its transaction is sent without. One excludes the other.
+const (
+	isOpen int32 = iota
+	isAsked
+	isSent
+)
+
 // makeLate makes the span of a task that began without. It is sampled as was decided then, even if Reconfigure has
 // changed the rate since, and after the task's end it tells how that went.
 func (t *TaskSpan) makeLate() {
-	hub, sent := t.scopeHub(), t.sampled == sentry.SampledTrue && !t.claimed.CompareAndSwap(false, true)
-	if sent {
-		hub = t.client.apart.Clone() // an event processor, under the lock of the task's own scope, may have asked
-	}
-	t.make(hub, append(t.spanOptions(nil, nil), func(s *sentry.Span) {
+	sent := !t.without.CompareAndSwap(isOpen, isAsked)
+	t.make(t.scopeHub(), append(t.spanOptions(nil, nil), func(s *sentry.Span) {
 		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, t.sampled
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -98,6 +102,7 @@ func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string) {
 	t.fill(s)
 	setOutcome(s, status, outcome)
 	e := &sentry.Event{
+		Spans:           []*sentry.Span{}, // as a hook knows it
 		Type:            protocol.Transaction.Type,
 		Transaction:     s.Name,
 		TransactionInfo: &sentry.TransactionInfo{Source: s.Source},
@@ -113,14 +118,25 @@ func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string) {
 	header := maps.Clone(t.client.tracing.header)
 	header["trace_id"], header["transaction"] = t.traceID.String(), s.Name
 	hint := &sentry.EventHint{Context: &captureContext{context.Background(), &captureDetails{trace: header}}}
-	hub := t.scopeHub()
+	hub := t.ownHub()
 	hub.Scope().SetSpan(s) // or the scope would put another trace into e
 	t.client.process(outbox.CategoryTransaction, func() { hub.CaptureEventWithHint(e, hint) })
 }
 
 // scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the
-// span is made, by a ClientOptions.DebugWriter that logs.
+// span is made, by a ClientOptions.DebugWriter that logs. Once the transaction is sent without a span, the hub that it
+// is sent with is nobody else's: its scope is locked while event processors run, and has no span that sentry-go could
+// use. Whoever asks then gets a clone.
 func (t *TaskSpan) scopeHub() *sentry.Hub {
+	if t.without.Load() != isSent {
+		return t.ownHub()
+	}
+	t.leaving.Do(func() { t.late = t.ownHub().Clone() })
+	return t.late
+}
+
+// ownHub returns the hub that the task began with, or would have.
+func (t *TaskSpan) ownHub() *sentry.Hub {
 	t.cloning.Do(func() {
 		if t.hub == nil {
 			t.hub = t.newHub(t.client.apart)

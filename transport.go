@@ -54,16 +54,19 @@ func (t *transport) SendEvent(e *sentry.Event) {
 		details = d.(*captureDetails)
 	}
 	defer envelope.Unmark(e)
-	rec := t.record(e)
+	rec, trace := t.record(e), map[string]string(nil)
+	if rec.Category == outbox.CategoryTransaction { // not what a hook captures with its hint
+		trace = details.trace
+	}
 	b := envelope.NewBuffer()
 	defer b.Release()
 	encoder := t.encoderOf(t.client.policy.Load())
-	if err := encoder.Encode(b, e, details.trace); err != nil {
+	if err := encoder.Encode(b, e, trace); err != nil {
 		// Values were made safe before, so a failure here is a defect, or the work of a hook. The bare event is better
 		// than none.
 		t.client.logger.Error("sentryconfig: an event can't be encoded and is sent without its details",
 			"event_id", e.EventID, "error", err)
-		if err := encoder.Encode(b, envelope.Bare(e, err), details.trace); err != nil {
+		if err := encoder.Encode(b, envelope.Bare(e, err), trace); err != nil {
 			t.client.box.Discard("internal_sdk_error", rec.Category, 1)
 			return
 		}
