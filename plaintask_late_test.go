@@ -11,6 +11,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
 )
 
 // TestLateCapture: what goroutines of a task report after its end is the same whether the task had a span or not, for
@@ -107,4 +108,40 @@ func TestKeepsNoText(t *testing.T) {
 		t.Errorf("%d MiB are in use after %d tasks", m.HeapAlloc>>20, tasks)
 	}
 	runtime.KeepAlive(client)
+}
+
+// TestNotedUntilStored: a task is noted as running until its transaction is on disk, so that a kill while it ends loses
+// neither.
+func TestNotedUntilStored(t *testing.T) {
+	for name, ask := range map[string]func(context.Context){
+		"plain":       func(context.Context) {},
+		"with a span": func(ctx context.Context) { sentry.SpanFromContext(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, during := t.TempDir(), -1
+			running := func() int {
+				projects, err := disk.Look(dir)
+				if err != nil || len(projects) != 1 || len(projects[0].Left) != 1 {
+					t.Fatalf("%v, %+v", err, projects)
+				}
+				return len(projects[0].Left[0].Tasks)
+			}
+			var client *sentryconfig.Client
+			client, _ = newClient(t, sentryconfig.Options{OutboxDir: dir,
+				ClientOptions: func(o *sentry.ClientOptions) {
+					o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+						// Whatever was to be written before this is written after it.
+						client.CaptureTaskFailure(context.Background(), "other", "x", nil, nil)
+						during = running()
+						return e
+					}
+				}})
+			ctx, task := client.CreateTaskSpan(context.Background(), "copy", 0, 1, nil)
+			ask(ctx)
+			task.Finish()
+			if after := running(); during != 1 || after != 0 {
+				t.Errorf("while the task ends, %d are noted, and %d after it", during, after)
+			}
+		})
+	}
 }

@@ -398,7 +398,7 @@ func (t *TaskSpan) finish() {
 	if !first {
 		return
 	}
-	defer slot.End().Wait() // it is told as interrupted until then
+	defer slot.End() // until its transaction is on disk, it is told as interrupted
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {

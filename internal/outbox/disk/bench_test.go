@@ -24,7 +24,7 @@ func BenchmarkTask(b *testing.B) {
 	task := Task{Type: "backup", Index: 1, Total: 2}
 	b.ReportAllocs()
 	for b.Loop() {
-		d.Journal().Begin(task).End().Wait()
+		d.Journal().Begin(task).End()
 	}
 	b.StopTimer()
 	must(b, d.Close())

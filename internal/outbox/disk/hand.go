@@ -75,7 +75,7 @@ func (h *hand) do(f func(), keep bool) error {
 	return h.wait(c)
 }
 
-// start has a call made after those that were started before. The caller must wait for it, and can do other work first.
+// start has a call made after those that were started before. The caller must wait for it.
 func (h *hand) start(f func(), keep bool) (*call, error) {
 	h.mu.Lock()
 	switch {

@@ -66,7 +66,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("byte %d damaged: %+v", at, l)
 		}
 	}
-	slot.End().Wait()
+	slot.End()
 	must(t, d.Close())
 	if l := lookAtOne(t, dir).Left[0]; !l.Ended || l.Health.Error != "" || len(l.Tasks) > 0 {
 		t.Errorf("after Close: %+v", l)

@@ -226,31 +226,15 @@ func (j *Journal) of(s Slot) *running {
 	return &j.slots[s.index-1]
 }
 
-// End clears the slot: the task is over, however it went. The caller must wait for it, and can do other work first: a
-// Put then comes with the same switch to the hand and back. On a disk that hangs, the slot is cleared when it answers.
-func (s Slot) End() Ending {
+// End clears the slot: the task is over, however it went. On a disk that hangs, the slot is cleared when it answers.
+func (s Slot) End() {
 	if s.journal == nil {
-		return Ending{}
+		return
 	}
 	n := notings.Get().(*noting)
 	n.journal, n.slot = s.journal, s
-	c, err := s.journal.hand.start(n.end, true)
-	if err != nil {
-		return Ending{}
-	}
-	return Ending{n, c}
-}
-
-// An Ending is an End on its way to the disk. The zero Ending is none.
-type Ending struct {
-	noting *noting
-	call   *call
-}
-
-// Wait returns once the disk has it, or hangs.
-func (e Ending) Wait() {
-	if e.call != nil && e.noting.journal.hand.wait(e.call) == nil {
-		notings.Put(e.noting)
+	if s.journal.hand.do(n.end, true) == nil {
+		notings.Put(n)
 	}
 }
 
