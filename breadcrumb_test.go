@@ -211,39 +211,49 @@ func TestKeptBreadcrumbs(t *testing.T) {
 				client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(rate),
 					ClientOptions: func(o *sentry.ClientOptions) { o.MaxBreadcrumbs = most }})
 				const steps = 12
-				logger := slog.New(client.NewLogHandler(nil))
 				for asked := range steps + 1 {
-					_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(ctx context.Context) error {
-						for i := range steps {
-							if i == asked {
-								sentry.GetHubFromContext(ctx).Scope().SetTag("asked", "yes")
-							}
-							takeStep(client, logger, ctx, i)
-						}
-						return errors.New("x")
-					})
+					failAfter(t, client, steps, asked)
 				}
-				var want string
-				for i, e := range server.WaitEvents(steps+1, time.Minute) {
-					var got strings.Builder
-					for _, b := range e.Breadcrumbs {
-						fmt.Fprintf(&got, "%s %s %s %s %v\n", b.Type, b.Category, b.Level, b.Message, b.Data)
-						if age := time.Since(b.Time); age < 0 || age > time.Hour {
-							t.Errorf("breadcrumb %+v", b)
-						}
-					}
-					if i == 0 {
-						want = got.String()
-						if n := strings.Count(want, "\n"); n != max(0, min(cmp.Or(most, 100), steps)) {
-							t.Errorf("%d breadcrumbs", n)
-						}
-					} else if got.String() != want {
-						t.Errorf("asked before %d:\n%swant\n%s", i, &got, want)
+				events := server.WaitEvents(steps+1, time.Minute)
+				want := told(t, events[0])
+				if n := strings.Count(want, "\n"); n != max(0, min(cmp.Or(most, 100), steps)) {
+					t.Errorf("%d breadcrumbs", n)
+				}
+				for i, e := range events {
+					if got := told(t, e); got != want {
+						t.Errorf("asked before %d:\n%swant\n%s", i, got, want)
 					}
 				}
 			})
 		}
 	}
+}
+
+// failAfter runs a task that fails after some steps, and asks for its hub before one of them.
+func failAfter(t *testing.T, client *sentryconfig.Client, steps, asked int) {
+	logger := slog.New(client.NewLogHandler(nil))
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(ctx context.Context) error {
+		for i := range steps {
+			if i == asked {
+				sentry.GetHubFromContext(ctx).Scope().SetTag("asked", "yes")
+			}
+			takeStep(client, logger, ctx, i)
+		}
+		return errors.New("x")
+	})
+}
+
+// told returns what an event's breadcrumbs say, a line each.
+func told(t *testing.T, e sentrytest.Event) string {
+	t.Helper()
+	var text strings.Builder
+	for _, b := range e.Breadcrumbs {
+		fmt.Fprintf(&text, "%s %s %s %s %v\n", b.Type, b.Category, b.Level, b.Message, b.Data)
+		if age := time.Since(b.Time); age < 0 || age > time.Hour {
+			t.Errorf("breadcrumb %+v", b)
+		}
+	}
+	return text.String()
 }
 
 // takeStep makes a breadcrumb, another kind for each i.
@@ -270,7 +280,8 @@ func TestTransactionBreadcrumbs(t *testing.T) {
 	client.CaptureTaskFailure(ctx, "", "too late", nil, nil)
 	for i, list := range [][]sentrytest.Breadcrumb{server.WaitTransactions(1, time.Minute)[0].Breadcrumbs,
 		server.WaitEvents(1, time.Minute)[0].Breadcrumbs} {
-		if len(list) != i+1 || list[0].Message != "step" || list[0].Data["n"] != 1.0 || i == 1 && list[1].Message != "late" {
+		if len(list) != i+1 || list[0].Message != "step" || list[0].Data["n"] != 1.0 ||
+			i == 1 && list[1].Message != "late" {
 			t.Errorf("breadcrumbs %+v", list)
 		}
 	}
@@ -345,19 +356,23 @@ func TestBreadcrumbsAtOnce(t *testing.T) {
 		task.Finish()
 		wg.Wait()
 		client.CaptureTaskFailure(ctx, "", "y", nil, nil)
-		seen := map[string]bool{}
-		list := server.WaitEvents(i+1, time.Minute)[i].Breadcrumbs
-		next := [callers]int{}
-		for _, b := range list {
-			seen[b.Message] = true
-			var caller, n int
-			if _, err := fmt.Sscan(b.Message, &caller, &n); err != nil || next[caller] != n || b.Data["n"] != float64(n) {
-				t.Errorf("breadcrumb %+v, want number %d of its caller (%v)", b, next[caller], err)
-			}
-			next[caller]++
+		checkOrder(t, server.WaitEvents(i+1, time.Minute)[i].Breadcrumbs, callers, each)
+	}
+}
+
+// checkOrder checks that a list has each breadcrumb of each caller once, in the order of its calls.
+func checkOrder(t *testing.T, list []sentrytest.Breadcrumb, callers, each int) {
+	t.Helper()
+	next := make([]int, callers)
+	for _, b := range list {
+		var caller, n int
+		_, err := fmt.Sscan(b.Message, &caller, &n)
+		if err != nil || next[caller] != n || b.Data["n"] != float64(n) {
+			t.Errorf("breadcrumb %+v, want number %d of its caller (%v)", b, next[caller], err)
 		}
-		if len(list) != callers*each || len(seen) != callers*each {
-			t.Errorf("%d breadcrumbs, %d different ones, want %d", len(list), len(seen), callers*each)
-		}
+		next[caller]++
+	}
+	if len(list) != callers*each {
+		t.Errorf("%d breadcrumbs, want %d", len(list), callers*each)
 	}
 }

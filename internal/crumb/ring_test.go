@@ -26,31 +26,36 @@ func closed(r *Ring) (list []*sentry.Breadcrumb) {
 
 // A ring returns the newest of its crumbs, oldest first, whatever form they came in, and forgets the others.
 func TestRing(t *testing.T) {
-	for _, listed := range []bool{false, true} {
-		for most := 1; most <= 20; most++ {
-			for n := range 3*most + 2 {
-				var r Ring
-				r.Open(most, false)
-				for i := range n {
-					if r.Forgets() != (i >= most) {
-						t.Errorf("before crumb %d of at most %d: forgets %v", i, most, r.Forgets())
-					}
-					if !r.Add(step(i, listed != (i%3 == 0))) {
-						t.Errorf("crumb %d was refused", i)
-					}
-				}
-				list := closed(&r)
-				if len(list) != min(n, most) {
-					t.Fatalf("%d of %d crumbs, at most %d", len(list), n, most)
-				}
-				for i, b := range list {
-					at := n - len(list) + i
-					if b.Message != fmt.Sprint(at) || !reflect.DeepEqual(b.Data, map[string]any{"n": at}) ||
-						b.Type != "default" || b.Category != "c" || b.Level != sentry.LevelInfo {
-						t.Errorf("crumb %d is %+v", at, b)
-					}
-				}
-			}
+	for most := 1; most <= 20; most++ {
+		for n := range 3*most + 2 {
+			checkRing(t, most, n, func(i int) bool { return i%3 == 0 })
+			checkRing(t, most, n, func(i int) bool { return i%3 != 0 })
+		}
+	}
+}
+
+// checkRing fills a ring with n crumbs, some of them lists, and checks what it returns.
+func checkRing(t *testing.T, most, n int, listed func(i int) bool) {
+	t.Helper()
+	var r Ring
+	r.Open(most, false)
+	for i := range n {
+		if r.Forgets() != (i >= most) {
+			t.Errorf("before crumb %d of at most %d: forgets %v", i, most, r.Forgets())
+		}
+		if !r.Add(step(i, listed(i))) {
+			t.Errorf("crumb %d was refused", i)
+		}
+	}
+	list := closed(&r)
+	if len(list) != min(n, most) {
+		t.Fatalf("%d of %d crumbs, at most %d", len(list), n, most)
+	}
+	for i, b := range list {
+		at := n - len(list) + i
+		if b.Message != fmt.Sprint(at) || !reflect.DeepEqual(b.Data, map[string]any{"n": at}) ||
+			b.Type != "default" || b.Category != "c" || b.Level != sentry.LevelInfo {
+			t.Errorf("crumb %d is %+v", at, b)
 		}
 	}
 }

@@ -113,8 +113,8 @@ const (
 	SimpleBytes = 2*2*maxSimpleText + 8
 )
 
-// IsSimple reports whether Map would keep an entry as it is in a map of a few, all of which are simple: it is immutable,
-// and takes at most SimpleBytes.
+// IsSimple reports whether Map would keep an entry as it is in a map of a few, all of which are simple: it is
+// immutable, and takes at most SimpleBytes.
 func IsSimple(key string, v any) bool { return isSimpleText(key) && isSimple(v) }
 
 func isSimple(v any) bool {
