@@ -236,28 +236,70 @@ func BenchmarkTaskSpan(b *testing.B) {
 	}
 }
 
+// inAndOut runs f in a task, and outside of one.
+func inAndOut(b *testing.B, f func(*testing.B, context.Context)) {
+	b.Run("task", func(b *testing.B) {
+		ctx, task := sentryconfig.CreateTaskSpan(context.Background(), "bench", 0, 1, nil)
+		defer task.Finish()
+		f(b, ctx)
+	})
+	b.Run("alone", func(b *testing.B) { f(b, context.Background()) })
+}
+
 func BenchmarkBreadcrumb(b *testing.B) {
 	benchInit(b, "")
-	hub := bareHub(b, sentry.NewHTTPSyncTransport(), nil)
-	ctx := context.Background()
-	sideBySide(b, "1.2",
-		func() {
-			sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x",
-				"ok": true})
-		},
-		func() {
-			hub.AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "bench", Level: sentry.LevelInfo,
-				Data: map[string]any{"n": 1, "path": "/x", "ok": true}}, nil)
-		}, func() {})
+	bare := sentry.SetHubOnContext(context.Background(), bareHub(b, sentry.NewHTTPSyncTransport(), nil))
+	inAndOut(b, func(b *testing.B, ctx context.Context) {
+		sideBySide(b, "1.2",
+			func() {
+				sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x",
+					"ok": true})
+			},
+			func() {
+				sentry.GetHubFromContext(bare).AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "bench",
+					Level: sentry.LevelInfo, Data: map[string]any{"n": 1, "path": "/x", "ok": true}}, nil)
+			}, func() {})
+	})
 }
 
 func BenchmarkLogRecord(b *testing.B) {
 	benchInit(b, "")
 	next := slog.NewTextHandler(io.Discard, nil)
 	ours, bare := slog.New(sentryconfig.NewLogHandler(next)), slog.New(next)
-	sideBySide(b, "1.4",
-		func() { ours.Info("step", "n", 1, "path", "/x", "ok", true) },
-		func() { bare.Info("step", "n", 1, "path", "/x", "ok", true) }, func() {})
+	inAndOut(b, func(b *testing.B, ctx context.Context) {
+		sideBySide(b, "1.4",
+			func() { ours.InfoContext(ctx, "step", "n", 1, "path", "/x", "ok", true) },
+			func() { bare.InfoContext(ctx, "step", "n", 1, "path", "/x", "ok", true) }, func() {})
+	})
+}
+
+// BenchmarkShortTask is a task of a few steps, which its transaction tells of.
+func BenchmarkShortTask(b *testing.B) {
+	contexts := systemContexts(b)
+	benchInit(b, "")
+	hub := bareHub(b, sentry.NewHTTPSyncTransport(), contexts)
+	ctx := context.Background()
+	sideBySide(b, "0.3",
+		func() {
+			ctx, task := sentryconfig.CreateTaskSpan(ctx, "bench", 0, 10, benchData)
+			for range 5 {
+				sentryconfig.AddBreadcrumb(ctx, "step", "bench", sentry.LevelInfo,
+					map[string]any{"n": 1, "path": "/x", "ok": true})
+			}
+			task.Finish()
+		},
+		func() { bareShortTask(sentry.SetHubOnContext(ctx, hub.Clone())) },
+		func() { sentryconfig.Flush(10 * time.Second) })
+}
+
+func bareShortTask(ctx context.Context) {
+	span := sentry.StartSpan(ctx, "task", sentry.WithTransactionName("task.bench"))
+	span.SetContext("task", sentry.Context{"task_type": "bench", "index": 0, "total": 10, "data": benchData})
+	for range 5 {
+		sentry.GetHubFromContext(ctx).AddBreadcrumb(&sentry.Breadcrumb{Message: "step", Category: "bench",
+			Level: sentry.LevelInfo, Data: map[string]any{"n": 1, "path": "/x", "ok": true}}, nil)
+	}
+	span.Finish()
 }
 
 var firstFlag, secondFlag atomic.Uint32

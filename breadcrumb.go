@@ -7,8 +7,6 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/crumb"
-	"github.com/autoservice/sentryconfig/internal/protocol"
-	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
 // AddBreadcrumb records a step before what may go wrong: it is sent with the next events of the task in ctx, or of the
@@ -28,25 +26,34 @@ func (c *Client) recordBreadcrumb(ctx context.Context, message, category string,
 	if level == "" {
 		level = sentry.LevelInfo
 	}
-	c.addBreadcrumb(ctx, &sentry.Breadcrumb{
-		Type:     "default",
-		Category: category,
-		Message:  safe.CutText(message, protocol.MaxMessageChars),
-		Level:    level,
-		Data:     safe.Map(data, protocol.MaxCrumbBytes),
-	})
+	t := c.taskOf(ctx)
+	b := crumb.Crumb{Listed: t.forgets()}
+	b.Set(message, category, level, data)
+	c.addBreadcrumb(ctx, t, &b)
 }
 
-// addBreadcrumb is sentry-go's Hub.AddBreadcrumb, which asks the hub for its client and that for the limit.
-func (c *Client) addBreadcrumb(ctx context.Context, b *sentry.Breadcrumb) {
-	t := c.taskOf(ctx)
-	hub := c.hubOf(ctx, t)
-	if t != nil && c.outboxDir != "" {
-		root := t.root()
-		root.mu.Lock()
-		root.lastStep = b.Message
-		root.mu.Unlock()
+// forgets reports whether a breadcrumb of t, nil for no task, is likely to be forgotten unseen.
+func (t *TaskSpan) forgets() bool { return t != nil && t.crumbs.Forgets() }
+
+// addBreadcrumb records b in the task t that ctx belongs to: in its ring, while nobody can have asked for its hub, and
+// in the hub after that.
+func (c *Client) addBreadcrumb(ctx context.Context, t *TaskSpan, b *crumb.Crumb) {
+	if t != nil {
+		if c.outboxDir != "" {
+			root := t.root()
+			root.mu.Lock()
+			root.lastStep = b.Message
+			root.mu.Unlock()
+		}
+		if t.has(ctx) && t.crumbs.Add(b) {
+			return
+		}
 	}
+	c.addToHub(c.hubOf(ctx, t), b.Made())
+}
+
+// addToHub is sentry-go's Hub.AddBreadcrumb, which asks the hub for its client and that for the limit.
+func (c *Client) addToHub(hub *sentry.Hub, b *sentry.Breadcrumb) {
 	if hook := c.hooks.beforeBreadcrumb; hook != nil {
 		if !c.call("ClientOptions.BeforeBreadcrumb", func() { b = hook(b, &sentry.BreadcrumbHint{}) }) || b == nil {
 			return
@@ -99,7 +106,12 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
 	if rec.Level >= slog.LevelInfo {
 		if c := h.client(ctx); c.reporting() && c.maxBreadcrumbs >= 0 {
-			c.call("a logged value", func() { c.addBreadcrumb(ctx, h.scope.Breadcrumb(&rec)) })
+			c.call("a logged value", func() {
+				t := c.taskOf(ctx)
+				b := crumb.Crumb{Listed: t.forgets()}
+				h.scope.Read(&rec, &b)
+				c.addBreadcrumb(ctx, t, &b)
+			})
 		}
 	}
 	if !h.next.Enabled(ctx, rec.Level) {

@@ -2,12 +2,14 @@ package sentryconfig_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/slogtest"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
 func TestBreadcrumbIsACopy(t *testing.T) {
@@ -196,5 +199,180 @@ func TestBreadcrumbAllocations(t *testing.T) {
 		if n := testing.AllocsPerRun(200, test.call); n > test.most {
 			t.Errorf("%s: %v allocations, want at most %v", test.name, n, test.most)
 		}
+	}
+}
+
+// TestKeptBreadcrumbs: while nobody asks for its hub a task keeps its breadcrumbs itself. An event has the same ones,
+// in the same order, as that of a task that was asked for its hub at its start, or between two of them.
+func TestKeptBreadcrumbs(t *testing.T) {
+	for _, most := range []int{-1, 0, 1, 3, 7} {
+		for _, rate := range []float64{0, 1} {
+			t.Run(fmt.Sprintf("at most %d, sampled %v", most, rate), func(t *testing.T) {
+				client, server := newClient(t, sentryconfig.Options{TracesSampleRate: sentry.Set(rate),
+					ClientOptions: func(o *sentry.ClientOptions) { o.MaxBreadcrumbs = most }})
+				const steps = 12
+				for asked := range steps + 1 {
+					failAfter(t, client, steps, asked)
+				}
+				events := server.WaitEvents(steps+1, time.Minute)
+				want := told(t, events[0])
+				if n := strings.Count(want, "\n"); n != max(0, min(cmp.Or(most, 100), steps)) {
+					t.Errorf("%d breadcrumbs", n)
+				}
+				for i, e := range events {
+					if got := told(t, e); got != want {
+						t.Errorf("asked before %d:\n%swant\n%s", i, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// failAfter runs a task that fails after some steps, and asks for its hub before one of them.
+func failAfter(t *testing.T, client *sentryconfig.Client, steps, asked int) {
+	logger := slog.New(client.NewLogHandler(nil))
+	_ = client.RunTask(t.Context(), sentryconfig.Task{Type: "x"}, func(ctx context.Context) error {
+		for i := range steps {
+			if i == asked {
+				sentry.GetHubFromContext(ctx).Scope().SetTag("asked", "yes")
+			}
+			takeStep(client, logger, ctx, i)
+		}
+		return errors.New("x")
+	})
+}
+
+// told returns what an event's breadcrumbs say, a line each.
+func told(t *testing.T, e sentrytest.Event) string {
+	t.Helper()
+	var text strings.Builder
+	for _, b := range e.Breadcrumbs {
+		fmt.Fprintf(&text, "%s %s %s %s %v\n", b.Type, b.Category, b.Level, b.Message, b.Data)
+		if age := time.Since(b.Time); age < 0 || age > time.Hour {
+			t.Errorf("breadcrumb %+v", b)
+		}
+	}
+	return text.String()
+}
+
+// takeStep makes a breadcrumb, another kind for each i.
+func takeStep(client *sentryconfig.Client, logger *slog.Logger, ctx context.Context, i int) {
+	switch i % 4 {
+	case 0:
+		client.AddBreadcrumb(ctx, fmt.Sprint(i), "c", "", map[string]any{"n": i, "ok": true, "path": "/x"})
+	case 1:
+		logger.With("a", 1).WithGroup("g").InfoContext(ctx, fmt.Sprint(i), "d", time.Second, "err", errors.New("e"))
+	case 2:
+		client.AddBreadcrumb(ctx, fmt.Sprint(i), "c", "warning", map[string]any{"l": []int{i}, "m": masked("real")})
+	case 3:
+		logger.ErrorContext(ctx, fmt.Sprint(i), "category", "net", "n", i, "real", masked("real"))
+	}
+}
+
+// TestTransactionBreadcrumbs: a transaction that is made without a span has the breadcrumbs of its task.
+func TestTransactionBreadcrumbs(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	ctx, task := client.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
+	client.AddBreadcrumb(ctx, "step", "c", "", map[string]any{"n": 1})
+	task.Finish()
+	client.AddBreadcrumb(ctx, "late", "c", "", nil)
+	client.CaptureTaskFailure(ctx, "", "too late", nil, nil)
+	for i, list := range [][]sentrytest.Breadcrumb{server.WaitTransactions(1, time.Minute)[0].Breadcrumbs,
+		server.WaitEvents(1, time.Minute)[0].Breadcrumbs} {
+		if len(list) != i+1 || list[0].Message != "step" || list[0].Data["n"] != 1.0 ||
+			i == 1 && list[1].Message != "late" {
+			t.Errorf("breadcrumbs %+v", list)
+		}
+	}
+}
+
+// TestBreadcrumbOfDerivedContext: a hub that the host has put into a context derived from that of a task gets the
+// breadcrumbs of that context; without one the task does.
+func TestBreadcrumbOfDerivedContext(t *testing.T) {
+	server := start(t, sentryconfig.Options{})
+	ctx, task := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
+	defer task.Finish()
+	derived, cancel := context.WithCancel(ctx)
+	defer cancel()
+	own := sentry.SetHubOnContext(derived, sentry.CurrentHub().Clone())
+	for name, ctx := range map[string]context.Context{"task": ctx, "own": own} {
+		sentryconfig.AddBreadcrumb(ctx, name, "c", "", nil)
+	}
+	sentryconfig.AddBreadcrumb(derived, "derived", "c", "", nil)
+	for i, want := range []string{"[own]", "[task derived]"} {
+		sentryconfig.CaptureTaskFailure([]context.Context{own, derived}[i], "", "y", nil, nil)
+		got := []string{}
+		for _, b := range server.WaitEvents(i+1, time.Minute)[i].Breadcrumbs {
+			got = append(got, b.Message)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("breadcrumbs %v, want %s", got, want)
+		}
+	}
+}
+
+// TestBeforeBreadcrumbAtTheCall: a hook of the user's sees a task's breadcrumb while the call lasts.
+func TestBeforeBreadcrumbAtTheCall(t *testing.T) {
+	seen := 0
+	client, _ := newClient(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) {
+		o.BeforeBreadcrumb = func(b *sentry.Breadcrumb, _ *sentry.BreadcrumbHint) *sentry.Breadcrumb {
+			seen++
+			return b
+		}
+	}})
+	ctx, task := client.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
+	defer task.Finish()
+	client.AddBreadcrumb(ctx, "step", "c", "", nil)
+	slog.New(client.NewLogHandler(nil)).InfoContext(ctx, "step")
+	if seen != 2 {
+		t.Errorf("the hook saw %d breadcrumbs", seen)
+	}
+}
+
+// TestBreadcrumbsAtOnce: none is lost, or comes twice, while others ask for the task's hub, or the task ends.
+func TestBreadcrumbsAtOnce(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{
+		ClientOptions: func(o *sentry.ClientOptions) { o.MaxBreadcrumbs = 1000 }})
+	const tasks, callers, each = 20, 3, 25
+	logger := slog.New(client.NewLogHandler(nil))
+	for i := range tasks {
+		ctx, task := client.CreateTaskSpan(context.Background(), "x", i, tasks, nil)
+		var wg sync.WaitGroup
+		for caller := range callers {
+			wg.Go(func() {
+				for n := range each {
+					if n == each/2 && caller == i%(callers+1) {
+						sentry.GetHubFromContext(ctx)
+					}
+					if n%2 == 0 {
+						client.AddBreadcrumb(ctx, fmt.Sprint(caller, n), "c", "", map[string]any{"n": n})
+					} else {
+						logger.InfoContext(ctx, fmt.Sprint(caller, n), "n", n)
+					}
+				}
+			})
+		}
+		task.Finish()
+		wg.Wait()
+		client.CaptureTaskFailure(ctx, "", "y", nil, nil)
+		checkOrder(t, server.WaitEvents(i+1, time.Minute)[i].Breadcrumbs, callers, each)
+	}
+}
+
+// checkOrder checks that a list has each breadcrumb of each caller once, in the order of its calls.
+func checkOrder(t *testing.T, list []sentrytest.Breadcrumb, callers, each int) {
+	t.Helper()
+	next := make([]int, callers)
+	for _, b := range list {
+		var caller, n int
+		_, err := fmt.Sscan(b.Message, &caller, &n)
+		if err != nil || next[caller] != n || b.Data["n"] != float64(n) {
+			t.Errorf("breadcrumb %+v, want number %d of its caller (%v)", b, next[caller], err)
+		}
+		next[caller]++
+	}
+	if len(list) != callers*each {
+		t.Errorf("%d breadcrumbs, want %d", len(list), callers*each)
 	}
 }

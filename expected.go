@@ -21,8 +21,7 @@ func (c *Client) unexpected(ctx context.Context, err error) error {
 	var rest []error
 	for _, part := range parts {
 		if c.expects(expected, part, maxTaskLevels) {
-			c.addBreadcrumb(ctx, &sentry.Breadcrumb{Type: "default", Category: "task", Message: exception.Text(part),
-				Level: sentry.LevelInfo})
+			c.recordBreadcrumb(ctx, exception.Text(part), "task", sentry.LevelInfo, nil)
 		} else {
 			rest = append(rest, part)
 		}

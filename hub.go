@@ -9,10 +9,7 @@ import (
 // hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
 // the hub of t, which may have no span yet (see scopeHub), or the Client's own when t is nil.
 func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
-	if own, ok := ctx.(*taskContext); ok && own.task == t { // which need not make the span to answer
-		return t.scopeHub()
-	}
-	if ctx != nil {
+	if !t.has(ctx) {
 		hub := sentry.GetHubFromContext(ctx)
 		if hub != nil && (t != nil && hub == t.scopeHub() || hub.Client() == c.client) {
 			return hub
@@ -22,6 +19,14 @@ func (c *Client) hubOf(ctx context.Context, t *TaskSpan) *sentry.Hub {
 		return t.scopeHub()
 	}
 	return c.ownHub()
+}
+
+// has reports whether ctx, which belongs to t or to no task when t is nil, plainly has no other hub than that of t. A
+// context derived from that of t may have one that the host has put there: it has to be asked, and that makes the span
+// of t.
+func (t *TaskSpan) has(ctx context.Context) bool {
+	own, ok := ctx.(*taskContext)
+	return ok && own.task == t || isEmpty(ctx)
 }
 
 // bindHub binds c to sentry.CurrentHub, unless the host has bound a client of its own. Then plain sentry-go calls

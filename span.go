@@ -11,6 +11,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/clock"
+	"github.com/autoservice/sentryconfig/internal/crumb"
 	"github.com/autoservice/sentryconfig/internal/engine"
 	"github.com/autoservice/sentryconfig/internal/exception"
 	"github.com/autoservice/sentryconfig/internal/outbox"
@@ -42,7 +43,8 @@ type TaskSpan struct {
 	spanID  sentry.SpanID
 	started time.Time
 	sampled sentry.Sampled // decided for a task that began without its span; undefined: it began with it
-	cloning sync.Once      // of hub
+	crumbs  crumb.Ring     // until there is a hub that anyone may see
+	cloning sync.Once      // of hub, which gets crumbs
 	making  sync.Once      // of what follows: see taskContext
 	without atomic.Int32   // see isAsked
 	made    atomic.Bool

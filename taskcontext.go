@@ -135,12 +135,14 @@ func (t *TaskSpan) scopeHub() *sentry.Hub {
 	return t.late
 }
 
-// ownHub returns the hub that the task began with, or would have.
+// ownHub returns the hub that the task began with, or would have, with the breadcrumbs that were kept for it. One that
+// comes too late to be kept waits here until those before it are in the hub: nothing of the user's runs meanwhile.
 func (t *TaskSpan) ownHub() *sentry.Hub {
 	t.cloning.Do(func() {
 		if t.hub == nil {
 			t.hub = t.newHub(t.client.apart)
 		}
+		t.crumbs.Close(func(b *sentry.Breadcrumb) { t.hub.Scope().AddBreadcrumb(b, t.client.maxBreadcrumbs) })
 	})
 	return t.hub
 }
@@ -198,6 +200,9 @@ func (t *TaskSpan) beginWithout(base *sentry.Hub) bool {
 	t.started = time.Now()
 	if base != c.apart {
 		t.hub = t.newHub(base)
+	}
+	if c.hooks.beforeBreadcrumb == nil && c.maxBreadcrumbs > 0 { // a hook sees a breadcrumb at the call
+		t.crumbs.Open(c.maxBreadcrumbs, t.sampled == sentry.SampledFalse)
 	}
 	return true
 }

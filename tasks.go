@@ -95,10 +95,14 @@ func (l *tasks) running() []*TaskSpan {
 // taskOf returns the task of c that a call with ctx belongs to, nil when there is none. An empty context, as slog.Info
 // and old code have it, means the only running task of a sequential runner.
 func (c *Client) taskOf(ctx context.Context) *TaskSpan {
-	if ctx == nil || ctx == context.Background() || ctx == context.TODO() {
+	if isEmpty(ctx) {
 		return c.tasks.only.Load()
 	}
 	return c.taskIn(ctx)
+}
+
+func isEmpty(ctx context.Context) bool {
+	return ctx == nil || ctx == context.Background() || ctx == context.TODO()
 }
 
 // taskIn returns the innermost task of c in ctx, nil when there is none.

@@ -1,174 +1,85 @@
-// Package crumb turns log records into breadcrumbs.
+// Package crumb makes breadcrumbs of calls and of log records, and keeps those of a task until they are asked for.
 package crumb
 
 import (
-	"fmt"
-	"log/slog"
-
 	"github.com/getsentry/sentry-go"
 
 	"github.com/autoservice/sentryconfig/internal/protocol"
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A Scope is one WithGroup or WithAttrs of a logger, linked to the earlier ones. It is immutable. nil is the Scope of a
-// logger without any.
-type Scope struct {
-	outer *Scope
-	group string
-	attrs []slog.Attr // when group is ""
+// A Crumb is a new breadcrumb. With Listed its data is a list while it has few entries: that costs half of what a map
+// does, unless the map is needed in the end. The values are immutable, or the Crumb's own.
+type Crumb struct {
+	sentry.Breadcrumb // Data is nil while the entries are in few
+	Listed            bool
+	n                 int // entries in few
+	few               [maxFew]pair
 }
 
-// WithAttrs returns the Scope of a logger derived from s's by WithAttrs.
-func (s *Scope) WithAttrs(attrs []slog.Attr) *Scope { return &Scope{outer: s, attrs: attrs} }
+// maxFew is how many entries a list has at most, so that simple ones fit.
+const maxFew = protocol.MaxCrumbBytes / safe.SimpleBytes
 
-// WithGroup returns the Scope of a logger derived from s's by WithGroup.
-func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: name} }
-
-// Breadcrumb converts a record of the logger with Scope s. The category is "log", or the value of a top-level attribute
-// named category. A record without a time gives a breadcrumb without one. Data takes about protocol.MaxCrumbBytes of
-// JSON at most. The result shares no mutable memory with rec.
-func (s *Scope) Breadcrumb(rec *slog.Record) *sentry.Breadcrumb {
-	b := &sentry.Breadcrumb{
-		Type:      "default",
-		Category:  "log",
-		Message:   safe.CutText(rec.Message, protocol.MaxMessageChars),
-		Level:     levelOf(rec.Level),
-		Timestamp: rec.Time, // the zero time becomes that of the call
-	}
-	c := attrCollector{breadcrumb: b, room: protocol.MaxCrumbBytes}
-	inner := s.collect(&c)
-	rec.Attrs(func(a slog.Attr) bool {
-		c.add(inner, a)
-		return true
-	})
-	return b
+type pair struct {
+	key   string
+	value any
 }
 
-func levelOf(level slog.Level) sentry.Level {
-	switch {
-	case level < slog.LevelInfo:
-		return sentry.LevelDebug
-	case level < slog.LevelWarn:
-		return sentry.LevelInfo
-	case level < slog.LevelError:
-		return sentry.LevelWarning
+// Set makes c a breadcrumb of the call's arguments. Data is copied, and takes about protocol.MaxCrumbBytes of JSON at
+// most. Set keeps no reference to it, so a literal that a caller passes needs no allocation. c is
+// new.
+func (c *Crumb) Set(message, category string, level sentry.Level, data map[string]any) {
+	c.Type, c.Category, c.Level = "default", category, level
+	c.Message = safe.CutText(message, protocol.MaxMessageChars)
+	if !c.setList(data) {
+		c.Data = safe.Map(data, protocol.MaxCrumbBytes)
 	}
-	return sentry.LevelError
 }
 
-// An attrCollector converts a record's attributes into a breadcrumb's data.
-type attrCollector struct {
-	breadcrumb *sentry.Breadcrumb
-	room       int // bytes of JSON left for data
-	depth      int // groups around the current attribute
-}
-
-// An attrLevel is a group of a record; nil is the record itself. Its map is made, and linked to the outer one, with the
-// first attribute. So empty groups are left out, as slog requires.
-type attrLevel struct {
-	outer *attrLevel
-	name  string
-	data  map[string]any
-}
-
-// collect adds the attributes of s and its outer Scopes, outermost first, and returns the innermost group.
-func (s *Scope) collect(c *attrCollector) *attrLevel {
-	if s == nil {
-		return nil
+// setList lists data and reports true, if that is wanted, and safe.Map would keep each entry as it is.
+func (c *Crumb) setList(data map[string]any) bool {
+	if !c.Listed || len(data) == 0 || len(data) > maxFew {
+		return false
 	}
-	level := s.outer.collect(c)
-	if s.group != "" {
-		return &attrLevel{outer: level, name: s.group}
-	}
-	for _, a := range s.attrs {
-		c.add(level, a)
-	}
-	return level
-}
-
-func (c *attrCollector) put(level *attrLevel, key string, value any) {
-	data := &c.breadcrumb.Data
-	if level != nil {
-		data = &level.data
-	}
-	if *data == nil {
-		*data = make(map[string]any, 4)
-		if level != nil {
-			c.put(level.outer, level.name, level.data)
+	for key, value := range data {
+		if !safe.IsSimple(key, value) {
+			c.n = 0
+			return false
 		}
+		c.few[c.n] = pair{key, value}
+		c.n++
 	}
-	(*data)[key] = value
+	return true
 }
 
-func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
-	v := a.Value
-	if v.Kind() == slog.KindLogValuer {
-		v = resolve(v)
-	}
-	group := v.Kind() == slog.KindGroup
-	if a.Key == "" && !group && v.Any() == nil { // slog's empty Attr
-		return
-	}
-	if a.Key == "category" && level == nil && v.Kind() == slog.KindString {
-		c.breadcrumb.Category = safe.CutText(v.String(), 200)
-		return
-	}
-	if c.room <= 0 {
-		c.put(level, "…", "more attributes were cut")
-		return
-	}
-	if group && c.depth < maxLogGroups {
-		if a.Key != "" {
-			level = &attrLevel{outer: level, name: a.Key}
+// put sets an entry of c's data.
+func (c *Crumb) put(key string, value any) {
+	if c.Data == nil {
+		if c.Listed && c.n < maxFew {
+			c.few[c.n] = pair{key, value}
+			c.n++
+			return
 		}
-		c.room -= len(a.Key) + len(`"":{},`)
-		c.depth++
-		for _, member := range v.Group() {
-			c.add(level, member)
-		}
-		c.depth--
-		return
+		c.Data = mapOf(c.few[:c.n])
+		c.n = 0
 	}
-	value := c.value(v)
-	c.room -= len(a.Key) + safe.Size(value)
-	c.put(level, a.Key, value)
+	c.Data[key] = value
 }
 
-// maxLogGroups limits the nesting of groups, because the group of a LogValuer may contain that LogValuer again.
-// safe.Value, which has a limit of its own, copies deeper groups.
-const maxLogGroups = 10
-
-// maxLogValues limits a chain of LogValuers, as in slog.
-const maxLogValues = 100
-
-// resolve is slog.Value.Resolve for a LogValuer, except that a panic yields a short text instead of a stack trace.
-func resolve(v slog.Value) (resolved slog.Value) {
-	defer func() {
-		if p := recover(); p != nil {
-			resolved = slog.StringValue(fmt.Sprintf("<panic in %T.LogValue: %v>", v.Any(), p))
-		}
-	}()
-	for range maxLogValues {
-		if v = v.LogValuer().LogValue(); v.Kind() != slog.KindLogValuer {
-			return v
-		}
+// mapOf returns the map that a list stands for. Of entries with the same key the last one counts.
+func mapOf(list []pair) map[string]any {
+	m := make(map[string]any, 4) // up to 8 entries take the same memory
+	for _, p := range list {
+		m[p.key] = p.value
 	}
-	return slog.StringValue(fmt.Sprintf("<%T.LogValue leads to itself>", v.Any()))
+	return m
 }
 
-func (c *attrCollector) value(v slog.Value) any {
-	switch v.Kind() {
-	case slog.KindString:
-		return safe.CutText(v.String(), max(c.room, 64))
-	case slog.KindInt64:
-		return v.Int64()
-	case slog.KindUint64:
-		return v.Uint64()
-	case slog.KindBool:
-		return v.Bool()
-	case slog.KindDuration:
-		return v.Duration().String()
+// Made returns c as sentry-go takes it.
+func (c *Crumb) Made() *sentry.Breadcrumb {
+	b := c.Breadcrumb
+	if c.n > 0 {
+		b.Data = mapOf(c.few[:c.n])
 	}
-	return safe.Value(v.Any(), max(c.room, 64))
+	return &b
 }

@@ -71,7 +71,7 @@ func Map(m map[string]any, max int) map[string]any {
 	if len(m) > maxSorted && len(m) > max/minEntryBytes {
 		return keepMap(part(m, maxSorted), max, maxLevels, false)
 	}
-	simple := len(m) <= maxSimple && len(m)*simpleBytes <= max
+	simple := len(m) <= maxSimple && len(m)*SimpleBytes <= max
 	out := make(map[string]any, len(m))
 	for key, v := range m {
 		simple = simple && isSimpleText(key) && isSimple(v)
@@ -109,9 +109,13 @@ const (
 	maxSimple = 8
 	// maxSimpleText limits keys and strings of a simple map, in bytes.
 	maxSimpleText = 64
-	// simpleBytes is an upper bound for the JSON of one entry of a simple map.
-	simpleBytes = 2*2*maxSimpleText + 8
+	// SimpleBytes is an upper bound for the JSON of one entry of a simple map.
+	SimpleBytes = 2*2*maxSimpleText + 8
 )
+
+// IsSimple reports whether Map would keep an entry as it is in a map of a few, all of which are simple: it is
+// immutable, and takes at most SimpleBytes.
+func IsSimple(key string, v any) bool { return isSimpleText(key) && isSimple(v) }
 
 func isSimple(v any) bool {
 	switch v := v.(type) {
