@@ -400,7 +400,12 @@ func (t *TaskSpan) finish() {
 	if !first {
 		return
 	}
-	defer slot.End() // until its transaction is on disk, it is told as interrupted
+	over := false
+	defer func() { // until its transaction is on disk, it is told as interrupted
+		if !over {
+			slot.End()
+		}
+	}()
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
 	if !t.client.reporting() || t.client.offs.Load() != t.offs {
@@ -429,7 +434,7 @@ func (t *TaskSpan) finish() {
 	t.sendCheckIn()
 	sampled := t.sampled == sentry.SampledTrue
 	if sampled && t.without.CompareAndSwap(isOpen, isSent) {
-		t.sendWithout(status, outcome)
+		over = t.sendWithout(status, outcome, slot)
 	} else if sampled || t.made.Load() {
 		t.end(status, outcome)
 	}

@@ -96,8 +96,9 @@ func (t *TaskSpan) make(hub *sentry.Hub, options []sentry.SpanOption) {
 	t.made.Store(true)
 }
 
-// sendWithout sends the transaction of a task that nobody has asked for its span: what sentry-go would make of that.
-func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string) {
+// sendWithout sends the transaction of a task that nobody has asked for its span: what sentry-go would make of that. It
+// reports whether slot was ended in the same step.
+func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string, slot outbox.Slot) bool {
 	s := &sentry.Span{TraceID: t.traceID, SpanID: t.spanID, Op: "task"}
 	t.fill(s)
 	setOutcome(s, status, outcome)
@@ -117,10 +118,18 @@ func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string) {
 		Description: s.Description, Status: s.Status, Data: s.Data}.Map()
 	header := maps.Clone(t.client.tracing.header)
 	header["trace_id"], header["transaction"] = t.traceID.String(), s.Name
-	hint := &sentry.EventHint{Context: &captureContext{context.Background(), &captureDetails{trace: header}}}
+	details := &captureDetails{trace: header}
+	if slot != (outbox.Slot{}) {
+		details.then = func() {
+			slot.EndNow()
+			details.over.Store(true)
+		}
+	}
+	hint := &sentry.EventHint{Context: &captureContext{context.Background(), details}}
 	hub := t.ownHub()
 	hub.Scope().SetSpan(s) // or the scope would put another trace into e
 	t.client.process(outbox.CategoryTransaction, func() { hub.CaptureEventWithHint(e, hint) })
+	return details.over.Load()
 }
 
 // scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the

@@ -56,7 +56,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	defer envelope.Unmark(e)
 	rec, trace := t.record(e), map[string]string(nil)
 	if rec.Category == outbox.CategoryTransaction { // not what a hook captures with its hint
-		trace = details.trace
+		trace, rec.Then = details.trace, details.then
 	}
 	b := envelope.NewBuffer()
 	defer b.Release()

@@ -238,6 +238,13 @@ func (s Slot) End() {
 	}
 }
 
+// EndNow is End for a store.Record's Then.
+func (s Slot) EndNow() {
+	if s.journal != nil {
+		s.journal.end(s)
+	}
+}
+
 func (j *Journal) end(s Slot) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
