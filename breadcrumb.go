@@ -27,29 +27,47 @@ func (c *Client) recordBreadcrumb(ctx context.Context, message, category string,
 		level = sentry.LevelInfo
 	}
 	t := c.taskOf(ctx)
-	b := crumb.Crumb{Listed: t.forgets()}
-	b.Set(message, category, level, data)
-	c.addBreadcrumb(ctx, t, &b)
+	if t.forgets(ctx) {
+		var d crumb.Draft
+		d.Set(message, category, level, data)
+		c.addDraft(ctx, t, &d)
+		return
+	}
+	c.addBreadcrumb(ctx, t, crumb.New(message, category, level, data))
 }
 
 // forgets reports whether a breadcrumb of t, nil for no task, is likely to be forgotten unseen.
-func (t *TaskSpan) forgets() bool { return t != nil && t.crumbs.Forgets() }
+func (t *TaskSpan) forgets(ctx context.Context) bool {
+	return t != nil && t.crumbs.Forgets() && t.has(ctx)
+}
+
+// addDraft records d, which t is likely to forget.
+func (c *Client) addDraft(ctx context.Context, t *TaskSpan, d *crumb.Draft) {
+	if t.crumbs.AddDraft(d) {
+		t.noteStep(d.Message)
+	} else {
+		c.addBreadcrumb(ctx, t, d.Made())
+	}
+}
 
 // addBreadcrumb records b in the task t that ctx belongs to: in its ring, while nobody can have asked for its hub, and
 // in the hub after that.
-func (c *Client) addBreadcrumb(ctx context.Context, t *TaskSpan, b *crumb.Crumb) {
-	if t != nil {
-		if c.outboxDir != "" {
-			root := t.root()
-			root.mu.Lock()
-			root.lastStep = b.Message
-			root.mu.Unlock()
-		}
-		if t.has(ctx) && t.crumbs.Add(b) {
-			return
-		}
+func (c *Client) addBreadcrumb(ctx context.Context, t *TaskSpan, b *sentry.Breadcrumb) {
+	t.noteStep(b.Message)
+	if t == nil || !t.has(ctx) || !t.crumbs.Add(b) {
+		c.addToHub(c.hubOf(ctx, t), b)
 	}
-	c.addToHub(c.hubOf(ctx, t), b.Made())
+}
+
+// noteStep remembers the newest step of t, nil for no task, for the journal.
+func (t *TaskSpan) noteStep(message string) {
+	if t == nil || t.client.outboxDir == "" {
+		return
+	}
+	root := t.root()
+	root.mu.Lock()
+	root.lastStep = message
+	root.mu.Unlock()
 }
 
 // addToHub is sentry-go's Hub.AddBreadcrumb, which asks the hub for its client and that for the limit.
@@ -108,9 +126,13 @@ func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
 		if c := h.client(ctx); c.reporting() && c.maxBreadcrumbs >= 0 {
 			c.call("a logged value", func() {
 				t := c.taskOf(ctx)
-				b := crumb.Crumb{Listed: t.forgets()}
-				h.scope.Read(&rec, &b)
-				c.addBreadcrumb(ctx, t, &b)
+				if t.forgets(ctx) {
+					var d crumb.Draft
+					h.scope.Draft(&rec, &d)
+					c.addDraft(ctx, t, &d)
+					return
+				}
+				c.addBreadcrumb(ctx, t, h.scope.Breadcrumb(&rec))
 			})
 		}
 	}

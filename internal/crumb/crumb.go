@@ -8,11 +8,22 @@ import (
 	"github.com/autoservice/sentryconfig/internal/safe"
 )
 
-// A Crumb is a new breadcrumb. With Listed its data is a list while it has few entries: that costs half of what a map
-// does, unless the map is needed in the end. The values are immutable, or the Crumb's own.
-type Crumb struct {
-	sentry.Breadcrumb // Data is nil while the entries are in few
-	Listed            bool
+// New returns a breadcrumb of a call's arguments. Data is copied, and takes about protocol.MaxCrumbBytes of JSON at
+// most. New keeps no reference to it, so a literal that a caller passes needs no allocation.
+func New(message, category string, level sentry.Level, data map[string]any) *sentry.Breadcrumb {
+	return &sentry.Breadcrumb{
+		Type:     "default",
+		Category: category,
+		Message:  safe.CutText(message, protocol.MaxMessageChars),
+		Level:    level,
+		Data:     safe.Map(data, protocol.MaxCrumbBytes),
+	}
+}
+
+// A Draft is a breadcrumb that is likely to be forgotten: its data is a list while it has few entries. That costs half
+// of what a map does, unless the map is needed in the end. The values are immutable, or the Draft's own.
+type Draft struct {
+	sentry.Breadcrumb     // Data is nil while the entries are in few
 	n                 int // entries in few
 	few               [maxFew]pair
 }
@@ -25,45 +36,43 @@ type pair struct {
 	value any
 }
 
-// Set makes c a breadcrumb of the call's arguments. Data is copied, and takes about protocol.MaxCrumbBytes of JSON at
-// most. Set keeps no reference to it, so a literal that a caller passes needs no allocation. c is
-// new.
-func (c *Crumb) Set(message, category string, level sentry.Level, data map[string]any) {
-	c.Type, c.Category, c.Level = "default", category, level
-	c.Message = safe.CutText(message, protocol.MaxMessageChars)
-	if !c.setList(data) {
-		c.Data = safe.Map(data, protocol.MaxCrumbBytes)
+// Set makes d, which is new, what New returns.
+func (d *Draft) Set(message, category string, level sentry.Level, data map[string]any) {
+	d.Type, d.Category, d.Level = "default", category, level
+	d.Message = safe.CutText(message, protocol.MaxMessageChars)
+	if !d.list(data) {
+		d.Data = safe.Map(data, protocol.MaxCrumbBytes)
 	}
 }
 
-// setList lists data and reports true, if that is wanted, and safe.Map would keep each entry as it is.
-func (c *Crumb) setList(data map[string]any) bool {
-	if !c.Listed || len(data) == 0 || len(data) > maxFew {
+// list lists data and reports true, if safe.Map would keep each entry as it is.
+func (d *Draft) list(data map[string]any) bool {
+	if len(data) == 0 || len(data) > maxFew {
 		return false
 	}
 	for key, value := range data {
 		if !safe.IsSimple(key, value) {
-			c.n = 0
+			d.n = 0
 			return false
 		}
-		c.few[c.n] = pair{key, value}
-		c.n++
+		d.few[d.n] = pair{key, value}
+		d.n++
 	}
 	return true
 }
 
-// put sets an entry of c's data.
-func (c *Crumb) put(key string, value any) {
-	if c.Data == nil {
-		if c.Listed && c.n < maxFew {
-			c.few[c.n] = pair{key, value}
-			c.n++
-			return
-		}
-		c.Data = mapOf(c.few[:c.n])
-		c.n = 0
+// put sets an entry of d's data.
+func (d *Draft) put(key string, value any) {
+	if d.Data == nil && d.n < maxFew {
+		d.few[d.n] = pair{key, value}
+		d.n++
+		return
 	}
-	c.Data[key] = value
+	if d.Data == nil {
+		d.Data = mapOf(d.few[:d.n])
+		d.n = 0
+	}
+	d.Data[key] = value
 }
 
 // mapOf returns the map that a list stands for. Of entries with the same key the last one counts.
@@ -75,11 +84,11 @@ func mapOf(list []pair) map[string]any {
 	return m
 }
 
-// Made returns c as sentry-go takes it.
-func (c *Crumb) Made() *sentry.Breadcrumb {
-	b := c.Breadcrumb
-	if c.n > 0 {
-		b.Data = mapOf(c.few[:c.n])
+// Made returns d as sentry-go takes it.
+func (d *Draft) Made() *sentry.Breadcrumb {
+	b := d.Breadcrumb
+	if d.n > 0 {
+		b.Data = mapOf(d.few[:d.n])
 	}
 	return &b
 }

@@ -24,17 +24,28 @@ func (s *Scope) WithAttrs(attrs []slog.Attr) *Scope { return &Scope{outer: s, at
 // WithGroup returns the Scope of a logger derived from s's by WithGroup.
 func (s *Scope) WithGroup(name string) *Scope { return &Scope{outer: s, group: name} }
 
-// Read makes c a breadcrumb of a record of the logger with Scope s. The category is "log", or the value of a top-level
-// attribute named category. A record without a time gives a breadcrumb without one. Data takes about
-// protocol.MaxCrumbBytes of JSON at most. c is new; it shares no mutable memory with rec.
-func (s *Scope) Read(rec *slog.Record, c *Crumb) {
-	c.Type, c.Category, c.Level = "default", "log", levelOf(rec.Level)
-	c.Message = safe.CutText(rec.Message, protocol.MaxMessageChars)
-	c.Timestamp = rec.Time // the zero time becomes that of the call
-	collector := attrCollector{crumb: c, room: protocol.MaxCrumbBytes}
-	inner := s.collect(&collector)
+// Breadcrumb returns a record of the logger with Scope s as a breadcrumb. The category is "log", or the value of a
+// top-level attribute named category. A record without a time gives a breadcrumb without one. Data takes about
+// protocol.MaxCrumbBytes of JSON at most. The result shares no mutable memory with rec.
+func (s *Scope) Breadcrumb(rec *slog.Record) *sentry.Breadcrumb {
+	b := new(sentry.Breadcrumb)
+	s.read(rec, &attrCollector{breadcrumb: b, room: protocol.MaxCrumbBytes})
+	return b
+}
+
+// Draft makes d, which is new, what Breadcrumb returns.
+func (s *Scope) Draft(rec *slog.Record, d *Draft) {
+	s.read(rec, &attrCollector{breadcrumb: &d.Breadcrumb, draft: d, room: protocol.MaxCrumbBytes})
+}
+
+func (s *Scope) read(rec *slog.Record, c *attrCollector) {
+	b := c.breadcrumb
+	b.Type, b.Category, b.Level = "default", "log", levelOf(rec.Level)
+	b.Message = safe.CutText(rec.Message, protocol.MaxMessageChars)
+	b.Timestamp = rec.Time // the zero time becomes that of the call
+	inner := s.collect(c)
 	rec.Attrs(func(a slog.Attr) bool {
-		collector.add(inner, a)
+		c.add(inner, a)
 		return true
 	})
 }
@@ -53,9 +64,10 @@ func levelOf(level slog.Level) sentry.Level {
 
 // An attrCollector converts a record's attributes into a breadcrumb's data.
 type attrCollector struct {
-	crumb *Crumb
-	room  int // bytes of JSON left for data
-	depth int // groups around the current attribute
+	breadcrumb *sentry.Breadcrumb
+	draft      *Draft // that breadcrumb is of; nil: its data is a map
+	room       int    // bytes of JSON left for data
+	depth      int    // groups around the current attribute
 }
 
 // An attrLevel is a group of a record; nil is the record itself. Its map is made, and linked to the outer one, with the
@@ -82,15 +94,21 @@ func (s *Scope) collect(c *attrCollector) *attrLevel {
 }
 
 func (c *attrCollector) put(level *attrLevel, key string, value any) {
-	if level == nil {
-		c.crumb.put(key, value)
+	data := &c.breadcrumb.Data
+	switch {
+	case level != nil:
+		data = &level.data
+	case c.draft != nil:
+		c.draft.put(key, value)
 		return
 	}
-	if level.data == nil {
-		level.data = make(map[string]any, 4)
-		c.put(level.outer, level.name, level.data)
+	if *data == nil {
+		*data = make(map[string]any, 4)
+		if level != nil {
+			c.put(level.outer, level.name, level.data)
+		}
 	}
-	level.data[key] = value
+	(*data)[key] = value
 }
 
 func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
@@ -103,7 +121,7 @@ func (c *attrCollector) add(level *attrLevel, a slog.Attr) {
 		return
 	}
 	if a.Key == "category" && level == nil && v.Kind() == slog.KindString {
-		c.crumb.Category = safe.CutText(v.String(), 200)
+		c.breadcrumb.Category = safe.CutText(v.String(), 200)
 		return
 	}
 	if c.room <= 0 {

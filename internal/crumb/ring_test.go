@@ -13,10 +13,18 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-func step(i int, listed bool) *Crumb {
-	c := &Crumb{Listed: listed}
-	c.Set(fmt.Sprint(i), "c", sentry.LevelInfo, map[string]any{"n": i})
-	return c
+func step(i int) *sentry.Breadcrumb {
+	return New(fmt.Sprint(i), "c", sentry.LevelInfo, map[string]any{"n": i})
+}
+
+// add adds breadcrumb i to r, perhaps as a draft.
+func add(r *Ring, i int, draft bool) bool {
+	if !draft {
+		return r.Add(step(i))
+	}
+	var d Draft
+	d.Set(fmt.Sprint(i), "c", sentry.LevelInfo, map[string]any{"n": i})
+	return r.AddDraft(&d)
 }
 
 func closed(r *Ring) (list []*sentry.Breadcrumb) {
@@ -24,7 +32,7 @@ func closed(r *Ring) (list []*sentry.Breadcrumb) {
 	return list
 }
 
-// A ring returns the newest of its crumbs, oldest first, whatever form they came in, and forgets the others.
+// A ring returns the newest of its breadcrumbs, oldest first, drafts or not, and forgets the others.
 func TestRing(t *testing.T) {
 	for most := 1; most <= 20; most++ {
 		for n := range 3*most + 2 {
@@ -34,8 +42,8 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// checkRing fills a ring with n crumbs, some of them lists, and checks what it returns.
-func checkRing(t *testing.T, most, n int, listed func(i int) bool) {
+// checkRing fills a ring with n breadcrumbs, some of them drafts, and checks what it returns.
+func checkRing(t *testing.T, most, n int, draft func(i int) bool) {
 	t.Helper()
 	var r Ring
 	r.Open(most, false)
@@ -43,7 +51,7 @@ func checkRing(t *testing.T, most, n int, listed func(i int) bool) {
 		if r.Forgets() != (i >= most) {
 			t.Errorf("before crumb %d of at most %d: forgets %v", i, most, r.Forgets())
 		}
-		if !r.Add(step(i, listed(i))) {
+		if !add(&r, i, draft(i)) {
 			t.Errorf("crumb %d was refused", i)
 		}
 	}
@@ -63,14 +71,14 @@ func checkRing(t *testing.T, most, n int, listed func(i int) bool) {
 // A ring that isn't open takes none.
 func TestRingClosed(t *testing.T) {
 	var r Ring
-	if r.Add(step(1, false)) || r.Forgets() || closed(&r) != nil {
+	if add(&r, 1, false) || add(&r, 1, true) || r.Forgets() || closed(&r) != nil {
 		t.Error("the zero Ring is open")
 	}
 	r.Open(2, true)
-	if !r.Forgets() || !r.Add(step(1, true)) || len(closed(&r)) != 1 {
+	if !r.Forgets() || !add(&r, 1, true) || len(closed(&r)) != 1 {
 		t.Error("an open ring takes none")
 	}
-	if r.Add(step(2, false)) || r.Forgets() || closed(&r) != nil {
+	if add(&r, 2, false) || add(&r, 2, true) || r.Forgets() || closed(&r) != nil {
 		t.Error("a closed ring takes more")
 	}
 }
@@ -81,14 +89,16 @@ func TestRingTime(t *testing.T) {
 		var r Ring
 		r.Open(3, false)
 		began := time.Now()
-		r.Add(step(1, false))
-		early := step(2, false)
+		add(&r, 1, false)
+		early := step(2)
 		early.Timestamp = began.Add(-time.Hour)
 		r.Add(early)
+		add(&r, 3, true)
 		time.Sleep(time.Minute)
 		list := closed(&r)
-		if !list[0].Timestamp.Equal(began) || !list[1].Timestamp.Equal(began.Add(-time.Hour)) {
-			t.Errorf("times %v and %v", list[0].Timestamp, list[1].Timestamp)
+		if !list[0].Timestamp.Equal(began) || !list[1].Timestamp.Equal(began.Add(-time.Hour)) ||
+			!list[2].Timestamp.Equal(began) {
+			t.Errorf("times %v, %v and %v", list[0].Timestamp, list[1].Timestamp, list[2].Timestamp)
 		}
 	})
 }
@@ -98,9 +108,9 @@ func TestRingAllocations(t *testing.T) {
 	var r Ring
 	r.Open(3, false)
 	call := func() {
-		c := Crumb{Listed: r.Forgets()}
-		c.Set("step", "c", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x", "ok": true})
-		r.Add(&c)
+		var d Draft
+		d.Set("step", "c", sentry.LevelInfo, map[string]any{"n": 1, "path": "/x", "ok": true})
+		r.AddDraft(&d)
 	}
 	for range 6 {
 		call()
@@ -126,9 +136,8 @@ func TestRingAtOnce(t *testing.T) {
 	for caller := range callers {
 		wg.Go(func() {
 			for i := range each {
-				c := step(caller*each+i, r.Forgets())
-				if !r.Add(c) {
-					note(c.Made().Message)
+				if n := caller*each + i; !add(&r, n, i%2 == 0) {
+					note(fmt.Sprint(n))
 				}
 				if i == each/2 && caller < 2 {
 					r.Close(func(b *sentry.Breadcrumb) { note(b.Message) })
@@ -147,8 +156,8 @@ func TestRingAtOnce(t *testing.T) {
 	}
 }
 
-// Listed changes nothing in what a breadcrumb says.
-func TestListed(t *testing.T) {
+// A draft says what a breadcrumb says.
+func TestDraft(t *testing.T) {
 	many := map[string]any{}
 	for i := range maxFew + 1 {
 		many[fmt.Sprint(i)] = i
@@ -170,14 +179,12 @@ func TestListed(t *testing.T) {
 		"map and list": {"m": map[string]any{"a": 1}, "l": []int{1}, "p": new(int)},
 		"one of them":  {"n": 1, "l": []int{1}, "ok": true},
 	} {
-		var made, listed Crumb
-		listed.Listed = true
-		made.Set("step", "c", "", data)
-		listed.Set("step", "c", "", data)
+		var d Draft
+		d.Set("step", "c", "", data)
 		var r Ring
 		r.Open(1, true)
-		r.Add(&listed)
-		want, got, kept := made.Made(), listed.Made(), closed(&r)[0]
+		r.AddDraft(&d)
+		want, got, kept := New("step", "c", "", data), d.Made(), closed(&r)[0]
 		got.Timestamp, kept.Timestamp = want.Timestamp, want.Timestamp
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(kept, want) {
 			t.Errorf("%s: %#v, of a ring %#v, want %#v", name, got, kept, want)
@@ -185,17 +192,24 @@ func TestListed(t *testing.T) {
 	}
 }
 
-// A crumb in a ring is a copy of what the caller has.
-func TestListedIsACopy(t *testing.T) {
+// A draft in a ring is a copy of what the caller has, and never of a breadcrumb that was there before.
+func TestDraftIsACopy(t *testing.T) {
 	var r Ring
 	r.Open(1, true)
 	data := map[string]any{"n": 1}
-	c := Crumb{Listed: true}
-	c.Set("step", "c", "", data)
-	r.Add(&c)
+	var d Draft
+	d.Set("step", "c", "", data)
+	r.AddDraft(&d)
 	data["n"] = 2
-	c.few[0].value = 3
+	d.few[0].value = 3
 	if b := closed(&r)[0]; b.Data["n"] != 1 {
 		t.Errorf("data %v", b.Data)
+	}
+	r = Ring{}
+	r.Open(1, true)
+	add(&r, 1, true)
+	r.Add(&sentry.Breadcrumb{Message: "whole"})
+	if b := closed(&r)[0]; b.Message != "whole" || b.Data != nil {
+		t.Errorf("breadcrumb %+v", b)
 	}
 }

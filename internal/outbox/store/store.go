@@ -24,7 +24,7 @@ type Record struct {
 	Packed   bool      // Payload is raw DEFLATE of the envelope
 	Payload  []byte    // the envelope, its header without sent_at; the store copies what it keeps
 	Shared   []byte    // a stretch of Payload that many envelopes have in common, as one piece of memory; nil: none
-	Then     func()    // called by a store on disk once r is written, in the same step; it waits for nothing but the disk
+	Then     func()    // called by a store on disk once r is written, in the same step; it waits for the disk alone
 }
 
 // sharedHead is how much of a stretch is looked for: short enough for the processor's own instructions.
