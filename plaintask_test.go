@@ -82,7 +82,7 @@ func timeless(t *testing.T, e sentrytest.Event) [2]map[string]any {
 	e.Header["trace"] = header
 	trace, _ := contexts["trace"].(map[string]any)
 	if id := trace["trace_id"]; id == nil || header["trace_id"] != id || body["event_id"] != e.Header["event_id"] ||
-		!e.Time.After(e.Start) || time.Since(e.Start) > time.Hour {
+		e.Time.Before(e.Start) || time.Since(e.Start) > time.Hour {
 		t.Errorf("header %v, transaction %s", e.Header, e.Raw)
 	}
 	for _, part := range []map[string]any{e.Header, body, header, trace} {
