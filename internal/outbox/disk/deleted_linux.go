@@ -7,8 +7,9 @@ import "golang.org/x/sys/unix"
 // timestamps").
 func (f osFile) Deleted() bool {
 	var st unix.Statx_t
-	if unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_NLINK, &st) != nil {
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_NLINK, &st)
+	if err != nil || st.Mask&unix.STATX_NLINK == 0 {
 		return f.nameless() // a kernel of before 4.11, or a sandbox that doesn't know the call
 	}
-	return st.Mask&unix.STATX_NLINK != 0 && st.Nlink == 0
+	return st.Nlink == 0
 }
