@@ -184,13 +184,7 @@ func TestPlainTaskByMany(t *testing.T) {
 	}
 	wg.Wait()
 	flushClient(t, client)
-	seen := map[any]bool{}
-	for _, e := range server.Transactions() {
-		seen[e.Contexts["trace"]["trace_id"]] = true
-	}
-	if len(seen) != tasks || len(server.Transactions()) != tasks {
-		t.Errorf("%d transactions of %d traces, want %d", len(server.Transactions()), len(seen), tasks)
-	}
+	seen := oneEach(t, server, tasks)
 	told := 0
 	for _, e := range server.Events() {
 		if want, ok := trace[e.ID]; ok {

@@ -190,6 +190,12 @@ func TestPlainTaskAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	flushClient(t, client)
+	oneEach(t, server, tasks)
+}
+
+// oneEach checks that each of so many tasks was sent once, and returns their traces.
+func oneEach(t *testing.T, server *sentrytest.Server, tasks int) map[any]bool {
+	t.Helper()
 	seen := map[any]bool{}
 	for _, e := range server.Transactions() {
 		seen[e.Contexts["trace"]["trace_id"]] = true
@@ -197,4 +203,5 @@ func TestPlainTaskAtOnce(t *testing.T) {
 	if len(seen) != tasks || len(server.Transactions()) != tasks {
 		t.Errorf("%d transactions of %d traces, want %d", len(server.Transactions()), len(seen), tasks)
 	}
+	return seen
 }

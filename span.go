@@ -146,7 +146,7 @@ func (c *Client) startTask(ctx context.Context, task Task, adapters *engine.Atte
 	if t.parent != nil || inHost || len(task.SpanOptions) > 0 || !t.beginWithout(base) {
 		t.making.Do(func() {
 			t.hub = t.newHub(base)
-			t.make(t.hub, t.spanOptions(task.SpanOptions, hostSpan))
+			t.make(t.spanOptions(task.SpanOptions, hostSpan))
 		})
 		t.traceID, t.spanID, t.started = t.span.TraceID, t.span.SpanID, t.span.StartTime
 	}

@@ -78,7 +78,7 @@ const (
 // changed the rate since, and after the task's end it tells how that went.
 func (t *TaskSpan) makeLate() {
 	sent := !t.without.CompareAndSwap(isOpen, isAsked)
-	t.make(t.scopeHub(), append(t.spanOptions(nil, nil), func(s *sentry.Span) {
+	t.make(append(t.spanOptions(nil, nil), func(s *sentry.Span) {
 		s.TraceID, s.SpanID, s.StartTime, s.Sampled = t.traceID, t.spanID, t.started, t.sampled
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -91,8 +91,8 @@ func (t *TaskSpan) makeLate() {
 	}
 }
 
-func (t *TaskSpan) make(hub *sentry.Hub, options []sentry.SpanOption) {
-	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, hub), "task", options...)
+func (t *TaskSpan) make(options []sentry.SpanOption) {
+	t.span = sentry.StartSpan(sentry.SetHubOnContext(t.from, t.scopeHub()), "task", options...)
 	t.made.Store(true)
 }
 

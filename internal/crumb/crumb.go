@@ -11,13 +11,16 @@ import (
 // New returns a breadcrumb of a call's arguments. Data is copied, and takes about protocol.MaxCrumbBytes of JSON at
 // most. New keeps no reference to it, so a literal that a caller passes needs no allocation.
 func New(message, category string, level sentry.Level, data map[string]any) *sentry.Breadcrumb {
-	return &sentry.Breadcrumb{
-		Type:     "default",
-		Category: category,
-		Message:  safe.CutText(message, protocol.MaxMessageChars),
-		Level:    level,
-		Data:     safe.Map(data, protocol.MaxCrumbBytes),
-	}
+	b := new(sentry.Breadcrumb)
+	set(b, message, category, level)
+	b.Data = safe.Map(data, protocol.MaxCrumbBytes)
+	return b
+}
+
+// set sets what a breadcrumb says beside its time and its data.
+func set(b *sentry.Breadcrumb, message, category string, level sentry.Level) {
+	b.Type, b.Category, b.Level = "default", category, level
+	b.Message = safe.CutText(message, protocol.MaxMessageChars)
 }
 
 // A Draft is a breadcrumb that is likely to be forgotten: its data is a list while it has few entries. That costs half
@@ -38,8 +41,7 @@ type pair struct {
 
 // Set makes d, which is new, what New returns.
 func (d *Draft) Set(message, category string, level sentry.Level, data map[string]any) {
-	d.Type, d.Category, d.Level = "default", category, level
-	d.Message = safe.CutText(message, protocol.MaxMessageChars)
+	set(&d.Breadcrumb, message, category, level)
 	if !d.list(data) {
 		d.Data = safe.Map(data, protocol.MaxCrumbBytes)
 	}

@@ -39,10 +39,8 @@ func (s *Scope) Draft(rec *slog.Record, d *Draft) {
 }
 
 func (s *Scope) read(rec *slog.Record, c *attrCollector) {
-	b := c.breadcrumb
-	b.Type, b.Category, b.Level = "default", "log", levelOf(rec.Level)
-	b.Message = safe.CutText(rec.Message, protocol.MaxMessageChars)
-	b.Timestamp = rec.Time // the zero time becomes that of the call
+	set(c.breadcrumb, rec.Message, "log", levelOf(rec.Level))
+	c.breadcrumb.Timestamp = rec.Time // the zero time becomes that of the call
 	inner := s.collect(c)
 	rec.Attrs(func(a slog.Attr) bool {
 		c.add(inner, a)

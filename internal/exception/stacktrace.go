@@ -66,15 +66,14 @@ func stacktrace(pcs []uintptr, panicked bool) *sentry.Stacktrace {
 		pcs = afterPanic(pcs)
 	}
 	var room [32][]sentry.Frame // enough for most stacks
-	parts, n := room[:0], 0
+	parts := room[:0]
 	for _, pc := range pcs {
 		parts = append(parts, framesOf(pc))
-		n += len(parts[len(parts)-1])
-	}
-	if n == 0 {
-		return nil
 	}
 	frames := slices.Concat(parts...)
+	if len(frames) == 0 {
+		return nil
+	}
 	slices.Reverse(frames) // Sentry expects the outermost first
 	return &sentry.Stacktrace{Frames: frames}
 }
