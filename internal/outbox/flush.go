@@ -100,8 +100,8 @@ type flush struct {
 	ok   bool
 }
 
-// maxRereads is how often a Flush looks again when something could not be read. On Windows a file that another process
-// deletes just now can't be opened.
+// maxRereads is how often a Flush looks again when something could not be read. On Windows a file or folder that another
+// process deletes just now can't be opened.
 const maxRereads = 3
 
 // look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is
@@ -113,7 +113,7 @@ func (o *Outbox) look(f *flush, now time.Duration) {
 	if o.cfg.OpenStore == nil || !o.usable() {
 		f.looks = 0
 	}
-	if o.disk.looks >= f.looks && !f.ended && o.disk.unread.Count > 0 && f.looks > 0 && f.rereads < maxRereads {
+	if o.disk.looks >= f.looks && !f.ended && o.disk.adoptErr != nil && f.looks > 0 && f.rereads < maxRereads {
 		f.rereads++
 		f.looks = o.disk.looks + 1
 		f.lookAt = now + doubled(o.timing.flushRetry, f.rereads, o.timing.flushMax)

@@ -51,8 +51,9 @@ func runChild(role string) {
 	}()
 	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) {
 		c.OpenStore = open
-		// a busy machine isn't a server that hangs, after which events are sent again
+		// a busy machine isn't a server that hangs, after which events are sent again, nor a folder that can't be read
 		c.timing.request = 30 * time.Second
+		c.timing.flushRetry, c.timing.flushMax = defaultTiming.flushRetry, defaultTiming.flushMax
 	})
 	put := func(i int) {
 		if o.Put(testRecord(i, 10+i%7*1000)) {

@@ -24,7 +24,8 @@ type sickSystem struct {
 	disk.System
 
 	mu sync.Mutex
-	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened. nil: all can.
+	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened, or a folder listed. nil: all
+	// can.
 	bad func(path string, off, n int64) bool
 }
 
@@ -52,6 +53,13 @@ func (s *sickSystem) Open(path string, flag int) (disk.File, error) {
 		return nil, err
 	}
 	return &sickFile{f, s, path}, nil
+}
+
+func (s *sickSystem) ReadFolder(path string) ([]os.DirEntry, error) {
+	if err := s.fails(path, -1, 0); err != nil {
+		return nil, err
+	}
+	return s.System.ReadFolder(path)
 }
 
 type sickFile struct {
@@ -89,6 +97,9 @@ func reading(suffix string) func(string, int64, int64) bool {
 func opening(suffix string) func(string, int64, int64) bool {
 	return func(path string, off, _ int64) bool { return off < 0 && strings.HasSuffix(path, suffix) }
 }
+
+// listing makes folders unlistable.
+func listing(path string, off, _ int64) bool { return off < 0 && filepath.Ext(path) == "" }
 
 // onSickDisk opens an outbox in dir whose disk is s.
 func onSickDisk(t *testing.T, dir string, s *sickSystem, server *sink, change func(*Config, *DiskConfig)) *Outbox {
@@ -403,40 +414,17 @@ func TestUnreadFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	leaveBacklog(t, dir, 3, 10)
-	s := &unlistable{System: disk.OS()}
-	s.fails(true)
-	server := &sink{}
-	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
-		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
-		c.OpenStore = func() (Store, error) {
-			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s})
-		}
-	})
+	s, server := &sickSystem{System: disk.OS()}, &sink{}
+	s.spoil(listing)
+	o := onSickDisk(t, dir, s, server, nil)
 	if o.Flush(within(time.Second)) || !errors.Is(o.Stats().LastError, syscall.EIO) {
 		t.Errorf("Flush: true; %+v", o.Stats())
 	}
-	s.fails(false)
+	s.spoil(nil)
 	if !o.Flush(within(time.Minute)) || o.Stats().LastError != nil {
 		t.Errorf("Flush: false; %+v", o.Stats())
 	}
 	sameIDs(t, server.got(), 3)
-}
-
-type unlistable struct {
-	disk.System
-	mu  sync.Mutex
-	bad bool
-}
-
-func (s *unlistable) fails(bad bool) { s.mu.Lock(); defer s.mu.Unlock(); s.bad = bad }
-
-func (s *unlistable) ReadFolder(path string) ([]os.DirEntry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.bad {
-		return nil, &os.PathError{Op: "readdir", Path: path, Err: syscall.EIO}
-	}
-	return s.System.ReadFolder(path)
 }
 
 // TestFlushLooksForTheDead: what a process leaves that dies while others run is sent by the next Flush, which doesn't
@@ -489,22 +477,26 @@ func TestUnreadLeavesRoom(t *testing.T) {
 
 // TestUnreadPasses: one Flush gets over an error that passes.
 func TestUnreadPasses(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	leaveBacklog(t, dir, 3, 10)
-	s, server, looks := &sickSystem{System: disk.OS()}, &sink{}, 0
-	s.spoil(func(path string, off, _ int64) bool {
-		if off >= 0 || !strings.HasSuffix(path, ".seg") {
-			return false
-		}
-		looks++
-		return looks < 3
-	})
-	o := onSickDisk(t, dir, s, server, nil)
-	if !o.Flush(within(time.Minute)) {
-		t.Errorf("Flush: false; %+v", o.Stats())
+	for name, bad := range map[string]func(string, int64, int64) bool{"a file": opening(".seg"), "the folder": listing} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			leaveBacklog(t, dir, 3, 10)
+			s, server, looks := &sickSystem{System: disk.OS()}, &sink{}, 0
+			s.spoil(func(path string, off, n int64) bool {
+				if !bad(path, off, n) {
+					return false
+				}
+				looks++
+				return looks < 3
+			})
+			o := onSickDisk(t, dir, s, server, nil)
+			if !o.Flush(within(time.Minute)) || looks < 3 {
+				t.Errorf("Flush: false; %+v; looked %d times", o.Stats(), looks)
+			}
+			sameIDs(t, server.got(), 3)
+		})
 	}
-	sameIDs(t, server.got(), 3)
 }
 
 // TestUnreadForLong: what can't be read for as long as an event may wait is given up and counted, so that Flush is true

@@ -193,7 +193,8 @@ func (f osFile) Deleted() bool {
 // caller's capture must not wait longer than that.
 const retryFor = 20 * time.Millisecond
 
-// retry calls op again while it fails since somebody else has the file open.
+// retry calls op again while it fails since somebody else has the file or folder open: a process that ends tries to
+// remove the folder, which nobody can list in that moment.
 func retry(op func() error) error {
 	for start, delay := time.Now(), time.Millisecond; ; delay *= 2 {
 		err := op()

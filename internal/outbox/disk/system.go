@@ -67,10 +67,24 @@ func (osSystem) MakeFolder(path string) error {
 	return err
 }
 
-func (osSystem) CheckFolder(path string) (fs.FileInfo, error)  { return checkPrivateFolder(path) }
-func (osSystem) Stat(path string) (fs.FileInfo, error)         { return os.Lstat(path) }
-func (osSystem) ReadFolder(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-func (osSystem) SyncFolder(path string) error                  { return syncFolder(path) }
+func (osSystem) CheckFolder(path string) (info fs.FileInfo, err error) {
+	err = retry(func() error {
+		info, err = checkPrivateFolder(path)
+		return err
+	})
+	return info, err
+}
+
+func (osSystem) ReadFolder(path string) (entries []fs.DirEntry, err error) {
+	err = retry(func() error {
+		entries, err = os.ReadDir(path)
+		return err
+	})
+	return entries, err
+}
+
+func (osSystem) Stat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+func (osSystem) SyncFolder(path string) error          { return syncFolder(path) }
 
 func (osSystem) Rename(from, to string) error {
 	return retry(func() error { return os.Rename(from, to) })
