@@ -98,7 +98,7 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 				size(float64(row.Bytes)), newMoment(row.Since).text())
 		}
 		b.WriteString("\n")
-		writeHealth(b, &row.Health)
+		writeHealth(b, &row.health)
 		for _, trouble := range row.Trouble {
 			_, _ = fmt.Fprintf(b, "  trouble: %s\n", indent(trouble, "    "))
 		}
@@ -108,7 +108,7 @@ func writeWaiting(b *bytes.Buffer, o *waiting) {
 	}
 }
 
-func writeHealth(b *bytes.Buffer, h *Health) {
+func writeHealth(b *bytes.Buffer, h *health) {
 	if !h.Told {
 		b.WriteString("  last error, and what was dropped: no process says\n")
 		return

@@ -120,12 +120,15 @@ func TestHealth(t *testing.T) {
 	old := process(1, store.Health{Error: "old", ErrorAt: at, Dropped: map[string]uint64{"send_error": 2, "new": 1}})
 	newer := process(2, store.Health{Error: "newer", ErrorAt: at.Add(2), Dropped: map[string]uint64{"send_error": 1}})
 	solved := process(3, store.Health{Error: "solved", ErrorAt: at.Add(9), Solved: at.Add(10)})
+	ended := process(4, store.Health{})
+	ended.Ended = true
 	for name, test := range map[string]struct {
 		left                    []outboxLeft
 		page, text, notInReport string
 	}{
 		"no process":  {nil, "no process says", "last error, and what was dropped: no process says", "dropped: nothing"},
 		"of before":   {[]outboxLeft{{}}, "no process says", "no process says", "dropped: nothing"},
+		"has ended":   {[]outboxLeft{ended}, "no process says", "no process says", "last error: none"},
 		"all is well": {[]outboxLeft{process(1, store.Health{})}, "<td>none</td>", "last error: none\n  dropped: nothing", "send_error"},
 		"two errors":  {[]outboxLeft{newer, old}, "newer", "process 2", "process 1"},
 		"one is over": {[]outboxLeft{solved, old}, "not solved", "process 1, since 9 Sep 2001", "works again"},

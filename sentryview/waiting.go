@@ -60,12 +60,12 @@ type projectRow struct {
 	Bytes       int64
 	Since       time.Time
 	Trouble     []string
-	Health
+	health
 }
 
-// Health is what the processes of a project that run, or were killed, have said of their delivery.
-type Health struct {
-	Told    bool   // one has
+// health is what the processes of a project that run, or were killed, have said of their delivery.
+type health struct {
+	Told    bool   // one that runs or was killed has
 	Error   string // the last that isn't over, else the last; "": none
 	PID     int    // whose error it is
 	ErrorAt time.Time
@@ -155,10 +155,10 @@ func alive(p outboxProcess) bool {
 }
 
 // newHealth puts together what processes say of themselves.
-func newHealth(left []outboxLeft) (h Health) {
+func newHealth(left []outboxLeft) (h health) {
 	dropped := map[string]int{}
 	for _, l := range left {
-		h.Told = h.Told || l.Tells || l.Health.Error != "" || len(l.Health.Dropped) > 0
+		h.Told = h.Told || l.Tells && !l.Ended || l.Health.Error != "" || len(l.Health.Dropped) > 0
 		for reason, n := range l.Health.Dropped {
 			dropped[reason] += int(min(n, math.MaxInt32))
 		}
@@ -176,7 +176,7 @@ func newHealth(left []outboxLeft) (h Health) {
 }
 
 // State says whether the last error is over.
-func (h *Health) State() status {
+func (h *health) State() status {
 	if h.Solved.IsZero() {
 		return status{Word: "not solved", Class: "bad"}
 	}
@@ -185,7 +185,7 @@ func (h *Health) State() status {
 
 func newProjectRow(p *project) *projectRow {
 	row := &projectRow{
-		Name: p.Name, Kinds: p.kinds(), Count: len(p.Waiting), Bytes: p.bytes, Health: newHealth(p.Left),
+		Name: p.Name, Kinds: p.kinds(), Count: len(p.Waiting), Bytes: p.bytes, health: newHealth(p.Left),
 	}
 	if len(p.Waiting) > 0 {
 		row.Since = p.Waiting[0].Captured()
