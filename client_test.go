@@ -465,7 +465,8 @@ func TestReconfigure(t *testing.T) {
 		other := opts
 		other.Enabled = sentry.Set(false)
 		change(&other)
-		if err := client.Reconfigure(other); err == nil || !strings.Contains(err.Error(), name) {
+		if err := client.Reconfigure(other); err == nil || !strings.Contains(err.Error(), name) ||
+			!strings.HasPrefix(err.Error(), "sentryconfig: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if client.CaptureTaskFailure(t.Context(), "x", "y", nil, nil) == "" {

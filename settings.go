@@ -108,8 +108,8 @@ func (o *Options) resolve() (resolved, error) {
 
 // check returns an error for the first value that makes no sense.
 func (p *policy) check() error {
-	if err := settings.CheckRate("TracesSampleRate", p.sampleRate); err != nil {
-		return fmt.Errorf("sentryconfig: %w", err)
+	if err := settings.CheckRate("sentryconfig: TracesSampleRate", p.sampleRate); err != nil {
+		return err
 	}
 	if p.maxPerMinute < 0 {
 		return fmt.Errorf("sentryconfig: MaxPerMinute is %d, want 0 for no limit or a number of events", p.maxPerMinute)

@@ -25,7 +25,7 @@ func (a Alert) Check(name string) error {
 	if a.MinRuns < 0 {
 		return fmt.Errorf("sentryconfig: %s.MinRuns is %d, want a number of runs", name, a.MinRuns)
 	}
-	return settings.CheckRate(name+".MaxFailureRate", a.MaxFailureRate)
+	return settings.CheckRate("sentryconfig: "+name+".MaxFailureRate", a.MaxFailureRate)
 }
 
 // A Change says that a run raised or ended an alert.
