@@ -393,6 +393,9 @@ func TestUncleanOutboxDir(t *testing.T) {
 	if err != nil || !bytes.Contains(tarred.Bytes(), []byte("out of paper")) {
 		t.Errorf("exported %d bytes without the event: %v", tarred.Len(), err)
 	}
+	if err := sentryconfig.ExportOutbox(dir, nil); err == nil || !strings.Contains(err.Error(), "writer is nil") {
+		t.Errorf("without a writer: %v", err)
+	}
 	client.SetEnabled(false)
 	for end := time.Now().Add(time.Minute); client.Stats().Pending > 0; { // until it isn't being sent
 		if err := sentryconfig.PurgeOutbox(dir); time.Now().After(end) {

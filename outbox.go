@@ -2,6 +2,7 @@ package sentryconfig
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -95,5 +96,10 @@ func (c *Client) watchCrashes(disk *outbox.Disk) {
 // ExportOutbox writes the unsent events in the outbox folder dir to w, as a tar stream: for machines that are never
 // online. The stream has a folder for each project and in it a file for each envelope, which `sentry-cli send-envelope
 // --raw` sends from another machine. Interrupted tasks and crashes are missing until a process that uses dir has
-// reported them. Nothing in dir changes; processes may go on using it.
-func ExportOutbox(dir string, w io.Writer) error { return outbox.Export(dir, w) }
+// reported them. Nothing in dir changes; processes may go on using it. A dir that doesn't exist is an empty one.
+func ExportOutbox(dir string, w io.Writer) error {
+	if w == nil {
+		return errors.New("sentryconfig: ExportOutbox: the writer is nil")
+	}
+	return outbox.Export(dir, w)
+}
