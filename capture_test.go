@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -161,7 +162,10 @@ func (c *cyclic) Error() string { return "cyclic" }
 func (c *cyclic) Unwrap() error { return c.next }
 
 func TestHostileErrors(t *testing.T) {
-	server := start(t, sentryconfig.Options{ErrorClass: func(error) string { panic("class") }})
+	var log strings.Builder
+	server := start(t, sentryconfig.Options{
+		ErrorClass: func(error) string { panic("no class") }, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	loop := &cyclic{}
 	loop.next = loop
 	var typedNil *fs.PathError
@@ -181,6 +185,9 @@ func TestHostileErrors(t *testing.T) {
 	}
 	flush(t)
 	server.WaitEvents(14, 0)
+	if !strings.Contains(log.String(), "Options.ErrorClass panicked: no class") {
+		t.Errorf("the log doesn't say that ErrorClass panicked: %s", log.String())
+	}
 }
 
 func TestHooksAreTheUsers(t *testing.T) {

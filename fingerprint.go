@@ -10,8 +10,20 @@ import (
 // classOf returns the class of err in a context with the given end. Past a deadline, errors that follow from it have
 // the condition timeout.
 func (c *Client) classOf(end ending.Ending, err error) grouping.Class {
-	rules := rulesFor(end, c.policy.Load().errorClass, c.cleanMessage)
+	rules := rulesFor(end, c.errorClass(), c.cleanMessage)
 	return rules.Class(err)
+}
+
+// errorClass returns Options.ErrorClass, with panics logged, or nil.
+func (c *Client) errorClass() func(error) string {
+	user := c.policy.Load().errorClass
+	if user == nil {
+		return nil
+	}
+	return func(err error) (class string) {
+		c.call("Options.ErrorClass", func() { class = user(err) })
+		return class
+	}
 }
 
 // rulesFor returns the classification rules for a context with the given end. user and clean may be nil.
