@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/autoservice/sentryconfig"
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
@@ -96,7 +97,7 @@ func environment(t *testing.T) []string {
 
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // a run that hangs is a failed test
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a run that hangs is a failed test
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = environment(t)
@@ -481,7 +482,8 @@ func TestHostileList(t *testing.T) {
 	for range ordinary {
 		hostile = append(hostile, `{"type":"demo_panic","index":1}`)
 	}
-	o := execute(t, exitFailed, "", "-parallel", "8", "-dsn", server.DSN(), writeList(t, `{"sentry_config":{"unknown":1,"environment":"staging"},"tasks":[`+strings.Join(hostile, ",\n")+`]}`))
+	outbox := t.TempDir()
+	o := execute(t, exitFailed, "", "-parallel", "8", "-dsn", server.DSN(), "-outbox", outbox, writeList(t, `{"sentry_config":{"unknown":1,"environment":"staging"},"tasks":[`+strings.Join(hostile, ",\n")+`]}`))
 	const want = "skipped skipped error error error error failure error error error error failure error failure " +
 		"error skipped success success"
 	if got := strings.TrimSuffix(o.statuses(), strings.Repeat(" success", ordinary)); got != want {
@@ -497,6 +499,14 @@ func TestHostileList(t *testing.T) {
 	}
 	if _, err := os.Stat(victim); err != nil {
 		t.Errorf("a file outside the list's folder: %v", err)
+	}
+	// A busy server hasn't taken all of it when the runner ends: what waits is sent by the next process.
+	next, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), OutboxDir: outbox})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !next.Close(5 * time.Minute) {
+		t.Errorf("Close: false; %+v", next.Stats())
 	}
 	started := ordinary + strings.Count(want, "error") + strings.Count(want, "failure") + 2
 	if n := len(server.WaitTransactions(started, time.Minute)); n != started {

@@ -113,7 +113,7 @@ func TestNothingIsCutOff(t *testing.T) {
 		})
 		o := openTest(t, "http://127.0.0.1/", func(c *Config) {
 			c.OpenStore, c.Client = open, &http.Client{Transport: memoryTransport(s)}
-			c.timing.request, c.timing.closeGrace = time.Minute, time.Minute
+			c.timing.closeGrace = time.Minute
 		})
 		o.Put(testRecord(0, 10))
 		<-began

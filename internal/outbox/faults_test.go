@@ -374,8 +374,6 @@ func TestDiskThatWorksAtTheEnd(t *testing.T) {
 				return openTestDisk(dir)
 			}
 			c.Client = &http.Client{Transport: memoryTransport(s)}
-			c.timing = &timing{}
-			*c.timing = defaultTiming
 			c.timing.diskRetry, c.timing.diskIdle = time.Hour, time.Hour
 		})
 	}

@@ -51,8 +51,7 @@ func runChild(role string) {
 	}()
 	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) {
 		c.OpenStore = open
-		// a busy machine isn't a server that hangs, after which events are sent again, nor a folder that can't be read
-		c.timing.request = 30 * time.Second
+		// a busy machine isn't a folder that can't be read
 		c.timing.flushRetry, c.timing.flushMax = defaultTiming.flushRetry, defaultTiming.flushMax
 	})
 	put := func(i int) {
@@ -195,7 +194,6 @@ func killRound(t *testing.T, round int) (events, again, kills int) {
 	var logs logBook
 	o := openTest(t, server.URL, func(c *Config) {
 		c.OpenStore, c.Logger = func() (Store, error) { return openTestDisk(dir) }, slog.New(&logs)
-		c.timing.request = 30 * time.Second
 	})
 	if !o.Flush(within(time.Minute)) {
 		t.Errorf("Flush: false; %+v %q", o.Stats(), logs.lines)

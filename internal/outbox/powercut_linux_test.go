@@ -67,12 +67,18 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// mount mounts an image. unmount is called at the end of the test, if not before.
-func mount(t *testing.T, image string) (dir string, unmount func()) {
+// mount mounts an image. unmount is called at the end of the test, if not before. Another process that has got a mount
+// namespace of its own meanwhile has what was mounted then mounted there, for as long as it lives: that makes the file
+// system below it busy, and XFS refuse a copy with the same ID.
+func mount(t *testing.T, kind, image string) (dir string, unmount func()) {
 	t.Helper()
 	dir = t.TempDir()
-	run(t, "mount", "-o", "loop", image, dir)
-	unmount = sync.OnceFunc(func() { run(t, "umount", dir) })
+	options := "loop"
+	if kind == "xfs" {
+		options += ",nouuid"
+	}
+	run(t, "mount", "-o", options, image, dir)
+	unmount = sync.OnceFunc(func() { run(t, "umount", "--lazy", dir) })
 	t.Cleanup(unmount)
 	return dir, unmount
 }
@@ -105,10 +111,10 @@ type cut struct {
 func cutPower(t *testing.T, kind string, size int64) {
 	images := t.TempDir()
 	format(t, "ext4", filepath.Join(images, "outer"), size+64<<20)
-	outer, _ := mount(t, filepath.Join(images, "outer"))
+	outer, _ := mount(t, "ext4", filepath.Join(images, "outer"))
 	image := filepath.Join(outer, "inner")
 	format(t, kind, image, size)
-	dir, unmount := mount(t, image)
+	dir, unmount := mount(t, kind, image)
 
 	s := &sink{}
 	// Errors stay, and everything else leaves: segments are rewritten and removed.
@@ -155,7 +161,7 @@ func cutPower(t *testing.T, kind string, size int64) {
 	kill()
 	unmount() // copies have its ID, which nothing else that is mounted may have
 	for _, c := range all {
-		c.check(t)
+		c.check(t, kind)
 	}
 }
 
@@ -167,15 +173,14 @@ func freeze(t *testing.T, dir string, f func()) {
 }
 
 // check has the next process start after the cut.
-func (c *cut) check(t *testing.T) {
-	mounted, unmount := mount(t, c.image)
+func (c *cut) check(t *testing.T, kind string) {
+	mounted, unmount := mount(t, kind, c.image)
 	defer unmount()
 	dir := filepath.Join(mounted, "outbox")
 	s := &sink{}
 	server := serve(s)
 	defer server.Close()
 	o := openTest(t, server.URL, func(cfg *Config) {
-		cfg.timing.request = 30 * time.Second
 		cfg.OpenStore = func() (Store, error) { return openTestDisk(dir) }
 	})
 	flushed := o.Flush(within(time.Minute))
@@ -254,7 +259,6 @@ func onDevice() {
 	}()
 	sys := &promising{System: disk.OS()}
 	o := openTest(quiet{}, os.Getenv(childURL), func(c *Config) {
-		c.timing.request = 30 * time.Second
 		c.OpenStore = func() (Store, error) {
 			return OpenDisk(DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, System: sys})
 		}

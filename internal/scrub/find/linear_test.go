@@ -137,6 +137,18 @@ var nameForms = []string{
 	"%s=/a/b", "%s=${a", "[%s]=", "%s          ", "%s = a:b,", "--%s\n\"", "%s:\n\"a", "%s:basic a", "%s: is a",
 }
 
+// some is the whole list, but with the race detector a part: it makes counting seven times as dear, and finds nothing.
+func some[T any](list []T) []T {
+	if !raceEnabled {
+		return list
+	}
+	var part []T
+	for i := 0; i < len(list); i += 7 {
+		part = append(part, list[i])
+	}
+	return part
+}
+
 // TestListedArgumentsAreLinear: the programs before a flag are read once for a list, and no long argument whole.
 func TestListedArgumentsAreLinear(t *testing.T) {
 	t.Parallel()
@@ -162,7 +174,7 @@ func TestTextIsLinear(t *testing.T) {
 	s := New(linearOwner)
 	t.Run("parts", func(t *testing.T) {
 		t.Parallel()
-		for _, part := range patternParts(s) {
+		for _, part := range some(patternParts(s)) {
 			for _, f := range followers {
 				checkLinear(t, s, repeated(part+f))
 			}
@@ -171,7 +183,7 @@ func TestTextIsLinear(t *testing.T) {
 	t.Run("names", func(t *testing.T) {
 		t.Parallel()
 		others := []string{"pass", "tokens", "session", "key", "name", "user_authorization", "x.value"}
-		for _, name := range slices.Concat(secretWords, others) {
+		for _, name := range some(slices.Concat(secretWords, others)) {
 			for _, form := range nameForms {
 				checkLinear(t, s, repeated(fmt.Sprintf(form, name)))
 			}
@@ -179,7 +191,7 @@ func TestTextIsLinear(t *testing.T) {
 	})
 	t.Run("programs", func(t *testing.T) {
 		t.Parallel()
-		for _, c := range commands {
+		for _, c := range some(commands[:]) {
 			for program := range strings.FieldsSeq(c.programs) {
 				words := strings.ReplaceAll(program, "+", " ")
 				for flag := range strings.FieldsSeq(strings.ReplaceAll(c.flags, "+", "")) {
