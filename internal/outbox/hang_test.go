@@ -25,6 +25,7 @@ type hangingSystem struct {
 	mu    sync.Mutex
 	thaw  chan struct{} // nil: it isn't frozen
 	hangs atomic.Int32  // calls that hang
+	open  atomic.Int32  // files
 }
 
 func (s *hangingSystem) freeze() {
@@ -61,7 +62,8 @@ func (s *hangingSystem) Open(path string, flag int) (disk.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &hangingFile{f, s}, nil
+	s.open.Add(1)
+	return &hangingFile{File: f, s: s}, nil
 }
 
 // MayHang says what the real system says of a file system that is frozen.
@@ -79,7 +81,14 @@ func (s *hangingSystem) Remove(path string) error {
 
 type hangingFile struct {
 	disk.File
-	s *hangingSystem
+	s    *hangingSystem
+	once sync.Once
+}
+
+func (f *hangingFile) Close() error {
+	err := f.File.Close()
+	f.once.Do(func() { f.s.open.Add(-1) })
+	return err
 }
 
 func (f *hangingFile) WriteAt(b []byte, off int64) (int, error) {
@@ -97,9 +106,17 @@ func (f *hangingFile) Sync() error {
 	return f.File.Sync()
 }
 
-// onHangingDisk opens an outbox whose disk is s, in dir.
-func onHangingDisk(t *testing.T, dir string, s *hangingSystem, server http.Handler) *Outbox {
-	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+// onHangingDisk opens an outbox whose disk is s, in dir. The test ends once it has closed its files, for which Close
+// doesn't wait on such a disk.
+func onHangingDisk(t *testing.T, dir string, s *hangingSystem, server http.Handler) (o *Outbox) {
+	t.Cleanup(func() {
+		eventually(t, "all files are closed", func() bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return o.running == 0 && s.open.Load() == 0
+		})
+	})
+	o = openTest(t, "http://127.0.0.1/", func(c *Config) {
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		c.timing.openWait, c.mayHang = 20*time.Millisecond, s.MayHang
 		c.timing.diskRetry, c.timing.diskIdle = 10*time.Millisecond, 10*time.Millisecond
