@@ -100,8 +100,8 @@ type flush struct {
 	ok   bool
 }
 
-// maxRereads is how often a Flush looks again when something could not be read. On Windows a file or folder that another
-// process deletes just now can't be opened.
+// maxRereads is how often a Flush looks again when something could not be read. On Windows a file or folder that
+// another process deletes just now can't be opened.
 const maxRereads = 3
 
 // look has what earlier processes left be looked for, unless that was done since f began, or the disk fails. mu is

@@ -193,8 +193,8 @@ func filler(i, size int) string {
 	return b.String()[:size]
 }
 
-// quick is a timing for tests over real connections. Its delays are short, and its deadlines long: a busy machine isn't a
-// server that hangs or is slow, after which events are sent again or out of order.
+// quick is a timing for tests over real connections. Its delays are short, and its deadlines long: a busy machine
+// isn't a server that hangs or is slow, after which events are sent again or out of order.
 func quick() timing {
 	q := defaultTiming
 	q.request, q.slow = time.Minute, time.Minute

@@ -24,8 +24,8 @@ type sickSystem struct {
 	disk.System
 
 	mu sync.Mutex
-	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened, or a folder listed. nil: all
-	// can.
+	// bad says whether n bytes at off of a file can't be read; off is -1 when it is opened, or a folder listed.
+	// nil: all can.
 	bad func(path string, off, n int64) bool
 }
 
@@ -477,7 +477,9 @@ func TestUnreadLeavesRoom(t *testing.T) {
 
 // TestUnreadPasses: one Flush gets over an error that passes.
 func TestUnreadPasses(t *testing.T) {
-	for name, bad := range map[string]func(string, int64, int64) bool{"a file": opening(".seg"), "the folder": listing} {
+	for name, bad := range map[string]func(string, int64, int64) bool{
+		"a file": opening(".seg"), "the folder": listing,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
