@@ -396,17 +396,20 @@ func TestReconfigure(t *testing.T) {
 		return len(server.Transactions()) > before
 	}
 
+	sentryconfig.AwaitMachine(client)
 	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.User["username"] == nil ||
 		!strings.Contains(string(e.Raw), "open-sesame") {
 		t.Errorf("at first: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendPII = sentry.Set(false) })
+	sentryconfig.AwaitMachine(client)
 	e := capture()
 	if e.Contexts["process"]["pid"] == nil || e.Contexts["process"]["cmdline"] != nil || e.User["username"] != nil ||
 		e.ServerName != "" {
 		t.Errorf("without personal data: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendPII = sentry.Set(true) })
+	sentryconfig.AwaitMachine(client)
 	if e := capture(); e.Contexts["process"]["cmdline"] == nil || e.ServerName == "" {
 		t.Errorf("with personal data again: %s", e.Raw)
 	}
@@ -419,6 +422,7 @@ func TestReconfigure(t *testing.T) {
 		t.Errorf("without the system: %s", e.Raw)
 	}
 	must(func(o *sentryconfig.Options) { o.SendSystemInfo = sentry.Set(true) })
+	sentryconfig.AwaitMachine(client)
 	if e := capture(); e.Contexts["process"] == nil {
 		t.Errorf("with the system again: %s", e.Raw)
 	}
