@@ -128,6 +128,7 @@ func TestFailureEvent(t *testing.T) {
 // What the user set on the scope wins.
 func TestScopeWins(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "x", 0, 1, nil)
 	scope := sentry.GetHubFromContext(ctx).Scope()
 	scope.SetFingerprint([]string{"mine"})
@@ -213,6 +214,7 @@ func TestHooksAreTheUsers(t *testing.T) {
 			return e
 		}
 	}})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	if id := sentryconfig.CaptureTaskFailure(t.Context(), "dropped", "x", nil, nil); id != "" {
 		t.Errorf("a dropped event has the ID %s", id)
 	}

@@ -15,6 +15,19 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
+var machineContexts = []string{
+	"os", "device", "runtime", "app", "cpu", "memory", "process", "environment", "system",
+}
+
+// AwaitMachine waits until each of a Client's contexts of the machine has been read. On a busy machine that takes
+// longer than an event waits for it.
+func AwaitMachine(c *Client) {
+	missing := func(name string) bool { return len(c.collector.Snapshot(time.Minute)[name]) == 0 }
+	for slices.ContainsFunc(machineContexts, missing) {
+		runtime.Gosched()
+	}
+}
+
 // With probes that hang and panic every call takes what it takes without, and only their values are missing.
 func TestHangingProbeHoldsNothingUp(t *testing.T) {
 	release := make(chan struct{})
@@ -48,11 +61,7 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	contexts := []string{"os", "device", "runtime", "app", "cpu", "memory", "process", "system"}
-	missing := func(name string) bool { return len(Default().collector.Snapshot(time.Minute)[name]) == 0 }
-	for slices.ContainsFunc(contexts, missing) { // a busy machine is read late
-		runtime.Gosched()
-	}
+	AwaitMachine(Default())
 	var ctx context.Context
 	var span *TaskSpan
 	quick("CreateTaskSpan", limit, func() { ctx, span = CreateTaskSpan(t.Context(), "hang", 0, 1, nil) })
@@ -71,7 +80,7 @@ func TestHangingProbeHoldsNothingUp(t *testing.T) {
 		t.Fatalf("%d events, want 3", len(events))
 	}
 	for _, e := range events {
-		for _, name := range contexts {
+		for _, name := range machineContexts {
 			if len(e.Contexts[name]) == 0 {
 				t.Errorf("%s: the context %s is missing", e.Title(), name)
 			}

@@ -381,6 +381,7 @@ func TestContextsOfOtherEventsStay(t *testing.T) {
 func TestContextsOfAnOwnTransport(t *testing.T) {
 	mock := &sentry.MockTransport{}
 	start(t, sentryconfig.Options{ClientOptions: func(o *sentry.ClientOptions) { o.Transport = mock }})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	for range 2 {
 		sentryconfig.CaptureTaskFailure(t.Context(), "x", "y", nil, nil)
 		for _, e := range mock.Events() {
@@ -406,6 +407,7 @@ func TestContextsAfterReconfigure(t *testing.T) {
 		flush(t)
 		return server.WaitEvents(n, time.Minute)[n-1]
 	}
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	if e := wait(1); e.Contexts["process"]["cwd"] == nil || e.Contexts["os"]["name"] == "[Filtered]" {
 		t.Fatalf("contexts %v", e.Contexts)
 	}
@@ -413,6 +415,7 @@ func TestContextsAfterReconfigure(t *testing.T) {
 	if err := sentryconfig.Reconfigure(opts); err != nil {
 		t.Fatal(err)
 	}
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	if e := wait(2); e.Contexts["os"]["name"] != "[Filtered]" || e.Contexts["memory"]["total_gb"] != "[Filtered]" {
 		t.Errorf("after SecretKeys: %v, %v", e.Contexts["os"], e.Contexts["memory"])
 	}
@@ -420,6 +423,7 @@ func TestContextsAfterReconfigure(t *testing.T) {
 	if err := sentryconfig.Reconfigure(opts); err != nil {
 		t.Fatal(err)
 	}
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	if e := wait(3); e.Contexts["process"]["cwd"] != nil || e.Contexts["os"]["name"] == "[Filtered]" {
 		t.Errorf("after SendPII: %v, %v", e.Contexts["process"], e.Contexts["os"])
 	}
@@ -464,6 +468,7 @@ func TestEventCapturedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	e := &sentry.Event{Message: "again", Contexts: map[string]sentry.Context{"mine": {"n": 1}}}
 	for range 2 {
 		sentry.CaptureEvent(e)

@@ -480,6 +480,7 @@ func TestSecretsNeverLeave(t *testing.T) {
 	dir := becomePerson(t)
 	server := newServer(t)
 	initialise(t, server, sentryconfig.Options{SecretKeys: []string{"kundennummer"}})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	tell(t, dir)
 	flush(t)
 	mustNotTell(t, server, secretWords...)

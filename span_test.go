@@ -30,6 +30,7 @@ func status(tx sentrytest.Event) string { return fmt.Sprint(tx.Contexts["trace"]
 
 func TestTransaction(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	ctx, span := sentryconfig.CreateTaskSpan(t.Context(), "ping", 0, 3, map[string]any{"host": "h"})
 	child := sentry.StartSpan(ctx, "exec")
 	_, nested := sentryconfig.CreateTaskSpan(child.Context(), "resolve", 1, 2, "data")
@@ -546,6 +547,7 @@ func TestHostBindsItsClientLater(t *testing.T) {
 
 func TestPlainSentryCallsReport(t *testing.T) {
 	server := start(t, sentryconfig.Options{})
+	sentryconfig.AwaitMachine(sentryconfig.Default())
 	sentry.CaptureMessage("plain")
 	if e := one(t, server); e.Message != "plain" || e.Contexts["os"]["name"] == nil {
 		t.Errorf("event %v", e)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/autoservice/sentryconfig/internal/crash"
 	"github.com/autoservice/sentryconfig/internal/outbox"
@@ -41,6 +43,7 @@ var crashes = map[string]struct {
 	// overcommitted, and then takes the runtime minutes to describe.
 	"out of memory": {func() { sink := make([]byte, 1<<48); _ = sink[len(os.Args)] }, "fatal error", "memory", ""},
 	"concurrent map writes": {func() {
+		runtime.GOMAXPROCS(8) // so that a machine of one processor interrupts them
 		m := map[int]int{}
 		var wg sync.WaitGroup
 		for range 8 {
@@ -93,7 +96,8 @@ func runChild(name string) {
 }
 
 func diskConfig(dir string, onDead func(context.Context, outbox.Dead) bool) outbox.DiskConfig {
-	return outbox.DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20, OnDead: onDead}
+	return outbox.DiskConfig{Patience: time.Minute, Dir: dir, DSN: "http://key@127.0.0.1/1", MaxBytes: 1 << 20,
+		OnDead: onDead}
 }
 
 //go:noinline
