@@ -58,6 +58,7 @@ func (r *Rules) Class(err error) Class {
 
 type classWalk struct {
 	Rules
+	inside    bool   // looks for what a carrier carries
 	text      error  // the first without a class but with a condition, else the first without
 	condition string // of text
 }
@@ -66,6 +67,9 @@ type classWalk struct {
 func (w *classWalk) walk(err error) Class {
 	lateAt := errtree.Max // depth of the error around the next ones that was too late
 	for n := range errtree.All(err) {
+		if w.inside && onlyCarries(n.Err) {
+			continue
+		}
 		if n.Depth <= lateAt {
 			lateAt = errtree.Max
 			if w.Late != nil && w.Late(n.Err) {
@@ -88,6 +92,9 @@ func (w *classWalk) walk(err error) Class {
 			}
 		}
 	}
+	if w.text == nil {
+		return Class{} // carriers of nothing
+	}
 	return Class{Name: w.textClass(w.text), Text: true, Condition: w.condition}
 }
 
@@ -99,7 +106,7 @@ func (w *classWalk) conditionOf(err error, timeout bool) string {
 	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err) {
 		return condition
 	}
-	return w.carried(err)
+	return (&classWalk{Rules: w.Rules, inside: true}).walk(err).Name
 }
 
 // isCarrier reports whether err says where something went wrong, and what it wraps says what.
@@ -111,14 +118,10 @@ func isCarrier(err error) bool {
 	return false
 }
 
-// carried is the class of what the carrier err wraps. A failed verification of a certificate only carries its reason.
-func (w *classWalk) carried(err error) string {
-	for n := range errtree.All(err) {
-		if _, ok := n.Err.(*tls.CertificateVerificationError); !ok && !isCarrier(n.Err) { //nolint:errorlint // as above
-			return (&classWalk{Rules: w.Rules}).walk(n.Err).Name
-		}
-	}
-	return ""
+// onlyCarries reports the same of an error in a carrier. A failed verification of a certificate carries its reason.
+func onlyCarries(err error) bool {
+	_, ok := err.(*tls.CertificateVerificationError) //nolint:errorlint // as above
+	return ok || isCarrier(err)
 }
 
 // given is the class that err names itself, or that the user gives it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/textproto"
 	"net/url"
 	"reflect"
@@ -302,6 +303,8 @@ func TestCarriers(t *testing.T) {
 		"1213":                       &url.Error{Op: "Get", URL: "x", Err: &mysqlError{Number: 1213}},
 		"too_many_open_files":        &fs.PathError{Op: "open", Err: platformTooManyFiles},
 		"":                           &url.Error{Op: "Get", URL: "x"},
+		"no": &url.Error{Op: "Get", URL: "x", Err: &Marker{&net.OpError{Op: "remote error", // an alert of TLS
+			Err: errors.New("no")}}},
 	} {
 		c := new(Rules).Class(err)
 		if c.Condition != want || c.Text {
