@@ -93,7 +93,7 @@ func (b *Build) add(name string, t reflect.Type, exported bool) {
 		return
 	case reflect.String:
 		b.Text = true
-		if name == "" || isTextName(name) {
+		if name == "" || isTextName(name) || !exported && t.Kind() == reflect.Slice { // labels are notes
 			return
 		}
 	case reflect.Struct:

@@ -39,9 +39,9 @@ type Rules struct {
 
 // Class walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
 // own, one that r.Named names, one whose type is more than a wrapper or a text. The condition is that error's. Without
-// any, it takes the first text that has a condition, else the first text: that of an innermost error, so that the class
-// doesn't depend on which lines wrapped it. A message is cleaned before it becomes a class: placeholders make secrets
-// hard to recognise. The methods of the errors, and r.Named, may panic.
+// any, it takes the first text that has a condition, else that of the last "%w: %w", else the first: each an innermost
+// one, so that the class doesn't depend on which lines wrapped it. A message is cleaned before it becomes a class:
+// placeholders make secrets hard to recognise. The methods of the errors, and r.Named, may panic.
 func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
@@ -67,7 +67,7 @@ type classWalk struct {
 func (w *classWalk) walk(err error) Class {
 	lateAt := errtree.Max // depth of the error around the next ones that was too late
 	for n := range errtree.All(err) {
-		if w.inside && onlyCarries(n.Err) {
+		if w.inside && isCarrier(n.Err, true) {
 			continue
 		}
 		if n.Depth <= lateAt {
@@ -86,8 +86,10 @@ func (w *classWalk) walk(err error) Class {
 		case kindSentinel:
 			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}
 		}
-		if n.Leaf && w.condition == "" {
-			if condition := w.conditionOf(n.Err, timeout); condition != "" || w.text == nil {
+		b, several := errtree.BuildOf(n.Err), n.Group && !errtree.Joins(n.Err) // in one text: a kind of problem, a cause
+		if w.condition == "" && (n.Leaf || several || b.Text && !b.Errors) {   // the last wraps a mark, no cause
+			condition := w.conditionOf(n.Err, timeout)
+			if several == (condition == "") || !several && w.text == nil {
 				w.text, w.condition = n.Err, condition
 			}
 		}
@@ -103,25 +105,21 @@ func (w *classWalk) conditionOf(err error, timeout bool) string {
 	if timeout || w.Late != nil && errtree.Is(err, w.Late) {
 		return syserr.Timeout
 	}
-	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err) {
+	if condition := w.Rules.condition(err); condition != "" || !isCarrier(err, false) {
 		return condition
 	}
 	return (&classWalk{Rules: w.Rules, inside: true}).walk(err).Name
 }
 
 // isCarrier reports whether err says where something went wrong, and what it wraps says what.
-func isCarrier(err error) bool {
+func isCarrier(err error, inside bool) bool {
 	switch err.(type) { //nolint:errorlint // the walk asks what err wraps
 	case *url.Error, *net.OpError, *os.SyscallError, *fs.PathError, *strconv.NumError, *csv.ParseError:
 		return true
+	case *tls.CertificateVerificationError: // has a class of its own, but in a request its reason says more
+		return inside
 	}
 	return false
-}
-
-// onlyCarries reports the same of an error in a carrier. A failed verification of a certificate carries its reason.
-func onlyCarries(err error) bool {
-	_, ok := err.(*tls.CertificateVerificationError) //nolint:errorlint // as above
-	return ok || isCarrier(err)
 }
 
 // given is the class that err names itself, or that the user gives it.
@@ -169,7 +167,7 @@ func onlyWraps(b *errtree.Build) bool {
 		return true
 	case strings.HasPrefix(pkg, "err"), strings.HasSuffix(singular, "err"),
 		strings.HasSuffix(singular, "error"): // errors, errs, xerrors, multierr, errorx
-		return !b.Shown && (b.Wraps || b.Errors || b.Text)
+		return !b.Shown && (b.Errors || b.Text)
 	case !b.Wraps || !b.Errors:
 		return false
 	case b.Stack:
@@ -180,14 +178,12 @@ func onlyWraps(b *errtree.Build) bool {
 
 // standardKind knows the types of the standard library that are texts in disguise.
 func standardKind(b *errtree.Build, err error) int {
-	t := reflect.TypeOf(err)
-	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
-	switch {
+	switch v := reflect.ValueOf(err); {
 	case b.Package == "fmt", b.Package == "errors", b.Name == "runtime.plainError", b.Name == "runtime.errorString",
 		b.Name == "runtime.errorAddressString": // a nil map, a nil pointer, a division by zero
 		return kindText
 	case b.Package == "internal/poll", // os.ErrDeadlineExceeded, net.ErrClosed
-		!b.Exported && !b.Wraps && (t.Size() == 0 || number): // context.DeadlineExceeded, an alert of TLS
+		!b.Exported && !b.Wraps && (v.CanInt() || v.CanUint() || v.Type().Size() == 0): // alerts of TLS, DeadlineExceeded
 		return kindSentinel
 	}
 	return kindNamed

@@ -30,11 +30,13 @@ var codeMethods = [...]func(reflect.Value) reflect.Value{
 const codeMethod, statusMethod = 2, len(codeMethods) - 1 // Code and GRPCStatus among them
 
 // codeFields are the fields that hold a code, the best first.
-var codeFields = [...]string{"Code", "Number", "ErrorCode", "ResultCode", "StatusCode", "Reason"}
+var codeFields = [...]string{"Code", "Number", "ErrorCode", "ErrCode", "ResultCode", "StatusCode", "HTTPStatusCode",
+	"Reason", "Status"}
 
 // A coder knows where errors of a type may have their code.
 type coder struct {
 	methods []int                      // indexes of codeMethods
+	fields  []reflect.StructField      // those of codeFields
 	other   func(reflect.Value) string // looks at their fields or their value; nil where no code can be
 }
 
@@ -57,16 +59,22 @@ func coderOf(err any, v reflect.Value) *coder {
 	}
 	domain, _, _ := strings.Cut(t.PkgPath(), "/")
 	foreign := strings.Contains(domain, ".") // numbers of the standard library are offsets and details of x509's
+	if t.Kind() == reflect.Struct {
+		for _, name := range codeFields {
+			if f, ok := t.FieldByName(name); ok {
+				c.fields = append(c.fields, f)
+			}
+		}
+	}
 	e, _ := err.(error)
 	switch {
 	case v.Kind() == reflect.String:
 		c.other = firstWord
 	case foreign && (v.CanInt() || v.CanUint()) && e != nil && !errtree.BuildOf(e).Wraps:
 		c.other = codeText
-	case t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
-		return slices.Contains(codeFields[:], f.Name) || f.IsExported() && isAnswer(f.Type)
-	}):
-		c.other = func(v reflect.Value) string { return fieldCode(reflect.Indirect(v), foreign) }
+	case len(c.fields) > 0 || t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t),
+		func(f reflect.StructField) bool { return f.IsExported() && isAnswer(f.Type) }):
+		c.other = func(v reflect.Value) string { return c.fieldCode(reflect.Indirect(v), foreign) }
 	}
 	coders.Store(v.Type(), c)
 	return c
@@ -117,8 +125,8 @@ func call(v reflect.Value, i int) reflect.Value {
 
 // fieldCode looks into the fields of an error, then into the answers that it holds: there first for a word, which says
 // more than a status. A number in the field Reason counts where reason is set.
-func fieldCode(v reflect.Value, reason bool) string {
-	if code, _ := codesIn(v, reason); code != "" {
+func (c *coder) fieldCode(v reflect.Value, reason bool) string {
+	if code, _ := c.codesIn(v, reason); code != "" {
 		return code
 	}
 	number := ""
@@ -131,7 +139,7 @@ func fieldCode(v reflect.Value, reason bool) string {
 			f = f.Index(0)
 		}
 		if f = reflect.Indirect(f); f.Kind() == reflect.Struct {
-			first, word := codesIn(f, true)
+			first, word := coderOf(nil, f).codesIn(f, true)
 			if word != "" {
 				return word
 			}
@@ -142,11 +150,11 @@ func fieldCode(v reflect.Value, reason bool) string {
 }
 
 // codesIn returns the first code of a struct's fields, and the first that is no number.
-func codesIn(v reflect.Value, reason bool) (first, word string) {
-	for _, name := range codeFields {
-		code := oneWord(codeText(v.FieldByName(name)))
+func (c *coder) codesIn(v reflect.Value, reason bool) (first, word string) {
+	for _, f := range c.fields {
+		code := oneWord(codeText(v.FieldByIndex(f.Index)))
 		switch number := code != "" && code[0] <= '9'; {
-		case code == "", number && name == "Reason" && !reason:
+		case code == "", number && f.Name == "Reason" && !reason, !number && f.Name == "Status": // Failure
 		case !number:
 			return cmp.Or(first, code), code
 		default:

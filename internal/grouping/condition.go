@@ -11,15 +11,16 @@ import (
 	"os/exec"
 	"reflect"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
 	"github.com/autoservice/sentryconfig/internal/syserr"
 )
 
-// common are the conditions in which errors of any class go wrong, in the order in which one wins over another.
-var common = [...]string{"not_exist", "exist", "permission", syserr.Timeout, "canceled", "closed",
-	"connection_refused", "connection_reset", "unreachable", "no_space"}
+// common are the conditions in which errors of any class go wrong. One wins over those before it.
+var common = [...]string{"no_space", "unreachable", "connection_reset", "connection_refused",
+	"closed", "canceled", syserr.Timeout, "permission", "exist", "not_exist"}
 
 // condition answers for err and all it wraps what Go programmers ask with errors.Is and errors.As, in one walk: the
 // code of an error that has one, else how a process ended, else the first condition of the list above, else the name of
@@ -38,12 +39,7 @@ type conditionWalk struct {
 	rank    int // the lower, the better; those of codes come first
 }
 
-// Ranks behind those of codes.
-const (
-	rankExit = len(codeMethods) + 1 + iota
-	rankCommon
-	rankErrno = rankCommon + len(common)
-)
+const rankExit, rankCommon = len(codeMethods) + 1, rankExit + len(common) // behind the ranks of codes
 
 func (w *conditionWalk) add(condition string, rank int) {
 	if condition != "" && (w.best == "" || rank < w.rank) {
@@ -53,11 +49,7 @@ func (w *conditionWalk) add(condition string, rank int) {
 
 // addNamed adds one of the list above, or one that only system errors have.
 func (w *conditionWalk) addNamed(condition string) {
-	rank := rankErrno
-	if i := slices.Index(common[:], condition); i >= 0 {
-		rank = rankCommon + i
-	}
-	w.add(condition, rank)
+	w.add(condition, rankCommon-slices.Index(common[:], condition)) // -1, and so the last, for the others
 }
 
 // look asks one error, not what it wraps.
@@ -72,6 +64,8 @@ func (w *conditionWalk) look(err error) {
 		if e != nil && e.IsNotFound { // the question behind errors.As(err, &dnsError): this name doesn't exist
 			w.addNamed("not_exist")
 		}
+	case interface{ ExitStatus() int }: // of a process on another machine, as SSH tells it
+		w.add("exit_"+strconv.Itoa(safely(e.ExitStatus)), rankExit)
 	}
 	asker, _ := err.(interface{ Is(error) bool })
 	for i := range sentinels {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"reflect"
 	"testing"
+
+	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
 // The types below have the shapes of errors of real clients and libraries: the same kinds of fields and methods.
@@ -65,8 +67,8 @@ type sqliteError struct {
 func (e sqliteError) Error() string { return e.err }
 
 type apiStatus struct {
-	Reason string
-	Code   int32
+	Status, Reason string
+	Code           int32
 }
 
 type kubernetesError struct{ ErrStatus apiStatus }
@@ -74,6 +76,29 @@ type kubernetesError struct{ ErrStatus apiStatus }
 func (e *kubernetesError) Error() string { return "kubernetes" }
 
 type httpResponse struct{ StatusCode int }
+
+type searchError struct{ Status int }
+
+func (e *searchError) Error() string { return "search" }
+
+type paymentError struct {
+	Type           string
+	HTTPStatusCode int
+}
+
+func (e *paymentError) Error() string { return e.Type }
+
+type goAwayError struct {
+	LastStreamID uint32
+	ErrCode      grpcCode
+}
+
+func (e goAwayError) Error() string { return "go away" }
+
+type remoteExit struct{ status *int } // SSH's
+
+func (e *remoteExit) Error() string   { return "exited" }
+func (e *remoteExit) ExitStatus() int { return *e.status }
 
 type azureError struct {
 	ErrorCode   string
@@ -152,7 +177,7 @@ func (hostileCode) Code() int     { panic("Code") }
 
 func TestCodes(t *testing.T) {
 	t.Parallel()
-	notFound := &httpResponse{404}
+	notFound, three := &httpResponse{404}, 3
 	tests := []struct {
 		err  error
 		want string
@@ -164,8 +189,11 @@ func TestCodes(t *testing.T) {
 		{&grpcError{}, ""},
 		{&googleError{Code: 403, err: io.EOF}, "403"},
 		{sqliteError{Code: 5}, "5"},
-		{&kubernetesError{apiStatus{"AlreadyExists", 409}}, "AlreadyExists"},
-		{&kubernetesError{apiStatus{"", 409}}, "409"},
+		{&kubernetesError{apiStatus{"Failure", "AlreadyExists", 409}}, "AlreadyExists"},
+		{&kubernetesError{apiStatus{"Failure", "", 409}}, "409"},
+		{&searchError{Status: 404}, "404"},
+		{&paymentError{Type: "api_error", HTTPStatusCode: 503}, "503"},
+		{goAwayError{LastStreamID: 7, ErrCode: 14}, "Unavailable"},
 		{&azureError{ErrorCode: "BlobNotFound", StatusCode: 404}, "BlobNotFound"},
 		{&azureError{StatusCode: 404, RawResponse: notFound}, "404"},
 		{&oauthError{Response: notFound}, "404"},
@@ -186,6 +214,7 @@ func TestCodes(t *testing.T) {
 		{anyCode{7}, "7"},
 		{anyCode{nil}, ""},
 		{hostileCode{}, ""},
+		{&remoteExit{&three}, "exit_3"},
 		{(*mysqlError)(nil), ""},
 	}
 	for _, tt := range tests {
@@ -222,6 +251,14 @@ type (
 	RetryErrors []error // retry-go's
 	aggregate   []error // Kubernetes'
 
+	labeled struct { // cockroachdb's
+		cause error
+		keys  []string
+	}
+	marked struct { // protobuf's: its Unwrap method returns always the same
+		text string
+	}
+
 	step struct {
 		step string
 		err  error
@@ -254,6 +291,10 @@ func (e RetryErrors) Error() string          { return "all failed" }
 func (e RetryErrors) WrappedErrors() []error { return e }
 func (e aggregate) Error() string            { return "several" }
 func (e aggregate) Errors() []error          { return e }
+func (e *labeled) Error() string             { return e.cause.Error() }
+func (e *labeled) Unwrap() error             { return e.cause }
+func (e *marked) Error() string              { return e.text }
+func (e *marked) Unwrap() error              { return errMark }
 func (e *step) Error() string                { return e.step }
 func (e *step) Unwrap() error                { return e.err }
 func (e *coded) Error() string               { return "coded" }
@@ -263,6 +304,8 @@ func (e *LoadError) Unwrap() error           { return e.Err }
 func (e *Explained) Error() string           { return e.Message }
 func (e *Explained) Unwrap() error           { return e.Err }
 
+var errMark = errors.New("protobuf error")
+
 func TestWrappersByTheirBuild(t *testing.T) {
 	t.Parallel()
 	cause := &mysqlError{Number: 1213}
@@ -271,6 +314,7 @@ func TestWrappersByTheirBuild(t *testing.T) {
 		&withMessage{cause, "x"}, &withStack{cause, nil}, &Marker{cause}, &Traced{Err: cause},
 		Oops{err: cause, msg: "x", owner: "ops", stacktrace: &struct{ span string }{"1"}},
 		RetryErrors{cause, cause}, aggregate{io.EOF, cause}, &Marker{&Traced{Err: &Marker{cause}}},
+		&labeled{cause, []string{"x"}},
 	} {
 		if got := new(Rules).Class(err); got != want {
 			t.Errorf("%T: %+v, want %+v", err, got, want)
@@ -291,6 +335,50 @@ func TestWrappersByTheirBuild(t *testing.T) {
 	want = Class{Name: "grouping.Oops", Condition: "auth"}
 	if got := new(Rules).Class(Oops{err: io.EOF, code: "auth"}); got != want {
 		t.Errorf("a wrapper with a code: %+v, want %+v", got, want)
+	}
+}
+
+// TestTextsTogether wants the texts of several %w together where no type means anything: programs name the kind of
+// problem in the first, and its cause in the second.
+func TestTextsTogether(t *testing.T) {
+	t.Parallel()
+	errClaims, errExpired := errors.New("bad claims"), errors.New("expired")
+	expired := fmt.Errorf("%w: %w", errClaims, errExpired)
+	for _, err := range []error{
+		expired, fmt.Errorf("task 7: %w", expired), errors.Join(expired, io.EOF), &withMessage{expired, "x"},
+		fmt.Errorf("%w: %w", errors.New("request 7"), expired), errors.Join(errors.New("clean up"), expired),
+	} {
+		if got, want := new(Rules).Class(err), (Class{Name: "bad claims: expired", Text: true}); got != want {
+			t.Errorf("%v: %+v, want %+v", err, got, want)
+		}
+	}
+	for err, want := range map[error]Class{
+		fmt.Errorf("%w: %w", errClaims, fs.ErrExist):          {"file already exists", true, "exist"},
+		fmt.Errorf("%w: %w", errClaims, &mysqlError{}):        {"grouping.mysqlError", false, ""},
+		errors.Join(errClaims, errExpired):                    {"bad claims", true, ""},
+		fmt.Errorf("x: %w", &marked{"cannot parse field 7"}):  {"cannot parse field <n>", true, ""},
+		errors.Join(errExpired, &marked{"no"}):                {"expired", true, ""},
+		fmt.Errorf("%w: %w", errClaims, &marked{"no field"}):  {"bad claims: no field", true, ""},
+		fmt.Errorf("%w: %w", &marked{"no"}, fs.ErrPermission): {"permission denied", true, "permission"},
+	} {
+		rules := Rules{Wrapper: func(err error) bool { return reflect.TypeOf(err) == reflect.TypeFor[*marked]() }}
+		if got := rules.Class(err); got != want {
+			t.Errorf("%v: %+v, want %+v", err, got, want)
+		}
+	}
+}
+
+// TestNothingToWrap wants a class of its own for a type of a package of errors that holds nothing: quic-go's
+// qerr.IdleTimeoutError is net.ErrClosed to errors.Is, and no wrapper of it.
+func TestNothingToWrap(t *testing.T) {
+	t.Parallel()
+	for want, b := range map[bool]*errtree.Build{
+		false: {Name: "qerr.IdleTimeoutError", Package: "example.com/qerr", Exported: true, Wraps: true},
+		true:  {Name: "errors.wrapper", Package: "example.com/errors", Wraps: true, Errors: true},
+	} {
+		if got := onlyWraps(b); got != want {
+			t.Errorf("%s only wraps: %t", b.Name, got)
+		}
 	}
 }
 
