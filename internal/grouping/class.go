@@ -80,14 +80,15 @@ func (w *classWalk) walk(err error) Class {
 		if name := w.given(n.Err); name != "" {
 			return Class{Name: name, Condition: w.conditionOf(n.Err, timeout)}
 		}
-		switch w.kindOf(n.Err) {
+		b := errtree.BuildOf(n.Err)
+		switch w.kindOf(n.Err, b) {
 		case kindNamed:
-			return Class{Name: Name(errtree.BuildOf(n.Err).Name, MaxName), Condition: w.conditionOf(n.Err, timeout)}
+			return Class{Name: Name(b.Name, MaxName), Condition: w.conditionOf(n.Err, timeout)}
 		case kindSentinel:
 			return Class{Name: w.textClass(n.Err), Text: true, Condition: w.conditionOf(n.Err, timeout)}
 		}
-		b, several := errtree.BuildOf(n.Err), n.Group && !errtree.Joins(n.Err) // in one text: a kind of problem, a cause
-		if w.condition == "" && (n.Leaf || several || b.Text && !b.Errors) {   // the last wraps a mark, no cause
+		several := n.Group && b.Text                                         // a kind of problem, and its cause
+		if w.condition == "" && (n.Leaf || several || b.Text && !b.Errors) { // the last wraps a mark, no cause
 			condition := w.conditionOf(n.Err, timeout)
 			if several == (condition == "") || !several && w.text == nil {
 				w.text, w.condition = n.Err, condition
@@ -141,12 +142,11 @@ const (
 	kindSentinel        // one value with a type of its own, which nobody outside its package can name
 )
 
-// kindOf tells by the build of err's type whether it says what went wrong. One with a code always does.
-func (r *Rules) kindOf(err error) int {
+// kindOf tells by the build of err's type, b, whether it says what went wrong. One with a code always does.
+func (r *Rules) kindOf(err error, b *errtree.Build) int {
 	if r.Wrapper != nil && r.Wrapper(err) {
 		return kindText
 	}
-	b := errtree.BuildOf(err)
 	if kind := standardKind(b, err); b.Standard && kind != kindNamed {
 		return kind
 	}
@@ -178,12 +178,14 @@ func onlyWraps(b *errtree.Build) bool {
 
 // standardKind knows the types of the standard library that are texts in disguise.
 func standardKind(b *errtree.Build, err error) int {
-	switch v := reflect.ValueOf(err); {
+	t := reflect.TypeOf(err)
+	number := reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64
+	switch {
 	case b.Package == "fmt", b.Package == "errors", b.Name == "runtime.plainError", b.Name == "runtime.errorString",
 		b.Name == "runtime.errorAddressString": // a nil map, a nil pointer, a division by zero
 		return kindText
 	case b.Package == "internal/poll", // os.ErrDeadlineExceeded, net.ErrClosed
-		!b.Exported && !b.Wraps && (v.CanInt() || v.CanUint() || v.Type().Size() == 0): // alerts of TLS, DeadlineExceeded
+		!b.Exported && !b.Wraps && (t.Size() == 0 || number): // context.DeadlineExceeded, an alert of TLS
 		return kindSentinel
 	}
 	return kindNamed

@@ -24,6 +24,7 @@ var codeMethods = [...]func(reflect.Value) reflect.Value{
 	func(v reflect.Value) reflect.Value { return v.MethodByName("Code") },
 	func(v reflect.Value) reflect.Value { return v.MethodByName("StatusCode") },
 	func(v reflect.Value) reflect.Value { return v.MethodByName("HTTPStatusCode") },
+	func(v reflect.Value) reflect.Value { return v.MethodByName("ExitStatus") }, // of a process elsewhere, by SSH
 	func(v reflect.Value) reflect.Value { return v.MethodByName("GRPCStatus") }, // it has a method Code
 }
 

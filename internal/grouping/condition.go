@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"reflect"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/autoservice/sentryconfig/internal/errtree"
@@ -64,8 +63,6 @@ func (w *conditionWalk) look(err error) {
 		if e != nil && e.IsNotFound { // the question behind errors.As(err, &dnsError): this name doesn't exist
 			w.addNamed("not_exist")
 		}
-	case interface{ ExitStatus() int }: // of a process on another machine, as SSH tells it
-		w.add("exit_"+strconv.Itoa(safely(e.ExitStatus)), rankExit)
 	}
 	asker, _ := err.(interface{ Is(error) bool })
 	for i := range sentinels {

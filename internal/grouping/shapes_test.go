@@ -214,7 +214,8 @@ func TestCodes(t *testing.T) {
 		{anyCode{7}, "7"},
 		{anyCode{nil}, ""},
 		{hostileCode{}, ""},
-		{&remoteExit{&three}, "exit_3"},
+		{&remoteExit{&three}, "3"},
+		{&remoteExit{}, ""},
 		{(*mysqlError)(nil), ""},
 	}
 	for _, tt := range tests {
