@@ -38,10 +38,10 @@ type Rules struct {
 }
 
 // Class walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
-// own, one that r.Named names, one whose type is more than a wrapper or a text. The condition is that error's. Without
-// any, it takes the first text that has a condition, else that of the last "%w: %w", else the first: each an innermost
-// one, so that the class doesn't depend on which lines wrapped it. A message is cleaned before it becomes a class:
-// placeholders make secrets hard to recognise. The methods of the errors, and r.Named, may panic.
+// own, one that r.Named names, one whose type is more than a wrapper or a text; the condition is that error's. Without
+// any, it takes the first text with a condition, else that of the last "%w: %w", else the first: innermost ones, so that
+// no line that wraps them matters. A message is cleaned before it becomes a class: placeholders make secrets hard to
+// recognise. The methods of the errors, and r.Named, may panic.
 func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}

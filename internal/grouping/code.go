@@ -2,6 +2,7 @@ package grouping
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -11,8 +12,8 @@ import (
 	"github.com/autoservice/sentryconfig/internal/errtree"
 )
 
-// Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP, a name. They have
-// it in a method or in a field, by one of a few names; nothing is imported for them.
+// Errors of other people's clients say by a code what went wrong: a state of SQL, a status of HTTP. They have it in a
+// method or in a field, by one of a few names; nothing is imported for them.
 
 const maxCode, maxField = 60, 40 // characters of a code; of one in a field: more are a text
 
@@ -58,8 +59,6 @@ func coderOf(err any, v reflect.Value) *coder {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	domain, _, _ := strings.Cut(t.PkgPath(), "/")
-	foreign := strings.Contains(domain, ".") // numbers of the standard library are offsets and details of x509's
 	if t.Kind() == reflect.Struct {
 		for _, name := range codeFields {
 			if f, ok := t.FieldByName(name); ok {
@@ -67,15 +66,17 @@ func coderOf(err any, v reflect.Value) *coder {
 			}
 		}
 	}
-	e, _ := err.(error)
+	e, _ := err.(error) // without, err is an answer
+	standard := e != nil && errtree.BuildOf(e).Standard
 	switch {
 	case v.Kind() == reflect.String:
 		c.other = firstWord
-	case foreign && (v.CanInt() || v.CanUint()) && e != nil && !errtree.BuildOf(e).Wraps:
+	case (v.CanInt() || v.CanUint()) && e != nil && !errtree.BuildOf(e).Wraps && // not offsets, as of base 64
+		!(standard && strings.ContainsAny(fmt.Sprint(err), "0123456789")):
 		c.other = codeText
 	case len(c.fields) > 0 || t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t),
 		func(f reflect.StructField) bool { return f.IsExported() && isAnswer(f.Type) }):
-		c.other = func(v reflect.Value) string { return c.fieldCode(reflect.Indirect(v), foreign) }
+		c.other = func(v reflect.Value) string { return c.fieldCode(reflect.Indirect(v), !standard) } // not x509's
 	}
 	coders.Store(v.Type(), c)
 	return c
@@ -105,8 +106,7 @@ func codeOf(err any) (code string, rank int) {
 	return code, len(codeMethods)
 }
 
-// GRPCCode returns the code of the gRPC status that an error has, else the zero Value. The types are that module's own,
-// which isn't imported. It may panic, as the methods of err may.
+// GRPCCode returns the code of the gRPC status that an error has, else the zero Value. It may panic, as its methods may.
 func GRPCCode(err reflect.Value) reflect.Value { return call(err, statusMethod) }
 
 // call calls one of codeMethods, and Code of the status that one returns. If v has none such, without parameters and

@@ -1,6 +1,8 @@
 package grouping
 
 import (
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -208,6 +210,8 @@ func TestCodes(t *testing.T) {
 		{&amqpError{404, "NOT_FOUND - no queue"}, "404"},
 		{&amqpError{0, "NOT_FOUND - no queue"}, ""},
 		{KafkaError(5), "5"},
+		{tls.AlertError(40), "40"},
+		{base64.CorruptInputError(40), ""},
 		{&awsResponseError{notFound, awsCode("NoSuchKey")}, "NoSuchKey"},
 		{&awsResponseError{notFound, io.EOF}, "404"},
 		{anyCode{"auth"}, "auth"},
