@@ -39,9 +39,9 @@ type Rules struct {
 
 // Class walks err's tree from the outside in, depth first, and takes the first error with a class: one that names its
 // own, one that r.Named names, one whose type is more than a wrapper or a text; the condition is that error's. Without
-// any, it takes the first text with a condition, else that of the last "%w: %w", else the first: innermost ones, so that
-// no line that wraps them matters. A message is cleaned before it becomes a class: placeholders make secrets hard to
-// recognise. The methods of the errors, and r.Named, may panic.
+// any, it takes the first text with a condition, else that of the last "%w: %w", else the first: innermost ones, so
+// that no line that wraps them matters. A message is cleaned before it becomes a class: placeholders make secrets hard
+// to recognise. The methods of the errors, and r.Named, may panic.
 func (r *Rules) Class(err error) Class {
 	if err == nil {
 		return Class{}
@@ -70,11 +70,11 @@ func (w *classWalk) walk(err error) Class {
 		if w.inside && isCarrier(n.Err, true) {
 			continue
 		}
-		if n.Depth <= lateAt {
+		switch late := w.Late != nil && w.Late(n.Err); {
+		case late:
+			lateAt = min(lateAt, n.Depth)
+		case n.Depth <= lateAt:
 			lateAt = errtree.Max
-			if w.Late != nil && w.Late(n.Err) {
-				lateAt = n.Depth
-			}
 		}
 		timeout := lateAt < errtree.Max
 		if name := w.given(n.Err); name != "" {

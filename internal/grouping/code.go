@@ -106,7 +106,7 @@ func codeOf(err any) (code string, rank int) {
 	return code, len(codeMethods)
 }
 
-// GRPCCode returns the code of the gRPC status that an error has, else the zero Value. It may panic, as its methods may.
+// GRPCCode returns the code of the gRPC status that an error has, or the zero Value. It may panic, as its methods may.
 func GRPCCode(err reflect.Value) reflect.Value { return call(err, statusMethod) }
 
 // call calls one of codeMethods, and Code of the status that one returns. If v has none such, without parameters and

@@ -256,7 +256,7 @@ type (
 	RetryErrors []error // retry-go's
 	aggregate   []error // Kubernetes'
 
-	labeled struct { // cockroachdb's
+	tagged struct { // cockroachdb's
 		cause error
 		keys  []string
 	}
@@ -296,8 +296,8 @@ func (e RetryErrors) Error() string          { return "all failed" }
 func (e RetryErrors) WrappedErrors() []error { return e }
 func (e aggregate) Error() string            { return "several" }
 func (e aggregate) Errors() []error          { return e }
-func (e *labeled) Error() string             { return e.cause.Error() }
-func (e *labeled) Unwrap() error             { return e.cause }
+func (e *tagged) Error() string              { return e.cause.Error() }
+func (e *tagged) Unwrap() error              { return e.cause }
 func (e *marked) Error() string              { return e.text }
 func (e *marked) Unwrap() error              { return errMark }
 func (e *step) Error() string                { return e.step }
@@ -319,7 +319,7 @@ func TestWrappersByTheirBuild(t *testing.T) {
 		&withMessage{cause, "x"}, &withStack{cause, nil}, &Marker{cause}, &Traced{Err: cause},
 		Oops{err: cause, msg: "x", owner: "ops", stacktrace: &struct{ span string }{"1"}},
 		RetryErrors{cause, cause}, aggregate{io.EOF, cause}, &Marker{&Traced{Err: &Marker{cause}}},
-		&labeled{cause, []string{"x"}},
+		&tagged{cause, []string{"x"}},
 	} {
 		if got := new(Rules).Class(err); got != want {
 			t.Errorf("%T: %+v, want %+v", err, got, want)
