@@ -227,6 +227,13 @@ func realErrors() []provoked {
 		{"bad certificate, request", func(t *testing.T) error {
 			return get(t, http.DefaultClient, context.Background(), tlsServer(t).URL)
 		}, "url.Error", false, "x509.UnknownAuthorityError"},
+		{"alert of TLS, request", func(t *testing.T) error {
+			s := tlsServer(t)
+			c := s.Client()
+			config := c.Transport.(*http.Transport).TLSClientConfig
+			config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+			return get(t, c, context.Background(), s.URL)
+		}, "url.Error", false, "tls: protocol version not supported"},
 		{"bad certificate, connection", func(t *testing.T) error {
 			_, err := tls.Dial("tcp", tlsServer(t).Listener.Addr().String(), &tls.Config{RootCAs: x509.NewCertPool()})
 			return err
@@ -566,7 +573,9 @@ func get(t *testing.T, client *http.Client, ctx context.Context, address string)
 		t.Fatal(err)
 	}
 	c := *client
-	c.Transport = &http.Transport{Proxy: nil, DisableKeepAlives: true} // whatever the environment says
+	if c.Transport == nil {
+		c.Transport = &http.Transport{Proxy: nil, DisableKeepAlives: true} // whatever the environment says
+	}
 	resp, err := c.Do(req)
 	if err == nil {
 		_ = resp.Body.Close()

@@ -72,7 +72,7 @@ func coderOf(err any, v reflect.Value) *coder {
 	case v.Kind() == reflect.String:
 		c.other = firstWord
 	case (v.CanInt() || v.CanUint()) && e != nil && !errtree.BuildOf(e).Wraps && // not offsets, as of base 64
-		!(standard && strings.ContainsAny(fmt.Sprint(err), "0123456789")):
+		!(standard && (!errtree.BuildOf(e).Exported || strings.ContainsAny(fmt.Sprint(err), "0123456789"))):
 		c.other = codeText
 	case len(c.fields) > 0 || t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t),
 		func(f reflect.StructField) bool { return f.IsExported() && isAnswer(f.Type) }):
