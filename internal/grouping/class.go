@@ -209,14 +209,11 @@ func Name(s string, limit int) string {
 
 // textClass is the class of an error that is known by its message alone.
 func (w *classWalk) textClass(err error) string {
-	message := safely(func() *string {
-		text := w.Message(err)
-		return &text
-	})
-	if message == nil {
+	message := ""
+	if !safely(func() bool { message = w.Message(err); return true }) {
 		return Name(errtree.BuildOf(err).Name, MaxName)
 	}
-	return cmp.Or(Text(w.Clean(*message)), "error") // it says nothing at all
+	return cmp.Or(Text(w.Clean(message)), "error") // it says nothing at all
 }
 
 // Panic returns the text by which a panic is grouped whose value is no error. Values without a text of their own go by
