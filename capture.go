@@ -3,7 +3,6 @@ package sentryconfig
 import (
 	"context"
 	"maps"
-	"sync/atomic"
 
 	"github.com/getsentry/sentry-go"
 
@@ -80,11 +79,11 @@ func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string
 type captureDetails struct {
 	fingerprint []string
 	trace       map[string]string // the trace header of a transaction that sentry-go hasn't made
-	then        func()            // outbox.Record.Then of one; it sets over
-	over        atomic.Bool
-	stored      bool         // the outbox holds the event
-	held        bool         // held back over MaxPerMinute
-	dead        *deadDetails // nil for events of this process
+	note        outbox.TaskNote   // of the task that one tells the end of; nil: there is none
+	over        bool              // the outbox ends note
+	stored      bool              // the outbox holds the event
+	held        bool              // held back over MaxPerMinute
+	dead        *deadDetails      // nil for events of this process
 }
 
 // ofDead reports whether the event belongs to a process that has died.

@@ -97,7 +97,7 @@ func (t *TaskSpan) make(options []sentry.SpanOption) {
 }
 
 // sendWithout sends the transaction of a task that nobody has asked for its span: what sentry-go would make of that. It
-// reports whether slot was ended in the same step.
+// reports whether the outbox ends slot.
 func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string, slot outbox.Slot) bool {
 	s := &sentry.Span{TraceID: t.traceID, SpanID: t.spanID, Op: "task"}
 	t.fill(s)
@@ -120,16 +120,13 @@ func (t *TaskSpan) sendWithout(status sentry.SpanStatus, outcome string, slot ou
 	header["trace_id"], header["transaction"] = t.traceID.String(), s.Name
 	details := &captureDetails{trace: header}
 	if slot != (outbox.Slot{}) {
-		details.then = func() {
-			slot.EndNow()
-			details.over.Store(true)
-		}
+		details.note = slot
 	}
 	hint := &sentry.EventHint{Context: &captureContext{context.Background(), details}}
 	hub := t.ownHub()
 	hub.Scope().SetSpan(s) // or the scope would put another trace into e
 	t.client.process(outbox.CategoryTransaction, func() { hub.CaptureEventWithHint(e, hint) })
-	return details.over.Load()
+	return details.over
 }
 
 // scopeHub returns the task's hub, which may have no span yet: breadcrumbs need none. It may be asked for while the

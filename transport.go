@@ -56,7 +56,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	defer envelope.Unmark(e)
 	rec, trace := t.record(e), map[string]string(nil)
 	if rec.Category == outbox.CategoryTransaction { // not what a hook captures with its hint
-		trace, rec.Then = details.trace, details.then
+		trace, rec.Note = details.trace, details.note
 	}
 	b := envelope.NewBuffer()
 	defer b.Release()
@@ -73,6 +73,7 @@ func (t *transport) SendEvent(e *sentry.Event) {
 	}
 	rec.Payload, rec.Shared = b.Envelope, envelope.SharedOf(e).JSON()
 	details.stored = t.client.box.Put(&rec)
+	details.over = details.stored && rec.Note != nil
 }
 
 // encoderOf returns the encoder for p. It is the same one until Reconfigure changes the policy.

@@ -253,6 +253,9 @@ func (o *Outbox) unlockQuietly() {
 
 // forget has the item's store forget it. One that can't is asked again when something else is done.
 func (o *Outbox) forget(it *item) {
+	if it.note != nil {
+		it.note.End()
+	}
 	if it.store.Done(it.entry) == nil {
 		return
 	}
@@ -354,7 +357,7 @@ func (o *Outbox) resolved(kind, message string) {
 
 // Put stores r and has it sent. It reports whether the outbox holds it: not when reporting is off, after Close, when r
 // alone exceeds the room, or when the server refuses r's category for a while. It never waits for the network. r's
-// payload is copied.
+// payload is copied. If o holds r, it ends r's Note.
 func (o *Outbox) Put(r *Record) bool {
 	if !o.cfg.Active() {
 		return false
@@ -400,6 +403,10 @@ func (o *Outbox) Put(r *Record) bool {
 		o.queue.push(it)
 		o.fresh = append(o.fresh, it)
 	}
+	early := held && r.Note != nil && it.lane == laneOverflow
+	if early && errors.Is(o.disk.err, store.ErrHangs) { // it is on disk soon, and a kill until then must not lose both
+		it.note, early = r.Note, false
+	}
 	if r.PII && !o.cfg.PII { // since it was asked above
 		held = false
 		o.withhold()
@@ -407,6 +414,9 @@ func (o *Outbox) Put(r *Record) bool {
 	calm := o.calm && held && it.lane == laneLive
 	o.putMu.Unlock()
 	o.unlock()
+	if early { // a disk that is full has room for the notes of other tasks then
+		r.Note.End()
+	}
 	if !calm {
 		o.resident.Kick()
 	}

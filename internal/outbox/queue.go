@@ -14,6 +14,7 @@ import (
 type item struct {
 	entry *Entry
 	store Store
+	note  store.TaskNote // to be ended once it is on disk or gone; nil: there is none, or somebody else ends it
 	lane  lane
 	seq   uint64        // place in the order of capture
 	put   time.Duration // when it was captured; for the backlog, when it was adopted

@@ -17,6 +17,7 @@ type (
 	Entry    = store.Entry
 	Store    = store.Store
 	Category = store.Category
+	TaskNote = store.TaskNote
 
 	Disk        = disk.Store
 	DiskConfig  = disk.Config

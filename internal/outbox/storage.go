@@ -207,12 +207,14 @@ func (o *Outbox) move(main Store) bool {
 	o.queue.hasten(it)
 	o.queue.fly(it)
 	it.since = o.now()
+	note := it.note
 	o.mu.Unlock()
 
 	payload, err := it.store.Payload(it.entry, nil)
 	var moved *Entry
 	if err == nil {
 		r := recordOf(it.entry, payload)
+		r.Note = note
 		if excess := main.Bytes() + int64(len(payload)) - o.cfg.MaxBytes; excess > 0 {
 			o.mu.Lock()
 			o.evict(main, excess)
@@ -230,7 +232,7 @@ func (o *Outbox) move(main Store) bool {
 	o.diskWorks()
 	o.done = append(o.done, &item{entry: it.entry, store: it.store})
 	o.queue.unfly(it)
-	it.store, it.lane = main, laneLive
+	it.store, it.lane, it.note = main, laneLive, nil
 	o.queue.replace(it, moved)
 	if moved.PII && !o.cfg.PII { // since it was taken
 		o.withhold()

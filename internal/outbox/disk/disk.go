@@ -191,12 +191,12 @@ func (d *Store) Put(r *store.Record) (*store.Entry, error) {
 	p.e = r.NewEntry()
 	p.record, p.sum = appendRecord(p.record[:0], r, p.e.EventID)
 	p.urgent = r.Urgent && !d.isReported(p.e.EventID)
-	p.then = r.Then
+	p.note = r.Note
 	if err := d.writes.do(func() { d.put(p) }, false); err != nil {
 		return nil, err // p isn't ours any more
 	}
 	e, b, err := p.e, p.batch, p.err
-	p.e, p.then, p.batch, p.err = nil, nil, nil, nil
+	p.e, p.note, p.batch, p.err = nil, nil, nil, nil
 	if cap(p.record) <= maxBuffer {
 		puts.Put(p)
 	}
@@ -215,7 +215,7 @@ type putting struct {
 	record []byte
 	sum    uint32 // of its payload
 	urgent bool
-	then   func()
+	note   store.TaskNote
 
 	batch *batch // to wait for; nil: none
 	err   error
@@ -230,8 +230,8 @@ func (d *Store) put(p *putting) {
 	if p.err = d.write(p); p.err != nil {
 		return
 	}
-	if p.then != nil {
-		p.then()
+	if p.note != nil && d.writes.waited() {
+		p.note.EndNow()
 		d.noted.Store(true) // for the sync that follows
 	}
 	if !d.writes.made() { // the caller keeps it elsewhere

@@ -225,6 +225,13 @@ func (h *hand) made() bool {
 	return h.active.made
 }
 
+// waited is for the call that is being made. It reports whether somebody waits for it still.
+func (h *hand) waited() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.active.left
+}
+
 // expire ends a round that takes too long for those who wait.
 func (h *hand) expire() {
 	h.mu.Lock()

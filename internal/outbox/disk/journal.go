@@ -238,7 +238,7 @@ func (s Slot) End() {
 	}
 }
 
-// EndNow is End for a store.Record's Then.
+// EndNow implements [store.TaskNote].
 func (s Slot) EndNow() {
 	if s.journal != nil {
 		s.journal.end(s)

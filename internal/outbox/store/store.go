@@ -24,7 +24,14 @@ type Record struct {
 	Packed   bool      // Payload is raw DEFLATE of the envelope
 	Payload  []byte    // the envelope, its header without sent_at; the store copies what it keeps
 	Shared   []byte    // a stretch of Payload that many envelopes have in common, as one piece of memory; nil: none
-	Then     func()    // called by a store on disk once r is written, in the same step; it waits for the disk alone
+	Note     TaskNote  // of the task that r tells the end of; nil: there is none
+}
+
+// A TaskNote tells later processes that a task was interrupted. It ends once the task's record outlives the process, or
+// is gone.
+type TaskNote interface {
+	End()
+	EndNow() // End for a store on disk that has written the record, in the same step: it waits for the disk alone
 }
 
 // sharedHead is how much of a stretch is looked for: short enough for the processor's own instructions.

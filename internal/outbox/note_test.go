@@ -1,0 +1,93 @@
+package outbox
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+)
+
+// TestNoteOfARecordInMemory: while a record waits in memory for a disk that hangs, its task is noted as running, for a
+// kill loses the record. The note ends once the record is on disk, has arrived or is dropped.
+func TestNoteOfARecordInMemory(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*Outbox, *hangingSystem, *sink){
+		"on disk": func(_ *Outbox, s *hangingSystem, _ *sink) { s.answer() },
+		"arrived": func(o *Outbox, _ *hangingSystem, server *sink) {
+			server.respond(nil)
+			o.Flush(within(time.Minute))
+		},
+		"dropped": func(o *Outbox, _ *hangingSystem, _ *sink) { o.SetPII(false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			s, server := &hangingSystem{System: disk.OS()}, &sink{}
+			server.respond(status(http.StatusServiceUnavailable))
+			o := onHangingDisk(t, dir, s, server)
+			note := noted(t, o)
+			s.freeze()
+			r := testRecord(0, 100)
+			r.Note, r.PII = note, true
+			if !o.Put(r) || note.ended.Load() > 0 {
+				t.Fatalf("it isn't held, or its note has ended %d times", note.ended.Load())
+			}
+			end(o, s, server)
+			eventually(t, "the note has ended", func() bool { return note.ended.Load() > 0 })
+			s.answer()
+			eventually(t, "no task is noted", func() bool {
+				projects, err := disk.Look(dir)
+				must(t, err)
+				return len(projects[0].Left[0].Tasks) == 0
+			})
+		})
+	}
+}
+
+// TestNoteOfARecordOnAFullDisk: on a disk that takes no record, the note ends at once: it has no room for those of other
+// tasks, but where the notes of tasks that have ended were.
+func TestNoteOfARecordOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	s := &faultySystem{System: disk.OS(), many: true}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		server := &sink{}
+		server.respond(status(http.StatusServiceUnavailable))
+		c.Dir, c.Client = t.TempDir(), &http.Client{Transport: memoryTransport(server)}
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{Patience: time.Minute, Dir: c.Dir, DSN: "http://key@127.0.0.1/1", System: s})
+		}
+	})
+	note := noted(t, o)
+	s.mu.Lock()
+	s.from = 1
+	s.mu.Unlock()
+	defer s.heal()
+	r := testRecord(0, 100)
+	if r.Note = note; !o.Put(r) || note.ended.Load() != 1 {
+		t.Errorf("it isn't held, or its note has ended %d times", note.ended.Load())
+	}
+	if o.Stats().LastError == nil {
+		t.Error("the disk isn't full")
+	}
+}
+
+// noted notes a task in o's journal.
+func noted(t *testing.T, o *Outbox) *countedNote {
+	t.Helper()
+	waitForDisk(t, o)
+	o.mu.Lock()
+	journal := o.main.(*Disk).Journal()
+	o.mu.Unlock()
+	return &countedNote{Slot: journal.Begin(Task{Type: "ended"})}
+}
+
+// A countedNote counts how often it was ended.
+type countedNote struct {
+	Slot
+	ended atomic.Int32
+}
+
+func (n *countedNote) End()    { n.Slot.End(); n.ended.Add(1) }
+func (n *countedNote) EndNow() { n.Slot.EndNow(); n.ended.Add(1) }
