@@ -142,6 +142,9 @@ func (c *Client) finish(e *sentry.Event, hint *sentry.EventHint,
 		return nil
 	}
 	details, p := captureOf(hint), c.policy.Load()
+	if details == nil {
+		details = c.transport.endingOf(e)
+	}
 	system := c.complete(e, details, p, hook != nil)
 	if hook != nil {
 		ours := func(e *sentry.Event) *sentry.Event { return hook(e, hint) }

@@ -436,14 +436,15 @@ func (t *TaskSpan) finish() {
 	if sampled && t.without.CompareAndSwap(isOpen, isSent) {
 		over = t.sendWithout(status, outcome, slot)
 	} else if sampled || t.made.Load() {
-		t.end(status, outcome)
+		over = t.end(status, outcome, slot)
 	}
 	t.client.watchRate(t.taskType, t.kind, status)
 }
 
-// end ends the span and, of a root, sends it. The status is written while the scope has a copy of the span: captures
-// with the task's context in other goroutines read it, and what orders the two is the scope's lock.
-func (t *TaskSpan) end(status sentry.SpanStatus, outcome string) {
+// end ends the span and, of a root, sends it. It reports whether the outbox ends slot. The status is written while the
+// scope has a copy of the span: captures with the task's context in other goroutines read it, and what orders the two
+// is the scope's lock.
+func (t *TaskSpan) end(status sentry.SpanStatus, outcome string, slot outbox.Slot) (over bool) {
 	s, scope := t.sentrySpan(), t.scopeHub().Scope()
 	scope.SetSpan(&sentry.Span{TraceID: s.TraceID, SpanID: s.SpanID, ParentSpanID: s.ParentSpanID, Op: s.Op,
 		Description: s.Description})
@@ -454,9 +455,12 @@ func (t *TaskSpan) end(status sentry.SpanStatus, outcome string) {
 	}
 	scope.SetSpan(s)
 	if t.parent == nil {
-		t.client.process(outbox.CategoryTransaction, s.Finish)
+		over = t.client.transport.ending(t.spanID, slot, func() {
+			t.client.process(outbox.CategoryTransaction, s.Finish)
+		})
 		scope.SetSpan(s) // in a transaction of the host's, Finish has put the span around this one there
 	}
+	return over
 }
 
 // endInner writes the end of an inner task's span, all that it needs to be part of its transaction, unless that is on

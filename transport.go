@@ -19,7 +19,9 @@ type transport struct {
 	client *Client
 	// expected finds the capture that waits for the outbox to confirm its event.
 	expected sync.Map // *sentry.Event -> *captureDetails
-	encoder  atomic.Pointer[envelope.Encoder]
+	// endings finds the notes of tasks whose transactions sentry-go makes, which passes no hint on.
+	endings sync.Map // sentry.SpanID -> *captureDetails
+	encoder atomic.Pointer[envelope.Encoder]
 }
 
 func newTransport(c *Client) *transport { return &transport{client: c} }
@@ -30,6 +32,33 @@ const maxAttachmentShare = 4
 
 // expect announces that SendEvent will get e next, and sets d.stored if the outbox then holds it.
 func (t *transport) expect(e *sentry.Event, d *captureDetails) { t.expected.Store(e, d) }
+
+// ending calls finish, which sends the transaction of the task with that span ID, and reports whether the outbox ends
+// slot. There is none with a Transport of the user's own, where t is nil.
+func (t *transport) ending(id sentry.SpanID, slot outbox.Slot, finish func()) bool {
+	if slot == (outbox.Slot{}) {
+		finish()
+		return false
+	}
+	d := &captureDetails{note: slot}
+	t.endings.Store(id, d)
+	defer t.endings.Delete(id)
+	finish()
+	return d.over
+}
+
+// endingOf returns what ending has announced for e, nil if it has nothing.
+func (t *transport) endingOf(e *sentry.Event) *captureDetails {
+	if t == nil || envelope.ItemOf(e) != protocol.Transaction {
+		return nil
+	}
+	if id, ok := e.Contexts["trace"]["span_id"].(sentry.SpanID); ok {
+		if d, ok := t.endings.LoadAndDelete(id); ok {
+			return d.(*captureDetails)
+		}
+	}
+	return nil
+}
 
 // Configure implements sentry.Transport.
 func (t *transport) Configure(sentry.ClientOptions) {}
