@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/autoservice/sentryconfig/internal/outbox/disk"
+	"github.com/autoservice/sentryconfig/internal/outbox/store"
 )
 
 // TestNoteOfARecordInMemory: while a record waits in memory for a disk that hangs, its task is noted as running, for a
@@ -91,3 +92,19 @@ type countedNote struct {
 
 func (n *countedNote) End()    { n.Slot.End(); n.ended.Add(1) }
 func (n *countedNote) EndNow() { n.Slot.EndNow(); n.ended.Add(1) }
+
+// TestRetriesOfADiskThatHangs: it is tried again soon, for a kill loses what waits in memory, but not all the time.
+func TestRetriesOfADiskThatHangs(t *testing.T) {
+	o := openTest(t, "http://127.0.0.1/", nil)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, ms := range []time.Duration{10, 20, 40, 80, 100, 100, 10} {
+		if ms == 10 {
+			o.diskWorks()
+		}
+		o.diskFails(store.ErrHangs)
+		if o.dispatchDisk(0); o.disk.again != ms*time.Millisecond {
+			t.Errorf("again after %v, want %d ms", o.disk.again, ms)
+		}
+	}
+}

@@ -76,7 +76,8 @@ type timing struct {
 	report      time.Duration // between two client reports
 	openWait    time.Duration // Open waits for the disk; longer is a disk in trouble, which must not delay the program
 	diskRetry   time.Duration // a disk that fails isn't tried again before
-	hangRetry   time.Duration // nor one that doesn't answer, while something waits in memory
+	hangRetry   time.Duration // nor one that doesn't answer, while something waits in memory, which a kill loses
+	hangMax     time.Duration // doubled each time, at most
 	diskIdle    time.Duration // nor later
 	adopt       time.Duration // between two looks for what dead processes left: "within a minute" is promised
 	tell        time.Duration // between two times that others are told of drops and errors
@@ -101,7 +102,8 @@ var defaultTiming = timing{
 	report:      30 * time.Second,
 	openWait:    100 * time.Millisecond,
 	diskRetry:   5 * time.Second,
-	hangRetry:   100 * time.Millisecond,
+	hangRetry:   10 * time.Millisecond,
+	hangMax:     100 * time.Millisecond,
 	diskIdle:    30 * time.Second,
 	adopt:       30 * time.Second,
 	tell:        time.Second,

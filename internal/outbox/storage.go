@@ -19,6 +19,7 @@ type diskHealth struct {
 	adoptErr   error
 	readErr    error
 	failed     bool
+	hangs      int           // how often in a row it hasn't answered
 	busy       bool          // it is being opened, or what waits in memory is being moved to it
 	again      time.Duration // when it may be tried again, and when it will be
 	at         time.Duration
@@ -86,7 +87,7 @@ func (o *Outbox) diskFails(err error) {
 
 // diskWorks records that the disk is usable again. mu is held.
 func (o *Outbox) diskWorks() {
-	o.disk.failed, o.disk.err = false, nil
+	o.disk.failed, o.disk.err, o.disk.hangs = false, nil, 0
 	o.resolved("disk", "sentryconfig: the outbox can be used again")
 }
 
@@ -113,7 +114,8 @@ func (o *Outbox) dispatchDisk(now time.Duration) {
 		o.disk.fresh = false
 		retry := o.timing.diskRetry
 		if errors.Is(o.disk.err, store.ErrHangs) { // a busy machine may look so; until it answers, asking costs nothing
-			retry = min(retry, o.timing.hangRetry)
+			o.disk.hangs++
+			retry = min(retry, doubled(o.timing.hangRetry, o.disk.hangs, o.timing.hangMax))
 		}
 		o.disk.again, o.disk.at = now+retry, now+o.timing.diskIdle
 	}
