@@ -238,10 +238,10 @@ func (c *Client) Close(timeout time.Duration) bool {
 	if !c.open() {
 		return true
 	}
-	c.cancelTasks()
 	if c.state.Or(isClosed)&isClosed != 0 || c.client == nil {
 		return true
 	}
+	c.cancelTasks() // none begins any more
 	// In the order of the data: held-back events, sentry-go's batches, the collector, the outbox.
 	begun := time.Now()
 	c.sendKept(c.noise.All()...)

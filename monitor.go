@@ -104,7 +104,7 @@ func (t *TaskSpan) sendCheckIn() {
 
 func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duration) {
 	c, m := t.client, t.attempt.monitor
-	if !c.reporting() || c.offs.Load() != t.offs {
+	if !c.finishing() || c.offs.Load() != t.offs {
 		return
 	}
 	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}

@@ -408,7 +408,7 @@ func (t *TaskSpan) finish() {
 	}()
 	t.client.tasks.remove(t)
 	t.client.collector.TaskFinished()
-	if !t.client.reporting() || t.client.offs.Load() != t.offs {
+	if !t.client.finishing() || t.client.offs.Load() != t.offs {
 		t.kind.Drop()
 		return // switched off half-way: dropped whole
 	}

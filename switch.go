@@ -109,6 +109,9 @@ func (c *Client) reporting() bool {
 	return Enabled && c != nil && c.state.Load() == isMade
 }
 
+// finishing is reporting for the end of a task: one that ends while Close is at work is sent, too.
+func (c *Client) finishing() bool { return c.reporting() || c.active() }
+
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes
 // out.
 func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }

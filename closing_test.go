@@ -1,0 +1,61 @@
+package sentryconfig_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig"
+	"github.com/autoservice/sentryconfig/sentrytest"
+)
+
+// TestTasksWhileClosing: of the tasks that begin and end while Close ends those that run, none is lost: one that ends
+// is sent, with its check-in, and none begins.
+func TestTasksWhileClosing(t *testing.T) {
+	server := sentrytest.NewServer(t)
+	begun, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var client *sentryconfig.Client
+	var late *sentryconfig.TaskSpan
+	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), ClientOptions: func(o *sentry.ClientOptions) {
+		o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			if e.Transaction == "task.running" {
+				_, late = client.CreateTaskSpan(context.Background(), "late", 0, 0, nil)
+				close(end)
+				<-done
+			}
+			return e
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(done)
+		task := sentryconfig.Task{Type: "ending", Monitor: &sentryconfig.Monitor{Slug: "nightly"}}
+		_ = client.RunTask(context.Background(), task, func(context.Context) error {
+			close(begun)
+			<-end
+			return nil
+		})
+	}()
+	<-begun
+	client.CreateTaskSpan(context.Background(), "running", 0, 0, nil)
+	if !client.Close(time.Minute) {
+		t.Errorf("Close: false: %+v", client.Stats())
+	}
+	if late.Finish(); late != nil {
+		t.Error("a task begins")
+	}
+	sent := map[string]any{}
+	for _, e := range server.Transactions() {
+		sent[e.Transaction] = e.Contexts["trace"]["status"]
+	}
+	if sent["task.running"] != "cancelled" || sent["task.ending"] != "ok" {
+		t.Errorf("transactions: %v", sent)
+	}
+	if list := server.CheckIns(); len(list) != 2 || list[1].Status != "ok" {
+		t.Errorf("check-ins: %+v", list)
+	}
+}
