@@ -16,9 +16,9 @@ import (
 func TestTasksWhileClosing(t *testing.T) {
 	server := sentrytest.NewServer(t)
 	begun, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var client *sentryconfig.Client
+	var client *sentryconfig.Client // made below: its hook calls it
 	var late *sentryconfig.TaskSpan
-	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), ClientOptions: func(o *sentry.ClientOptions) {
+	options := func(o *sentry.ClientOptions) {
 		o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 			if e.Transaction == "task.running" {
 				_, late = client.CreateTaskSpan(context.Background(), "late", 0, 0, nil)
@@ -27,7 +27,8 @@ func TestTasksWhileClosing(t *testing.T) {
 			}
 			return e
 		}
-	}})
+	}
+	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), ClientOptions: options})
 	if err != nil {
 		t.Fatal(err)
 	}

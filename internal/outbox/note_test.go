@@ -47,8 +47,8 @@ func TestNoteOfARecordInMemory(t *testing.T) {
 	}
 }
 
-// TestNoteOfARecordOnAFullDisk: on a disk that takes no record, the note ends at once: it has no room for those of other
-// tasks, but where the notes of tasks that have ended were.
+// TestNoteOfARecordOnAFullDisk: on a disk that takes no record, the note ends at once: there is no room for those of
+// other tasks, but where the notes of tasks that have ended were.
 func TestNoteOfARecordOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	s := &faultySystem{System: disk.OS(), many: true}
