@@ -165,7 +165,8 @@ func TestFolderOfAnotherMachine(t *testing.T) {
 	}
 	dir := t.TempDir()
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
-		Dir: dir, DSN: "http://key@127.0.0.1:1/7", Process: outbox.Process{Boot: "another"},
+		Dir: dir, DSN: "http://key@127.0.0.1:1/7", Patience: time.Minute,
+		Process: outbox.Process{Boot: "another"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +191,9 @@ func TestOutboxChanges(t *testing.T) {
 	if !strings.Contains(body, "Nothing waits") {
 		t.Errorf("%.2000s", body)
 	}
-	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1:1/7"})
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: dir, DSN: "http://key@127.0.0.1:1/7", Patience: time.Minute,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +308,9 @@ func TestBudget(t *testing.T) {
 // TestManyEvents: with more than the page knows, it says how many it leaves out.
 func TestManyEvents(t *testing.T) {
 	dir := t.TempDir()
-	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: "http://key@127.0.0.1:1/7"})
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{
+		Dir: dir, DSN: "http://key@127.0.0.1:1/7", Patience: time.Minute,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

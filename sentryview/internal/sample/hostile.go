@@ -174,7 +174,7 @@ func Hostile(server *sentrytest.Server) (taken int, err error) {
 // LargeOutbox leaves in dir n events of as many kinds, and a newer one with texts of a megabyte, without a space to
 // break them at.
 func LargeOutbox(dir string, n int) error {
-	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable})
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable, Patience: patience})
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func LargeOutbox(dir string, n int) error {
 // HostileOutbox leaves in dir what an attacker would. Here everything is taken: nobody looks at it before it is sent.
 // The tasks are there until close is called, as those of a process that lives.
 func HostileOutbox(dir string) (close func() error, err error) {
-	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable})
+	disk, err := outbox.OpenDisk(outbox.DiskConfig{Dir: dir, DSN: unreachable, Patience: patience})
 	if err != nil {
 		return nil, err
 	}

@@ -61,10 +61,14 @@ func child(role, dir, dsn string) error {
 	select {} // until it is dead
 }
 
+// patience with the disk of a busy machine.
+const patience = time.Minute
+
 // beKilled notes a task, and the sign of life that a Client adds at its next look at the machine: seconds later.
 func beKilled(dir, dsn string) error {
 	disk, err := outbox.OpenDisk(outbox.DiskConfig{
-		Dir: dir, DSN: dsn, Process: outbox.Process{Release: Release, Environment: "production"},
+		Dir: dir, DSN: dsn, Patience: patience,
+		Process: outbox.Process{Release: Release, Environment: "production"},
 	})
 	if err != nil {
 		return err
