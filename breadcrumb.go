@@ -78,7 +78,7 @@ func (c *Client) addToHub(hub *sentry.Hub, b *sentry.Breadcrumb) {
 		}
 	}
 	if scope := hub.Scope(); scope != nil {
-		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
+		c.addToScope(scope, b)
 	}
 }
 

@@ -330,6 +330,31 @@ func TestBeforeBreadcrumbAtTheCall(t *testing.T) {
 	}
 }
 
+// TestProcessorThatLogs: an event processor of a scope may log, and add breadcrumbs of the task whose event it gets:
+// they are in later events of the task. sentry-go's own calls would wait there for ever.
+func TestProcessorThatLogs(t *testing.T) {
+	client, server := newClient(t, sentryconfig.Options{})
+	logger := slog.New(client.NewLogHandler(nil))
+	ctx, task := client.CreateTaskSpan(t.Context(), "x", 0, 0, nil)
+	var once sync.Map
+	sentry.GetHubFromContext(ctx).Scope().AddEventProcessor(func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+		if _, again := once.LoadOrStore(e.Type, true); !again {
+			client.AddBreadcrumb(ctx, "added", "c", "", nil)
+			logger.InfoContext(ctx, "logged")
+		}
+		return e
+	})
+	missing := func(e sentrytest.Event) bool { return len(e.Breadcrumbs) < 2 }
+	for n, end := 0, time.Now().Add(time.Minute); n == 0 || missing(server.WaitEvents(n, time.Minute)[n-1]); n++ {
+		client.CaptureTaskException(ctx, errors.New("out of paper"), "x", nil, nil)
+		if time.Now().After(end) {
+			t.Fatalf("after %d events the breadcrumbs of the first one's processor are missing", n)
+		}
+	}
+	task.Finish()
+	server.WaitTransactions(1, time.Minute)
+}
+
 // TestBreadcrumbsAtOnce: none is lost, or comes twice, while others ask for the task's hub, or the task ends.
 func TestBreadcrumbsAtOnce(t *testing.T) {
 	client, server := newClient(t, sentryconfig.Options{

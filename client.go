@@ -36,6 +36,7 @@ type Client struct {
 	hub       *sentry.Hub        // for calls outside any task; see ownHub
 	bound     bool               // hub is sentry.CurrentHub(), and we bound our client to it
 	apart     *sentry.Hub        // fallback hub, used once the host binds its own client to the current hub
+	scopes    scopeGuard         // of our captures
 	box       *outbox.Outbox     // nil without a DSN, and with a Transport of the user's own
 	transport *transport         // nil with a Transport of the user's own
 	collector *machine.Collector // nil without a DSN

@@ -2,6 +2,9 @@ package sentryconfig
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/getsentry/sentry-go"
 )
@@ -61,6 +64,65 @@ func (c *Client) ownHub() *sentry.Hub {
 func (c *Client) inEndedTask(ctx context.Context) bool {
 	task, span := c.taskIn(ctx), sentry.SpanFromContext(ctx)
 	return task != nil && span != nil && span.GetTransaction() == task.root().sentrySpan()
+}
+
+// A scopeGuard knows the scopes whose event processors our captures run. sentry-go has such a scope locked meanwhile: a
+// processor that logs, or adds a breadcrumb, would wait for itself.
+type scopeGuard struct {
+	captures atomic.Int32
+	mu       sync.Mutex
+	busy     map[*sentry.Scope]int
+}
+
+// during calls f, which captures with scope.
+func (g *scopeGuard) during(scope *sentry.Scope, f func()) {
+	g.add(scope, 1)
+	defer g.add(scope, -1)
+	f()
+}
+
+func (g *scopeGuard) add(scope *sentry.Scope, n int) {
+	g.captures.Add(int32(n))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.busy == nil {
+		g.busy = map[*sentry.Scope]int{}
+	}
+	if g.busy[scope] += n; g.busy[scope] == 0 {
+		delete(g.busy, scope)
+	}
+}
+
+func (g *scopeGuard) isBusy(scope *sentry.Scope) bool {
+	if g.captures.Load() == 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.busy[scope] > 0
+}
+
+// processorWait is how long a breadcrumb waits for the captures of its scope: it may come from an event processor of
+// theirs. It is in the scope once they are over.
+const processorWait = 100 * time.Millisecond
+
+// addToScope adds b to scope.
+func (c *Client) addToScope(scope *sentry.Scope, b *sentry.Breadcrumb) {
+	if !c.scopes.isBusy(scope) {
+		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
+		return
+	}
+	added := make(chan struct{})
+	go func() {
+		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
+		close(added)
+	}()
+	patience := time.NewTimer(processorWait)
+	defer patience.Stop()
+	select {
+	case <-added:
+	case <-patience.C:
+	}
 }
 
 // hostOf returns the hub and the span in ctx that belong to a client other than ours.

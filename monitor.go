@@ -108,5 +108,8 @@ func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duratio
 		return
 	}
 	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}
-	c.process(outbox.CategoryMonitor, func() { c.client.CaptureCheckIn(checkIn, m.Config, t.sentryHub().Scope()) })
+	scope := t.sentryHub().Scope()
+	c.process(outbox.CategoryMonitor, func() {
+		c.scopes.during(scope, func() { c.client.CaptureCheckIn(checkIn, m.Config, scope) })
+	})
 }
