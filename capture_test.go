@@ -221,7 +221,7 @@ func TestHooksAreTheUsers(t *testing.T) {
 	sentryconfig.CaptureTaskFailure(t.Context(), "normal", "x", nil, nil)
 	sentryconfig.CaptureTaskFailure(t.Context(), "panics", "x", nil, nil)
 	flush(t)
-	events := server.WaitEvents(2, 0)
+	events := inOrder(server.WaitEvents(2, 0))
 	if e := events[0]; e.Tags["seen"] != "yes" || e.Tags["fleet"] != "north" || strings.Contains(e.Message, "hunter2") {
 		t.Errorf("tags %v, message %q", e.Tags, e.Message)
 	}

@@ -163,7 +163,7 @@ func TestJoinedFailures(t *testing.T) {
 		})
 		flushClient(t, client)
 		var got []string
-		for _, e := range server.Events() {
+		for _, e := range inOrder(server.Events()) {
 			if e.Tags["task_type"] == name {
 				got = append(got, strings.ReplaceAll(e.Message, name, "$"))
 				if e.Message == "" {

@@ -142,7 +142,7 @@ func TestWhoseClient(t *testing.T) {
 		"b":       {serverB, []string{"b: to b", "unknown: method of b", "b: second to b"}, []string{"task.b"}},
 	} {
 		var got, transactions []string
-		for _, e := range check.server.Events() {
+		for _, e := range inOrder(check.server.Events()) {
 			got = append(got, e.Message)
 		}
 		for _, e := range check.server.Transactions() {
@@ -152,8 +152,8 @@ func TestWhoseClient(t *testing.T) {
 			t.Errorf("%s: %q and %q, want %q and %q", name, got, transactions, check.want, check.transactions)
 		}
 	}
-	for name, e := range map[string]sentrytest.Event{"logged to a": serverA.Events()[3],
-		"logged": serverB.Events()[2]} {
+	for name, e := range map[string]sentrytest.Event{"logged to a": inOrder(serverA.Events())[3],
+		"logged": inOrder(serverB.Events())[2]} {
 		if len(e.Breadcrumbs) != 1 || e.Breadcrumbs[0].Message != name {
 			t.Errorf("breadcrumbs %v, want %q", e.Breadcrumbs, name)
 		}

@@ -69,7 +69,7 @@ func ExampleTraceHeaders() {
 	for _, e := range server.Events() {
 		fmt.Println(e.Level, e.Contexts["task"]["attempt"])
 	}
-	// Output:
+	// Unordered output:
 	// 2 x error: mailbox full ["send_mail" "mailbox full"]
 	// warning 1
 	// error 3

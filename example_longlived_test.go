@@ -94,7 +94,7 @@ func ExampleAlert() {
 			fmt.Println(e.Level, e.Message)
 		}
 	}
-	// Output:
+	// Unordered output:
 	// warning backup: failure rate 60 % (6 of 10 in 15m)
 	// info backup: failure rate 50 % (6 of 12 in 15m)
 }
@@ -178,7 +178,7 @@ func ExampleOptions_tracesSampler() {
 	for _, tx := range server.Transactions() {
 		fmt.Println(tx.Transaction)
 	}
-	// Output:
+	// Unordered output:
 	// 1 x error: no answer ["ping" "no answer"]
 	// 1 x error: no answer ["backup" "no answer"]
 	// task.backup
@@ -216,7 +216,7 @@ func ExampleRunTask_retry() {
 	for _, tx := range server.Transactions() {
 		fmt.Println(tx.Contexts["trace"]["status"], len(tx.Spans), "attempts")
 	}
-	// Output:
+	// Unordered output:
 	// <nil>
 	// download: after 3 attempts: connection lost
 	// 1 x error: after 3 attempts: connection lost ["download" "connection lost"]

@@ -101,7 +101,7 @@ func TestTaskFields(t *testing.T) {
 	if tx.Tags["step"] != "" {
 		t.Error("the inner task's tag is on the outer's transaction")
 	}
-	events := server.WaitEvents(2, time.Minute)
+	events := inOrder(server.WaitEvents(2, time.Minute))
 	if events[1].Tags["step"] != "first" || events[0].Tags["step"] != "" {
 		t.Errorf("tags %v and %v", events[0].Tags, events[1].Tags)
 	}

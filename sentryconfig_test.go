@@ -96,6 +96,12 @@ func initialise(t *testing.T, server *sentrytest.Server, opts sentryconfig.Optio
 	})
 }
 
+// inOrder sorts what arrived by its time: later events pass one that a busy machine takes long to deliver.
+func inOrder(events []sentrytest.Event) []sentrytest.Event {
+	slices.SortStableFunc(events, func(a, b sentrytest.Event) int { return a.Time.Compare(b.Time) })
+	return events
+}
+
 // one waits for exactly one event.
 func one(t *testing.T, server *sentrytest.Server) sentrytest.Event {
 	t.Helper()

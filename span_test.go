@@ -23,7 +23,7 @@ func transactions(t *testing.T, server *sentrytest.Server, n int) []sentrytest.E
 	if len(list) != n {
 		t.Fatalf("got %d transactions, want %d", len(list), n)
 	}
-	return list
+	return inOrder(list)
 }
 
 func status(tx sentrytest.Event) string { return fmt.Sprint(tx.Contexts["trace"]["status"]) }
@@ -185,7 +185,7 @@ func TestRunTaskOutcomes(t *testing.T) {
 			if status(tx) != test.status {
 				t.Errorf("status %s, want %s", status(tx), test.status)
 			}
-			events := server.Events()
+			events := inOrder(server.Events())
 			if len(events) != test.events {
 				t.Fatalf("%d events, want %d", len(events), test.events)
 			}
@@ -356,7 +356,7 @@ func TestOnlyRunningTask(t *testing.T) {
 	sentryconfig.CaptureTaskFailure(context.Background(), "", "one again", nil, nil)
 	a.Finish()
 	flush(t)
-	events := server.WaitEvents(3, 0)
+	events := inOrder(server.WaitEvents(3, 0))
 	for i, want := range []string{"a: one runs", "unknown: two run", "unknown: one again"} {
 		if events[i].Message != want {
 			t.Errorf("event %d: %q, want %q", i, events[i].Message, want)

@@ -35,7 +35,7 @@ func startWorker(t testing.TB, role, dsn, dir, url string) *workerProcess {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SENTRYRIVER_ROLE="+role, "SENTRYRIVER_DSN="+dsn, "SENTRYRIVER_DIR="+dir,
-		"SENTRYRIVER_URL="+url)
+		"SENTRYRIVER_URL="+url+"&application_name=worker")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -122,9 +122,19 @@ func runWorkerProcess(role string) {
 	pool.Close()
 }
 
-// rescue does what River's JobRescuer does to a job whose worker never came back, an hour later.
+// rescue does what River's JobRescuer does to a job whose worker never came back, an hour later: by then the database
+// knows that the worker is dead, which may have asked for a job just before.
 func (b *bench) rescue(id int64) {
 	b.t.Helper()
+	waitFor(b.t, "the dead worker's sessions to end", func() bool {
+		var n int
+		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'worker'`).Scan(&n)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return n == 0
+	})
 	_, err := b.pool.Exec(context.Background(), `UPDATE river_job SET
 		errors = array_append(errors, jsonb_build_object('at', now(), 'attempt', attempt, 'trace', '',
 			'error', 'Stuck job rescued by JobRescuer')),

@@ -124,17 +124,22 @@ func insertLoad(t *testing.T, b *bench, jobs int) map[int64]int {
 
 // waitForRest waits until the workers have nothing left but jobs that hang, and reports whether they have none at all.
 func (b *bench) waitForRest(hanging *atomic.Int32) (done bool) {
-	waitFor(b.t, "the load to be done", func() bool {
-		var waiting, active int
-		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FILTER (WHERE state IN
-			('available', 'retryable', 'scheduled')), count(*) FILTER (WHERE state = 'running') FROM river_job`).
-			Scan(&waiting, &active)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		done = waiting+active == 0
-		return done || active == int(hanging.Load()) && (waiting == 0 || active == 2*loadWorkers)
-	})
+	for over, before := false, -1; !over; {
+		waitFor(b.t, "the load to go on", func() bool { // all of it may take a slow machine minutes
+			var waiting, active int
+			err := b.pool.QueryRow(context.Background(), `SELECT count(*) FILTER (WHERE state IN
+				('available', 'retryable', 'scheduled')), count(*) FILTER (WHERE state = 'running') FROM river_job`).
+				Scan(&waiting, &active)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			done = waiting+active == 0
+			over = done || active == int(hanging.Load()) && (waiting == 0 || active == 2*loadWorkers)
+			goesOn := waiting != before
+			before = waiting
+			return over || goesOn
+		})
+	}
 	return done
 }
 
