@@ -43,7 +43,7 @@ func (t *TaskSpan) capturePanic(p *PanicError, how verdict) sentry.EventID {
 			return id
 		}
 	}
-	if !t.client.reporting() {
+	if !t.finishing() {
 		return ""
 	}
 	ctx := context.WithValue(context.Background(), taskKey{}, t)

@@ -2,6 +2,7 @@ package sentryconfig_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -58,5 +59,62 @@ func TestTasksWhileClosing(t *testing.T) {
 	}
 	if list := server.CheckIns(); len(list) != 2 || list[1].Status != "ok" {
 		t.Errorf("check-ins: %+v", list)
+	}
+}
+
+// TestErrorsWhileClosing: a task that goes wrong while Close ends others is reported as at any other time.
+func TestErrorsWhileClosing(t *testing.T) {
+	failed, expected := errors.New("out of paper"), errors.New("no work")
+	for name, test := range map[string]struct {
+		end    func() error
+		status string
+		events int
+	}{
+		"error":    {func() error { return failed }, "internal_error", 1},
+		"failure":  {func() error { return &sentryconfig.TaskFailure{Reason: "worn out"} }, "failed_precondition", 1},
+		"panic":    {func() error { panic(failed) }, "internal_error", 1},
+		"expected": {func() error { return expected }, "ok", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := sentrytest.NewServer(t)
+			begun, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			client, err := sentryconfig.New(sentryconfig.Options{
+				DSN:      server.DSN(),
+				Expected: func(err error) bool { return errors.Is(err, expected) },
+				ClientOptions: func(o *sentry.ClientOptions) {
+					o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+						if e.Transaction == "task.running" {
+							close(end)
+							<-done
+						}
+						return e
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				defer close(done)
+				_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "ending"}, func(context.Context) error {
+					close(begun)
+					<-end
+					return test.end()
+				})
+			}()
+			<-begun
+			client.CreateTaskSpan(context.Background(), "running", 0, 0, nil)
+			if !client.Close(time.Minute) {
+				t.Errorf("Close: false: %+v", client.Stats())
+			}
+			if n := len(server.Events()); n != test.events {
+				t.Errorf("%d events, want %d", n, test.events)
+			}
+			for _, e := range server.Transactions() {
+				if status := e.Contexts["trace"]["status"]; e.Transaction == "task.ending" && status != test.status {
+					t.Errorf("status %v, want %s", status, test.status)
+				}
+			}
+		})
 	}
 }

@@ -12,9 +12,10 @@ import (
 
 // unexpected returns the part of err that Options.Expected doesn't accept, nil if there is none, and makes a breadcrumb
 // of each accepted error. Joined errors are checked one by one, so that an expected error doesn't hide the others.
-func (c *Client) unexpected(ctx context.Context, err error) error {
+func (t *TaskSpan) unexpected(ctx context.Context, err error) error {
+	c := t.client
 	expected := c.policy.Load().expected
-	if expected == nil || !c.reporting() {
+	if expected == nil || !t.finishing() {
 		return err
 	}
 	parts := partsOf(err)

@@ -208,7 +208,7 @@ func (t *TaskSpan) overdue(ctx context.Context, err error) {
 	t.attempt.status = sentry.SpanStatusDeadlineExceeded
 	t.mu.Unlock()
 	t.sendCheckIn()
-	if v.quiet || !t.client.reporting() || t.client.offs.Load() != t.offs {
+	if v.quiet || !t.finishing() || t.client.offs.Load() != t.offs {
 		return
 	}
 	v.eventID = t.attempt.facts().InterruptedID() // another process may find it lost, and tell so, too

@@ -171,7 +171,7 @@ func (e *TaskError) run(ctx context.Context, span *TaskSpan, run func(context.Co
 // report captures what the task returned, if that is worth an event and isn't one already, and fills in the event's ID.
 func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Context) error) {
 	c, end := t.client, ending.Of(ctx)
-	rest := c.unexpected(ctx, e.Err)
+	rest := t.unexpected(ctx, e.Err)
 	if rest == nil {
 		e.expected = true
 		t.succeeded()
@@ -196,7 +196,7 @@ func (e *TaskError) report(ctx context.Context, t *TaskSpan, run func(context.Co
 	if how.quiet {
 		t.imply(c.statusOf(end, rest))
 	}
-	if how.quiet || !c.reporting() {
+	if how.quiet || !t.finishing() {
 		e.EventID = ""
 		return
 	}

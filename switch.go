@@ -112,6 +112,11 @@ func (c *Client) reporting() bool {
 // finishing is reporting for the end of a task: one that ends while Close is at work is sent, too.
 func (c *Client) finishing() bool { return c.reporting() || c.active() }
 
+// finishing is reporting for how t goes wrong: so does the error of a task that Close hasn't ended yet.
+func (t *TaskSpan) finishing() bool {
+	return t.client.reporting() || t.client.active() && !t.finished.Load()
+}
+
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes
 // out.
 func (c *Client) active() bool { return gate.Load()&seenOff == 0 && c.state.Load()&switchedOff == 0 }
