@@ -77,8 +77,8 @@ func (c *Client) addToHub(hub *sentry.Hub, b *sentry.Breadcrumb) {
 			return
 		}
 	}
-	if scope := hub.Scope(); scope != nil {
-		c.addToScope(scope, b)
+	if scope := hub.Scope(); scope != nil && !c.scopes.keep(scope, b) {
+		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
 	}
 }
 

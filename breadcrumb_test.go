@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/slogtest"
+	"testing/synctest"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -330,29 +332,41 @@ func TestBeforeBreadcrumbAtTheCall(t *testing.T) {
 	}
 }
 
-// TestProcessorThatLogs: an event processor of a scope may log, and add breadcrumbs of the task whose event it gets:
-// they are in later events of the task. sentry-go's own calls would wait there for ever.
+// TestProcessorThatLogs: an event processor of a scope may log, add breadcrumbs of the task whose event it gets, and
+// capture: its breadcrumbs are in later events of the task. sentry-go's own calls would wait there for ever.
 func TestProcessorThatLogs(t *testing.T) {
 	client, server := newClient(t, sentryconfig.Options{})
 	logger := slog.New(client.NewLogHandler(nil))
-	ctx, task := client.CreateTaskSpan(t.Context(), "x", 0, 0, nil)
-	var once sync.Map
-	sentry.GetHubFromContext(ctx).Scope().AddEventProcessor(func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
-		if _, again := once.LoadOrStore(e.Type, true); !again {
-			client.AddBreadcrumb(ctx, "added", "c", "", nil)
-			logger.InfoContext(ctx, "logged")
-		}
-		return e
-	})
-	missing := func(e sentrytest.Event) bool { return len(e.Breadcrumbs) < 2 }
-	for n, end := 0, time.Now().Add(time.Minute); n == 0 || missing(server.WaitEvents(n, time.Minute)[n-1]); n++ {
-		client.CaptureTaskException(ctx, errors.New("out of paper"), "x", nil, nil)
-		if time.Now().After(end) {
-			t.Fatalf("after %d events the breadcrumbs of the first one's processor are missing", n)
+	test := func(t *testing.T) {
+		ctx, task := client.CreateTaskSpan(context.Background(), "x", 0, 0, nil)
+		var once sync.Map
+		scope := sentry.GetHubFromContext(ctx).Scope()
+		scope.AddEventProcessor(func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
+			if _, again := once.LoadOrStore(e.Type, true); !again {
+				client.AddBreadcrumb(ctx, "added", "c", "", nil)
+				logger.InfoContext(ctx, "logged")
+				client.CaptureTaskException(ctx, errors.New("within"), "x", nil, nil)
+			}
+			return e
+		})
+		client.CaptureTaskException(ctx, errors.New("first"), "x", nil, nil)
+		client.CaptureTaskException(ctx, errors.New("later"), "x", nil, nil)
+		task.Finish()
+	}
+	t.Run("plain", test)
+	t.Run("in a bubble", func(t *testing.T) { synctest.Test(t, test) })
+	crumbs := map[string][]string{}
+	for _, e := range server.WaitEvents(8, time.Minute) {
+		text := e.Exceptions[0].Value
+		for _, b := range e.Breadcrumbs {
+			crumbs[text] = append(crumbs[text], b.Message)
 		}
 	}
-	task.Finish()
-	server.WaitTransactions(1, time.Minute)
+	want := []string{"added", "logged", "added", "logged"}
+	if !slices.Equal(crumbs["later"], want) || crumbs["first"] != nil {
+		t.Errorf("breadcrumbs by event: %v", crumbs)
+	}
+	server.WaitTransactions(2, time.Minute)
 }
 
 // TestBreadcrumbsAtOnce: none is lost, or comes twice, while others ask for the task's hub, or the task ends.

@@ -256,7 +256,7 @@ func (c *Client) send(ctx context.Context, t *TaskSpan, e *sentry.Event, fingerp
 	hub := c.hubOf(ctx, t)
 	var sent *sentry.EventID
 	if !c.call("an event processor", func() {
-		c.scopes.during(hub.Scope(), func() { sent = hub.CaptureEventWithHint(e, hint) })
+		c.captureWith(hub.Scope(), func() { sent = hub.CaptureEventWithHint(e, hint) })
 	}) {
 		// Without the scope, and so without its event processors, one of which has panicked.
 		c.process(outbox.CategoryError, func() { sent = c.client.CaptureEvent(e, hint, nil) })

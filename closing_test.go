@@ -96,7 +96,8 @@ func TestErrorsWhileClosing(t *testing.T) {
 			}
 			go func() {
 				defer close(done)
-				_ = client.RunTask(context.Background(), sentryconfig.Task{Type: "ending"}, func(context.Context) error {
+				task := sentryconfig.Task{Type: "ending"}
+				_ = client.RunTask(context.Background(), task, func(context.Context) error {
 					close(begun)
 					<-end
 					return test.end()

@@ -2,11 +2,14 @@ package sentryconfig
 
 import (
 	"context"
+	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/autoservice/sentryconfig/internal/exception"
 )
 
 // hubOf returns the hub of ctx if it is ours, perhaps a clone that the host made of the task's. Otherwise it returns
@@ -69,61 +72,74 @@ func (c *Client) inEndedTask(ctx context.Context) bool {
 // A scopeGuard knows the scopes whose event processors our captures run. sentry-go has such a scope locked meanwhile: a
 // processor that logs, or adds a breadcrumb, would wait for itself.
 type scopeGuard struct {
-	captures atomic.Int32
+	captures atomic.Int32 // of all scopes
 	mu       sync.Mutex
-	busy     map[*sentry.Scope]int
+	busy     map[*sentry.Scope]busyScope
 }
 
-// during calls f, which captures with scope.
-func (g *scopeGuard) during(scope *sentry.Scope, f func()) {
-	g.add(scope, 1)
-	defer g.add(scope, -1)
+type busyScope struct {
+	captures int
+	crumbs   []*sentry.Breadcrumb // of event processors
+}
+
+// captureWith calls f, which captures with scope, and then adds what its event processors have kept for it.
+func (c *Client) captureWith(scope *sentry.Scope, f func()) {
+	c.scopes.begin(scope)
+	defer func() {
+		for _, b := range c.scopes.end(scope) {
+			scope.AddBreadcrumb(b, c.maxBreadcrumbs)
+		}
+	}()
 	f()
 }
 
-func (g *scopeGuard) add(scope *sentry.Scope, n int) {
-	g.captures.Add(int32(n))
+func (g *scopeGuard) begin(scope *sentry.Scope) {
+	g.captures.Add(1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.busy == nil {
-		g.busy = map[*sentry.Scope]int{}
+		g.busy = map[*sentry.Scope]busyScope{}
 	}
-	if g.busy[scope] += n; g.busy[scope] == 0 {
-		delete(g.busy, scope)
-	}
+	s := g.busy[scope]
+	s.captures++
+	g.busy[scope] = s
 }
 
-func (g *scopeGuard) isBusy(scope *sentry.Scope) bool {
+// end returns the breadcrumbs that the caller adds to scope. A capture within an event processor leaves them to the one
+// around it, which has the scope locked.
+func (g *scopeGuard) end(scope *sentry.Scope) (crumbs []*sentry.Breadcrumb) {
+	g.captures.Add(-1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.busy[scope]
+	s.captures--
+	if len(s.crumbs) > 0 && (s.captures == 0 || !exception.Within(applyToEvent)) {
+		crumbs, s.crumbs = s.crumbs, nil
+	}
+	if g.busy[scope] = s; s.captures == 0 {
+		delete(g.busy, scope)
+	}
+	return crumbs
+}
+
+// keep keeps b until a capture of scope ends, and reports true, if the caller is an event processor of one.
+func (g *scopeGuard) keep(scope *sentry.Scope, b *sentry.Breadcrumb) bool {
 	if g.captures.Load() == 0 {
 		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.busy[scope] > 0
+	s, busy := g.busy[scope]
+	if !busy || !exception.Within(applyToEvent) {
+		return false
+	}
+	s.crumbs = append(s.crumbs, b)
+	g.busy[scope] = s
+	return true
 }
 
-// processorWait is how long a breadcrumb waits for the captures of its scope: it may come from an event processor of
-// theirs. It is in the scope once they are over.
-const processorWait = 100 * time.Millisecond
-
-// addToScope adds b to scope.
-func (c *Client) addToScope(scope *sentry.Scope, b *sentry.Breadcrumb) {
-	if !c.scopes.isBusy(scope) {
-		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
-		return
-	}
-	added := make(chan struct{})
-	go func() {
-		scope.AddBreadcrumb(b, c.maxBreadcrumbs)
-		close(added)
-	}()
-	patience := time.NewTimer(processorWait)
-	defer patience.Stop()
-	select {
-	case <-added:
-	case <-patience.C:
-	}
-}
+// applyToEvent runs a scope's event processors, with the scope locked.
+var applyToEvent = runtime.FuncForPC(reflect.ValueOf((*sentry.Scope).ApplyToEvent).Pointer()).Name()
 
 // hostOf returns the hub and the span in ctx that belong to a client other than ours.
 func (c *Client) hostOf(ctx context.Context) (*sentry.Hub, *sentry.Span) {

@@ -110,6 +110,6 @@ func (t *TaskSpan) captureCheckIn(status sentry.CheckInStatus, took time.Duratio
 	checkIn := &sentry.CheckIn{ID: m.id, MonitorSlug: m.Slug, Status: status, Duration: took}
 	scope := t.sentryHub().Scope()
 	c.process(outbox.CategoryMonitor, func() {
-		c.scopes.during(scope, func() { c.client.CaptureCheckIn(checkIn, m.Config, scope) })
+		c.captureWith(scope, func() { c.client.CaptureCheckIn(checkIn, m.Config, scope) })
 	})
 }

@@ -456,7 +456,7 @@ func (t *TaskSpan) end(status sentry.SpanStatus, outcome string, slot outbox.Slo
 	scope.SetSpan(s)
 	if t.parent == nil {
 		over = t.client.transport.ending(t.spanID, slot, func() {
-			t.client.process(outbox.CategoryTransaction, func() { t.client.scopes.during(scope, s.Finish) })
+			t.client.process(outbox.CategoryTransaction, func() { t.client.captureWith(scope, s.Finish) })
 		})
 		scope.SetSpan(s) // in a transaction of the host's, Finish has put the span around this one there
 	}

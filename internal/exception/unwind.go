@@ -34,6 +34,22 @@ func Unwound() Unwinding {
 // gopanic calls the deferred functions of a panic; the function that panics calls gopanic.
 const gopanic = "runtime.gopanic"
 
+// Within reports whether the function of that name is on the caller's stack.
+func Within(function string) bool {
+	var pcs [64]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if functionAt(pc) == function {
+				return true
+			}
+		}
+		if n < len(pcs) {
+			return false
+		}
+	}
+}
+
 // functionAt returns the name of the function at a program counter of a stack.
 func functionAt(pc uintptr) string {
 	if f := runtime.FuncForPC(pc - 1); f != nil {
