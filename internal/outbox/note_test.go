@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,6 +73,73 @@ func TestNoteOfARecordOnAFullDisk(t *testing.T) {
 	if o.Stats().LastError == nil {
 		t.Error("the disk isn't full")
 	}
+}
+
+// TestNoteThatHangs: on a disk that hangs between a record and its note, the record is held there: whoever waits isn't
+// told that it failed, for a kill would lose what is kept in memory then.
+func TestNoteThatHangs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := &slotSystem{System: disk.OS()}
+	o := openTest(t, "http://127.0.0.1/", func(c *Config) {
+		server := &sink{}
+		server.respond(status(http.StatusServiceUnavailable))
+		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
+		c.OpenStore = func() (Store, error) {
+			return OpenDisk(DiskConfig{
+				Patience: 20 * time.Millisecond, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s,
+			})
+		}
+	})
+	r, thaw := testRecord(0, 100), make(chan struct{})
+	r.Note = noted(t, o)
+	s.thaw.Store(&thaw)
+	tasks := func() int {
+		projects, err := disk.Look(dir)
+		must(t, err)
+		return len(projects[0].Left[0].Tasks)
+	}
+	if !o.Put(r) {
+		t.Error("it isn't held")
+	}
+	o.mu.Lock()
+	if o.overflowWaits() {
+		t.Error("it is kept in memory")
+	}
+	o.mu.Unlock()
+	if tasks() != 1 {
+		t.Error("no task is noted before the disk answers")
+	}
+	close(thaw)
+	eventually(t, "no task is noted", func() bool { return tasks() == 0 })
+}
+
+// A slotSystem is the real system, where writes to the tasks of a journal hang until thaw, if it is set, is closed.
+type slotSystem struct {
+	disk.System
+	thaw atomic.Pointer[chan struct{}]
+}
+
+func (s *slotSystem) MayHang() bool { return true }
+
+func (s *slotSystem) Open(path string, flag int) (disk.File, error) {
+	f, err := s.System.Open(path, flag)
+	if err == nil && strings.HasSuffix(path, ".journal") {
+		f = slotFile{f, s}
+	}
+	return f, err
+}
+
+type slotFile struct {
+	disk.File
+	s *slotSystem
+}
+
+func (f slotFile) WriteAt(b []byte, off int64) (int, error) {
+	if thaw := f.s.thaw.Load(); thaw != nil && off >= 16<<10 {
+		<-*thaw
+	}
+	return f.File.WriteAt(b, off)
 }
 
 // noted notes a task in o's journal.

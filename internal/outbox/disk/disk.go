@@ -230,17 +230,18 @@ func (d *Store) put(p *putting) {
 	if p.err = d.write(p); p.err != nil {
 		return
 	}
-	if p.note != nil && d.writes.waited() {
-		p.note.EndNow()
-		d.noted.Store(true) // for the sync that follows
-	}
-	if !d.writes.made() { // the caller keeps it elsewhere
-		_ = d.done(p.e)
-		return
-	}
 	if b := d.syncSoon(p.urgent); p.urgent {
 		b.limit(d.syncWait)
 		p.batch = b
+	}
+	note := p.note
+	if !d.writes.made() { // the caller keeps it elsewhere, and the note with it
+		_ = d.done(p.e)
+		return
+	}
+	if note != nil { // p is the caller's by now
+		note.EndNow()
+		d.noted.Store(true) // the sync waits for the mutex
 	}
 }
 

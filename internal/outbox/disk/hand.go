@@ -217,19 +217,12 @@ func (h *hand) makeOne() {
 }
 
 // made is for the call that is being made. It reports whether somebody waits for it still, who from here on is told
-// that it was made, however long the rest of it takes: nothing in that may wait for the disk.
+// that it was made, however long the rest of it takes: nothing in that may touch what is the caller's.
 func (h *hand) made() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active.made = !h.active.left
 	return h.active.made
-}
-
-// waited is for the call that is being made. It reports whether somebody waits for it still.
-func (h *hand) waited() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return !h.active.left
 }
 
 // expire ends a round that takes too long for those who wait.
@@ -265,12 +258,15 @@ func (h *hand) expire() {
 func (h *hand) giveUp(err error) {
 	kept := h.queue[:0:0]
 	waiting := h.queue
-	if h.active != nil && !h.active.made {
+	if h.active != nil {
 		waiting = append([]*call{h.active}, waiting...)
 	}
 	for _, c := range waiting {
 		if !c.left {
-			c.left, c.err = true, err
+			c.left = true
+			if !c.made {
+				c.err = err
+			}
 			c.done <- struct{}{}
 		}
 		if c.keep && c != h.active {
