@@ -50,7 +50,7 @@ func (c *Client) CaptureTaskException(ctx context.Context, err error, taskType s
 
 func (c *Client) captureTaskException(ctx context.Context, err error, taskType string, taskData any,
 	extra map[string]any) sentry.EventID {
-	if err == nil || !c.reporting() {
+	if err == nil || !c.takes(ctx) {
 		return ""
 	}
 	return c.captureException(ctx, err, taskType, taskData, extra, exception.Callers(), verdict{})
@@ -69,7 +69,7 @@ func (c *Client) CaptureTaskFailure(ctx context.Context, taskType, reason string
 
 func (c *Client) captureTaskFailure(ctx context.Context, taskType, reason string, taskData any,
 	extra map[string]any) sentry.EventID {
-	if !c.reporting() {
+	if !c.takes(ctx) {
 		return ""
 	}
 	return c.captureFailure(ctx, taskType, reason, taskData, extra, nil, verdict{})

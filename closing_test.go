@@ -66,14 +66,20 @@ func TestTasksWhileClosing(t *testing.T) {
 func TestErrorsWhileClosing(t *testing.T) {
 	failed, expected := errors.New("out of paper"), errors.New("no work")
 	for name, test := range map[string]struct {
-		end    func() error
+		end    func(context.Context) error
 		status string
 		events int
 	}{
-		"error":    {func() error { return failed }, "internal_error", 1},
-		"failure":  {func() error { return &sentryconfig.TaskFailure{Reason: "worn out"} }, "failed_precondition", 1},
-		"panic":    {func() error { panic(failed) }, "internal_error", 1},
-		"expected": {func() error { return expected }, "ok", 0},
+		"error":    {func(context.Context) error { return failed }, "internal_error", 1},
+		"panic":    {func(context.Context) error { panic(failed) }, "internal_error", 1},
+		"expected": {func(context.Context) error { return expected }, "ok", 0},
+		"failure": {func(context.Context) error {
+			return &sentryconfig.TaskFailure{Reason: "worn out"}
+		}, "failed_precondition", 1},
+		"captured": {func(ctx context.Context) error {
+			sentryconfig.CaptureTaskException(ctx, failed, "", nil, nil)
+			return nil
+		}, "internal_error", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := sentrytest.NewServer(t)
@@ -97,10 +103,10 @@ func TestErrorsWhileClosing(t *testing.T) {
 			go func() {
 				defer close(done)
 				task := sentryconfig.Task{Type: "ending"}
-				_ = client.RunTask(context.Background(), task, func(context.Context) error {
+				_ = client.RunTask(context.Background(), task, func(ctx context.Context) error {
 					close(begun)
 					<-end
-					return test.end()
+					return test.end(ctx)
 				})
 			}()
 			<-begun

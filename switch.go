@@ -1,6 +1,7 @@
 package sentryconfig
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,15 @@ func (c *Client) finishing() bool { return c.reporting() || c.active() }
 // finishing is reporting for how t goes wrong: so does the error of a task that Close hasn't ended yet.
 func (t *TaskSpan) finishing() bool {
 	return t.client.reporting() || t.client.active() && !t.finished.Load()
+}
+
+// takes is reporting for what goes wrong in ctx, which may belong to such a task.
+func (c *Client) takes(ctx context.Context) bool {
+	if c.reporting() {
+		return true
+	}
+	t := c.taskIn(ctx)
+	return t != nil && t.finishing()
 }
 
 // active is reporting for goroutines of our own and for sentry-go's hooks: what was captured before Close still goes
