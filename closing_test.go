@@ -12,34 +12,35 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
-// TestTasksWhileClosing: of the tasks that begin and end while Close ends those that run, none is lost: one that ends
-// is sent, with its check-in, and none begins.
-func TestTasksWhileClosing(t *testing.T) {
+// closeBeside closes a Client with opts while run is at work as a task, and has it return while Close ends another task,
+// "running". Before that it calls during.
+func closeBeside(t *testing.T, opts sentryconfig.Options, task sentryconfig.Task, run func(context.Context) error,
+	during func(*sentryconfig.Client)) *sentrytest.Server {
+	t.Helper()
 	server := sentrytest.NewServer(t)
 	begun, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var client *sentryconfig.Client // made below: its hook calls it
-	var late *sentryconfig.TaskSpan
-	options := func(o *sentry.ClientOptions) {
+	var client *sentryconfig.Client // made below: its hook needs it
+	opts.DSN = server.DSN()
+	opts.ClientOptions = func(o *sentry.ClientOptions) {
 		o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
 			if e.Transaction == "task.running" {
-				_, late = client.CreateTaskSpan(context.Background(), "late", 0, 0, nil)
+				during(client)
 				close(end)
 				<-done
 			}
 			return e
 		}
 	}
-	client, err := sentryconfig.New(sentryconfig.Options{DSN: server.DSN(), ClientOptions: options})
+	client, err := sentryconfig.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(done)
-		task := sentryconfig.Task{Type: "ending", Monitor: &sentryconfig.Monitor{Slug: "nightly"}}
-		_ = client.RunTask(context.Background(), task, func(context.Context) error {
+		_ = client.RunTask(context.Background(), task, func(ctx context.Context) error {
 			close(begun)
 			<-end
-			return nil
+			return run(ctx)
 		})
 	}()
 	<-begun
@@ -47,6 +48,16 @@ func TestTasksWhileClosing(t *testing.T) {
 	if !client.Close(time.Minute) {
 		t.Errorf("Close: false: %+v", client.Stats())
 	}
+	return server
+}
+
+// TestTasksWhileClosing: of the tasks that begin and end while Close ends those that run, none is lost: one that ends
+// is sent, with its check-in, and none begins.
+func TestTasksWhileClosing(t *testing.T) {
+	var late *sentryconfig.TaskSpan
+	task := sentryconfig.Task{Type: "ending", Monitor: &sentryconfig.Monitor{Slug: "nightly"}}
+	server := closeBeside(t, sentryconfig.Options{}, task, func(context.Context) error { return nil },
+		func(c *sentryconfig.Client) { _, late = c.CreateTaskSpan(context.Background(), "late", 0, 0, nil) })
 	if late.Finish(); late != nil {
 		t.Error("a task begins")
 	}
@@ -65,6 +76,7 @@ func TestTasksWhileClosing(t *testing.T) {
 // TestErrorsWhileClosing: a task that goes wrong while Close ends others is reported as at any other time.
 func TestErrorsWhileClosing(t *testing.T) {
 	failed, expected := errors.New("out of paper"), errors.New("no work")
+	opts := sentryconfig.Options{Expected: func(err error) bool { return errors.Is(err, expected) }}
 	for name, test := range map[string]struct {
 		end    func(context.Context) error
 		status string
@@ -82,38 +94,7 @@ func TestErrorsWhileClosing(t *testing.T) {
 		}, "internal_error", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := sentrytest.NewServer(t)
-			begun, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-			client, err := sentryconfig.New(sentryconfig.Options{
-				DSN:      server.DSN(),
-				Expected: func(err error) bool { return errors.Is(err, expected) },
-				ClientOptions: func(o *sentry.ClientOptions) {
-					o.BeforeSendTransaction = func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event {
-						if e.Transaction == "task.running" {
-							close(end)
-							<-done
-						}
-						return e
-					}
-				},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			go func() {
-				defer close(done)
-				task := sentryconfig.Task{Type: "ending"}
-				_ = client.RunTask(context.Background(), task, func(ctx context.Context) error {
-					close(begun)
-					<-end
-					return test.end(ctx)
-				})
-			}()
-			<-begun
-			client.CreateTaskSpan(context.Background(), "running", 0, 0, nil)
-			if !client.Close(time.Minute) {
-				t.Errorf("Close: false: %+v", client.Stats())
-			}
+			server := closeBeside(t, opts, sentryconfig.Task{Type: "ending"}, test.end, func(*sentryconfig.Client) {})
 			if n := len(server.Events()); n != test.events {
 				t.Errorf("%d events, want %d", n, test.events)
 			}
