@@ -12,8 +12,8 @@ import (
 	"github.com/autoservice/sentryconfig/sentrytest"
 )
 
-// closeBeside closes a Client with opts while run is at work as a task, and has it return while Close ends another task,
-// "running". Before that it calls during.
+// closeBeside closes a Client with opts while run is at work as a task, and has it return while Close ends another
+// task, "running". Before that it calls during.
 func closeBeside(t *testing.T, opts sentryconfig.Options, task sentryconfig.Task, run func(context.Context) error,
 	during func(*sentryconfig.Client)) *sentrytest.Server {
 	t.Helper()

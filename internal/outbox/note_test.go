@@ -87,7 +87,7 @@ func TestNoteThatHangs(t *testing.T) {
 		c.Dir, c.Client = dir, &http.Client{Transport: memoryTransport(server)}
 		c.OpenStore = func() (Store, error) {
 			return OpenDisk(DiskConfig{
-				Patience: 20 * time.Millisecond, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s,
+				Patience: time.Second, Dir: dir, DSN: "http://key@127.0.0.1/1", System: s,
 			})
 		}
 	})
